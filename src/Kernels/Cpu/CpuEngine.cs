@@ -1,0 +1,65 @@
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace CnnSharp.Kernels.Cpu;
+
+/// <summary>
+/// The SIMD engine: plain C# on the host's vector units, the widest the machine has unless told otherwise
+/// (<c>DOTNET_EnableAVX512=0</c>, <c>DOTNET_EnableAVX2=0</c> switch the wider ones off for a process).
+/// </summary>
+public sealed class CpuEngine : HostEngine
+{
+    readonly Workers workers;
+
+    /// <summary>Creates an engine with its own threads and pool.</summary>
+    /// <param name="threads">Threads that compute, the caller's included; 0: one a processor.</param>
+    /// <param name="level">The SIMD level; by default the widest.</param>
+    /// <exception cref="NotSupportedException">The machine lacks the level.</exception>
+    public CpuEngine(int threads = 0, SimdLevel? level = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(threads);
+        Level = level ?? WidestLevel;
+        if (Level > WidestLevel) throw new NotSupportedException($"This machine (or process) has no {Level}; the widest level is {WidestLevel}.");
+        workers = new(threads == 0 ? Environment.ProcessorCount : threads);
+        Kernels = Level switch
+        {
+            SimdLevel.Avx512 => new CpuKernels<V512>(workers),
+            SimdLevel.Avx2 => new CpuKernels<V256>(workers),
+            _ => new CpuKernels<V128>(workers),
+        };
+    }
+
+    /// <summary>The widest level of this machine and process.</summary>
+    public static SimdLevel WidestLevel
+        => Vector512.IsHardwareAccelerated && Avx512F.IsSupported ? SimdLevel.Avx512
+        : Avx2.IsSupported && Fma.IsSupported ? SimdLevel.Avx2
+        : SimdLevel.Vector128;
+
+    /// <summary>The level in use.</summary>
+    public SimdLevel Level { get; }
+
+    /// <summary>Threads that compute, the caller's included.</summary>
+    public int Threads => workers.Count;
+
+    /// <inheritdoc/>
+    public override string Name => "cpu";
+
+    /// <inheritdoc/>
+    public override string Description => $"{Level}, {Threads} thread{(Threads == 1 ? "" : "s")}";
+
+    /// <inheritdoc/>
+    public override IKernels Kernels { get; }
+}
+
+/// <summary>How wide the CPU engine's vectors are.</summary>
+public enum SimdLevel
+{
+    /// <summary>Four floats: SSE2 or NEON, on any machine.</summary>
+    Vector128,
+
+    /// <summary>Eight floats, AVX2 with FMA.</summary>
+    Avx2,
+
+    /// <summary>Sixteen floats, AVX-512F.</summary>
+    Avx512,
+}

@@ -1,0 +1,20 @@
+namespace CnnSharp.Kernels.Cpu;
+
+/// <summary>
+/// The primitives on SIMD vectors of type <typeparamref name="V"/>, one file a family. Formulas and shapes are at
+/// <see cref="IKernels"/>; the files say how the work is cut and which lanes hold what.
+/// </summary>
+internal sealed unsafe partial class CpuKernels<V>(Workers workers) : IKernels
+    where V : unmanaged, IVector<V>
+{
+    /// <summary>Elements a task of an element-wise kernel has: a quarter of a 2 MiB second-level cache in two streams.</summary>
+    const long Chunk = 32 * 1024;
+
+    readonly Workers workers = workers;
+
+    static int Chunks(long count) => checked((int)((count + Chunk - 1) / Chunk));
+
+    static int DivideUp(int a, int b) => (a + b - 1) / b;
+
+    static int RoundUp(int a, int b) => (a + b - 1) / b * b;
+}

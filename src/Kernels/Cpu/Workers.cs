@@ -1,0 +1,144 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace CnnSharp.Kernels.Cpu;
+
+/// <summary>One call's work, cut into tasks. A struct of pointers and numbers, so that a call allocates nothing.</summary>
+internal interface IWork
+{
+    /// <summary>Does task <paramref name="task"/>; <paramref name="worker"/> tells the threads apart (for scratch memory).</summary>
+    void Run(int task, int worker);
+}
+
+/// <summary>
+/// The CPU engine's own threads. The caller works too, as worker 0. Which thread does a task is not determined (a
+/// counter hands them out, so that a busy core delays nobody); what a task does is, so results never depend on it:
+/// the partition into tasks must follow from the geometry alone.
+/// </summary>
+internal sealed unsafe class Workers
+{
+    /// <summary>How long an idle worker spins before it sleeps: longer than the pause between two kernels of a step.</summary>
+    const int Spins = 2_000;
+
+    readonly Thread[] threads;
+    readonly SemaphoreSlim[] wake;
+    readonly ScratchMemory[] scratch;
+    readonly Lock gate = new();
+    delegate*<void*, int, int, void> body;
+    void* context;
+    int tasks;
+
+    // Each on a cache line of its own: the counter is written by every worker for every task.
+    PaddedInt next;
+    PaddedInt pending;
+    PaddedInt generation;
+
+    /// <summary>Starts <paramref name="count"/> - 1 background threads.</summary>
+    public Workers(int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        Count = count;
+        scratch = new ScratchMemory[count];
+        for (var i = 0; i < count; i++) scratch[i] = new();
+        threads = new Thread[count - 1];
+        wake = new SemaphoreSlim[count - 1];
+        for (var i = 0; i < threads.Length; i++)
+        {
+            var worker = i + 1;
+            wake[i] = new(0);
+            threads[i] = new(() => Loop(worker)) { IsBackground = true, Name = $"cnnsharp worker {worker}" };
+            threads[i].Start();
+        }
+    }
+
+    /// <summary>Threads, the caller's included.</summary>
+    public int Count { get; }
+
+    /// <summary>Scratch memory of one worker, at least <paramref name="floats"/> floats, aligned to a cache line; kept between calls, contents undefined.</summary>
+    /// <remarks>One piece a worker: a second call for the same worker may move it. Cut it up if several are needed.</remarks>
+    public float* Scratch(int worker, long floats) => scratch[worker].Take(floats);
+
+    /// <summary>
+    /// Runs every task and returns when all are done. Calls from several threads take turns (they share the scratch
+    /// memory); a task must not throw and must not call <see cref="Run{T}"/>.
+    /// </summary>
+    public void Run<T>(in T work, int tasks)
+        where T : unmanaged, IWork
+    {
+        if (tasks <= 0) return;
+        lock (gate)
+        {
+            var local = work;
+            if (tasks == 1 || Count == 1)
+            {
+                for (var i = 0; i < tasks; i++) local.Run(i, 0);
+                return;
+            }
+
+            body = &Invoke<T>;
+            context = &local;
+            this.tasks = tasks;
+            next.Value = 0;
+            Volatile.Write(ref pending.Value, threads.Length);
+            Interlocked.Increment(ref generation.Value);
+            foreach (var signal in wake)
+            {
+                if (signal.CurrentCount == 0) signal.Release();
+            }
+
+            Drain(0);
+            var spinner = new SpinWait();
+            while (Volatile.Read(ref pending.Value) > 0) spinner.SpinOnce(-1);
+        }
+    }
+
+    static void Invoke<T>(void* context, int task, int worker)
+        where T : unmanaged, IWork
+        => Unsafe.AsRef<T>(context).Run(task, worker);
+
+    void Drain(int worker)
+    {
+        int task;
+        while ((task = Interlocked.Increment(ref next.Value) - 1) < tasks) body(context, task, worker);
+    }
+
+    void Loop(int worker)
+    {
+        var seen = 0;
+        while (true)
+        {
+            for (var i = 0; i < Spins && Volatile.Read(ref generation.Value) == seen; i++) Thread.SpinWait(8);
+            while (Volatile.Read(ref generation.Value) == seen) wake[worker - 1].Wait();
+            seen = Volatile.Read(ref generation.Value);
+            Drain(worker);
+            Interlocked.Decrement(ref pending.Value);
+        }
+    }
+
+    [StructLayout(LayoutKind.Explicit, Size = 192)]
+    struct PaddedInt
+    {
+        [FieldOffset(64)]
+        public int Value;
+    }
+
+    sealed class ScratchMemory
+    {
+        void* memory;
+        long capacity;
+
+        ~ScratchMemory() => NativeMemory.AlignedFree(memory);
+
+        public float* Take(long floats)
+        {
+            if (floats > capacity)
+            {
+                NativeMemory.AlignedFree(memory);
+                memory = NativeMemory.AlignedAlloc((nuint)(floats * sizeof(float)), HostBlock.Alignment);
+                capacity = floats;
+            }
+
+            return (float*)memory;
+        }
+    }
+}

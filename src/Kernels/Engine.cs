@@ -1,0 +1,92 @@
+using System.Runtime.InteropServices;
+
+namespace CnnSharp.Kernels;
+
+/// <summary>
+/// Something that can hold buffers and run <see cref="IKernels"/> on them. One of each kind exists in a process;
+/// kernels may be queued, <see cref="Synchronize"/> and <see cref="Download{T}"/> wait for them.
+/// </summary>
+public abstract class Engine
+{
+    /// <summary>Creates an engine with an empty pool.</summary>
+    protected Engine() => Pool = new(Allocate);
+
+    /// <summary>The name users select it by: <c>cpu</c>, <c>reference</c>, <c>cuda:0</c>, ...</summary>
+    public abstract string Name { get; }
+
+    /// <summary>What it is, for people: SIMD level and threads, or the accelerator's name.</summary>
+    public abstract string Description { get; }
+
+    /// <summary>The type of activations, weights and gradients on this engine.</summary>
+    public virtual DType FloatType => DType.Float32;
+
+    /// <summary>The primitives.</summary>
+    public abstract IKernels Kernels { get; }
+
+    /// <summary>The memory kept for reuse.</summary>
+    public BufferPool Pool { get; }
+
+    /// <summary>Takes a buffer of <paramref name="length"/> elements from the pool; its contents are undefined.</summary>
+    public DeviceBuffer Rent(DType type, long length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        return new(this, Pool.Rent(checked(length * type.SizeOf())), type, length);
+    }
+
+    /// <summary>Copies host data into a buffer.</summary>
+    /// <exception cref="ArgumentException">Lengths or types differ.</exception>
+    public void Upload<T>(ReadOnlySpan<T> source, DeviceBuffer destination)
+        where T : unmanaged
+    {
+        Match<T>(source.Length, destination);
+        CopyIn(MemoryMarshal.AsBytes(source), destination.Block);
+    }
+
+    /// <summary>Waits for the kernels that write the buffer and copies it to the host.</summary>
+    /// <exception cref="ArgumentException">Lengths or types differ.</exception>
+    public void Download<T>(DeviceBuffer source, Span<T> destination)
+        where T : unmanaged
+    {
+        Match<T>(destination.Length, source);
+        CopyOut(source.Block, MemoryMarshal.AsBytes(destination));
+    }
+
+    /// <summary>Waits until every queued kernel has finished.</summary>
+    public abstract void Synchronize();
+
+    /// <summary>Takes memory from the system.</summary>
+    protected abstract MemoryBlock Allocate(long capacity);
+
+    /// <summary>Copies bytes into the start of a block, in order with the queued kernels.</summary>
+    protected abstract void CopyIn(ReadOnlySpan<byte> source, MemoryBlock destination);
+
+    /// <summary>Copies bytes out of the start of a block, after the queued kernels.</summary>
+    protected abstract void CopyOut(MemoryBlock source, Span<byte> destination);
+
+    static void Match<T>(int length, DeviceBuffer buffer)
+        where T : unmanaged
+    {
+        if (buffer.Type != DTypes.Of<T>() || buffer.Length != length)
+            throw new ArgumentException($"A copy of {length} {DTypes.Of<T>()} elements does not fit a buffer of {buffer.Length} {buffer.Type} elements.");
+    }
+}
+
+/// <summary>An engine whose buffers are host memory and whose kernels run when called.</summary>
+public abstract unsafe class HostEngine : Engine
+{
+    /// <inheritdoc/>
+    public override void Synchronize()
+    {
+    }
+
+    /// <inheritdoc/>
+    protected override MemoryBlock Allocate(long capacity) => new HostBlock(capacity);
+
+    /// <inheritdoc/>
+    protected override void CopyIn(ReadOnlySpan<byte> source, MemoryBlock destination)
+        => source.CopyTo(new((void*)((HostBlock)destination).Pointer, source.Length));
+
+    /// <inheritdoc/>
+    protected override void CopyOut(MemoryBlock source, Span<byte> destination)
+        => new ReadOnlySpan<byte>((void*)((HostBlock)source).Pointer, destination.Length).CopyTo(destination);
+}

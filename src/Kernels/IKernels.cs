@@ -1,0 +1,333 @@
+namespace CnnSharp.Kernels;
+
+/// <summary>Element-wise functions of one input. <c>a</c> is the function's parameter.</summary>
+public enum UnaryOp
+{
+    /// <summary>max(x, 0).</summary>
+    Relu,
+
+    /// <summary>x where x > 0, else a x.</summary>
+    LeakyRelu,
+
+    /// <summary>x where x > 0, else a (exp(x) - 1).</summary>
+    Elu,
+
+    /// <summary>1 / (1 + exp(-x)).</summary>
+    Sigmoid,
+
+    /// <summary>tanh(x).</summary>
+    Tanh,
+
+    /// <summary>x Phi(x), Phi the normal distribution function (by erf).</summary>
+    Gelu,
+
+    /// <summary>x sigmoid(x).</summary>
+    Silu,
+
+    /// <summary>log(1 + exp(x)).</summary>
+    Softplus,
+
+    /// <summary>exp(x).</summary>
+    Exp,
+
+    /// <summary>Natural logarithm.</summary>
+    Log,
+
+    /// <summary>Square root.</summary>
+    Sqrt,
+
+    /// <summary>|x|.</summary>
+    Abs,
+
+    /// <summary>x x.</summary>
+    Square,
+
+    /// <summary>a x.</summary>
+    Scale,
+
+    /// <summary>x + a.</summary>
+    Offset,
+}
+
+/// <summary>Element-wise functions of two inputs.</summary>
+public enum BinaryOp
+{
+    /// <summary>a + b.</summary>
+    Add,
+
+    /// <summary>a - b.</summary>
+    Subtract,
+
+    /// <summary>a b.</summary>
+    Multiply,
+
+    /// <summary>a / b.</summary>
+    Divide,
+}
+
+/// <summary>Element-wise losses of a prediction x and a target t.</summary>
+public enum LossOp
+{
+    /// <summary>(x - t)^2.</summary>
+    MeanSquared,
+
+    /// <summary>|x - t|; the gradient at 0 is 0.</summary>
+    L1,
+
+    /// <summary>Huber: with d = |x - t|, d^2 / 2 where d is below 1, else d - 1/2.</summary>
+    SmoothL1,
+
+    /// <summary>max(x, 0) - x t + log(1 + exp(-|x|)).</summary>
+    BinaryCrossEntropyWithLogits,
+}
+
+/// <summary>A stochastic gradient step. g' = GradientScale g + WeightDecay w.</summary>
+/// <param name="LearningRate">lr.</param>
+/// <param name="Momentum">m; 0 needs no velocity.</param>
+/// <param name="Nesterov">Whether the step looks ahead.</param>
+/// <param name="WeightDecay">L2, added to the gradient.</param>
+/// <param name="GradientScale">Applied to the gradient first (clipping).</param>
+public readonly record struct SgdStep(float LearningRate, float Momentum, bool Nesterov, float WeightDecay, float GradientScale = 1f);
+
+/// <summary>An AdaGrad step. g' = GradientScale g + WeightDecay w.</summary>
+/// <param name="LearningRate">lr.</param>
+/// <param name="Epsilon">Added to the root.</param>
+/// <param name="WeightDecay">L2, added to the gradient.</param>
+/// <param name="GradientScale">Applied to the gradient first (clipping).</param>
+public readonly record struct AdaGradStep(float LearningRate, float Epsilon, float WeightDecay, float GradientScale = 1f);
+
+/// <summary>An RMSProp step. g' = GradientScale g + WeightDecay w.</summary>
+/// <param name="LearningRate">lr.</param>
+/// <param name="Decay">The share of the running square that is kept.</param>
+/// <param name="Epsilon">Added to the root.</param>
+/// <param name="Momentum">m; 0 needs no velocity.</param>
+/// <param name="WeightDecay">L2, added to the gradient.</param>
+/// <param name="GradientScale">Applied to the gradient first (clipping).</param>
+public readonly record struct RmsPropStep(float LearningRate, float Decay, float Epsilon, float Momentum, float WeightDecay, float GradientScale = 1f);
+
+/// <summary>An Adam or AdamW step. Corrections are 1 - Beta^t for step t (from 1), worked out by the caller in double precision.</summary>
+/// <param name="LearningRate">lr.</param>
+/// <param name="Beta1">Share of the running mean that is kept.</param>
+/// <param name="Beta2">Share of the running square that is kept.</param>
+/// <param name="Epsilon">Added to the root.</param>
+/// <param name="WeightDecay">Added to the gradient, or, decoupled, taken off the weight.</param>
+/// <param name="Decoupled">AdamW: w -= lr WeightDecay w first, and the gradient is left alone.</param>
+/// <param name="Correction1">1 - Beta1^t.</param>
+/// <param name="Correction2">1 - Beta2^t.</param>
+/// <param name="GradientScale">Applied to the gradient first (clipping).</param>
+public readonly record struct AdamStep(float LearningRate, float Beta1, float Beta2, float Epsilon, float WeightDecay, bool Decoupled, double Correction1, double Correction2, float GradientScale = 1f);
+
+/// <summary>
+/// Every primitive, once: what an engine implements. Buffers are contiguous; pictures are [N, H, W, C], "rows" are all
+/// axes before the channels. Float buffers have the engine's <see cref="Engine.FloatType"/>, labels and indices are
+/// Int32, pictures UInt8. Results are overwritten unless a flag says they are added to. Inputs and results must not be
+/// the same buffer except where "in place" is said. Callers have validated shapes.
+/// </summary>
+/// <remarks>
+/// Determinism: for given inputs, every engine returns the same bytes whatever the number of threads. Reductions have a
+/// partition and an order that depend on the geometry alone.
+/// </remarks>
+public interface IKernels
+{
+    // ---- Memory -------------------------------------------------------------------------------------------------
+
+    /// <summary>y = value, every element; y may be of any type.</summary>
+    void Fill(DeviceBuffer y, double value);
+
+    /// <summary>y = x, buffers of one type and length.</summary>
+    void Copy(DeviceBuffer x, DeviceBuffer y);
+
+    /// <summary>target[TargetOffset + i T] = source[SourceOffset + i S] for every index i of the box; added if <paramref name="accumulate"/>.</summary>
+    void CopyRegion(in RegionGeometry g, DeviceBuffer source, DeviceBuffer target, bool accumulate = false);
+
+    // ---- Convolution --------------------------------------------------------------------------------------------
+
+    /// <summary>y[n,i,j,k] = act(b[k] + sum over r,s,c of x[n, i stride + r dilation - top, j stride + s dilation - left, c] w[r,s,c,k]).</summary>
+    void ConvForward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y, Activation activation = Activation.None);
+
+    /// <summary>dx[n,h,w,c] = sum of dy[n,i,j,k] w[r,s,c,k] over all (i,j,r,s,k) that read x[n,h,w,c].</summary>
+    void ConvBackwardInput(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, DeviceBuffer dx, bool accumulate = false);
+
+    /// <summary>dw[r,s,c,k] = sum over n,i,j of x[n, i stride + r dilation - top, j stride + s dilation - left, c] dy[n,i,j,k].</summary>
+    void ConvBackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw);
+
+    /// <summary>db[k] = sum over the rows of dy [rows, k].</summary>
+    void BiasBackward(long rows, int channels, DeviceBuffer dy, DeviceBuffer db);
+
+    /// <summary>
+    /// Transposed convolution of x [N, g.OutH, g.OutW, g.K] with w [kh, kw, g.K / groups, g.C] to y [N, g.H, g.W, g.C]:
+    /// y = b + the gradient by input of convolution g, given x as upstream gradient (its weights are w with the last two axes exchanged within a group).
+    /// </summary>
+    void ConvTransposeForward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y);
+
+    /// <summary>dx of <see cref="ConvTransposeForward"/>: convolution g of dy.</summary>
+    void ConvTransposeBackwardInput(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, DeviceBuffer dx, bool accumulate = false);
+
+    /// <summary>dw [kh, kw, g.K / groups, g.C] of <see cref="ConvTransposeForward"/>.</summary>
+    void ConvTransposeBackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw);
+
+    // ---- Linear -------------------------------------------------------------------------------------------------
+
+    /// <summary>c = act(op(a) op(b) + bias), bias [N] repeated down the rows; c += if <paramref name="accumulate"/>.</summary>
+    void MatMul(in MatMulGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer? bias, DeviceBuffer c, Activation activation = Activation.None, bool accumulate = false);
+
+    // ---- Pooling ------------------------------------------------------------------------------------------------
+
+    /// <summary>y = the greatest of each window (the first of equals, NaN wins); indices: its place h W + w within the picture, Int32, shaped like y.</summary>
+    void MaxPoolForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer indices);
+
+    /// <summary>dx = the sum of dy over the windows whose greatest this was.</summary>
+    void MaxPoolBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer indices, DeviceBuffer dx);
+
+    /// <summary>y = the mean of each window: divided by its padded size if CountPadding, else by its elements of x.</summary>
+    void AvgPoolForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y);
+
+    /// <summary>dx = the sum of dy / divisor over the windows that hold the element.</summary>
+    void AvgPoolBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer dx);
+
+    // ---- Normalisation ------------------------------------------------------------------------------------------
+
+    /// <summary>
+    /// y = act(weight (x - mean) invStd + bias + add), mean and (biased) variance of each channel of this batch, in two passes;
+    /// invStd = 1 / sqrt(variance + Epsilon); both are written for the backward pass. The running statistics move by
+    /// Momentum towards the batch's mean and unbiased variance.
+    /// </summary>
+    void BatchNormForward(in BatchNormGeometry g, DeviceBuffer x, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y, DeviceBuffer mean, DeviceBuffer invStd);
+
+    /// <summary>
+    /// The gradients of <see cref="BatchNormForward"/>. With g' = dy where the activation let y through, h = (x - mean) invStd:
+    /// db = sum g'; dw = sum g' h; dx = weight invStd (g' - db / Rows - h dw / Rows); dadd = g'.
+    /// dx and dadd are wanted only where not null. <paramref name="dadd"/> may be <paramref name="dy"/> (in place).
+    /// </summary>
+    void BatchNormBackward(in BatchNormGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer dy, DeviceBuffer weight, DeviceBuffer mean, DeviceBuffer invStd, DeviceBuffer? dx, DeviceBuffer? dadd, DeviceBuffer dw, DeviceBuffer db);
+
+    /// <summary>y = act(weight (x - runningMean) / sqrt(runningVariance + Epsilon) + bias + add).</summary>
+    void BatchNormInference(in BatchNormGeometry g, DeviceBuffer x, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y);
+
+    /// <summary>
+    /// The gradients of <see cref="BatchNormInference"/> (frozen statistics): dx = weight invStd g'; dw = sum g' h; db = sum g'; dadd = g'.
+    /// <paramref name="dadd"/> may be <paramref name="dy"/> (in place).
+    /// </summary>
+    void BatchNormInferenceBackward(in BatchNormGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer dy, DeviceBuffer weight, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? dx, DeviceBuffer? dadd, DeviceBuffer dw, DeviceBuffer db);
+
+    /// <summary>scale = K + Alpha / Size (sum of x^2 over the window of channels); y = x scale^-Beta.</summary>
+    void LrnForward(in LrnGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer scale);
+
+    /// <summary>dx[c] = dy[c] scale[c]^-Beta - 2 Alpha Beta / Size x[c] sum over the c' whose window holds c of dy[c'] y[c'] / scale[c'].</summary>
+    void LrnBackward(in LrnGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer scale, DeviceBuffer dy, DeviceBuffer dx);
+
+    // ---- Element-wise -------------------------------------------------------------------------------------------
+
+    /// <summary>y = op(x, a). In place allowed.</summary>
+    void Unary(UnaryOp op, float a, DeviceBuffer x, DeviceBuffer y);
+
+    /// <summary>dx = dy op'(x), given x and y = op(x). dx may be dy.</summary>
+    void UnaryBackward(UnaryOp op, float a, DeviceBuffer x, DeviceBuffer y, DeviceBuffer dy, DeviceBuffer dx);
+
+    /// <summary>y = op(a, b), each read along its strides. In place allowed where both are read element by element.</summary>
+    void Binary(BinaryOp op, in BroadcastGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer y);
+
+    /// <summary>y += scale x.</summary>
+    void AddScaled(float scale, DeviceBuffer x, DeviceBuffer y);
+
+    /// <summary>y = x where x > 0, else w[c] x, over x [rows, channels]; w has one value a channel, or one for all.</summary>
+    void PReluForward(long rows, int channels, DeviceBuffer x, DeviceBuffer w, DeviceBuffer y);
+
+    /// <summary>dx = dy where x > 0, else w[c] dy.</summary>
+    void PReluBackwardInput(long rows, int channels, DeviceBuffer x, DeviceBuffer w, DeviceBuffer dy, DeviceBuffer dx);
+
+    /// <summary>dw[c] = sum of dy x over the rows where x is not above 0 (over all channels too if w has one value).</summary>
+    void PReluBackwardWeight(long rows, int channels, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw);
+
+    /// <summary>y[row, c] = the greatest of x[row, c pieces + p]; indices: which p (the first of equals), Int32.</summary>
+    void MaxoutForward(long rows, int channels, int pieces, DeviceBuffer x, DeviceBuffer y, DeviceBuffer indices);
+
+    /// <summary>dx[row, c pieces + p] = dy[row, c] for the greatest, else 0.</summary>
+    void MaxoutBackward(long rows, int channels, int pieces, DeviceBuffer dy, DeviceBuffer indices, DeviceBuffer dx);
+
+    /// <summary>
+    /// y[i] = x[i] / (1 - probability) where <see cref="Philox.At"/>(seed, stream, i) is at least probability 2^32 (rounded
+    /// down to a whole number), else 0. Applied to dy with the same key it is its own gradient. In place allowed.
+    /// </summary>
+    void Dropout(float probability, ulong seed, ulong stream, DeviceBuffer x, DeviceBuffer y);
+
+    // ---- Softmax and losses -------------------------------------------------------------------------------------
+
+    /// <summary>y = exp(x - max) / sum of exp(x - max) along each row of [rows, classes]; its logarithm if <paramref name="log"/>.</summary>
+    void SoftmaxForward(long rows, int classes, bool log, DeviceBuffer x, DeviceBuffer y);
+
+    /// <summary>dx = y (dy - sum of dy y), or with log: dx = dy - exp(y) sum of dy.</summary>
+    void SoftmaxBackward(long rows, int classes, bool log, DeviceBuffer y, DeviceBuffer dy, DeviceBuffer dx);
+
+    /// <summary>
+    /// losses[row] = logSumExp[row] - (1 - smoothing) x[row, label] - smoothing mean of x[row]. Labels Int32 within [0, classes):
+    /// a label outside gives a NaN loss (callers validate labels where they enter).
+    /// </summary>
+    void CrossEntropyForward(long rows, int classes, float smoothing, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer losses, DeviceBuffer logSumExp);
+
+    /// <summary>dx = dlosses[row] (exp(x - logSumExp) - (1 - smoothing) [class is label] - smoothing / classes).</summary>
+    void CrossEntropyBackward(long rows, int classes, float smoothing, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer logSumExp, DeviceBuffer dlosses, DeviceBuffer dx);
+
+    /// <summary>losses[row] = sum over j other than the label of max(0, x[j] - x[label] + margin) (Weston and Watkins).</summary>
+    void MulticlassHingeForward(long rows, int classes, float margin, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer losses);
+
+    /// <summary>dx[j] = dlosses[row] where the term is above 0; dx[label] = minus their number times dlosses[row].</summary>
+    void MulticlassHingeBackward(long rows, int classes, float margin, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer dlosses, DeviceBuffer dx);
+
+    /// <summary>losses = op(x, target), element by element.</summary>
+    void LossForward(LossOp op, DeviceBuffer x, DeviceBuffer target, DeviceBuffer losses);
+
+    /// <summary>dx = dlosses times the derivative of op by x.</summary>
+    void LossBackward(LossOp op, DeviceBuffer x, DeviceBuffer target, DeviceBuffer dlosses, DeviceBuffer dx);
+
+    // ---- Reductions ---------------------------------------------------------------------------------------------
+
+    /// <summary>y[o, i] = scale sum over r of x[o, r, i].</summary>
+    void ReduceSum(in ReduceGeometry g, float scale, DeviceBuffer x, DeviceBuffer y);
+
+    /// <summary>dx[o, r, i] = scale dy[o, i]: the gradient of <see cref="ReduceSum"/>.</summary>
+    void Expand(in ReduceGeometry g, float scale, DeviceBuffer dy, DeviceBuffer dx);
+
+    /// <summary>y[0] = the sum of x^2.</summary>
+    void SumOfSquares(DeviceBuffer x, DeviceBuffer y);
+
+    /// <summary>indices[row] = the place of the greatest of x [rows, classes] (the first of equals), Int32.</summary>
+    void ArgMax(long rows, int classes, DeviceBuffer x, DeviceBuffer indices);
+
+    // ---- Upsampling ---------------------------------------------------------------------------------------------
+
+    /// <summary>y[n,i,j] = x[n, floor(i H / OutH), floor(j W / OutW)].</summary>
+    void UpsampleNearestForward(in UpsampleGeometry g, DeviceBuffer x, DeviceBuffer y);
+
+    /// <summary>dx = the sum of dy over the outputs that read the element.</summary>
+    void UpsampleNearestBackward(in UpsampleGeometry g, DeviceBuffer dy, DeviceBuffer dx);
+
+    /// <summary>Bilinear weights at the source position (i + 1/2) H / OutH - 1/2, clipped at 0, or i (H - 1) / (OutH - 1) with AlignCorners.</summary>
+    void UpsampleBilinearForward(in UpsampleGeometry g, DeviceBuffer x, DeviceBuffer y);
+
+    /// <summary>dx = the sum of dy times its weight over the outputs that read the element.</summary>
+    void UpsampleBilinearBackward(in UpsampleGeometry g, DeviceBuffer dy, DeviceBuffer dx);
+
+    // ---- Pictures -----------------------------------------------------------------------------------------------
+
+    /// <summary>
+    /// y[n,i,j,c] = p scaleOffset[c] + scaleOffset[C + c] with p = pictures[picture, top + i, left + j', c], j' = OutW - 1 - j if
+    /// flip else j, and p = 0 outside the picture; y = 0 inside the cutout square [ctop, ctop + Cutout) x [cleft, cleft + Cutout)
+    /// of the batch picture where ctop is not Int32.MinValue. placements: Int32 [N, 6] = picture, top, left, flip, ctop, cleft.
+    /// </summary>
+    void GatherPictures(in PictureGeometry g, DeviceBuffer pictures, DeviceBuffer placements, DeviceBuffer scaleOffset, DeviceBuffer y);
+
+    // ---- Optimiser steps (w and the state are updated in place) ---------------------------------------------------
+
+    /// <summary>v = Momentum v + g'; w -= lr (Nesterov: g' + Momentum v; else v); without momentum w -= lr g' and v is null. v starts at 0.</summary>
+    void Sgd(in SgdStep step, DeviceBuffer w, DeviceBuffer gradient, DeviceBuffer? velocity);
+
+    /// <summary>sum += g'^2; w -= lr g' / (sqrt(sum) + Epsilon).</summary>
+    void AdaGrad(in AdaGradStep step, DeviceBuffer w, DeviceBuffer gradient, DeviceBuffer sum);
+
+    /// <summary>square = Decay square + (1 - Decay) g'^2; d = g' / (sqrt(square) + Epsilon); with momentum v = Momentum v + d, w -= lr v; else w -= lr d.</summary>
+    void RmsProp(in RmsPropStep step, DeviceBuffer w, DeviceBuffer gradient, DeviceBuffer square, DeviceBuffer? velocity);
+
+    /// <summary>mean = Beta1 mean + (1 - Beta1) g'; square = Beta2 square + (1 - Beta2) g'^2; w -= lr / Correction1 mean / (sqrt(square / Correction2) + Epsilon).</summary>
+    void Adam(in AdamStep step, DeviceBuffer w, DeviceBuffer gradient, DeviceBuffer mean, DeviceBuffer square);
+}

@@ -1,0 +1,101 @@
+using System.Numerics;
+
+namespace CnnSharp.Kernels;
+
+/// <summary>
+/// Keeps an engine's released memory for reuse, by size class, so that a training step after the first allocates
+/// nothing. Classes are eighths of a power of two: at most an eighth of a block is slack.
+/// </summary>
+public sealed class BufferPool
+{
+    const long Granule = 64;
+
+    readonly Func<long, MemoryBlock> allocate;
+    readonly Dictionary<long, Stack<MemoryBlock>> free = [];
+    readonly Lock gate = new();
+    long allocated;
+    long pooled;
+    long allocations;
+
+    internal BufferPool(Func<long, MemoryBlock> allocate) => this.allocate = allocate;
+
+    /// <summary>Bytes taken from the system, in use or pooled.</summary>
+    public long AllocatedBytes => Interlocked.Read(ref allocated);
+
+    /// <summary>Bytes waiting for reuse.</summary>
+    public long PooledBytes => Interlocked.Read(ref pooled);
+
+    /// <summary>Bytes in use: held by a buffer that has not been released.</summary>
+    public long UsedBytes => AllocatedBytes - PooledBytes;
+
+    /// <summary>How often memory was taken from the system: constant once a training loop is warm.</summary>
+    public long Allocations => Interlocked.Read(ref allocations);
+
+    /// <summary>The class that holds <paramref name="bytes"/>: the capacity of the block that is rented for them.</summary>
+    public static long ClassOf(long bytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(bytes);
+        if (bytes <= Granule) return Granule;
+        var step = Math.Max(Granule, 1L << Math.Max(0, BitOperations.Log2((ulong)bytes) - 3));
+        return checked((bytes + step - 1) / step * step);
+    }
+
+    internal MemoryBlock Rent(long bytes)
+    {
+        var size = ClassOf(bytes);
+        lock (gate)
+        {
+            if (free.TryGetValue(size, out var stack) && stack.TryPop(out var block))
+            {
+                pooled -= size;
+                return block;
+            }
+        }
+
+        MemoryBlock fresh;
+        try
+        {
+            fresh = allocate(size);
+        }
+        catch (OutOfMemoryException)
+        {
+            Trim();
+            fresh = allocate(size);
+        }
+
+        lock (gate)
+        {
+            allocated += size;
+            allocations++;
+        }
+
+        return fresh;
+    }
+
+    internal void Return(MemoryBlock block)
+    {
+        lock (gate)
+        {
+            if (!free.TryGetValue(block.Capacity, out var stack)) free.Add(block.Capacity, stack = new());
+            stack.Push(block);
+            pooled += block.Capacity;
+        }
+    }
+
+    /// <summary>Gives every pooled block back to the system.</summary>
+    public void Trim()
+    {
+        lock (gate)
+        {
+            foreach (var stack in free.Values)
+            {
+                while (stack.TryPop(out var block))
+                {
+                    allocated -= block.Capacity;
+                    pooled -= block.Capacity;
+                    block.Free();
+                }
+            }
+        }
+    }
+}

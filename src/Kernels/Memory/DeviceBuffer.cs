@@ -1,0 +1,70 @@
+namespace CnnSharp.Kernels;
+
+/// <summary>
+/// A run of elements in an engine's memory, taken from its pool. Counted references: the last
+/// <see cref="Release"/> gives the memory back, and what nobody releases is given back by the finaliser.
+/// </summary>
+/// <remarks>
+/// The object is never reused, only the memory behind it, so a stale reference is an exception and never another
+/// tensor's data. Contents are undefined after <see cref="Engine.Rent"/>.
+/// </remarks>
+public sealed class DeviceBuffer
+{
+    MemoryBlock? block;
+    int references = 1;
+
+    internal DeviceBuffer(Engine engine, MemoryBlock block, DType type, long length)
+    {
+        Engine = engine;
+        this.block = block;
+        Type = type;
+        Length = length;
+    }
+
+    /// <summary>Returns memory that was dropped without a release.</summary>
+    ~DeviceBuffer()
+    {
+        if (block is { } lost) Engine.Pool.Return(lost);
+    }
+
+    /// <summary>The engine whose memory this is.</summary>
+    public Engine Engine { get; }
+
+    /// <summary>The type of the elements.</summary>
+    public DType Type { get; }
+
+    /// <summary>The number of elements.</summary>
+    public long Length { get; }
+
+    /// <summary>The number of bytes.</summary>
+    public long Bytes => Length * Type.SizeOf();
+
+    /// <summary>Whether the memory has been given back.</summary>
+    public bool IsFreed => block is null;
+
+    /// <summary>Whether more than one owner holds this buffer, so that it must not be written in place.</summary>
+    public bool IsShared => Volatile.Read(ref references) > 1;
+
+    /// <summary>The engine's own handle of the memory.</summary>
+    /// <exception cref="ObjectDisposedException">The buffer has been released.</exception>
+    public MemoryBlock Block => block ?? throw new ObjectDisposedException(nameof(DeviceBuffer), $"A buffer of {Length} {Type} elements was used after it was released.");
+
+    /// <summary>Adds an owner.</summary>
+    /// <returns>This buffer.</returns>
+    public DeviceBuffer Retain()
+    {
+        _ = Block;
+        Interlocked.Increment(ref references);
+        return this;
+    }
+
+    /// <summary>Drops an owner; the last one gives the memory back to the pool.</summary>
+    public void Release()
+    {
+        var held = Block;
+        if (Interlocked.Decrement(ref references) > 0) return;
+        block = null;
+        GC.SuppressFinalize(this);
+        Engine.Pool.Return(held);
+    }
+}

@@ -1,0 +1,46 @@
+using System.Runtime.InteropServices;
+
+namespace CnnSharp.Kernels;
+
+/// <summary>Native host memory, aligned to a cache line.</summary>
+public sealed unsafe class HostBlock : MemoryBlock
+{
+    /// <summary>The alignment of every block: a cache line, and the widest vector.</summary>
+    public const int Alignment = 64;
+
+    internal HostBlock(long capacity)
+        : base(capacity)
+        => Pointer = (nint)NativeMemory.AlignedAlloc((nuint)capacity, Alignment);
+
+    /// <summary>The address of the first byte.</summary>
+    public nint Pointer { get; private set; }
+
+    /// <inheritdoc/>
+    protected internal override void Free()
+    {
+        NativeMemory.AlignedFree((void*)Pointer);
+        Pointer = 0;
+    }
+}
+
+/// <summary>Typed access to buffers that live in host memory.</summary>
+public static unsafe class HostBuffers
+{
+    /// <summary>The buffer's elements as a pointer.</summary>
+    /// <exception cref="InvalidOperationException">The buffer holds elements of another type, or is not in host memory.</exception>
+    /// <exception cref="ObjectDisposedException">The buffer was released.</exception>
+    public static T* Pointer<T>(this DeviceBuffer buffer)
+        where T : unmanaged
+    {
+        if (DTypes.Of<T>() != buffer.Type) throw new InvalidOperationException($"The buffer holds {buffer.Type}, the kernel expects {DTypes.Of<T>()}.");
+        return buffer.Block is HostBlock host ? (T*)host.Pointer : throw new InvalidOperationException($"The buffer lives in the memory of '{buffer.Engine.Name}', not in the host's.");
+    }
+
+    /// <summary>As <see cref="Pointer{T}"/>, and null for a missing (optional) buffer.</summary>
+    public static T* PointerOrNull<T>(this DeviceBuffer? buffer)
+        where T : unmanaged => buffer is null ? null : buffer.Pointer<T>();
+
+    /// <summary>The buffer's elements as a span.</summary>
+    public static Span<T> Span<T>(this DeviceBuffer buffer)
+        where T : unmanaged => new(buffer.Pointer<T>(), checked((int)buffer.Length));
+}
