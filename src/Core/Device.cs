@@ -1,0 +1,91 @@
+using CnnSharp.Kernels;
+using CnnSharp.Kernels.Cpu;
+using CnnSharp.Kernels.Reference;
+
+namespace CnnSharp;
+
+/// <summary>Where tensors live and are computed: an engine, by name.</summary>
+public sealed class Device
+{
+    static readonly Lazy<Device> SharedCpu = new(() => new(new CpuEngine()));
+    static readonly Lazy<Device> SharedReference = new(() => new(new ReferenceEngine<float>()));
+    static readonly Lazy<Device> SharedReferenceFloat64 = new(() => new(new ReferenceEngine<double>()));
+
+    /// <summary>What can be selected by name, in the order in which <see cref="Best"/> prefers it.</summary>
+    static readonly (string Name, Func<Device> Open)[] Known =
+    [
+        ("cpu", () => Cpu),
+        ("reference", () => Reference),
+        ("reference-f64", () => ReferenceFloat64),
+    ];
+
+    /// <summary>Wraps an engine of one's own, for instance a <see cref="CpuEngine"/> with a given number of threads.</summary>
+    public Device(Engine engine) => Engine = engine;
+
+    /// <summary>The SIMD engine with a thread a processor.</summary>
+    public static Device Cpu => SharedCpu.Value;
+
+    /// <summary>The plain engine in single precision.</summary>
+    public static Device Reference => SharedReference.Value;
+
+    /// <summary>The plain engine in double precision.</summary>
+    public static Device ReferenceFloat64 => SharedReferenceFloat64.Value;
+
+    /// <summary>The engine behind it.</summary>
+    public Engine Engine { get; }
+
+    /// <summary>The primitives.</summary>
+    public IKernels Kernels => Engine.Kernels;
+
+    /// <summary>The type of activations, weights and gradients.</summary>
+    public DType FloatType => Engine.FloatType;
+
+    /// <summary>The name it is selected by.</summary>
+    public string Name => Engine.Name;
+
+    /// <summary>The fastest device present.</summary>
+    public static Device Best() => Cpu;
+
+    /// <summary>Every kind of device that this build knows: opened, or the reason why it cannot be.</summary>
+    public static IReadOnlyList<DeviceReport> List()
+    {
+        var reports = new List<DeviceReport>();
+        foreach (var (name, open) in Known)
+        {
+            try
+            {
+                var device = open();
+                reports.Add(new(name, device, device.Engine.Description));
+            }
+            catch (NotSupportedException e)
+            {
+                reports.Add(new(name, null, e.Message));
+            }
+        }
+
+        return reports;
+    }
+
+    /// <summary>The device of a name; <c>auto</c> is <see cref="Best"/>.</summary>
+    /// <exception cref="ArgumentException">No such device.</exception>
+    /// <exception cref="NotSupportedException">The device is not present; the message says why.</exception>
+    public static Device Parse(string name)
+    {
+        if (name == "auto") return Best();
+        foreach (var (known, open) in Known)
+        {
+            if (known == name) return open();
+        }
+
+        throw new ArgumentException($"Unknown device '{name}'. Expected auto, {string.Join(", ", Known.Select(k => k.Name))}.", nameof(name));
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => Name;
+}
+
+/// <summary>A kind of device and whether it is present.</summary>
+/// <param name="Name">The name it is selected by.</param>
+/// <param name="Device">The device, or null if it is not present.</param>
+/// <param name="Detail">What it is, or why it is not present.</param>
+public sealed record DeviceReport(string Name, Device? Device, string Detail);

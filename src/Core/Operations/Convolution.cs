@@ -1,0 +1,65 @@
+using CnnSharp.Kernels;
+
+namespace CnnSharp;
+
+/// <summary>How a convolution steps over its input.</summary>
+public sealed record Conv2dOptions
+{
+    /// <summary>Rows and columns of the input between two outputs; default 1.</summary>
+    public Size2d Stride { get; init; } = 1;
+
+    /// <summary>Zeros around the input, each side on its own; default 0.</summary>
+    public Padding2d Padding { get; init; }
+
+    /// <summary>Rows and columns of the input between two of the kernel; default 1.</summary>
+    public Size2d Dilation { get; init; } = 1;
+
+    /// <summary>Output channels see only the input channels of their group; default 1, depthwise at the number of channels.</summary>
+    public int Groups { get; init; } = 1;
+}
+
+/// <summary>The operations on tensors, each with its gradient beside it.</summary>
+public static partial class Functional
+{
+    /// <summary>y[n,i,j,k] = b[k] + sum over r,s,c of x[n, i stride + r dilation - top, j stride + s dilation - left, c] w[r,s,c,k].</summary>
+    /// <param name="x">[N, H, W, C].</param>
+    /// <param name="w">[kh, kw, C / groups, K].</param>
+    /// <param name="b">[K], or null.</param>
+    /// <param name="options">Stride, padding, dilation, groups; null for their defaults.</param>
+    /// <param name="activation">Applied to the result in the same pass.</param>
+    /// <returns>[N, OutH, OutW, K].</returns>
+    /// <exception cref="ShapeException">The shapes and options do not fit; the message gives them.</exception>
+    public static Tensor Conv2d(Tensor x, Tensor w, Tensor? b = null, Conv2dOptions? options = null, Activation activation = Activation.None)
+    {
+        options ??= new();
+        var g = ConvGeometry.Create(x.Shape.AsSpan(), w.Shape.AsSpan(), options.Stride, options.Padding, options.Dilation, options.Groups);
+        CheckVector("Conv2d", "bias", b, g.K);
+        var k = x.Device.Kernels;
+        var y = Tensor.Uninitialized(new(g.N, g.OutH, g.OutW, g.K), x.Device);
+        k.ConvForward(g, x.Data, w.Data, b?.Data, y.Data, activation);
+
+        return Tape.Record("Conv2d", y, [x, w, b], (dy, gradients) =>
+        {
+            var dz = ThroughActivation(activation, y, dy, gradients);
+            if (gradients.Wants(w)) k.ConvBackwardWeight(g, x.Data, dz, gradients.For(w));
+            if (gradients.Wants(b)) k.BiasBackward((long)g.N * g.OutH * g.OutW, g.K, dz, gradients.For(b!));
+            if (gradients.Wants(x)) k.ConvBackwardInput(g, dz, w.Data, gradients.For(x, out var accumulate), accumulate);
+            dz.Release();
+        });
+    }
+
+    /// <summary>The gradient before a fused activation, in a buffer to release after use.</summary>
+    static DeviceBuffer ThroughActivation(Activation activation, Tensor y, DeviceBuffer dy, Gradients gradients)
+    {
+        if (activation == Activation.None) return dy.Retain();
+        var dz = gradients.Writable(dy);
+        y.Device.Kernels.UnaryBackward(UnaryOp.Relu, 0, y.Data, y.Data, dy, dz);
+        return dz;
+    }
+
+    static void CheckVector(string operation, string what, Tensor? vector, int length)
+    {
+        if (vector is not null && (vector.Shape.Rank != 1 || vector.Shape[0] != length))
+            throw new ShapeException(operation, $"expected the {what} to be [{length}], got {vector.Shape}.");
+    }
+}

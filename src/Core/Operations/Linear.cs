@@ -1,0 +1,48 @@
+using CnnSharp.Kernels;
+
+namespace CnnSharp;
+
+public static partial class Functional
+{
+    /// <summary>y = act(x w + b) over the last axis of x.</summary>
+    /// <param name="x">[..., in].</param>
+    /// <param name="w">[in, out].</param>
+    /// <param name="b">[out], or null.</param>
+    /// <param name="activation">Applied to the result in the same pass.</param>
+    /// <returns>[..., out].</returns>
+    /// <exception cref="ShapeException">The shapes do not fit.</exception>
+    public static Tensor Linear(Tensor x, Tensor w, Tensor? b = null, Activation activation = Activation.None)
+    {
+        if (x.Shape.Rank < 1 || w.Shape.Rank != 2)
+            throw new ShapeException("Linear", $"expected an input [..., in] and weights [in, out], got {x.Shape} and {w.Shape}.");
+        int inputs = w.Shape[0], outputs = w.Shape[1];
+        if (x.Shape[^1] != inputs)
+            throw new ShapeException("Linear", $"the input has {x.Shape[^1]} features, the weights expect {inputs}.\n  input   {x.Shape}   (..., in)\n  weights {w.Shape}   (in, out)");
+        CheckVector("Linear", "bias", b, outputs);
+        var rows = checked((int)x.Shape.CountBefore(x.Shape.Rank - 1));
+        var k = x.Device.Kernels;
+        var y = Tensor.Uninitialized(x.Shape.With(^1, outputs), x.Device);
+        k.MatMul(new(rows, outputs, inputs), x.Data, w.Data, b?.Data, y.Data, activation);
+
+        return Tape.Record("Linear", y, [x, w, b], (dy, gradients) =>
+        {
+            var dz = ThroughActivation(activation, y, dy, gradients);
+            if (gradients.Wants(w)) k.MatMul(new(inputs, outputs, rows, TransposeA: true), x.Data, dz, null, gradients.For(w, out var accumulateW), accumulate: accumulateW);
+            if (gradients.Wants(b)) k.BiasBackward(rows, outputs, dz, gradients.For(b!));
+            if (gradients.Wants(x)) k.MatMul(new(rows, inputs, outputs, TransposeB: true), dz, w.Data, null, gradients.For(x, out var accumulateX), accumulate: accumulateX);
+            dz.Release();
+        });
+    }
+
+    /// <summary>The matrix product a b.</summary>
+    /// <param name="a">[M, K].</param>
+    /// <param name="b">[K, N].</param>
+    /// <returns>[M, N].</returns>
+    /// <exception cref="ShapeException">The shapes do not fit.</exception>
+    public static Tensor MatMul(Tensor a, Tensor b)
+    {
+        if (a.Shape.Rank != 2 || b.Shape.Rank != 2 || a.Shape[1] != b.Shape[0])
+            throw new ShapeException("MatMul", $"expected [M, K] and [K, N], got {a.Shape} and {b.Shape}.");
+        return Linear(a, b);
+    }
+}

@@ -1,0 +1,119 @@
+using CnnSharp.Kernels;
+
+namespace CnnSharp;
+
+/// <summary>The constants of batch normalisation.</summary>
+public sealed record BatchNormOptions
+{
+    /// <summary>Added to the variance; default 1e-5.</summary>
+    public float Epsilon { get; init; } = 1e-5f;
+
+    /// <summary>The share that the running statistics take of each batch's; default 0.1.</summary>
+    public float Momentum { get; init; } = 0.1f;
+}
+
+/// <summary>The constants of local response normalisation.</summary>
+public sealed record LocalResponseNormOptions
+{
+    /// <summary>Channels in the window; default 5.</summary>
+    public int Size { get; init; } = 5;
+
+    /// <summary>The scale, divided by <see cref="Size"/>; default 1e-4.</summary>
+    public float Alpha { get; init; } = 1e-4f;
+
+    /// <summary>The exponent; default 0.75.</summary>
+    public float Beta { get; init; } = 0.75f;
+
+    /// <summary>The offset; default 2, as in the AlexNet paper (PyTorch's default is 1).</summary>
+    public float K { get; init; } = 2;
+}
+
+public static partial class Functional
+{
+    /// <summary>
+    /// y = act(weight (x - mean) / sqrt(variance + epsilon) + bias + add), each channel over the batch and its pixels
+    /// (Ioffe and Szegedy 2015). In training mean and variance are this batch's and the running statistics move
+    /// towards them; otherwise they are the running statistics.
+    /// </summary>
+    /// <param name="x">[N, ..., C].</param>
+    /// <param name="weight">[C].</param>
+    /// <param name="bias">[C].</param>
+    /// <param name="runningMean">[C]; updated in training.</param>
+    /// <param name="runningVariance">[C], unbiased; updated in training.</param>
+    /// <param name="training">Whether the batch's own statistics are used.</param>
+    /// <param name="options">Epsilon and momentum; null for their defaults.</param>
+    /// <param name="activation">Applied to the result in the same pass.</param>
+    /// <param name="add">Added before the activation in the same pass (a residual unit's shortcut), shaped like x; or null.</param>
+    /// <returns>Shaped like x.</returns>
+    /// <exception cref="ShapeException">The shapes do not fit, or a training batch has one value a channel.</exception>
+    public static Tensor BatchNorm(Tensor x, Tensor weight, Tensor bias, Tensor runningMean, Tensor runningVariance, bool training, BatchNormOptions? options = null, Activation activation = Activation.None, Tensor? add = null)
+    {
+        const string Operation = "BatchNorm";
+        options ??= new();
+        if (x.Shape.Rank < 2) throw new ShapeException(Operation, $"expected an input [N, ..., C], got {x.Shape}.");
+        var channels = x.Shape[^1];
+        CheckVector(Operation, "weight", weight, channels);
+        CheckVector(Operation, "bias", bias, channels);
+        CheckVector(Operation, "running mean", runningMean, channels);
+        CheckVector(Operation, "running variance", runningVariance, channels);
+        if (add is not null && add.Shape != x.Shape) throw new ShapeException(Operation, $"expected the addend to be shaped like the input {x.Shape}, got {add.Shape}.");
+        var rows = x.Shape.CountBefore(x.Shape.Rank - 1);
+        if (training && rows < 2) throw new ShapeException(Operation, $"training needs more than one value a channel, the input is {x.Shape}.");
+        var g = new BatchNormGeometry(rows, channels, options.Epsilon, options.Momentum, activation);
+        var k = x.Device.Kernels;
+        var y = Tensor.Uninitialized(x.Shape, x.Device);
+        if (!training)
+        {
+            k.BatchNormInference(g, x.Data, weight.Data, bias.Data, runningMean.Data, runningVariance.Data, add?.Data, y.Data);
+            return Tape.Record(Operation, y, [x, weight, bias, add], (dy, gradients) =>
+            {
+                var (dw, db) = (VectorGradient(weight, gradients), VectorGradient(bias, gradients));
+                var dadd = gradients.Wants(add) ? gradients.Reuse(add!, dy) : null;
+                k.BatchNormInferenceBackward(g, x.Data, y.Data, dy, weight.Data, runningMean.Data, runningVariance.Data, gradients.Wants(x) ? gradients.For(x) : null, dadd, dw, db);
+                dw.Release();
+                db.Release();
+            });
+        }
+
+        var mean = x.Device.Engine.Rent(x.DType, channels);
+        var invStd = x.Device.Engine.Rent(x.DType, channels);
+        k.BatchNormForward(g, x.Data, weight.Data, bias.Data, runningMean.Data, runningVariance.Data, add?.Data, y.Data, mean, invStd);
+        return Tape.Record(
+            Operation,
+            y,
+            [x, weight, bias, add],
+            (dy, gradients) =>
+            {
+                var (dw, db) = (VectorGradient(weight, gradients), VectorGradient(bias, gradients));
+                var dadd = gradients.Wants(add) ? gradients.Reuse(add!, dy) : null;
+                k.BatchNormBackward(g, x.Data, y.Data, dy, weight.Data, mean, invStd, gradients.Wants(x) ? gradients.For(x) : null, dadd, dw, db);
+                dw.Release();
+                db.Release();
+            },
+            mean,
+            invStd);
+    }
+
+    /// <summary>The gradient of a [C] parameter that the kernel writes anyway: kept if wanted, else scratch. Release it after use.</summary>
+    static DeviceBuffer VectorGradient(Tensor vector, Gradients gradients)
+        => gradients.Wants(vector) ? gradients.For(vector).Retain() : vector.Device.Engine.Rent(vector.DType, vector.Count);
+
+    /// <summary>y = x / (k + alpha / size sum of x^2 over the neighbouring channels)^beta (Krizhevsky et al. 2012, section 3.3).</summary>
+    /// <param name="x">[N, H, W, C].</param>
+    /// <param name="options">Size, alpha, beta, k; null for their defaults.</param>
+    /// <returns>Shaped like x.</returns>
+    /// <exception cref="ShapeException">The window is empty or x has no channels.</exception>
+    public static Tensor LocalResponseNorm(Tensor x, LocalResponseNormOptions? options = null)
+    {
+        options ??= new();
+        if (x.Shape.Rank < 2) throw new ShapeException("LocalResponseNorm", $"expected an input [N, ..., C], got {x.Shape}.");
+        if (options.Size < 1) throw new ShapeException("LocalResponseNorm", $"the window must be at least 1 channel, got {options.Size}.");
+        var g = new LrnGeometry(x.Shape.CountBefore(x.Shape.Rank - 1), x.Shape[^1], options.Size, options.Alpha, options.Beta, options.K);
+        var k = x.Device.Kernels;
+        var y = Tensor.Uninitialized(x.Shape, x.Device);
+        var scale = x.Device.Engine.Rent(x.DType, x.Count);
+        k.LrnForward(g, x.Data, y.Data, scale);
+
+        return Tape.Record("LocalResponseNorm", y, [x], (dy, gradients) => k.LrnBackward(g, x.Data, y.Data, scale, dy, gradients.For(x)), scale);
+    }
+}

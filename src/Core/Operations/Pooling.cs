@@ -1,0 +1,83 @@
+using CnnSharp.Kernels;
+
+namespace CnnSharp;
+
+/// <summary>The windows of a pooling.</summary>
+public sealed record Pool2dOptions
+{
+    /// <summary>Rows and columns between windows; by default the kernel's own size.</summary>
+    public Size2d? Stride { get; init; }
+
+    /// <summary>Rows and columns around the input; default 0.</summary>
+    public Padding2d Padding { get; init; }
+
+    /// <summary>Whether a last, partial window counts; default no.</summary>
+    public bool CeilMode { get; init; }
+
+    /// <summary>For averages: whether padding counts as zeros (PyTorch's default) or not at all; default yes.</summary>
+    public bool CountPadding { get; init; } = true;
+}
+
+public static partial class Functional
+{
+    /// <summary>The greatest value of each window, channel by channel.</summary>
+    /// <param name="x">[N, H, W, C].</param>
+    /// <param name="kernel">The window.</param>
+    /// <param name="options">Stride, padding, ceil mode; null for their defaults.</param>
+    /// <returns>[N, OutH, OutW, C].</returns>
+    /// <exception cref="ShapeException">The window does not fit.</exception>
+    public static Tensor MaxPool2d(Tensor x, Size2d kernel, Pool2dOptions? options = null) => MaxPool("MaxPool2d", x, Windows(x, kernel, options));
+
+    /// <summary>The mean of each window, channel by channel.</summary>
+    /// <param name="x">[N, H, W, C].</param>
+    /// <param name="kernel">The window.</param>
+    /// <param name="options">Stride, padding, ceil mode, whether padding counts; null for their defaults.</param>
+    /// <returns>[N, OutH, OutW, C].</returns>
+    /// <exception cref="ShapeException">The window does not fit.</exception>
+    public static Tensor AvgPool2d(Tensor x, Size2d kernel, Pool2dOptions? options = null) => AvgPool("AvgPool2d", x, Windows(x, kernel, options));
+
+    /// <summary>The greatest value of each of <paramref name="output"/> parts of the picture.</summary>
+    /// <param name="x">[N, H, W, C].</param>
+    /// <param name="output">Rows and columns of the result.</param>
+    /// <returns>[N, output, C].</returns>
+    /// <exception cref="ShapeException">The parts do not fit.</exception>
+    public static Tensor AdaptiveMaxPool2d(Tensor x, Size2d output) => MaxPool("AdaptiveMaxPool2d", x, PoolGeometry.CreateAdaptive(x.Shape.AsSpan(), output));
+
+    /// <summary>The mean of each of <paramref name="output"/> parts of the picture.</summary>
+    /// <param name="x">[N, H, W, C].</param>
+    /// <param name="output">Rows and columns of the result.</param>
+    /// <returns>[N, output, C].</returns>
+    /// <exception cref="ShapeException">The parts do not fit.</exception>
+    public static Tensor AdaptiveAvgPool2d(Tensor x, Size2d output) => AvgPool("AdaptiveAvgPool2d", x, PoolGeometry.CreateAdaptive(x.Shape.AsSpan(), output));
+
+    /// <summary>The mean of each channel over the whole picture (Lin et al. 2013, "Network in network").</summary>
+    /// <param name="x">[N, H, W, C].</param>
+    /// <returns>[N, 1, 1, C].</returns>
+    /// <exception cref="ShapeException">x is not a batch of pictures.</exception>
+    public static Tensor GlobalAvgPool2d(Tensor x) => AdaptiveAvgPool2d(x, 1);
+
+    static PoolGeometry Windows(Tensor x, Size2d kernel, Pool2dOptions? options)
+    {
+        options ??= new();
+        return PoolGeometry.Create(x.Shape.AsSpan(), kernel, options.Stride ?? kernel, options.Padding, options.CeilMode, options.CountPadding);
+    }
+
+    static Tensor MaxPool(string operation, Tensor x, PoolGeometry g)
+    {
+        var k = x.Device.Kernels;
+        var y = Tensor.Uninitialized(new(g.N, g.OutH, g.OutW, g.C), x.Device);
+        var indices = x.Device.Engine.Rent(DType.Int32, y.Count);
+        k.MaxPoolForward(g, x.Data, y.Data, indices);
+
+        return Tape.Record(operation, y, [x], (dy, gradients) => k.MaxPoolBackward(g, dy, indices, gradients.For(x)), indices);
+    }
+
+    static Tensor AvgPool(string operation, Tensor x, PoolGeometry g)
+    {
+        var k = x.Device.Kernels;
+        var y = Tensor.Uninitialized(new(g.N, g.OutH, g.OutW, g.C), x.Device);
+        k.AvgPoolForward(g, x.Data, y.Data);
+
+        return Tape.Record(operation, y, [x], (dy, gradients) => k.AvgPoolBackward(g, dy, gradients.For(x)));
+    }
+}

@@ -1,0 +1,52 @@
+using CnnSharp.Kernels;
+
+namespace CnnSharp;
+
+/// <summary>How a transposed convolution spreads its input.</summary>
+public sealed record ConvTranspose2dOptions
+{
+    /// <summary>Rows and columns of the output between two inputs; default 1.</summary>
+    public Size2d Stride { get; init; } = 1;
+
+    /// <summary>Rows and columns taken off the output's sides; default 0.</summary>
+    public Padding2d Padding { get; init; }
+
+    /// <summary>Rows and columns added at the output's end, less than the stride or the dilation; default 0.</summary>
+    public Size2d OutputPadding { get; init; } = 0;
+
+    /// <summary>Rows and columns of the output between two of the kernel; default 1.</summary>
+    public Size2d Dilation { get; init; } = 1;
+
+    /// <summary>Output channels see only the input channels of their group; default 1.</summary>
+    public int Groups { get; init; } = 1;
+}
+
+public static partial class Functional
+{
+    /// <summary>
+    /// y[n, i stride + r dilation - top, j stride + s dilation - left, k] += x[n,i,j,c] w[r,s,c,k], and b[k] everywhere: the
+    /// gradient by input of a convolution, as an operation of its own (Zeiler et al. 2010; Long et al. 2015 for upsampling).
+    /// </summary>
+    /// <param name="x">[N, H, W, C].</param>
+    /// <param name="w">[kh, kw, C / groups, K].</param>
+    /// <param name="b">[K], or null.</param>
+    /// <param name="options">Stride, padding, output padding, dilation, groups; null for their defaults.</param>
+    /// <returns>[N, (H - 1) stride + (kh - 1) dilation + 1 + output padding - top - bottom, likewise for W, K].</returns>
+    /// <exception cref="ShapeException">The shapes and options do not fit; the message gives them.</exception>
+    public static Tensor ConvTranspose2d(Tensor x, Tensor w, Tensor? b = null, ConvTranspose2dOptions? options = null)
+    {
+        options ??= new();
+        var g = ConvGeometry.CreateTransposed(x.Shape.AsSpan(), w.Shape.AsSpan(), options.Stride, options.Padding, options.OutputPadding, options.Dilation, options.Groups);
+        CheckVector("ConvTranspose2d", "bias", b, g.C);
+        var k = x.Device.Kernels;
+        var y = Tensor.Uninitialized(new(g.N, g.H, g.W, g.C), x.Device);
+        k.ConvTransposeForward(g, x.Data, w.Data, b?.Data, y.Data);
+
+        return Tape.Record("ConvTranspose2d", y, [x, w, b], (dy, gradients) =>
+        {
+            if (gradients.Wants(w)) k.ConvTransposeBackwardWeight(g, x.Data, dy, gradients.For(w));
+            if (gradients.Wants(b)) k.BiasBackward((long)g.N * g.H * g.W, g.C, dy, gradients.For(b!));
+            if (gradients.Wants(x)) k.ConvTransposeBackwardInput(g, dy, w.Data, gradients.For(x, out var accumulate), accumulate);
+        });
+    }
+}

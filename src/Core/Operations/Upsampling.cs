@@ -1,0 +1,44 @@
+using CnnSharp.Kernels;
+
+namespace CnnSharp;
+
+public static partial class Functional
+{
+    /// <summary>Enlarges pictures by repeating pixels.</summary>
+    /// <param name="x">[N, H, W, C].</param>
+    /// <param name="scale">How many times as many rows and columns; at least 1.</param>
+    /// <returns>[N, H scale, W scale, C].</returns>
+    /// <exception cref="ShapeException">x is not a batch of pictures, or the scale is below 1.</exception>
+    public static Tensor UpsampleNearest2d(Tensor x, Size2d scale)
+    {
+        var g = Enlarged("UpsampleNearest2d", x, scale, alignCorners: false);
+        var k = x.Device.Kernels;
+        var y = Tensor.Uninitialized(new(g.N, g.OutH, g.OutW, g.C), x.Device);
+        k.UpsampleNearestForward(g, x.Data, y.Data);
+
+        return Tape.Record("UpsampleNearest2d", y, [x], (dy, gradients) => k.UpsampleNearestBackward(g, dy, gradients.For(x)));
+    }
+
+    /// <summary>Enlarges pictures by linear interpolation along both axes.</summary>
+    /// <param name="x">[N, H, W, C].</param>
+    /// <param name="scale">How many times as many rows and columns; at least 1.</param>
+    /// <param name="alignCorners">Whether the corner pixels' centres coincide; by default their outer edges do.</param>
+    /// <returns>[N, H scale, W scale, C].</returns>
+    /// <exception cref="ShapeException">x is not a batch of pictures, or the scale is below 1.</exception>
+    public static Tensor UpsampleBilinear2d(Tensor x, Size2d scale, bool alignCorners = false)
+    {
+        var g = Enlarged("UpsampleBilinear2d", x, scale, alignCorners);
+        var k = x.Device.Kernels;
+        var y = Tensor.Uninitialized(new(g.N, g.OutH, g.OutW, g.C), x.Device);
+        k.UpsampleBilinearForward(g, x.Data, y.Data);
+
+        return Tape.Record("UpsampleBilinear2d", y, [x], (dy, gradients) => k.UpsampleBilinearBackward(g, dy, gradients.For(x)));
+    }
+
+    static UpsampleGeometry Enlarged(string operation, Tensor x, Size2d scale, bool alignCorners)
+    {
+        if (x.Shape.Rank != 4) throw new ShapeException(operation, $"expected an input [N, H, W, C], got {x.Shape}.");
+        if (scale.H < 1 || scale.W < 1) throw new ShapeException(operation, $"scale {scale} must be at least 1.");
+        return new(x.Shape[0], x.Shape[1], x.Shape[2], x.Shape[3], checked(x.Shape[1] * scale.H), checked(x.Shape[2] * scale.W), alignCorners);
+    }
+}

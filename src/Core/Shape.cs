@@ -1,0 +1,96 @@
+using System.Diagnostics.CodeAnalysis;
+using CnnSharp.Kernels;
+
+namespace CnnSharp;
+
+/// <summary>The extents of a tensor's axes, outermost first: pictures are [N, H, W, C]. Immutable; equal by value.</summary>
+[SuppressMessage("Naming", "CA1710:Identifiers should have correct suffix", Justification = "It is a shape, not a collection.")]
+public readonly struct Shape : IEquatable<Shape>
+{
+    readonly int[]? extents;
+
+    /// <summary>Creates a shape. No extents: a scalar.</summary>
+    /// <exception cref="ShapeException">An extent is negative.</exception>
+    public Shape(params ReadOnlySpan<int> extents)
+    {
+        foreach (var extent in extents)
+        {
+            if (extent < 0) throw new ShapeException("Shape", $"extents must not be negative: {Geometry.Text(extents)}.");
+        }
+
+        this.extents = extents.ToArray();
+    }
+
+    /// <summary>The number of axes.</summary>
+    public int Rank => extents?.Length ?? 0;
+
+    /// <summary>The number of elements: 1 for a scalar.</summary>
+    public long Count
+    {
+        get
+        {
+            var count = 1L;
+            foreach (var extent in AsSpan()) count = checked(count * extent);
+            return count;
+        }
+    }
+
+    /// <summary>The extent of an axis; <c>^1</c> is the innermost.</summary>
+    public int this[Index axis] => extents![axis];
+
+    /// <summary>The extents.</summary>
+    public ReadOnlySpan<int> AsSpan() => extents;
+
+    /// <summary>The extents, copied.</summary>
+    public int[] ToArray() => AsSpan().ToArray();
+
+    /// <summary>A shape from an array of extents.</summary>
+    public static implicit operator Shape(int[] extents) => new(extents);
+
+    /// <summary>The same shape with one axis's extent replaced.</summary>
+    public Shape With(Index axis, int extent)
+    {
+        var copy = ToArray();
+        copy[axis] = extent;
+        return new(copy);
+    }
+
+    /// <summary>The product of the extents before an axis, that is, how many rows end at it.</summary>
+    internal long CountBefore(int axis)
+    {
+        var count = 1L;
+        for (var i = 0; i < axis; i++) count *= extents![i];
+        return count;
+    }
+
+    /// <summary>The product of the extents behind an axis: its stride.</summary>
+    internal long CountAfter(int axis)
+    {
+        var count = 1L;
+        for (var i = axis + 1; i < Rank; i++) count *= extents![i];
+        return count;
+    }
+
+    /// <inheritdoc/>
+    public bool Equals(Shape other) => AsSpan().SequenceEqual(other.AsSpan());
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => obj is Shape other && Equals(other);
+
+    /// <inheritdoc/>
+    public override int GetHashCode()
+    {
+        var hash = default(HashCode);
+        foreach (var extent in AsSpan()) hash.Add(extent);
+        return hash.ToHashCode();
+    }
+
+    /// <summary>Equal extents.</summary>
+    public static bool operator ==(Shape left, Shape right) => left.Equals(right);
+
+    /// <summary>Different extents.</summary>
+    public static bool operator !=(Shape left, Shape right) => !left.Equals(right);
+
+    /// <summary><c>[128, 32, 32, 3]</c>.</summary>
+    public override string ToString() => Geometry.Text(AsSpan());
+}

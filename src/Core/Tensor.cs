@@ -1,0 +1,222 @@
+using System.Runtime.InteropServices;
+using CnnSharp.Kernels;
+
+namespace CnnSharp;
+
+/// <summary>
+/// A contiguous array of numbers on a device, and its place in the graph that <see cref="Backward"/> walks.
+/// </summary>
+/// <remarks>
+/// Memory: results of operations belong to the tape, which gives them back as <see cref="Backward"/> passes them, or, under
+/// <see cref="Tape.NoGrad"/>, as the layer that made them is left. What a program creates itself (parameters, inputs) lives
+/// until it is unreachable or disposed. So a training loop needs no Dispose; it is there for those who want memory back early.
+/// </remarks>
+public sealed partial class Tensor : IDisposable
+{
+    DeviceBuffer? data;
+    string? freed;
+
+    Tensor(Shape shape, DeviceBuffer data, Device device)
+    {
+        Shape = shape;
+        Device = device;
+        this.data = data;
+    }
+
+    /// <summary>The extents; pictures are [N, H, W, C].</summary>
+    public Shape Shape { get; }
+
+    /// <summary>The type of the elements.</summary>
+    public DType DType => Data.Type;
+
+    /// <summary>Where it lives.</summary>
+    public Device Device { get; }
+
+    /// <summary>What messages call it: a parameter's dotted path, or the operation that made it.</summary>
+    public string? Name { get; set; }
+
+    /// <summary>The number of elements.</summary>
+    public long Count => Shape.Count;
+
+    /// <summary>Whether <see cref="Backward"/> is to leave a <see cref="Gradient"/> here. For tensors the program made itself.</summary>
+    public bool RequiresGrad { get; set; }
+
+    /// <summary>The gradient that <see cref="Backward"/> left, or null. Successive calls add up until <see cref="ClearGradient"/>.</summary>
+    public Tensor? Gradient => GradientData is { } gradient && Node is null ? new Tensor(Shape, gradient.Retain(), Device) { Name = $"{Name}.gradient" } : null;
+
+    /// <summary>The memory.</summary>
+    /// <exception cref="FreedTensorException">It was given back.</exception>
+    public DeviceBuffer Data => data ?? throw new FreedTensorException(this, freed!);
+
+    /// <summary>Whether the memory was given back.</summary>
+    public bool IsFreed => data is null;
+
+    internal Node? Node { get; set; }
+
+    internal DeviceBuffer? GradientData { get; set; }
+
+    internal bool IsKept { get; private set; }
+
+    /// <summary>Whether a gradient has to flow into this tensor.</summary>
+    internal bool WantsGradient => RequiresGrad || Node is not null;
+
+    internal string Label => Name is null ? Shape.ToString() : $"'{Name}' {Shape}";
+
+    /// <summary>A tensor whose elements are undefined: every one must be written.</summary>
+    /// <param name="shape">The extents.</param>
+    /// <param name="device">Where.</param>
+    /// <param name="type">The elements' type; by default the device's float type.</param>
+    public static Tensor Uninitialized(Shape shape, Device device, DType? type = null)
+        => new(shape, device.Engine.Rent(type ?? device.FloatType, shape.Count), device);
+
+    /// <summary>A tensor of equal elements.</summary>
+    public static Tensor Full(Shape shape, double value, Device? device = null, DType? type = null)
+    {
+        var tensor = Uninitialized(shape, device ?? Device.Cpu, type);
+        tensor.Device.Kernels.Fill(tensor.Data, value);
+        return tensor;
+    }
+
+    /// <summary>A tensor of zeros.</summary>
+    public static Tensor Zeros(Shape shape, Device? device = null, DType? type = null) => Full(shape, 0, device, type);
+
+    /// <summary>
+    /// A tensor with the given elements in row-major order. Floats and doubles become the device's float type; ints
+    /// and bytes stay what they are.
+    /// </summary>
+    /// <exception cref="ShapeException">The number of values is not the shape's.</exception>
+    public static Tensor From<T>(ReadOnlySpan<T> values, Shape shape, Device? device = null)
+        where T : unmanaged
+    {
+        device ??= Device.Cpu;
+        if (values.Length != shape.Count) throw new ShapeException("Tensor.From", $"{values.Length} values do not fill {shape} ({shape.Count} elements).");
+        var type = DTypes.Of<T>();
+        if (type is DType.Float32 or DType.Float64) type = device.FloatType;
+        var tensor = Uninitialized(shape, device, type);
+        tensor.Write(values);
+        return tensor;
+    }
+
+    /// <inheritdoc cref="From{T}(ReadOnlySpan{T}, Shape, Device?)"/>
+    public static Tensor From<T>(T[] values, Shape shape, Device? device = null)
+        where T : unmanaged => From((ReadOnlySpan<T>)values, shape, device);
+
+    /// <summary>Replaces the elements, converting between float and double.</summary>
+    /// <exception cref="ShapeException">The number of values is not the tensor's.</exception>
+    public void Write<T>(ReadOnlySpan<T> values)
+        where T : unmanaged
+    {
+        if (values.Length != Count) throw new ShapeException("Tensor.Write", $"{values.Length} values do not fill {Label} ({Count} elements).");
+        if (typeof(T) == typeof(float) && DType == DType.Float64)
+        {
+            Device.Engine.Upload<double>(Widen(MemoryMarshal.Cast<T, float>(values)), Data);
+        }
+        else if (typeof(T) == typeof(double) && DType == DType.Float32)
+        {
+            Device.Engine.Upload<float>(Narrow(MemoryMarshal.Cast<T, double>(values)), Data);
+        }
+        else
+        {
+            Device.Engine.Upload(values, Data);
+        }
+    }
+
+    /// <summary>Waits for the device and copies the elements, converting between float and double.</summary>
+    public T[] ToArray<T>()
+        where T : unmanaged
+    {
+        if (typeof(T) == typeof(double) && DType == DType.Float32) return (T[])(object)Widen(Read<float>());
+        if (typeof(T) == typeof(float) && DType == DType.Float64) return (T[])(object)Narrow(Read<double>());
+        return Read<T>();
+    }
+
+    /// <summary>Waits for the device and copies the elements as floats.</summary>
+    public float[] ToArray() => ToArray<float>();
+
+    /// <summary>Waits for the device and copies the elements.</summary>
+    /// <exception cref="ArgumentException">The length or type is not the tensor's.</exception>
+    public void CopyTo<T>(Span<T> destination)
+        where T : unmanaged => Device.Engine.Download(Data, destination);
+
+    /// <summary>Waits for the device and reads the only element.</summary>
+    /// <exception cref="ShapeException">There is more than one element, or none.</exception>
+    public double Item()
+    {
+        if (Count != 1) throw new ShapeException("Tensor.Item", $"expected one element, {Label} has {Count}.");
+        return DType switch
+        {
+            DType.Float32 => Read<float>()[0],
+            DType.Float64 => Read<double>()[0],
+            DType.Int32 => Read<int>()[0],
+            _ => Read<byte>()[0],
+        };
+    }
+
+    /// <summary>
+    /// Walks the graph back from this tensor and leaves gradients in the parameters it depends on. Gives the graph's
+    /// intermediate tensors back; this tensor itself, and what <see cref="Keep"/> was called on, stay readable.
+    /// </summary>
+    /// <param name="upstream">The gradient of this tensor; by default 1, for a single element.</param>
+    /// <exception cref="InvalidOperationException">No parameter that wants a gradient led here, or the graph was walked before.</exception>
+    /// <exception cref="ShapeException">The upstream gradient has another shape, or is missing for more than one element.</exception>
+    public void Backward(Tensor? upstream = null) => Tape.Backward(this, upstream);
+
+    /// <summary>Gives the gradient's memory back; the next <see cref="Backward"/> starts anew.</summary>
+    public void ClearGradient()
+    {
+        GradientData?.Release();
+        GradientData = null;
+    }
+
+    /// <summary>Keeps the tensor's memory past <see cref="Backward"/> and the end of a <see cref="Tape.NoGrad"/> scope.</summary>
+    /// <returns>This tensor.</returns>
+    public Tensor Keep()
+    {
+        _ = Data;
+        IsKept = true;
+        return this;
+    }
+
+    /// <summary>The same elements without their history: no gradient flows through. Shares the memory.</summary>
+    public Tensor Detach() => new(Shape, Data.Retain(), Device) { Name = Name };
+
+    /// <summary>Gives the memory back now. Using the tensor afterwards is an exception.</summary>
+    public void Dispose() => Free("it was disposed");
+
+    /// <inheritdoc/>
+    public override string ToString() => IsFreed ? $"Tensor {Label} (freed)" : $"Tensor {Label} {DType} on {Device}";
+
+    /// <summary>A tensor on the same memory under another shape of as many elements.</summary>
+    internal Tensor View(Shape shape) => new(shape, Data.Retain(), Device);
+
+    internal void Free(string reason)
+    {
+        if (data is null) return;
+        data.Release();
+        data = null;
+        freed = reason;
+        ClearGradient();
+    }
+
+    T[] Read<T>()
+        where T : unmanaged
+    {
+        var values = new T[Count];
+        Device.Engine.Download(Data, values.AsSpan());
+        return values;
+    }
+
+    static double[] Widen(ReadOnlySpan<float> values)
+    {
+        var result = new double[values.Length];
+        for (var i = 0; i < result.Length; i++) result[i] = values[i];
+        return result;
+    }
+
+    static float[] Narrow(ReadOnlySpan<double> values)
+    {
+        var result = new float[values.Length];
+        for (var i = 0; i < result.Length; i++) result[i] = (float)values[i];
+        return result;
+    }
+}

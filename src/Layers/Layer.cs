@@ -1,0 +1,177 @@
+using System.Collections;
+using System.Reflection;
+using CnnSharp.Kernels;
+
+namespace CnnSharp.Layers;
+
+/// <summary>
+/// A piece of a network: a function of tensors that may own parameters and further layers. A layer of one's own
+/// overrides <see cref="Compute"/> and keeps its tensors and sub-layers in fields; there is nothing to register.
+/// </summary>
+/// <remarks>
+/// Fields are walked in the order of their declaration, base classes first. A field holding a <see cref="Tensor"/> with
+/// <see cref="Tensor.RequiresGrad"/> is a parameter, one without a buffer (running statistics); a <see cref="Layer"/>, or a
+/// list of them, is a sub-layer. Names are the fields' names in camel case without a leading underscore; lists give indices:
+/// <c>stage1.0.conv1.weight</c>. The same names stand in checkpoints, summaries and errors.
+/// </remarks>
+public abstract class Layer
+{
+    static readonly Dictionary<Type, FieldInfo[]> FieldsByType = [];
+
+    string? path;
+    bool training = true;
+
+    /// <summary>Where the layer stands in its model, e.g. <c>stage1.0.conv1</c>; empty for a model itself, or before its first use.</summary>
+    public string Path => path ?? "";
+
+    /// <summary>Whether the layer trains (batch statistics, dropout) or infers. Set it through <see cref="Train"/> and <see cref="Eval"/>.</summary>
+    public bool IsTraining => training;
+
+    /// <summary>What Backward computes gradients for, outermost fields first.</summary>
+    public IReadOnlyList<Tensor> Parameters => [.. NamedTensors().Where(t => t.Tensor.RequiresGrad).Select(t => t.Tensor)];
+
+    /// <summary>The number of weights: the elements of all parameters.</summary>
+    public long ParameterCount => Parameters.Sum(p => p.Count);
+
+    /// <summary>The result for an input. In messages, what goes wrong inside carries this layer's path.</summary>
+    /// <param name="x">The shape that the layer's kind expects.</param>
+    /// <returns>Valid until Backward, or, without recording, until the enclosing layer is left.</returns>
+    /// <exception cref="ShapeException">The input does not fit.</exception>
+    public Tensor Forward(Tensor x)
+    {
+        var mark = BeginForward();
+        try
+        {
+            return Tape.Leave(mark, Compute(x));
+        }
+        catch (ShapeException e) when (e.Layer is null && Path.Length > 0)
+        {
+            throw e.In(Path);
+        }
+    }
+
+    /// <summary>The layer's function.</summary>
+    protected abstract Tensor Compute(Tensor x);
+
+    /// <summary>Switches this layer and all below it to training. Returns this layer.</summary>
+    public Layer Train(bool on = true)
+    {
+        foreach (var layer in Descend()) layer.training = on;
+        return this;
+    }
+
+    /// <summary>Switches this layer and all below it to inference. Returns this layer.</summary>
+    public Layer Eval() => Train(false);
+
+    /// <summary>This layer and all below it, in the order of the fields.</summary>
+    public IEnumerable<Layer> Descend()
+    {
+        yield return this;
+        foreach (var (_, child) in Children())
+        {
+            foreach (var layer in child.Descend()) yield return layer;
+        }
+    }
+
+    /// <summary>The sub-layers with their names.</summary>
+    public IEnumerable<(string Name, Layer Layer)> Children()
+    {
+        foreach (var field in FieldsOf(GetType()))
+        {
+            switch (field.GetValue(this))
+            {
+                case Layer layer:
+                    yield return (NameOf(field), layer);
+                    break;
+                case IEnumerable list and not string:
+                    // A Sequential's own list adds no level to the path: its items are "0", "1", ...
+                    var prefix = field.IsDefined(typeof(InlineAttribute)) ? "" : $"{NameOf(field)}.";
+                    var i = 0;
+                    foreach (var item in list)
+                    {
+                        if (item is Layer layer) yield return ($"{prefix}{i}", layer);
+                        i++;
+                    }
+
+                    break;
+            }
+        }
+    }
+
+    /// <summary>Parameters and buffers with their dotted paths; a tensor reached twice is named once.</summary>
+    public IEnumerable<(string Name, Tensor Tensor)> NamedTensors()
+    {
+        var seen = new HashSet<Tensor>(ReferenceEqualityComparer.Instance);
+        return Walk("", seen);
+    }
+
+    IEnumerable<(string Name, Tensor Tensor)> Walk(string prefix, HashSet<Tensor> seen)
+    {
+        foreach (var field in FieldsOf(GetType()))
+        {
+            if (field.GetValue(this) is not Tensor tensor || !seen.Add(tensor)) continue;
+            var name = prefix + NameOf(field);
+            tensor.Name = name;
+            yield return (name, tensor);
+        }
+
+        foreach (var (name, child) in Children())
+        {
+            child.path = prefix + name;
+            foreach (var pair in child.Walk($"{prefix}{name}.", seen)) yield return pair;
+        }
+    }
+
+    /// <summary>For a layer with a Forward of its own beside <see cref="Forward(Tensor)"/>: call first, and pass the result through <see cref="EndForward"/>.</summary>
+    protected int BeginForward()
+    {
+        if (path is null) Locate("");
+        return Tape.Enter();
+    }
+
+    /// <summary>The end of what <see cref="BeginForward"/> began: without recording, frees what was made inside but the result.</summary>
+    protected static Tensor EndForward(int mark, Tensor result) => Tape.Leave(mark, result);
+
+    /// <summary>Gives this layer and those below it their paths: done once, by the first Forward of the outermost.</summary>
+    void Locate(string at)
+    {
+        path = at;
+        foreach (var field in FieldsOf(GetType()))
+        {
+            if (field.GetValue(this) is Tensor tensor) tensor.Name = at.Length == 0 ? NameOf(field) : $"{at}.{NameOf(field)}";
+        }
+
+        foreach (var (name, child) in Children()) child.Locate(at.Length == 0 ? name : $"{at}.{name}");
+    }
+
+    static string NameOf(FieldInfo field)
+    {
+        var name = field.Name;
+
+        // An auto-property's field is called <Name>k__BackingField, a primary constructor's parameter <name>P.
+        if (name[0] == '<') name = name[1..name.IndexOf('>', StringComparison.Ordinal)];
+        name = name.TrimStart('_');
+        return char.ToLowerInvariant(name[0]) + name[1..];
+    }
+
+    static FieldInfo[] FieldsOf(Type type)
+    {
+        lock (FieldsByType)
+        {
+            if (FieldsByType.TryGetValue(type, out var known)) return known;
+            var fields = new List<FieldInfo>();
+            for (var t = type; t != typeof(Layer) && t is not null; t = t.BaseType)
+            {
+                var own = t.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly);
+                Array.Sort(own, static (a, b) => a.MetadataToken.CompareTo(b.MetadataToken));
+                fields.InsertRange(0, own);
+            }
+
+            return FieldsByType[type] = [.. fields];
+        }
+    }
+}
+
+/// <summary>Marks a list of layers whose items stand in the path without the list's own name.</summary>
+[AttributeUsage(AttributeTargets.Field)]
+public sealed class InlineAttribute : Attribute;
