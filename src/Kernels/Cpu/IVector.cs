@@ -49,6 +49,9 @@ internal unsafe interface IVector<V>
     /// <summary>Lanes that are all ones in both.</summary>
     static abstract V operator &(V a, V b);
 
+    /// <summary>Lanes that are all ones in either.</summary>
+    static abstract V operator |(V a, V b);
+
     static abstract V Max(V a, V b);
 
     static abstract V Min(V a, V b);
@@ -64,6 +67,11 @@ internal unsafe interface IVector<V>
     static abstract V GreaterThan(V a, V b);
 
     static abstract V LessThan(V a, V b);
+
+    /// <summary>The mask of lanes whose 32 bits are the same: how lanes that carry integers are compared.</summary>
+    static abstract V SameBits(V a, V b);
+
+    static abstract V IsNaN(V a);
 
     /// <summary>Lane by lane, a where the mask is set, else b.</summary>
     static abstract V Select(V mask, V a, V b);

@@ -62,6 +62,9 @@ internal readonly unsafe struct V512(Vector512<float> value) : IVector<V512>
     public static V512 operator &(V512 a, V512 b) => new(a.value & b.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512 operator |(V512 a, V512 b) => new(a.value | b.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V512 Max(V512 a, V512 b) => new(Vector512.Max(a.value, b.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -84,6 +87,12 @@ internal readonly unsafe struct V512(Vector512<float> value) : IVector<V512>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V512 LessThan(V512 a, V512 b) => new(Vector512.LessThan(a.value, b.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512 SameBits(V512 a, V512 b) => new(Vector512.Equals(a.value.AsInt32(), b.value.AsInt32()).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512 IsNaN(V512 a) => new(~Vector512.Equals(a.value, a.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V512 Select(V512 mask, V512 a, V512 b) => new(Vector512.ConditionalSelect(mask.value, a.value, b.value));
@@ -151,6 +160,9 @@ internal readonly unsafe struct V256(Vector256<float> value) : IVector<V256>
     public static V256 operator &(V256 a, V256 b) => new(a.value & b.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256 operator |(V256 a, V256 b) => new(a.value | b.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V256 Max(V256 a, V256 b) => new(Vector256.Max(a.value, b.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -173,6 +185,12 @@ internal readonly unsafe struct V256(Vector256<float> value) : IVector<V256>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V256 LessThan(V256 a, V256 b) => new(Vector256.LessThan(a.value, b.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256 SameBits(V256 a, V256 b) => new(Vector256.Equals(a.value.AsInt32(), b.value.AsInt32()).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256 IsNaN(V256 a) => new(~Vector256.Equals(a.value, a.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V256 Select(V256 mask, V256 a, V256 b) => new(Vector256.ConditionalSelect(mask.value, a.value, b.value));
@@ -244,6 +262,9 @@ internal readonly unsafe struct V128(Vector128<float> value) : IVector<V128>
     public static V128 operator &(V128 a, V128 b) => new(a.value & b.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128 operator |(V128 a, V128 b) => new(a.value | b.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V128 Max(V128 a, V128 b) => new(Vector128.Max(a.value, b.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -266,6 +287,12 @@ internal readonly unsafe struct V128(Vector128<float> value) : IVector<V128>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V128 LessThan(V128 a, V128 b) => new(Vector128.LessThan(a.value, b.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128 SameBits(V128 a, V128 b) => new(Vector128.Equals(a.value.AsInt32(), b.value.AsInt32()).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128 IsNaN(V128 a) => new(~Vector128.Equals(a.value, a.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V128 Select(V128 mask, V128 a, V128 b) => new(Vector128.ConditionalSelect(mask.value, a.value, b.value));
