@@ -23,7 +23,8 @@ internal sealed unsafe class Workers
     readonly Thread[] threads;
     readonly SemaphoreSlim[] wake;
     readonly ScratchMemory[] scratch;
-    readonly Lock gate = new();
+    readonly ScratchMemory scratchTable = new();
+    readonly ScratchMemory shared = new();
     delegate*<void*, int, int, void> body;
     void* context;
     int tasks;
@@ -59,6 +60,23 @@ internal sealed unsafe class Workers
     public float* Scratch(int worker, long floats) => scratch[worker].Take(floats);
 
     /// <summary>
+    /// Held by a call that needs <see cref="Shared"/> or <see cref="ScratchTable"/>, from there to the end of its last
+    /// <see cref="Run{T}"/>, which takes it too.
+    /// </summary>
+    public Lock Gate { get; } = new();
+
+    /// <summary>One piece of memory for a call, beside the workers' own: packed weights, partial sums. Kept between calls, contents undefined.</summary>
+    public float* Shared(long floats) => shared.Take(floats);
+
+    /// <summary>As <see cref="Scratch"/>, for every worker: what tasks can look up, which hold pointers only.</summary>
+    public float** ScratchTable(long floats)
+    {
+        var table = (float**)scratchTable.Take(Count * (sizeof(float*) / sizeof(float)));
+        for (var i = 0; i < Count; i++) table[i] = scratch[i].Take(floats);
+        return table;
+    }
+
+    /// <summary>
     /// Runs every task and returns when all are done. Calls from several threads take turns (they share the scratch
     /// memory); a task must not throw and must not call <see cref="Run{T}"/>.
     /// </summary>
@@ -66,7 +84,7 @@ internal sealed unsafe class Workers
         where T : unmanaged, IWork
     {
         if (tasks <= 0) return;
-        lock (gate)
+        lock (Gate)
         {
             var local = work;
             if (tasks == 1 || Count == 1)

@@ -1,0 +1,15 @@
+namespace CnnSharp.Kernels.Cpu;
+
+// A transposed convolution is the gradient by input of the convolution that describes it, so its three passes are that
+// convolution's by-input, forward and by-weight passes with weights whose last two axes are exchanged.
+internal sealed unsafe partial class CpuKernels<V>
+{
+    public void ConvTransposeForward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y)
+        => CorrelateTransposed(g, x, w, WeightLayout.OutIn(g).Exchanged, b, y, accumulate: false);
+
+    public void ConvTransposeBackwardInput(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, DeviceBuffer dx, bool accumulate = false)
+        => Correlate(g, dy, w, WeightLayout.OutIn(g), null, dx, Activation.None, accumulate);
+
+    public void ConvTransposeBackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
+        => WeightGradient(g, dy.Pointer<float>(), x.Pointer<float>(), dw.Pointer<float>(), exchanged: true);
+}

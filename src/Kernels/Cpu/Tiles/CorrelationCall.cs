@@ -1,0 +1,79 @@
+namespace CnnSharp.Kernels.Cpu;
+
+/// <summary>
+/// What all calls of a correlation tile in one piece of work share. A tile is two halves of h neighbouring pixels
+/// (anywhere in the picture) by v vectors of output channels:
+/// y[p, k] = bias[k] + sum over segments t and their values i of x[p PixelStride + Offsets[t] + i] w[t Length + i, k].
+/// </summary>
+internal unsafe struct CorrelationCall
+{
+    /// <summary>Bytes between two pixels of x.</summary>
+    public nint PixelStride;
+
+    /// <summary>Bytes between two rows of w: v vectors where it is packed.</summary>
+    public nint WeightStride;
+
+    /// <summary>Floats between two pixels of y.</summary>
+    public nint OutStride;
+
+    /// <summary>Bytes from a pixel to the start of each segment.</summary>
+    public nint* Offsets;
+
+    /// <summary>Runs of contiguous values of x that a pixel reads.</summary>
+    public int Segments;
+
+    /// <summary>Values of a segment.</summary>
+    public int Length;
+
+    /// <summary>Whether the result is added to y.</summary>
+    public bool Accumulate;
+
+    /// <summary>Whether the result is max(result, 0).</summary>
+    public bool Relu;
+}
+
+/// <summary>
+/// The register tiles of forward and by-input passes and of matrix products: each value of x is broadcast and meets v
+/// vectors of weights that stay in registers, as do the 2 h v sums.
+/// </summary>
+internal static unsafe partial class CorrelationTiles<V>
+    where V : unmanaged, IVector<V>
+{
+    /// <summary>The most floats a tile writes.</summary>
+    public const int MaxTile = 16 * 16 * 3;
+
+    /// <summary>The most pixels a half has.</summary>
+    public const int MaxHalf = 8;
+
+    /// <summary>How many vectors of output channels to take next, when <paramref name="left"/> are left.</summary>
+    public static int Vectors(int left) => left == 3 && V.Registers >= 32 ? 3 : Math.Min(left, 2);
+
+    /// <summary>The half that computes a run of <paramref name="pixels"/> pixels in the fewest cycles.</summary>
+    public static int Half(int vectors, int pixels)
+    {
+        var (first, last) = (V.Registers >= 32, vectors) switch
+        {
+            (true, 1) => (4, 8),
+            (true, 2) => (4, 7),
+            (true, _) => (4, 4),
+            (false, 1) => (4, 6),
+            (false, _) => (2, 3),
+        };
+        var best = first;
+        var fewest = double.MaxValue;
+        for (var half = first; half <= last; half++)
+        {
+            // Two multiply-adds, or two loads, a cycle; the half cycle stands for what cannot overlap.
+            var cycles = Math.Max(half * vectors, (vectors + (2 * half)) / 2.0) + 0.5;
+            var total = (pixels + half - 1) / half * cycles;
+            if (total > fewest) continue;
+            fewest = total;
+            best = half;
+        }
+
+        return best;
+    }
+
+    /// <summary>The tile of 2 <paramref name="half"/> pixels by <paramref name="vectors"/> vectors.</summary>
+    public static delegate*<CorrelationCall*, float*, float*, float*, float*, float*, float*, void> Tile(int half, int vectors) => Written(half, vectors);
+}

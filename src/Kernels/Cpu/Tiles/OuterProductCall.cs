@@ -1,0 +1,64 @@
+namespace CnnSharp.Kernels.Cpu;
+
+/// <summary>
+/// What all calls of an outer-product tile in one piece of work share. A tile is r rows (neighbouring values of x) by
+/// v vectors of output channels: dw[i, k] += sum over segments t and their pixels p of
+/// x[Offsets[2 t] + p XStride + i] dy[Offsets[2 t + 1] + p DyStride + k], with dw stored as r rows of v vectors.
+/// </summary>
+internal unsafe struct OuterProductCall
+{
+    /// <summary>Bytes between the values of x that two pixels meet.</summary>
+    public nint XStride;
+
+    /// <summary>Bytes between two pixels of dy.</summary>
+    public nint DyStride;
+
+    /// <summary>Where each segment starts, in bytes: x and dy in turn.</summary>
+    public nint* Offsets;
+
+    /// <summary>Runs of pixels at these strides.</summary>
+    public int Segments;
+
+    /// <summary>Pixels of a run.</summary>
+    public int Length;
+}
+
+/// <summary>The register tiles of gradients by weight: each value of x is broadcast and meets v vectors of dy; the r v sums stay in registers.</summary>
+internal static unsafe partial class OuterProductTiles<V>
+    where V : unmanaged, IVector<V>
+{
+    /// <summary>The most rows a tile has.</summary>
+    public const int MaxRows = 16;
+
+    /// <summary>How many vectors of output channels to take next, when <paramref name="left"/> are left.</summary>
+    public static int Vectors(int left) => left == 3 && V.Registers >= 32 ? 3 : Math.Min(left, 2);
+
+    /// <summary>The rows that cover <paramref name="count"/> rows in the fewest cycles.</summary>
+    public static int Rows(int vectors, int count)
+    {
+        var (first, last) = (V.Registers >= 32, vectors) switch
+        {
+            (true, 1) => (4, 16),
+            (true, 2) => (4, 14),
+            (true, _) => (8, 8),
+            (false, 1) => (4, 12),
+            (false, _) => (4, 6),
+        };
+        var best = first;
+        var fewest = double.MaxValue;
+        for (var rows = first; rows <= last; rows += 2)
+        {
+            // Two multiply-adds, or two loads, a cycle, and no sum sooner than four cycles after the last.
+            var cycles = Math.Max(4, Math.Max(rows * vectors / 2.0, (vectors + rows) / 2.0)) + 0.25;
+            var total = (count + rows - 1) / rows * cycles;
+            if (total > fewest) continue;
+            fewest = total;
+            best = rows;
+        }
+
+        return best;
+    }
+
+    /// <summary>The tile of <paramref name="rows"/> rows by <paramref name="vectors"/> vectors.</summary>
+    public static delegate*<OuterProductCall*, float*, float*, float*, void> Tile(int rows, int vectors) => Written(rows, vectors);
+}
