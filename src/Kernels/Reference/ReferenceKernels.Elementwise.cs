@@ -1,0 +1,159 @@
+namespace CnnSharp.Kernels.Reference;
+
+internal sealed partial class ReferenceKernels<T>
+{
+    public void Unary(UnaryOp op, float a, DeviceBuffer x, DeviceBuffer y)
+    {
+        Elements input = new(x), output = new(y);
+        for (long i = 0; i < output.Length; i++) output[i] = Function(op, a, input[i]);
+    }
+
+    public void UnaryBackward(UnaryOp op, float a, DeviceBuffer x, DeviceBuffer y, DeviceBuffer dy, DeviceBuffer dx)
+    {
+        Elements input = new(x), upstream = new(dy), gradient = new(dx);
+        for (long i = 0; i < gradient.Length; i++) gradient[i] = upstream[i] * Derivative(op, a, input[i]);
+    }
+
+    static double Function(UnaryOp op, double a, double x) => op switch
+    {
+        UnaryOp.Relu => Math.Max(x, 0),
+        UnaryOp.LeakyRelu => x > 0 ? x : a * x,
+        UnaryOp.Elu => x > 0 ? x : a * SpecialFunctions.ExpM1(x),
+        UnaryOp.Sigmoid => Sigmoid(x),
+        UnaryOp.Tanh => Math.Tanh(x),
+        UnaryOp.Gelu => x * NormalDistribution(x),
+        UnaryOp.Silu => x * Sigmoid(x),
+        UnaryOp.Softplus => Math.Max(x, 0) + SpecialFunctions.LogP1(Math.Exp(-Math.Abs(x))),
+        UnaryOp.Exp => Math.Exp(x),
+        UnaryOp.Log => Math.Log(x),
+        UnaryOp.Sqrt => Math.Sqrt(x),
+        UnaryOp.Abs => Math.Abs(x),
+        UnaryOp.Square => x * x,
+        UnaryOp.Scale => a * x,
+        UnaryOp.Offset => x + a,
+        _ => throw new ArgumentOutOfRangeException(nameof(op), op, "unknown function"),
+    };
+
+    static double Derivative(UnaryOp op, double a, double x) => op switch
+    {
+        UnaryOp.Relu => x > 0 ? 1 : 0,
+        UnaryOp.LeakyRelu => x > 0 ? 1 : a,
+        UnaryOp.Elu => x > 0 ? 1 : a * Math.Exp(x),
+        UnaryOp.Sigmoid => Sigmoid(x) * Sigmoid(-x),
+        UnaryOp.Tanh => 1 - Square(Math.Tanh(x)),
+        UnaryOp.Gelu => NormalDistribution(x) + (x * NormalDensity(x)),
+        UnaryOp.Silu => Sigmoid(x) * (1 + (x * Sigmoid(-x))),
+        UnaryOp.Softplus => Sigmoid(x),
+        UnaryOp.Exp => Math.Exp(x),
+        UnaryOp.Log => 1 / x,
+        UnaryOp.Sqrt => 1 / (2 * Math.Sqrt(x)),
+        UnaryOp.Abs => Sign(x),
+        UnaryOp.Square => 2 * x,
+        UnaryOp.Scale => a,
+        UnaryOp.Offset => 1,
+        _ => throw new ArgumentOutOfRangeException(nameof(op), op, "unknown function"),
+    };
+
+    // exp(-x) may overflow to infinity: the quotient is then the 0 it should be.
+    static double Sigmoid(double x) => 1 / (1 + Math.Exp(-x));
+
+    // By erfc, not 1 + erf: left of 0 that difference would cancel.
+    static double NormalDistribution(double x) => SpecialFunctions.Erfc(-x / Math.Sqrt(2)) / 2;
+
+    static double NormalDensity(double x) => Math.Exp(-x * x / 2) / Math.Sqrt(2 * Math.PI);
+
+    static double Sign(double x) => x > 0 ? 1 : x < 0 ? -1 : 0;
+
+    public void Binary(BinaryOp op, in BroadcastGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer y)
+    {
+        Elements left = new(a), right = new(b), output = new(y);
+        long o = 0;
+        for (var i0 = 0; i0 < g.D0; i0++)
+        {
+            for (var i1 = 0; i1 < g.D1; i1++)
+            {
+                for (var i2 = 0; i2 < g.D2; i2++)
+                {
+                    for (var i3 = 0; i3 < g.D3; i3++)
+                    {
+                        var p = left[(i0 * g.A0) + (i1 * g.A1) + (i2 * g.A2) + (i3 * g.A3)];
+                        var q = right[(i0 * g.B0) + (i1 * g.B1) + (i2 * g.B2) + (i3 * g.B3)];
+                        output[o++] = op switch
+                        {
+                            BinaryOp.Add => p + q,
+                            BinaryOp.Subtract => p - q,
+                            BinaryOp.Multiply => p * q,
+                            BinaryOp.Divide => p / q,
+                            _ => throw new ArgumentOutOfRangeException(nameof(op), op, "unknown function"),
+                        };
+                    }
+                }
+            }
+        }
+    }
+
+    public void AddScaled(float scale, DeviceBuffer x, DeviceBuffer y)
+    {
+        Elements input = new(x), output = new(y);
+        for (long i = 0; i < output.Length; i++) output[i] += scale * input[i];
+    }
+
+    public void PReluForward(long rows, int channels, DeviceBuffer x, DeviceBuffer w, DeviceBuffer y)
+    {
+        Elements input = new(x), weights = new(w), output = new(y);
+        for (long i = 0; i < rows * channels; i++) output[i] = input[i] > 0 ? input[i] : weights[i % weights.Length] * input[i];
+    }
+
+    public void PReluBackwardInput(long rows, int channels, DeviceBuffer x, DeviceBuffer w, DeviceBuffer dy, DeviceBuffer dx)
+    {
+        Elements input = new(x), weights = new(w), upstream = new(dy), gradient = new(dx);
+        for (long i = 0; i < rows * channels; i++) gradient[i] = input[i] > 0 ? upstream[i] : weights[i % weights.Length] * upstream[i];
+    }
+
+    public void PReluBackwardWeight(long rows, int channels, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
+    {
+        Elements input = new(x), upstream = new(dy);
+        var sums = new double[dw.Length];
+        for (long i = 0; i < rows * channels; i++)
+        {
+            if (!(input[i] > 0)) sums[i % sums.Length] += upstream[i] * input[i];
+        }
+
+        Store(sums, dw);
+    }
+
+    public void MaxoutForward(long rows, int channels, int pieces, DeviceBuffer x, DeviceBuffer y, DeviceBuffer indices)
+    {
+        Elements input = new(x), output = new(y);
+        var places = indices.Span<int>();
+        for (long o = 0; o < rows * channels; o++)
+        {
+            var greatest = 0;
+            for (var p = 1; p < pieces; p++)
+            {
+                if (IsGreater(input[(o * pieces) + p], input[(o * pieces) + greatest])) greatest = p;
+            }
+
+            output[o] = input[(o * pieces) + greatest];
+            places[(int)o] = greatest;
+        }
+    }
+
+    public void MaxoutBackward(long rows, int channels, int pieces, DeviceBuffer dy, DeviceBuffer indices, DeviceBuffer dx)
+    {
+        Elements upstream = new(dy), gradient = new(dx);
+        var places = indices.Span<int>();
+        for (long o = 0; o < rows * channels; o++)
+        {
+            for (var p = 0; p < pieces; p++) gradient[(o * pieces) + p] = p == places[(int)o] ? upstream[o] : 0;
+        }
+    }
+
+    public void Dropout(float probability, ulong seed, ulong stream, DeviceBuffer x, DeviceBuffer y)
+    {
+        Elements input = new(x), output = new(y);
+        var threshold = (ulong)(probability * 4294967296.0);
+        for (long i = 0; i < output.Length; i++)
+            output[i] = Philox.At(seed, stream, (ulong)i) >= threshold ? input[i] / (1.0 - probability) : 0;
+    }
+}

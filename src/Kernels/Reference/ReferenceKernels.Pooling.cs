@@ -1,0 +1,117 @@
+namespace CnnSharp.Kernels.Reference;
+
+internal sealed partial class ReferenceKernels<T>
+{
+    public void MaxPoolForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer indices)
+    {
+        Elements input = new(x), output = new(y);
+        var places = indices.Span<int>();
+        long o = 0;
+        for (var n = 0; n < g.N; n++)
+        {
+            for (var i = 0; i < g.OutH; i++)
+            {
+                var rows = g.RowWindow(i);
+                for (var j = 0; j < g.OutW; j++)
+                {
+                    var columns = g.ColumnWindow(j);
+                    for (var c = 0; c < g.C; c++)
+                    {
+                        var greatest = double.NegativeInfinity;
+                        var place = (rows.Start * g.W) + columns.Start;
+                        for (var h = rows.Start; h < rows.End; h++)
+                        {
+                            for (var w = columns.Start; w < columns.End; w++)
+                            {
+                                var value = input[(((((long)n * g.H) + h) * g.W) + w) * g.C + c];
+                                if (!IsGreater(value, greatest)) continue;
+                                greatest = value;
+                                place = (h * g.W) + w;
+                            }
+                        }
+
+                        output[o] = greatest;
+                        places[(int)o] = place;
+                        o++;
+                    }
+                }
+            }
+        }
+    }
+
+    public void MaxPoolBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer indices, DeviceBuffer dx)
+    {
+        var upstream = new Elements(dy);
+        var places = indices.Span<int>();
+        var sums = new double[dx.Length];
+        long picture = (long)g.H * g.W, window = (long)g.OutH * g.OutW;
+        for (long o = 0; o < upstream.Length; o++)
+        {
+            var c = o % g.C;
+            var n = o / (window * g.C);
+            sums[(((n * picture) + places[(int)o]) * g.C) + c] += upstream[o];
+        }
+
+        Store(sums, dx);
+    }
+
+    public void AvgPoolForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y)
+    {
+        Elements input = new(x), output = new(y);
+        long o = 0;
+        for (var n = 0; n < g.N; n++)
+        {
+            for (var i = 0; i < g.OutH; i++)
+            {
+                var rows = g.RowWindow(i);
+                for (var j = 0; j < g.OutW; j++)
+                {
+                    var columns = g.ColumnWindow(j);
+                    for (var c = 0; c < g.C; c++)
+                    {
+                        var sum = 0.0;
+                        for (var h = rows.Start; h < rows.End; h++)
+                        {
+                            for (var w = columns.Start; w < columns.End; w++)
+                                sum += input[(((((long)n * g.H) + h) * g.W) + w) * g.C + c];
+                        }
+
+                        output[o++] = sum / Divisor(g, rows, columns);
+                    }
+                }
+            }
+        }
+    }
+
+    public void AvgPoolBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer dx)
+    {
+        var upstream = new Elements(dy);
+        var sums = new double[dx.Length];
+        long o = 0;
+        for (var n = 0; n < g.N; n++)
+        {
+            for (var i = 0; i < g.OutH; i++)
+            {
+                var rows = g.RowWindow(i);
+                for (var j = 0; j < g.OutW; j++)
+                {
+                    var columns = g.ColumnWindow(j);
+                    for (var c = 0; c < g.C; c++)
+                    {
+                        var share = upstream[o++] / Divisor(g, rows, columns);
+                        for (var h = rows.Start; h < rows.End; h++)
+                        {
+                            for (var w = columns.Start; w < columns.End; w++)
+                                sums[(((((long)n * g.H) + h) * g.W) + w) * g.C + c] += share;
+                        }
+                    }
+                }
+            }
+        }
+
+        Store(sums, dx);
+    }
+
+    static double Divisor(in PoolGeometry g, (int Start, int End, int Padded) rows, (int Start, int End, int Padded) columns)
+        => g.CountPadding ? (double)rows.Padded * columns.Padded : (double)(rows.End - rows.Start) * (columns.End - columns.Start);
+}
