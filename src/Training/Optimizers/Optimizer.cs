@@ -1,0 +1,185 @@
+using CnnSharp.Kernels;
+
+namespace CnnSharp.Training;
+
+/// <summary>
+/// Moves parameters against their gradients. An optimiser of one's own overrides <see cref="Update"/> and names the state
+/// it keeps for each parameter.
+/// </summary>
+/// <example>
+/// <code>
+/// var optimizer = new Sgd(model.Parameters, learningRate: 0.1f, momentum: 0.9f);
+/// Loss.CrossEntropy(model.Forward(images), labels).Backward();
+/// optimizer.Step();
+/// </code>
+/// </example>
+public abstract class Optimizer
+{
+    readonly Entry[] entries;
+    readonly string[] slots;
+    DeviceBuffer? square;
+    DeviceBuffer? squares;
+    float[]? norms32;
+    double[]? norms64;
+
+    /// <summary>Creates an optimiser.</summary>
+    /// <param name="groups">The parameters, each once, all on one device.</param>
+    /// <param name="options">The settings that every optimiser has.</param>
+    /// <param name="slots">The names of the state tensors that each parameter has, e.g. <c>velocity</c>.</param>
+    /// <exception cref="ArgumentException">A setting is out of its range, there are no parameters, or one occurs twice.</exception>
+    protected Optimizer(IReadOnlyList<ParameterGroup> groups, OptimizerOptions options, params ReadOnlySpan<string> slots)
+    {
+        ArgumentNullException.ThrowIfNull(groups);
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        LearningRate = options.LearningRate;
+        MaxGradientNorm = options.MaxGradientNorm;
+        this.slots = slots.ToArray();
+
+        var list = new List<Entry>();
+        var seen = new HashSet<Tensor>(ReferenceEqualityComparer.Instance);
+        foreach (var group in groups)
+        {
+            foreach (var parameter in group.Parameters)
+            {
+                if (!seen.Add(parameter)) throw new ArgumentException($"{GetType().Name}: parameter '{parameter.Name}' {parameter.Shape} occurs twice.", nameof(groups));
+                var decays = options.DecayVectors || parameter.Shape.Rank > 1;
+                list.Add(new(parameter, group.LearningRateScale, group.WeightDecay ?? (decays ? options.WeightDecay : 0), new Tensor?[slots.Length]));
+            }
+        }
+
+        if (list.Count == 0) throw new ArgumentException($"{GetType().Name}: there are no parameters to train.", nameof(groups));
+        entries = [.. list];
+        Device = entries[0].Parameter.Device;
+        foreach (var entry in entries)
+        {
+            if (entry.Parameter.Device != Device) throw new ArgumentException($"{GetType().Name}: parameter '{entry.Parameter.Name}' is on {entry.Parameter.Device}, others are on {Device}.", nameof(groups));
+        }
+    }
+
+    /// <summary>The rate of the next step; a schedule sets it before each.</summary>
+    public double LearningRate { get; set; }
+
+    /// <summary>The norm of all gradients together beyond which they are scaled down; null: none.</summary>
+    public float? MaxGradientNorm { get; }
+
+    /// <summary>Where the parameters live.</summary>
+    public Device Device { get; }
+
+    /// <summary>Applies the gradients that Backward left and clears them. A parameter without a gradient is left alone.</summary>
+    public void Step()
+    {
+        var scale = MaxGradientNorm is { } limit ? ClipScale(limit) : 1f;
+        foreach (var entry in entries)
+        {
+            if (entry.Parameter.GradientData is not { } gradient) continue;
+            entry.Steps++;
+            for (var slot = 0; slot < slots.Length; slot++) entry.State[slot] ??= NewState(entry, slot);
+            Update(entry.Parameter, gradient, entry.State!, new((float)(LearningRate * entry.LearningRateScale), entry.WeightDecay, scale, entry.Steps));
+            entry.Parameter.ClearGradient();
+        }
+    }
+
+    /// <summary>Clears the gradients without applying them.</summary>
+    public void ClearGradients()
+    {
+        foreach (var entry in entries) entry.Parameter.ClearGradient();
+    }
+
+    /// <summary>The state that exists so far, as slot/parameter: <c>velocity/stage1.0.conv1.weight</c>.</summary>
+    public IEnumerable<(string Name, Tensor Tensor)> StateTensors()
+    {
+        for (var slot = 0; slot < slots.Length; slot++)
+        {
+            for (var i = 0; i < entries.Length; i++)
+            {
+                if (entries[i].State[slot] is { } tensor) yield return (StateName(slot, i), tensor);
+            }
+        }
+    }
+
+    /// <summary>Moves one parameter by one step, in place.</summary>
+    /// <param name="parameter">What to move.</param>
+    /// <param name="gradient">Its gradient, not yet scaled.</param>
+    /// <param name="state">One tensor a slot, shaped like the parameter, zeros before the first step.</param>
+    /// <param name="step">This step's numbers.</param>
+    protected abstract void Update(Tensor parameter, DeviceBuffer gradient, ReadOnlySpan<Tensor> state, in StepValues step);
+
+    /// <summary>How many steps each parameter has made, in order.</summary>
+    internal long[] StepCounts
+    {
+        get => Array.ConvertAll(entries, e => e.Steps);
+        set
+        {
+            for (var i = 0; i < entries.Length; i++) entries[i].Steps = value[i];
+        }
+    }
+
+    /// <summary>Every state tensor there can be, created where it does not exist yet.</summary>
+    internal IEnumerable<(string Name, Tensor Tensor, bool MustExist)> AllState()
+    {
+        for (var slot = 0; slot < slots.Length; slot++)
+        {
+            for (var i = 0; i < entries.Length; i++) yield return (StateName(slot, i), entries[i].State[slot] ??= NewState(entries[i], slot), entries[i].Steps > 0);
+        }
+    }
+
+    Tensor NewState(Entry entry, int slot)
+    {
+        var tensor = Tensor.Zeros(entry.Parameter.Shape, Device);
+        tensor.Name = $"{slots[slot]}/{entry.Parameter.Name}";
+        return tensor;
+    }
+
+    string StateName(int slot, int index) => $"{slots[slot]}/{entries[index].Parameter.Name ?? index.ToString(System.Globalization.CultureInfo.InvariantCulture)}";
+
+    /// <summary>min(1, limit / norm): the sums of squares gather on the device and are read at once.</summary>
+    float ClipScale(float limit)
+    {
+        var engine = Device.Engine;
+        square ??= engine.Rent(Device.FloatType, 1);
+        squares ??= engine.Rent(Device.FloatType, entries.Length);
+        engine.Kernels.Fill(squares, 0);
+        for (var i = 0; i < entries.Length; i++)
+        {
+            if (entries[i].Parameter.GradientData is not { } gradient) continue;
+            engine.Kernels.SumOfSquares(gradient, square);
+            engine.Kernels.CopyRegion(new RegionGeometry(1, 1, 1, 1, 0, 0, 0, 0, 1, i, 0, 0, 0, 1), square, squares);
+        }
+
+        var sum = 0.0;
+        if (Device.FloatType == DType.Float64)
+        {
+            engine.Download<double>(squares, norms64 ??= new double[entries.Length]);
+            foreach (var value in norms64) sum += value;
+        }
+        else
+        {
+            engine.Download<float>(squares, norms32 ??= new float[entries.Length]);
+            foreach (var value in norms32) sum += value;
+        }
+
+        // PyTorch's clip_grad_norm_: the same small number keeps a norm of 0 from dividing.
+        return (float)Math.Min(1, limit / (Math.Sqrt(sum) + 1e-6));
+    }
+
+    sealed class Entry(Tensor parameter, float learningRateScale, float weightDecay, Tensor?[] state)
+    {
+        public Tensor Parameter { get; } = parameter;
+
+        public float LearningRateScale { get; } = learningRateScale;
+
+        public float WeightDecay { get; } = weightDecay;
+
+        public Tensor?[] State { get; } = state;
+
+        public long Steps { get; set; }
+    }
+}
+
+/// <summary>The numbers of one step of one parameter.</summary>
+/// <param name="LearningRate">The optimiser's rate times the group's scale.</param>
+/// <param name="WeightDecay">The parameter's weight decay.</param>
+/// <param name="GradientScale">What the gradient is multiplied by first: below 1 where it is clipped.</param>
+/// <param name="Number">Which step of this parameter, from 1.</param>
+public readonly record struct StepValues(float LearningRate, float WeightDecay, float GradientScale, long Number);

@@ -1,0 +1,47 @@
+using System.Text.Json.Serialization;
+
+namespace CnnSharp.Training;
+
+/// <summary>Which optimiser, and its settings. The defaults are PyTorch's.</summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "name", UnknownDerivedTypeHandling = JsonUnknownDerivedTypeHandling.FallBackToNearestAncestor)]
+[JsonDerivedType(typeof(SgdOptions), "sgd")]
+[JsonDerivedType(typeof(AdaGradOptions), "adagrad")]
+[JsonDerivedType(typeof(RmsPropOptions), "rmsprop")]
+[JsonDerivedType(typeof(AdamOptions), "adam")]
+[JsonDerivedType(typeof(AdamWOptions), "adamw")]
+public abstract record OptimizerOptions
+{
+    /// <summary>The learning rate that a schedule starts from; default 1e-3 (AdaGrad and RMSProp 1e-2).</summary>
+    public float LearningRate { get; init; } = 1e-3f;
+
+    /// <summary>L2 added to the gradient (AdamW: taken off the weight); default 0 (AdamW 1e-2).</summary>
+    public float WeightDecay { get; init; }
+
+    /// <summary>Whether weight decay also falls on parameters of one axis: biases and the weights of batch norm. Default true.</summary>
+    public bool DecayVectors { get; init; } = true;
+
+    /// <summary>Scales the gradients down where their norm, over all parameters, exceeds this; default null: never.</summary>
+    public float? MaxGradientNorm { get; init; }
+
+    /// <summary>An optimiser of one group of parameters.</summary>
+    /// <exception cref="ArgumentException">A setting is out of its range, or a parameter occurs twice.</exception>
+    public Optimizer Create(IEnumerable<Tensor> parameters) => Create([new ParameterGroup(parameters)]);
+
+    /// <summary>An optimiser of several groups of parameters.</summary>
+    /// <exception cref="ArgumentException">A setting is out of its range, or a parameter occurs twice.</exception>
+    public abstract Optimizer Create(IReadOnlyList<ParameterGroup> groups);
+
+    /// <summary>Throws for settings out of their range.</summary>
+    internal virtual void Validate()
+    {
+        Check(LearningRate >= 0, nameof(LearningRate), LearningRate, "at least 0");
+        Check(WeightDecay >= 0, nameof(WeightDecay), WeightDecay, "at least 0");
+        Check(MaxGradientNorm is null or > 0, nameof(MaxGradientNorm), MaxGradientNorm, "above 0");
+    }
+
+    /// <summary>Throws for a setting out of its range. NaN is out of every range.</summary>
+    private protected void Check(bool holds, string setting, object? value, string expected)
+    {
+        if (!holds) throw new ArgumentOutOfRangeException(setting, value, $"{GetType().Name}: {setting} must be {expected}.");
+    }
+}

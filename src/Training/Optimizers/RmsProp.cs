@@ -1,0 +1,59 @@
+using CnnSharp.Kernels;
+
+namespace CnnSharp.Training;
+
+/// <summary>Settings of <see cref="RmsProp"/>.</summary>
+public sealed record RmsPropOptions : OptimizerOptions
+{
+    /// <summary>The defaults.</summary>
+    public RmsPropOptions() => LearningRate = 1e-2f;
+
+    /// <summary>The share of the running square that is kept, within [0, 1); default 0.99.</summary>
+    public float Decay { get; init; } = 0.99f;
+
+    /// <summary>Added to the root, at least 0; default 1e-8.</summary>
+    public float Epsilon { get; init; } = 1e-8f;
+
+    /// <summary>The share of the velocity that is kept, within [0, 1); default 0.</summary>
+    public float Momentum { get; init; }
+
+    /// <inheritdoc/>
+    public override Optimizer Create(IReadOnlyList<ParameterGroup> groups) => new RmsProp(groups, this);
+
+    internal override void Validate()
+    {
+        base.Validate();
+        Check(Decay is >= 0 and < 1, nameof(Decay), Decay, "within [0, 1)");
+        Check(Epsilon >= 0, nameof(Epsilon), Epsilon, "at least 0");
+        Check(Momentum is >= 0 and < 1, nameof(Momentum), Momentum, "within [0, 1)");
+    }
+}
+
+/// <summary>
+/// RMSProp (Hinton 2012, lecture 6e). With g' = gradient + WeightDecay w: square = Decay square + (1 - Decay) g'^2;
+/// d = g' / (sqrt(square) + Epsilon); w -= rate d, with momentum v = Momentum v + d; w -= rate v.
+/// </summary>
+public sealed class RmsProp : Optimizer
+{
+    readonly RmsPropOptions options;
+
+    /// <summary>Creates an optimiser.</summary>
+    /// <exception cref="ArgumentException">A setting is out of its range, there are no parameters, or one occurs twice.</exception>
+    public RmsProp(IReadOnlyList<ParameterGroup> groups, RmsPropOptions options)
+        : base(groups, options, options.Momentum == 0 ? ["square"] : ["square", "velocity"]) => this.options = options;
+
+    /// <summary>Creates an optimiser of one group; the settings are those of <see cref="RmsPropOptions"/>.</summary>
+    public RmsProp(IEnumerable<Tensor> parameters, float learningRate = 1e-2f, float decay = 0.99f, float epsilon = 1e-8f, float momentum = 0, float weightDecay = 0)
+        : this([new ParameterGroup(parameters)], new RmsPropOptions { LearningRate = learningRate, Decay = decay, Epsilon = epsilon, Momentum = momentum, WeightDecay = weightDecay })
+    {
+    }
+
+    /// <inheritdoc/>
+    protected override void Update(Tensor parameter, DeviceBuffer gradient, ReadOnlySpan<Tensor> state, in StepValues step)
+        => Device.Kernels.RmsProp(
+            new RmsPropStep(step.LearningRate, options.Decay, options.Epsilon, options.Momentum, step.WeightDecay, step.GradientScale),
+            parameter.Data,
+            gradient,
+            state[0].Data,
+            state.Length > 1 ? state[1].Data : null);
+}

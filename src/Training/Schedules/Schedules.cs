@@ -1,0 +1,197 @@
+namespace CnnSharp.Training;
+
+/// <summary><see cref="Schedule.Constant"/>.</summary>
+public sealed record ConstantSchedule : Schedule
+{
+    /// <inheritdoc/>
+    public override double RateAt(double baseRate, in ScheduleTime time) => baseRate;
+}
+
+/// <summary><see cref="Schedule.Step"/>: base factor^floor(epoch / epochs).</summary>
+/// <param name="Epochs">Epochs between two drops; above 0.</param>
+/// <param name="Factor">Above 0.</param>
+public sealed record StepSchedule(double Epochs, double Factor) : Schedule
+{
+    /// <summary>Epochs between two drops.</summary>
+    public double Epochs { get; } = Check(Epochs > 0, Epochs, nameof(Epochs), "above 0");
+
+    /// <summary>What a drop multiplies by.</summary>
+    public double Factor { get; } = Check(Factor > 0, Factor, nameof(Factor), "above 0");
+
+    /// <inheritdoc/>
+    public override double RateAt(double baseRate, in ScheduleTime time) => baseRate * Math.Pow(Factor, Math.Floor(time.Epoch / Epochs));
+}
+
+/// <summary><see cref="Schedule.MultiStep"/>: base factor^(how many of the epochs have been reached).</summary>
+/// <param name="Epochs">Ascending.</param>
+/// <param name="Factor">Above 0.</param>
+public sealed record MultiStepSchedule(IReadOnlyList<double> Epochs, double Factor) : Schedule
+{
+    /// <summary>The epochs from which on another drop counts.</summary>
+    public IReadOnlyList<double> Epochs { get; } = Check(IsAscending(Epochs), Epochs, nameof(Epochs), "ascending");
+
+    /// <summary>What a drop multiplies by.</summary>
+    public double Factor { get; } = Check(Factor > 0, Factor, nameof(Factor), "above 0");
+
+    /// <inheritdoc/>
+    public override double RateAt(double baseRate, in ScheduleTime time)
+    {
+        var drops = 0;
+        while (drops < Epochs.Count && time.Epoch >= Epochs[drops]) drops++;
+        return baseRate * Math.Pow(Factor, drops);
+    }
+
+    /// <summary>Equal epochs and factor.</summary>
+    public bool Equals(MultiStepSchedule? other) => other is not null && Factor == other.Factor && Epochs.SequenceEqual(other.Epochs);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Factor, Epochs.Count);
+
+    static bool IsAscending(IReadOnlyList<double> epochs)
+    {
+        ArgumentNullException.ThrowIfNull(epochs);
+        for (var i = 1; i < epochs.Count; i++)
+        {
+            if (!(epochs[i] > epochs[i - 1])) return false;
+        }
+
+        return true;
+    }
+}
+
+/// <summary><see cref="Schedule.Exponential"/>: base factor^floor(epoch).</summary>
+/// <param name="Factor">Above 0.</param>
+public sealed record ExponentialSchedule(double Factor) : Schedule
+{
+    /// <summary>What each epoch multiplies by.</summary>
+    public double Factor { get; } = Check(Factor > 0, Factor, nameof(Factor), "above 0");
+
+    /// <inheritdoc/>
+    public override double RateAt(double baseRate, in ScheduleTime time) => baseRate * Math.Pow(Factor, Math.Floor(time.Epoch));
+}
+
+/// <summary><see cref="Schedule.Polynomial"/>: base (1 - step / steps)^power.</summary>
+/// <param name="Power">Above 0.</param>
+public sealed record PolynomialSchedule(double Power) : Schedule
+{
+    /// <summary>The exponent; 1 is linear.</summary>
+    public double Power { get; } = Check(Power > 0, Power, nameof(Power), "above 0");
+
+    /// <inheritdoc/>
+    public override double RateAt(double baseRate, in ScheduleTime time) => baseRate * Math.Pow(1 - Math.Min(1, (double)time.Step / time.TotalSteps), Power);
+}
+
+/// <summary><see cref="Schedule.Cosine"/>: final + (base - final) (1 + cos(pi step / steps)) / 2.</summary>
+/// <param name="Final">At least 0.</param>
+public sealed record CosineSchedule(double Final) : Schedule
+{
+    /// <summary>The rate at the end.</summary>
+    public double Final { get; } = Check(Final >= 0, Final, nameof(Final), "at least 0");
+
+    /// <inheritdoc/>
+    public override double RateAt(double baseRate, in ScheduleTime time)
+        => Final + ((baseRate - Final) * (1 + Math.Cos(Math.PI * Math.Min(1, (double)time.Step / time.TotalSteps))) / 2);
+}
+
+/// <summary>How <see cref="Schedule.OneCycle"/> goes from one rate to another.</summary>
+public enum Anneal
+{
+    /// <summary>Along half a cosine.</summary>
+    Cosine,
+
+    /// <summary>Along a straight line.</summary>
+    Linear,
+}
+
+/// <summary>
+/// <see cref="Schedule.OneCycle"/>: from peak / start at step 0 to peak at step rise steps - 1, then to peak / start / end
+/// at the last step.
+/// </summary>
+/// <param name="Peak">Above 0.</param>
+/// <param name="Rise">Within [0, 1].</param>
+/// <param name="Start">Above 0.</param>
+/// <param name="End">Above 0.</param>
+/// <param name="Anneal">The curve.</param>
+public sealed record OneCycleSchedule(double Peak, double Rise, double Start, double End, Anneal Anneal) : Schedule
+{
+    /// <summary>The highest rate.</summary>
+    public double Peak { get; } = Check(Peak > 0, Peak, nameof(Peak), "above 0");
+
+    /// <summary>The share of the steps that go up.</summary>
+    public double Rise { get; } = Check(Rise is >= 0 and <= 1, Rise, nameof(Rise), "within [0, 1]");
+
+    /// <summary>The peak's multiple of the first rate.</summary>
+    public double Start { get; } = Check(Start > 0, Start, nameof(Start), "above 0");
+
+    /// <summary>The first rate's multiple of the last.</summary>
+    public double End { get; } = Check(End > 0, End, nameof(End), "above 0");
+
+    /// <inheritdoc/>
+    public override double RateAt(double baseRate, in ScheduleTime time)
+    {
+        var last = time.TotalSteps - 1.0;
+        var top = (Rise * time.TotalSteps) - 1;
+        var step = Math.Min(time.Step, last);
+        if (step <= top) return Between(Peak / Start, Peak, top > 0 ? step / top : 1);
+        return Between(Peak, Peak / Start / End, (step - top) / (last - top));
+    }
+
+    double Between(double from, double to, double share)
+        => Anneal == Anneal.Linear ? from + ((to - from) * share) : to + ((from - to) * (1 + Math.Cos(Math.PI * share)) / 2);
+}
+
+/// <summary><see cref="Schedule.Plateau"/>: base factor^drops, found anew from the losses of the finished epochs.</summary>
+/// <param name="Factor">Above 0, at most 1.</param>
+/// <param name="Patience">At least 0.</param>
+/// <param name="Threshold">Within [0, 1).</param>
+public sealed record PlateauSchedule(double Factor, int Patience, double Threshold) : Schedule
+{
+    /// <summary>What a drop multiplies by.</summary>
+    public double Factor { get; } = Check(Factor is > 0 and <= 1, Factor, nameof(Factor), "above 0 and at most 1");
+
+    /// <summary>Epochs without a better loss that are borne before a drop.</summary>
+    public int Patience { get; } = Check(Patience >= 0, Patience, nameof(Patience), "at least 0");
+
+    /// <summary>By which share a loss must fall below the best to be better.</summary>
+    public double Threshold { get; } = Check(Threshold is >= 0 and < 1, Threshold, nameof(Threshold), "within [0, 1)");
+
+    /// <inheritdoc/>
+    public override double RateAt(double baseRate, in ScheduleTime time)
+    {
+        var (best, waited, drops) = (double.PositiveInfinity, 0, 0);
+        foreach (var loss in time.Losses)
+        {
+            if (loss < best * (1 - Threshold)) (best, waited) = (loss, 0);
+            else if (++waited > Patience) (waited, drops) = (0, drops + 1);
+        }
+
+        return baseRate * Math.Pow(Factor, drops);
+    }
+}
+
+/// <summary><see cref="Schedule.Warmup"/>: over its steps W, the next schedule's first rate times start + (1 - start) step / W; then the next, over the steps that remain and with epochs counted from there.</summary>
+/// <param name="Epochs">At least 0.</param>
+/// <param name="Start">Within [0, 1].</param>
+public sealed record WarmupSchedule(double Epochs, double Start) : Schedule
+{
+    /// <summary>How long.</summary>
+    public double Epochs { get; } = Check(Epochs >= 0, Epochs, nameof(Epochs), "at least 0");
+
+    /// <summary>The first step's share of the rate.</summary>
+    public double Start { get; } = Check(Start is >= 0 and <= 1, Start, nameof(Start), "within [0, 1]");
+
+    /// <summary>What follows; by default the base rate.</summary>
+    public Schedule Next { get; init; } = new ConstantSchedule();
+
+    /// <summary>The same rise, followed by another schedule.</summary>
+    public WarmupSchedule Then(Schedule next) => this with { Next = next };
+
+    /// <inheritdoc/>
+    public override double RateAt(double baseRate, in ScheduleTime time)
+    {
+        var steps = Math.Min(time.TotalSteps, (long)Math.Round(Epochs * time.StepsPerEpoch));
+        var rest = time with { Step = Math.Max(0, time.Step - steps), TotalSteps = Math.Max(1, time.TotalSteps - steps) };
+        var rate = Next.RateAt(baseRate, rest);
+        return time.Step < steps ? rate * (Start + ((1 - Start) * time.Step / steps)) : rate;
+    }
+}
