@@ -271,7 +271,7 @@ internal sealed unsafe partial class CpuKernels<V>
             bandRows = (int)Math.Min(Rows, Math.Max(DivideUp(Rows, wanted), ((1 << 18) / workPerRow) + 1));
             blockWidth = ((Cols - 1) * StepW) + TapCols.Span;
             var rowLength = (long)blockWidth * In;
-            var mostRows = Math.Max(4, (192 * 1024 / (rowLength * StepH)) + 1);
+            var mostRows = Math.Max(4, (192 * 1024 / Math.Max(1, rowLength * StepH)) + 1);
             bandRows = (int)Math.Min(bandRows, mostRows);
             bands = DivideUp(Rows, bandRows);
             bandRows = DivideUp(Rows, bands);
