@@ -1,0 +1,440 @@
+using System.Runtime.CompilerServices;
+
+namespace CnnSharp.Kernels.Cpu;
+
+// Limited by memory: each buffer is read or written once. A task has Chunk consecutive elements, whole vectors but for
+// the buffer's last few elements, which are loaded and stored under a mask.
+internal sealed unsafe partial class CpuKernels<V>
+{
+    /// <inheritdoc/>
+    public void Unary(UnaryOp op, float a, DeviceBuffer x, DeviceBuffer y)
+    {
+        switch (op)
+        {
+            case UnaryOp.Relu: Map<ReluFunction>(a, x, y); break;
+            case UnaryOp.LeakyRelu: Map<LeakyReluFunction>(a, x, y); break;
+            case UnaryOp.Elu: Map<EluFunction>(a, x, y); break;
+            case UnaryOp.Sigmoid: Map<SigmoidFunction>(a, x, y); break;
+            case UnaryOp.Tanh: Map<TanhFunction>(a, x, y); break;
+            case UnaryOp.Gelu: Map<GeluFunction>(a, x, y); break;
+            case UnaryOp.Silu: Map<SiluFunction>(a, x, y); break;
+            case UnaryOp.Softplus: Map<SoftplusFunction>(a, x, y); break;
+            case UnaryOp.Exp: Map<ExpFunction>(a, x, y); break;
+            case UnaryOp.Log: Map<LogFunction>(a, x, y); break;
+            case UnaryOp.Sqrt: Map<SqrtFunction>(a, x, y); break;
+            case UnaryOp.Abs: Map<AbsFunction>(a, x, y); break;
+            case UnaryOp.Square: Map<SquareFunction>(a, x, y); break;
+            case UnaryOp.Scale: Map<ScaleFunction>(a, x, y); break;
+            case UnaryOp.Offset: Map<OffsetFunction>(a, x, y); break;
+            default: throw new ArgumentOutOfRangeException(nameof(op), op, "unknown function of one input");
+        }
+    }
+
+    /// <inheritdoc/>
+    public void UnaryBackward(UnaryOp op, float a, DeviceBuffer x, DeviceBuffer y, DeviceBuffer dy, DeviceBuffer dx)
+    {
+        switch (op)
+        {
+            case UnaryOp.Relu: MapBackward<ReluFunction>(a, x, y, dy, dx); break;
+            case UnaryOp.LeakyRelu: MapBackward<LeakyReluFunction>(a, x, y, dy, dx); break;
+            case UnaryOp.Elu: MapBackward<EluFunction>(a, x, y, dy, dx); break;
+            case UnaryOp.Sigmoid: MapBackward<SigmoidFunction>(a, x, y, dy, dx); break;
+            case UnaryOp.Tanh: MapBackward<TanhFunction>(a, x, y, dy, dx); break;
+            case UnaryOp.Gelu: MapBackward<GeluFunction>(a, x, y, dy, dx); break;
+            case UnaryOp.Silu: MapBackward<SiluFunction>(a, x, y, dy, dx); break;
+            case UnaryOp.Softplus: MapBackward<SoftplusFunction>(a, x, y, dy, dx); break;
+            case UnaryOp.Exp: MapBackward<ExpFunction>(a, x, y, dy, dx); break;
+            case UnaryOp.Log: MapBackward<LogFunction>(a, x, y, dy, dx); break;
+            case UnaryOp.Sqrt: MapBackward<SqrtFunction>(a, x, y, dy, dx); break;
+            case UnaryOp.Abs: MapBackward<AbsFunction>(a, x, y, dy, dx); break;
+            case UnaryOp.Square: MapBackward<SquareFunction>(a, x, y, dy, dx); break;
+            case UnaryOp.Scale: MapBackward<ScaleFunction>(a, x, y, dy, dx); break;
+            case UnaryOp.Offset: MapBackward<OffsetFunction>(a, x, y, dy, dx); break;
+            default: throw new ArgumentOutOfRangeException(nameof(op), op, "unknown function of one input");
+        }
+    }
+
+    void Map<F>(float a, DeviceBuffer x, DeviceBuffer y)
+        where F : struct, IFunction
+        => workers.Run(new MapWork<F>(x.Pointer<float>(), y.Pointer<float>(), a, y.Length), Chunks(y.Length));
+
+    void MapBackward<F>(float a, DeviceBuffer x, DeviceBuffer y, DeviceBuffer dy, DeviceBuffer dx)
+        where F : struct, IFunction
+        => workers.Run(new MapBackwardWork<F>(x.Pointer<float>(), y.Pointer<float>(), dy.Pointer<float>(), dx.Pointer<float>(), a, dx.Length), Chunks(dx.Length));
+
+    /// <summary>The elements of task <paramref name="task"/>: start, the end of the whole vectors, the end.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static (long Start, long Whole, int Tail) ChunkOf(int task, long count)
+    {
+        var start = task * Chunk;
+        var length = Math.Min(Chunk, count - start);
+        var rest = (int)(length % V.Count);
+        return (start, start + length - rest, rest);
+    }
+
+    readonly struct MapWork<F>(float* x, float* y, float a, long count) : IWork
+        where F : struct, IFunction
+    {
+        readonly float* x = x, y = y;
+        readonly float a = a;
+        readonly long count = count;
+
+        public void Run(int task, int worker)
+        {
+            var (i, whole, rest) = ChunkOf(task, count);
+            var parameter = V.Create(a);
+            for (; i < whole; i += V.Count) V.Store(F.Forward(V.Load(x + i), parameter), y + i);
+            if (rest > 0) V.StorePartial(F.Forward(V.LoadPartial(x + i, rest), parameter), y + i, rest);
+        }
+    }
+
+    readonly struct MapBackwardWork<F>(float* x, float* y, float* dy, float* dx, float a, long count) : IWork
+        where F : struct, IFunction
+    {
+        readonly float* x = x, y = y, dy = dy, dx = dx;
+        readonly float a = a;
+        readonly long count = count;
+
+        public void Run(int task, int worker)
+        {
+            var (i, whole, rest) = ChunkOf(task, count);
+            var parameter = V.Create(a);
+            for (; i < whole; i += V.Count) V.Store(F.Backward(V.Load(x + i), V.Load(y + i), V.Load(dy + i), parameter), dx + i);
+            if (rest > 0) V.StorePartial(F.Backward(V.LoadPartial(x + i, rest), V.LoadPartial(y + i, rest), V.LoadPartial(dy + i, rest), parameter), dx + i, rest);
+        }
+    }
+
+    // ---- Two inputs ---------------------------------------------------------------------------------------------
+
+    interface IFunction2
+    {
+        static abstract V Apply(V a, V b);
+    }
+
+    /// <inheritdoc/>
+    public void Binary(BinaryOp op, in BroadcastGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer y)
+    {
+        switch (op)
+        {
+            case BinaryOp.Add: Combine<AddFunction>(g, a, b, y); break;
+            case BinaryOp.Subtract: Combine<SubtractFunction>(g, a, b, y); break;
+            case BinaryOp.Multiply: Combine<MultiplyFunction>(g, a, b, y); break;
+            case BinaryOp.Divide: Combine<DivideFunction>(g, a, b, y); break;
+            default: throw new ArgumentOutOfRangeException(nameof(op), op, "unknown function of two inputs");
+        }
+    }
+
+    void Combine<F>(in BroadcastGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer y)
+        where F : struct, IFunction2
+    {
+        if (g.IsElementwise) workers.Run(new CombineWork<F>(a.Pointer<float>(), b.Pointer<float>(), y.Pointer<float>(), g.Count), Chunks(g.Count));
+        else workers.Run(new BroadcastWork<F>(Merge(g), a.Pointer<float>(), b.Pointer<float>(), y.Pointer<float>()), Chunks(g.Count));
+    }
+
+    /// <summary>Joins neighbouring axes along which both inputs run on, so that the innermost runs are long.</summary>
+    static BroadcastGeometry Merge(in BroadcastGeometry g)
+    {
+        Span<long> d = [g.D0, g.D1, g.D2, g.D3], a = [g.A0, g.A1, g.A2, g.A3], b = [g.B0, g.B1, g.B2, g.B3];
+        var last = 3;
+        for (var axis = 2; axis >= 0; axis--)
+        {
+            if (d[axis] == 1) continue;
+            if (d[last] == 1 && a[axis] is (0 or 1) && b[axis] is (0 or 1))
+            {
+                (d[last], a[last], b[last]) = (d[axis], a[axis], b[axis]);
+            }
+            else if (d[last] > 1 && a[axis] == a[last] * d[last] && b[axis] == b[last] * d[last] && d[axis] * d[last] <= int.MaxValue)
+            {
+                d[last] *= d[axis];
+            }
+            else
+            {
+                last--;
+                (d[last], a[last], b[last]) = (d[axis], a[axis], b[axis]);
+            }
+        }
+
+        for (var axis = 0; axis < last; axis++) (d[axis], a[axis], b[axis]) = (1, 0, 0);
+        return new((int)d[0], (int)d[1], (int)d[2], (int)d[3], a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3]);
+    }
+
+    readonly struct CombineWork<F>(float* a, float* b, float* y, long count) : IWork
+        where F : struct, IFunction2
+    {
+        readonly float* a = a, b = b, y = y;
+        readonly long count = count;
+
+        public void Run(int task, int worker)
+        {
+            var (i, whole, rest) = ChunkOf(task, count);
+            for (; i < whole; i += V.Count) V.Store(F.Apply(V.Load(a + i), V.Load(b + i)), y + i);
+            if (rest > 0) V.StorePartial(F.Apply(V.LoadPartial(a + i, rest), V.LoadPartial(b + i, rest)), y + i, rest);
+        }
+    }
+
+    /// <summary>A task has Chunk elements of y, cut into runs along the innermost axis.</summary>
+    readonly struct BroadcastWork<F>(in BroadcastGeometry g, float* a, float* b, float* y) : IWork
+        where F : struct, IFunction2
+    {
+        readonly BroadcastGeometry g = g;
+        readonly float* a = a, b = b, y = y;
+
+        public void Run(int task, int worker)
+        {
+            var at = task * Chunk;
+            var end = Math.Min(at + Chunk, g.Count);
+            var row = at / g.D3;
+            var i3 = (int)(at % g.D3);
+            var i2 = (int)(row % g.D2);
+            var i1 = (int)(row / g.D2 % g.D1);
+            var i0 = (int)(row / g.D2 / g.D1);
+            while (at < end)
+            {
+                var run = (int)Math.Min(g.D3 - i3, end - at);
+                Row(a + (i0 * g.A0) + (i1 * g.A1) + (i2 * g.A2) + (i3 * g.A3), b + (i0 * g.B0) + (i1 * g.B1) + (i2 * g.B2) + (i3 * g.B3), y + at, run);
+                at += run;
+                i3 = 0;
+                if (++i2 < g.D2) continue;
+                i2 = 0;
+                if (++i1 < g.D1) continue;
+                i1 = 0;
+                i0++;
+            }
+        }
+
+        void Row(float* a, float* b, float* y, int count)
+        {
+            var i = 0;
+            var whole = count - (count % V.Count);
+            var rest = count - whole;
+            if (g.A3 == 0 && g.B3 == 0)
+            {
+                var value = F.Apply(V.Create(*a), V.Create(*b));
+                for (; i < whole; i += V.Count) V.Store(value, y + i);
+                if (rest > 0) V.StorePartial(value, y + i, rest);
+            }
+            else if (g.A3 == 0)
+            {
+                var left = V.Create(*a);
+                for (; i < whole; i += V.Count) V.Store(F.Apply(left, V.Load(b + i)), y + i);
+                if (rest > 0) V.StorePartial(F.Apply(left, V.LoadPartial(b + i, rest)), y + i, rest);
+            }
+            else if (g.B3 == 0)
+            {
+                var right = V.Create(*b);
+                for (; i < whole; i += V.Count) V.Store(F.Apply(V.Load(a + i), right), y + i);
+                if (rest > 0) V.StorePartial(F.Apply(V.LoadPartial(a + i, rest), right), y + i, rest);
+            }
+            else
+            {
+                for (; i < whole; i += V.Count) V.Store(F.Apply(V.Load(a + i), V.Load(b + i)), y + i);
+                if (rest > 0) V.StorePartial(F.Apply(V.LoadPartial(a + i, rest), V.LoadPartial(b + i, rest)), y + i, rest);
+            }
+        }
+    }
+
+    readonly struct AddFunction : IFunction2
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static V Apply(V a, V b) => a + b;
+    }
+
+    readonly struct SubtractFunction : IFunction2
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static V Apply(V a, V b) => a - b;
+    }
+
+    readonly struct MultiplyFunction : IFunction2
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static V Apply(V a, V b) => a * b;
+    }
+
+    readonly struct DivideFunction : IFunction2
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static V Apply(V a, V b) => a / b;
+    }
+
+    /// <inheritdoc/>
+    public void AddScaled(float scale, DeviceBuffer x, DeviceBuffer y)
+        => workers.Run(new AddScaledWork(x.Pointer<float>(), y.Pointer<float>(), scale, y.Length), Chunks(y.Length));
+
+    readonly struct AddScaledWork(float* x, float* y, float scale, long count) : IWork
+    {
+        readonly float* x = x, y = y;
+        readonly float scale = scale;
+        readonly long count = count;
+
+        public void Run(int task, int worker)
+        {
+            var (i, whole, rest) = ChunkOf(task, count);
+            var factor = V.Create(scale);
+            for (; i < whole; i += V.Count) V.Store(V.Fma(factor, V.Load(x + i), V.Load(y + i)), y + i);
+            if (rest > 0) V.StorePartial(V.Fma(factor, V.LoadPartial(x + i, rest), V.LoadPartial(y + i, rest)), y + i, rest);
+        }
+    }
+
+    // ---- PReLU (He et al. 2015, "Delving deep into rectifiers") ---------------------------------------------------
+
+    /// <inheritdoc/>
+    public void PReluForward(long rows, int channels, DeviceBuffer x, DeviceBuffer w, DeviceBuffer y)
+    {
+        if (w.Length == 1) Map<LeakyReluFunction>(*w.Pointer<float>(), x, y);
+        else workers.Run(new PReluWork(x.Pointer<float>(), x.Pointer<float>(), w.Pointer<float>(), y.Pointer<float>(), rows, channels), RowTasks(rows, channels));
+    }
+
+    /// <inheritdoc/>
+    public void PReluBackwardInput(long rows, int channels, DeviceBuffer x, DeviceBuffer w, DeviceBuffer dy, DeviceBuffer dx)
+    {
+        if (w.Length == 1) MapBackward<LeakyReluFunction>(*w.Pointer<float>(), x, x, dy, dx);
+        else workers.Run(new PReluWork(x.Pointer<float>(), dy.Pointer<float>(), w.Pointer<float>(), dx.Pointer<float>(), rows, channels), RowTasks(rows, channels));
+    }
+
+    /// <inheritdoc/>
+    public void PReluBackwardWeight(long rows, int channels, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
+    {
+        var terms = new PReluTerms(x.Pointer<float>(), dy.Pointer<float>());
+        if (dw.Length == 1) SumRows(terms, rows * channels, 1, dw.Pointer<float>(), null);
+        else SumRows(terms, rows, channels, dw.Pointer<float>(), null);
+    }
+
+    /// <summary>Rows that a task of row-wise work has: about Chunk elements.</summary>
+    static long RowsPerTask(int width) => Math.Max(1, Chunk / Math.Max(1, width));
+
+    static int RowTasks(long rows, int width) => checked((int)((rows + RowsPerTask(width) - 1) / RowsPerTask(width)));
+
+    /// <summary>target = source where x > 0, else w[c] source: forward with the source x, backward with the source dy.</summary>
+    readonly struct PReluWork(float* x, float* source, float* w, float* target, long rows, int channels) : IWork
+    {
+        readonly float* x = x, source = source, w = w, target = target;
+        readonly long rows = rows;
+        readonly int channels = channels;
+
+        public void Run(int task, int worker)
+        {
+            var end = Math.Min(rows, (task + 1) * RowsPerTask(channels));
+            for (var row = task * RowsPerTask(channels); row < end; row++)
+            {
+                var at = row * channels;
+                var c = 0;
+                for (; c <= channels - V.Count; c += V.Count) V.Store(Apply(V.Load(x + at + c), V.Load(source + at + c), V.Load(w + c)), target + at + c);
+                var rest = channels - c;
+                if (rest > 0) V.StorePartial(Apply(V.LoadPartial(x + at + c, rest), V.LoadPartial(source + at + c, rest), V.LoadPartial(w + c, rest)), target + at + c, rest);
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static V Apply(V x, V source, V w) => V.Select(V.GreaterThan(x, V.Zero), source, w * source);
+    }
+
+    /// <summary>dy x where x is not above 0.</summary>
+    readonly struct PReluTerms(float* x, float* dy) : ITerms
+    {
+        readonly float* x = x, dy = dy;
+
+        public static int Sums => 1;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Get(long i, int lane, int count, out V first, out V second)
+        {
+            var value = LoadUpTo(x + i, count);
+            first = V.Select(V.GreaterThan(value, V.Zero), V.Zero, LoadUpTo(dy + i, count) * value);
+            second = V.Zero;
+        }
+    }
+
+    // ---- Maxout (Goodfellow et al. 2013) --------------------------------------------------------------------------
+
+    /// <inheritdoc/>
+    public void MaxoutForward(long rows, int channels, int pieces, DeviceBuffer x, DeviceBuffer y, DeviceBuffer indices)
+        => workers.Run(new MaxoutWork(x.Pointer<float>(), y.Pointer<float>(), indices.Pointer<int>(), rows * channels, pieces), Chunks(rows * channels * pieces));
+
+    /// <summary>Piece by piece: the pieces of a channel lie beside each other, a handful of them.</summary>
+    readonly struct MaxoutWork(float* x, float* y, int* indices, long count, int pieces) : IWork
+    {
+        readonly float* x = x, y = y;
+        readonly int* indices = indices;
+        readonly long count = count;
+        readonly int pieces = pieces;
+
+        public void Run(int task, int worker)
+        {
+            var tasks = Chunks(count * pieces);
+            var end = count * (task + 1) / tasks;
+            for (var i = count * task / tasks; i < end; i++)
+            {
+                var place = FirstGreatest(x + (i * pieces), pieces);
+                y[i] = x[(i * pieces) + place];
+                indices[i] = place;
+            }
+        }
+    }
+
+    /// <summary>The place of the greatest of <paramref name="count"/> values: the first of equals, the first NaN if there is one.</summary>
+    static int FirstGreatest(float* x, int count)
+    {
+        var place = 0;
+        for (var i = 1; i < count && !float.IsNaN(x[place]); i++)
+        {
+            if (!(x[i] <= x[place])) place = i;
+        }
+
+        return place;
+    }
+
+    /// <inheritdoc/>
+    public void MaxoutBackward(long rows, int channels, int pieces, DeviceBuffer dy, DeviceBuffer indices, DeviceBuffer dx)
+        => workers.Run(new MaxoutBackwardWork(dy.Pointer<float>(), indices.Pointer<int>(), dx.Pointer<float>(), rows * channels, pieces), Chunks(rows * channels * pieces));
+
+    readonly struct MaxoutBackwardWork(float* dy, int* indices, float* dx, long count, int pieces) : IWork
+    {
+        readonly float* dy = dy, dx = dx;
+        readonly int* indices = indices;
+        readonly long count = count;
+        readonly int pieces = pieces;
+
+        public void Run(int task, int worker)
+        {
+            var tasks = Chunks(count * pieces);
+            var end = count * (task + 1) / tasks;
+            for (var i = count * task / tasks; i < end; i++)
+            {
+                for (var p = 0; p < pieces; p++) dx[(i * pieces) + p] = p == indices[i] ? dy[i] : 0f;
+            }
+        }
+    }
+
+    // ---- Dropout (Srivastava et al. 2014), inverted -----------------------------------------------------------------
+
+    /// <inheritdoc/>
+    public void Dropout(float probability, ulong seed, ulong stream, DeviceBuffer x, DeviceBuffer y)
+        => workers.Run(new DropoutWork(x.Pointer<float>(), y.Pointer<float>(), probability, seed, stream, y.Length), Chunks(y.Length));
+
+    /// <summary>Limited by the generator: 20 multiplications for four numbers. A chunk starts with a whole block of four.</summary>
+    readonly struct DropoutWork(float* x, float* y, float probability, ulong seed, ulong stream, long count) : IWork
+    {
+        readonly float* x = x, y = y;
+        readonly ulong threshold = (ulong)((double)probability * 4294967296.0);
+        readonly float kept = 1f - probability;
+        readonly ulong seed = seed, stream = stream;
+        readonly long count = count;
+
+        public void Run(int task, int worker)
+        {
+            var i = task * Chunk;
+            var end = Math.Min(i + Chunk, count);
+            for (; i + 4 <= end; i += 4)
+            {
+                var (x0, x1, x2, x3) = Philox.Block(seed, stream, (ulong)i / 4);
+                y[i] = x0 >= threshold ? x[i] / kept : 0f;
+                y[i + 1] = x1 >= threshold ? x[i + 1] / kept : 0f;
+                y[i + 2] = x2 >= threshold ? x[i + 2] / kept : 0f;
+                y[i + 3] = x3 >= threshold ? x[i + 3] / kept : 0f;
+            }
+
+            for (; i < end; i++) y[i] = Philox.At(seed, stream, (ulong)i) >= threshold ? x[i] / kept : 0f;
+        }
+    }
+}
