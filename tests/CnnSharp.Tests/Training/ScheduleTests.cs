@@ -1,0 +1,111 @@
+using CnnSharp.Training;
+using Xunit;
+
+namespace CnnSharp.Tests.Training;
+
+/// <summary>Learning rates against values worked out by hand.</summary>
+public class ScheduleTests
+{
+    const double Tolerance = 1e-12;
+
+    [Fact]
+    public void Constant_keeps_the_base_rate() => AssertRates(Schedule.Constant(), 4, 2, [0.1, 0.1, 0.1, 0.1]);
+
+    [Fact]
+    public void Step_drops_every_so_many_epochs() => AssertRates(Schedule.Step(2), 6, 1, [0.1, 0.1, 0.01, 0.01, 0.001, 0.001]);
+
+    [Fact]
+    public void Multi_step_drops_at_the_epochs_named() => AssertRates(Schedule.MultiStep([0.5, 2], 0.5), 6, 2, [0.1, 0.05, 0.05, 0.05, 0.025, 0.025]);
+
+    [Fact]
+    public void Exponential_drops_once_an_epoch() => AssertRates(Schedule.Exponential(0.5), 6, 2, [0.1, 0.1, 0.05, 0.05, 0.025, 0.025]);
+
+    [Fact]
+    public void Polynomial_falls_to_zero()
+    {
+        AssertRates(Schedule.Polynomial(), 4, 2, [0.1, 0.075, 0.05, 0.025]);
+        AssertRates(Schedule.Polynomial(2), 4, 2, [0.1, 0.05625, 0.025, 0.00625]);
+    }
+
+    [Fact]
+    public void Cosine_falls_along_half_a_wave()
+    {
+        var root = Math.Sqrt(0.5);
+        AssertRates(Schedule.Cosine(), 4, 2, [0.1, 0.05 * (1 + root), 0.05, 0.05 * (1 - root)]);
+        AssertRates(Schedule.Cosine(final: 0.02), 2, 2, [0.1, 0.06]);
+    }
+
+    /// <summary>20 steps, 30 % up: the peak stands at step 5, the end at step 19.</summary>
+    [Fact]
+    public void One_cycle_rises_to_the_peak_and_falls()
+    {
+        var linear = Schedule.OneCycle(peak: 0.5, anneal: Anneal.Linear);
+        var (start, end) = (0.5 / 25, 0.5 / 25 / 1e4);
+        Assert.Equal(start, Rate(linear, 0, 20), Tolerance);
+        Assert.Equal(start + ((0.5 - start) * 2 / 5), Rate(linear, 2, 20), Tolerance);
+        Assert.Equal(0.5, Rate(linear, 5, 20), Tolerance);
+        Assert.Equal((0.5 + end) / 2, Rate(linear, 12, 20), Tolerance);
+        Assert.Equal(end, Rate(linear, 19, 20), Tolerance);
+
+        var cosine = Schedule.OneCycle(peak: 0.5);
+        Assert.Equal(start, Rate(cosine, 0, 20), Tolerance);
+        Assert.Equal(0.5 + ((start - 0.5) * (1 + Math.Cos(Math.PI * 2 / 5)) / 2), Rate(cosine, 2, 20), Tolerance);
+        Assert.Equal(0.5, Rate(cosine, 5, 20), Tolerance);
+        Assert.Equal((0.5 + end) / 2, Rate(cosine, 12, 20), Tolerance);
+        Assert.Equal(end, Rate(cosine, 19, 20), Tolerance);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(10)]
+    public void One_cycle_is_finite_however_short(long steps)
+    {
+        foreach (var rise in new[] { 0, 0.1, 0.3, 0.5, 1 })
+        {
+            for (var step = 0L; step < steps; step++) Assert.InRange(Rate(Schedule.OneCycle(1, rise), step, steps), 1 / 25e4 * 0.999, 1);
+        }
+    }
+
+    [Fact]
+    public void Warmup_rises_to_the_next_schedule()
+    {
+        // Two epochs of two steps up, then a line down over the four steps that remain.
+        var schedule = Schedule.Warmup(epochs: 2, start: 0).Then(Schedule.Polynomial());
+        AssertRates(schedule, 8, 2, [0, 0.025, 0.05, 0.075, 0.1, 0.075, 0.05, 0.025]);
+        AssertRates(Schedule.Warmup(epochs: 0), 2, 1, [0.1, 0.1]);
+    }
+
+    [Fact]
+    public void Plateau_drops_when_the_loss_stops_falling()
+    {
+        var schedule = Schedule.Plateau(factor: 0.5, patience: 1);
+        Assert.Equal(0.1, RateAfter(schedule), Tolerance);
+        Assert.Equal(0.1, RateAfter(schedule, 1, 0.9, 0.91), Tolerance);
+        Assert.Equal(0.05, RateAfter(schedule, 1, 0.9, 0.91, 0.92), Tolerance);
+        Assert.Equal(0.05, RateAfter(schedule, 1, 0.9, 0.91, 0.92, 0.93), Tolerance);
+        Assert.Equal(0.025, RateAfter(schedule, 1, 0.9, 0.91, 0.92, 0.93, 0.94), Tolerance);
+        Assert.Equal(0.1, RateAfter(schedule, 1, 0.9, 0.91, 0.8, 0.81), Tolerance);
+
+        // Better by less than the threshold is not better.
+        Assert.Equal(0.05, RateAfter(schedule, 1, 0.99999, 0.99998), Tolerance);
+    }
+
+    [Fact]
+    public void Settings_out_of_range_are_refused()
+    {
+        Assert.Contains("Epochs must be above 0", Assert.Throws<ArgumentOutOfRangeException>(() => Schedule.Step(0)).Message, StringComparison.Ordinal);
+        Assert.Contains("Epochs must be ascending", Assert.Throws<ArgumentOutOfRangeException>(() => Schedule.MultiStep([2, 1])).Message, StringComparison.Ordinal);
+        Assert.Contains("Rise must be within [0, 1]", Assert.Throws<ArgumentOutOfRangeException>(() => Schedule.OneCycle(1, rise: double.NaN)).Message, StringComparison.Ordinal);
+    }
+
+    static void AssertRates(Schedule schedule, long steps, long stepsPerEpoch, double[] expected)
+    {
+        for (var step = 0; step < expected.Length; step++) Assert.Equal(expected[step], schedule.RateAt(0.1, new(step, steps, stepsPerEpoch, [])), Tolerance);
+    }
+
+    static double Rate(Schedule schedule, long step, long steps) => schedule.RateAt(0.1, new(step, steps, 1, []));
+
+    static double RateAfter(Schedule schedule, params double[] losses) => schedule.RateAt(0.1, new(losses.Length, 100, 1, losses));
+}
