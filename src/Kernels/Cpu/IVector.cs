@@ -36,6 +36,9 @@ internal unsafe interface IVector<V>
     /// <summary>a b + c, fused where the machine can.</summary>
     static abstract V Fma(V a, V b, V c);
 
+    /// <summary>a b + c for one a, which the machine may broadcast as it loads it.</summary>
+    static abstract V Fma(float* a, V b, V c);
+
     static abstract V operator +(V a, V b);
 
     static abstract V operator -(V a, V b);

@@ -44,6 +44,9 @@ internal readonly unsafe struct V512(Vector512<float> value) : IVector<V512>
     public static V512 Fma(V512 a, V512 b, V512 c) => new(Vector512.MultiplyAddEstimate(a.value, b.value, c.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V512 Fma(float* a, V512 b, V512 c) => new(Vector512.MultiplyAddEstimate(Vector512.Create(*a), b.value, c.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V512 operator +(V512 a, V512 b) => new(a.value + b.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -140,6 +143,9 @@ internal readonly unsafe struct V256(Vector256<float> value) : IVector<V256>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V256 Fma(V256 a, V256 b, V256 c) => new(Vector256.MultiplyAddEstimate(a.value, b.value, c.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V256 Fma(float* a, V256 b, V256 c) => new(Vector256.MultiplyAddEstimate(Vector256.Create(*a), b.value, c.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V256 operator +(V256 a, V256 b) => new(a.value + b.value);
@@ -242,6 +248,9 @@ internal readonly unsafe struct V128(Vector128<float> value) : IVector<V128>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V128 Fma(V128 a, V128 b, V128 c) => new(Vector128.MultiplyAddEstimate(a.value, b.value, c.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V128 Fma(float* a, V128 b, V128 c) => new(Vector128.MultiplyAddEstimate(Vector128.Create(*a), b.value, c.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V128 operator +(V128 a, V128 b) => new(a.value + b.value);

@@ -46,14 +46,14 @@ internal static unsafe partial class CorrelationTiles<V>
             {
                 V w0 = V.Load(w);
                 w = (float*)((byte*)w + weightStride);
-                c0_0 = V.Fma(V.Create(*(float*)p), w0, c0_0);
-                c1_0 = V.Fma(V.Create(*(float*)(p + s1)), w0, c1_0);
-                c2_0 = V.Fma(V.Create(*(float*)(p + s2)), w0, c2_0);
-                c3_0 = V.Fma(V.Create(*(float*)(p + s3)), w0, c3_0);
-                c4_0 = V.Fma(V.Create(*(float*)q), w0, c4_0);
-                c5_0 = V.Fma(V.Create(*(float*)(q + s1)), w0, c5_0);
-                c6_0 = V.Fma(V.Create(*(float*)(q + s2)), w0, c6_0);
-                c7_0 = V.Fma(V.Create(*(float*)(q + s3)), w0, c7_0);
+                c0_0 = V.Fma((float*)p, w0, c0_0);
+                c1_0 = V.Fma((float*)(p + s1), w0, c1_0);
+                c2_0 = V.Fma((float*)(p + s2), w0, c2_0);
+                c3_0 = V.Fma((float*)(p + s3), w0, c3_0);
+                c4_0 = V.Fma((float*)q, w0, c4_0);
+                c5_0 = V.Fma((float*)(q + s1), w0, c5_0);
+                c6_0 = V.Fma((float*)(q + s2), w0, c6_0);
+                c7_0 = V.Fma((float*)(q + s3), w0, c7_0);
             }
         }
 
@@ -116,16 +116,16 @@ internal static unsafe partial class CorrelationTiles<V>
             {
                 V w0 = V.Load(w);
                 w = (float*)((byte*)w + weightStride);
-                c0_0 = V.Fma(V.Create(*(float*)p), w0, c0_0);
-                c1_0 = V.Fma(V.Create(*(float*)(p + s1)), w0, c1_0);
-                c2_0 = V.Fma(V.Create(*(float*)(p + s2)), w0, c2_0);
-                c3_0 = V.Fma(V.Create(*(float*)(p + s3)), w0, c3_0);
-                c4_0 = V.Fma(V.Create(*(float*)(p + s4)), w0, c4_0);
-                c5_0 = V.Fma(V.Create(*(float*)q), w0, c5_0);
-                c6_0 = V.Fma(V.Create(*(float*)(q + s1)), w0, c6_0);
-                c7_0 = V.Fma(V.Create(*(float*)(q + s2)), w0, c7_0);
-                c8_0 = V.Fma(V.Create(*(float*)(q + s3)), w0, c8_0);
-                c9_0 = V.Fma(V.Create(*(float*)(q + s4)), w0, c9_0);
+                c0_0 = V.Fma((float*)p, w0, c0_0);
+                c1_0 = V.Fma((float*)(p + s1), w0, c1_0);
+                c2_0 = V.Fma((float*)(p + s2), w0, c2_0);
+                c3_0 = V.Fma((float*)(p + s3), w0, c3_0);
+                c4_0 = V.Fma((float*)(p + s4), w0, c4_0);
+                c5_0 = V.Fma((float*)q, w0, c5_0);
+                c6_0 = V.Fma((float*)(q + s1), w0, c6_0);
+                c7_0 = V.Fma((float*)(q + s2), w0, c7_0);
+                c8_0 = V.Fma((float*)(q + s3), w0, c8_0);
+                c9_0 = V.Fma((float*)(q + s4), w0, c9_0);
             }
         }
 
@@ -196,18 +196,18 @@ internal static unsafe partial class CorrelationTiles<V>
             {
                 V w0 = V.Load(w);
                 w = (float*)((byte*)w + weightStride);
-                c0_0 = V.Fma(V.Create(*(float*)p), w0, c0_0);
-                c1_0 = V.Fma(V.Create(*(float*)(p + s1)), w0, c1_0);
-                c2_0 = V.Fma(V.Create(*(float*)(p + s2)), w0, c2_0);
-                c3_0 = V.Fma(V.Create(*(float*)(p + s3)), w0, c3_0);
-                c4_0 = V.Fma(V.Create(*(float*)(p + s4)), w0, c4_0);
-                c5_0 = V.Fma(V.Create(*(float*)(p + s5)), w0, c5_0);
-                c6_0 = V.Fma(V.Create(*(float*)q), w0, c6_0);
-                c7_0 = V.Fma(V.Create(*(float*)(q + s1)), w0, c7_0);
-                c8_0 = V.Fma(V.Create(*(float*)(q + s2)), w0, c8_0);
-                c9_0 = V.Fma(V.Create(*(float*)(q + s3)), w0, c9_0);
-                c10_0 = V.Fma(V.Create(*(float*)(q + s4)), w0, c10_0);
-                c11_0 = V.Fma(V.Create(*(float*)(q + s5)), w0, c11_0);
+                c0_0 = V.Fma((float*)p, w0, c0_0);
+                c1_0 = V.Fma((float*)(p + s1), w0, c1_0);
+                c2_0 = V.Fma((float*)(p + s2), w0, c2_0);
+                c3_0 = V.Fma((float*)(p + s3), w0, c3_0);
+                c4_0 = V.Fma((float*)(p + s4), w0, c4_0);
+                c5_0 = V.Fma((float*)(p + s5), w0, c5_0);
+                c6_0 = V.Fma((float*)q, w0, c6_0);
+                c7_0 = V.Fma((float*)(q + s1), w0, c7_0);
+                c8_0 = V.Fma((float*)(q + s2), w0, c8_0);
+                c9_0 = V.Fma((float*)(q + s3), w0, c9_0);
+                c10_0 = V.Fma((float*)(q + s4), w0, c10_0);
+                c11_0 = V.Fma((float*)(q + s5), w0, c11_0);
             }
         }
 
@@ -286,20 +286,20 @@ internal static unsafe partial class CorrelationTiles<V>
             {
                 V w0 = V.Load(w);
                 w = (float*)((byte*)w + weightStride);
-                c0_0 = V.Fma(V.Create(*(float*)p), w0, c0_0);
-                c1_0 = V.Fma(V.Create(*(float*)(p + s1)), w0, c1_0);
-                c2_0 = V.Fma(V.Create(*(float*)(p + s2)), w0, c2_0);
-                c3_0 = V.Fma(V.Create(*(float*)(p + s3)), w0, c3_0);
-                c4_0 = V.Fma(V.Create(*(float*)(p + s4)), w0, c4_0);
-                c5_0 = V.Fma(V.Create(*(float*)(p + s5)), w0, c5_0);
-                c6_0 = V.Fma(V.Create(*(float*)(p + s6)), w0, c6_0);
-                c7_0 = V.Fma(V.Create(*(float*)q), w0, c7_0);
-                c8_0 = V.Fma(V.Create(*(float*)(q + s1)), w0, c8_0);
-                c9_0 = V.Fma(V.Create(*(float*)(q + s2)), w0, c9_0);
-                c10_0 = V.Fma(V.Create(*(float*)(q + s3)), w0, c10_0);
-                c11_0 = V.Fma(V.Create(*(float*)(q + s4)), w0, c11_0);
-                c12_0 = V.Fma(V.Create(*(float*)(q + s5)), w0, c12_0);
-                c13_0 = V.Fma(V.Create(*(float*)(q + s6)), w0, c13_0);
+                c0_0 = V.Fma((float*)p, w0, c0_0);
+                c1_0 = V.Fma((float*)(p + s1), w0, c1_0);
+                c2_0 = V.Fma((float*)(p + s2), w0, c2_0);
+                c3_0 = V.Fma((float*)(p + s3), w0, c3_0);
+                c4_0 = V.Fma((float*)(p + s4), w0, c4_0);
+                c5_0 = V.Fma((float*)(p + s5), w0, c5_0);
+                c6_0 = V.Fma((float*)(p + s6), w0, c6_0);
+                c7_0 = V.Fma((float*)q, w0, c7_0);
+                c8_0 = V.Fma((float*)(q + s1), w0, c8_0);
+                c9_0 = V.Fma((float*)(q + s2), w0, c9_0);
+                c10_0 = V.Fma((float*)(q + s3), w0, c10_0);
+                c11_0 = V.Fma((float*)(q + s4), w0, c11_0);
+                c12_0 = V.Fma((float*)(q + s5), w0, c12_0);
+                c13_0 = V.Fma((float*)(q + s6), w0, c13_0);
             }
         }
 
@@ -386,22 +386,22 @@ internal static unsafe partial class CorrelationTiles<V>
             {
                 V w0 = V.Load(w);
                 w = (float*)((byte*)w + weightStride);
-                c0_0 = V.Fma(V.Create(*(float*)p), w0, c0_0);
-                c1_0 = V.Fma(V.Create(*(float*)(p + s1)), w0, c1_0);
-                c2_0 = V.Fma(V.Create(*(float*)(p + s2)), w0, c2_0);
-                c3_0 = V.Fma(V.Create(*(float*)(p + s3)), w0, c3_0);
-                c4_0 = V.Fma(V.Create(*(float*)(p + s4)), w0, c4_0);
-                c5_0 = V.Fma(V.Create(*(float*)(p + s5)), w0, c5_0);
-                c6_0 = V.Fma(V.Create(*(float*)(p + s6)), w0, c6_0);
-                c7_0 = V.Fma(V.Create(*(float*)(p + s7)), w0, c7_0);
-                c8_0 = V.Fma(V.Create(*(float*)q), w0, c8_0);
-                c9_0 = V.Fma(V.Create(*(float*)(q + s1)), w0, c9_0);
-                c10_0 = V.Fma(V.Create(*(float*)(q + s2)), w0, c10_0);
-                c11_0 = V.Fma(V.Create(*(float*)(q + s3)), w0, c11_0);
-                c12_0 = V.Fma(V.Create(*(float*)(q + s4)), w0, c12_0);
-                c13_0 = V.Fma(V.Create(*(float*)(q + s5)), w0, c13_0);
-                c14_0 = V.Fma(V.Create(*(float*)(q + s6)), w0, c14_0);
-                c15_0 = V.Fma(V.Create(*(float*)(q + s7)), w0, c15_0);
+                c0_0 = V.Fma((float*)p, w0, c0_0);
+                c1_0 = V.Fma((float*)(p + s1), w0, c1_0);
+                c2_0 = V.Fma((float*)(p + s2), w0, c2_0);
+                c3_0 = V.Fma((float*)(p + s3), w0, c3_0);
+                c4_0 = V.Fma((float*)(p + s4), w0, c4_0);
+                c5_0 = V.Fma((float*)(p + s5), w0, c5_0);
+                c6_0 = V.Fma((float*)(p + s6), w0, c6_0);
+                c7_0 = V.Fma((float*)(p + s7), w0, c7_0);
+                c8_0 = V.Fma((float*)q, w0, c8_0);
+                c9_0 = V.Fma((float*)(q + s1), w0, c9_0);
+                c10_0 = V.Fma((float*)(q + s2), w0, c10_0);
+                c11_0 = V.Fma((float*)(q + s3), w0, c11_0);
+                c12_0 = V.Fma((float*)(q + s4), w0, c12_0);
+                c13_0 = V.Fma((float*)(q + s5), w0, c13_0);
+                c14_0 = V.Fma((float*)(q + s6), w0, c14_0);
+                c15_0 = V.Fma((float*)(q + s7), w0, c15_0);
             }
         }
 
@@ -483,17 +483,17 @@ internal static unsafe partial class CorrelationTiles<V>
                 V w0 = V.Load(w), w1 = V.Load(w + V.Count);
                 w = (float*)((byte*)w + weightStride);
                 var a0 = V.Create(*(float*)p);
-                c0_0 = V.Fma(a0, w0, c0_0);
-                c0_1 = V.Fma(a0, w1, c0_1);
+                c0_0 = V.Fma(w0, a0, c0_0);
+                c0_1 = V.Fma(w1, a0, c0_1);
                 var a1 = V.Create(*(float*)(p + s1));
-                c1_0 = V.Fma(a1, w0, c1_0);
-                c1_1 = V.Fma(a1, w1, c1_1);
+                c1_0 = V.Fma(w0, a1, c1_0);
+                c1_1 = V.Fma(w1, a1, c1_1);
                 var a2 = V.Create(*(float*)q);
-                c2_0 = V.Fma(a2, w0, c2_0);
-                c2_1 = V.Fma(a2, w1, c2_1);
+                c2_0 = V.Fma(w0, a2, c2_0);
+                c2_1 = V.Fma(w1, a2, c2_1);
                 var a3 = V.Create(*(float*)(q + s1));
-                c3_0 = V.Fma(a3, w0, c3_0);
-                c3_1 = V.Fma(a3, w1, c3_1);
+                c3_0 = V.Fma(w0, a3, c3_0);
+                c3_1 = V.Fma(w1, a3, c3_1);
             }
         }
 
@@ -541,23 +541,23 @@ internal static unsafe partial class CorrelationTiles<V>
                 V w0 = V.Load(w), w1 = V.Load(w + V.Count);
                 w = (float*)((byte*)w + weightStride);
                 var a0 = V.Create(*(float*)p);
-                c0_0 = V.Fma(a0, w0, c0_0);
-                c0_1 = V.Fma(a0, w1, c0_1);
+                c0_0 = V.Fma(w0, a0, c0_0);
+                c0_1 = V.Fma(w1, a0, c0_1);
                 var a1 = V.Create(*(float*)(p + s1));
-                c1_0 = V.Fma(a1, w0, c1_0);
-                c1_1 = V.Fma(a1, w1, c1_1);
+                c1_0 = V.Fma(w0, a1, c1_0);
+                c1_1 = V.Fma(w1, a1, c1_1);
                 var a2 = V.Create(*(float*)(p + s2));
-                c2_0 = V.Fma(a2, w0, c2_0);
-                c2_1 = V.Fma(a2, w1, c2_1);
+                c2_0 = V.Fma(w0, a2, c2_0);
+                c2_1 = V.Fma(w1, a2, c2_1);
                 var a3 = V.Create(*(float*)q);
-                c3_0 = V.Fma(a3, w0, c3_0);
-                c3_1 = V.Fma(a3, w1, c3_1);
+                c3_0 = V.Fma(w0, a3, c3_0);
+                c3_1 = V.Fma(w1, a3, c3_1);
                 var a4 = V.Create(*(float*)(q + s1));
-                c4_0 = V.Fma(a4, w0, c4_0);
-                c4_1 = V.Fma(a4, w1, c4_1);
+                c4_0 = V.Fma(w0, a4, c4_0);
+                c4_1 = V.Fma(w1, a4, c4_1);
                 var a5 = V.Create(*(float*)(q + s2));
-                c5_0 = V.Fma(a5, w0, c5_0);
-                c5_1 = V.Fma(a5, w1, c5_1);
+                c5_0 = V.Fma(w0, a5, c5_0);
+                c5_1 = V.Fma(w1, a5, c5_1);
             }
         }
 
@@ -613,29 +613,29 @@ internal static unsafe partial class CorrelationTiles<V>
                 V w0 = V.Load(w), w1 = V.Load(w + V.Count);
                 w = (float*)((byte*)w + weightStride);
                 var a0 = V.Create(*(float*)p);
-                c0_0 = V.Fma(a0, w0, c0_0);
-                c0_1 = V.Fma(a0, w1, c0_1);
+                c0_0 = V.Fma(w0, a0, c0_0);
+                c0_1 = V.Fma(w1, a0, c0_1);
                 var a1 = V.Create(*(float*)(p + s1));
-                c1_0 = V.Fma(a1, w0, c1_0);
-                c1_1 = V.Fma(a1, w1, c1_1);
+                c1_0 = V.Fma(w0, a1, c1_0);
+                c1_1 = V.Fma(w1, a1, c1_1);
                 var a2 = V.Create(*(float*)(p + s2));
-                c2_0 = V.Fma(a2, w0, c2_0);
-                c2_1 = V.Fma(a2, w1, c2_1);
+                c2_0 = V.Fma(w0, a2, c2_0);
+                c2_1 = V.Fma(w1, a2, c2_1);
                 var a3 = V.Create(*(float*)(p + s3));
-                c3_0 = V.Fma(a3, w0, c3_0);
-                c3_1 = V.Fma(a3, w1, c3_1);
+                c3_0 = V.Fma(w0, a3, c3_0);
+                c3_1 = V.Fma(w1, a3, c3_1);
                 var a4 = V.Create(*(float*)q);
-                c4_0 = V.Fma(a4, w0, c4_0);
-                c4_1 = V.Fma(a4, w1, c4_1);
+                c4_0 = V.Fma(w0, a4, c4_0);
+                c4_1 = V.Fma(w1, a4, c4_1);
                 var a5 = V.Create(*(float*)(q + s1));
-                c5_0 = V.Fma(a5, w0, c5_0);
-                c5_1 = V.Fma(a5, w1, c5_1);
+                c5_0 = V.Fma(w0, a5, c5_0);
+                c5_1 = V.Fma(w1, a5, c5_1);
                 var a6 = V.Create(*(float*)(q + s2));
-                c6_0 = V.Fma(a6, w0, c6_0);
-                c6_1 = V.Fma(a6, w1, c6_1);
+                c6_0 = V.Fma(w0, a6, c6_0);
+                c6_1 = V.Fma(w1, a6, c6_1);
                 var a7 = V.Create(*(float*)(q + s3));
-                c7_0 = V.Fma(a7, w0, c7_0);
-                c7_1 = V.Fma(a7, w1, c7_1);
+                c7_0 = V.Fma(w0, a7, c7_0);
+                c7_1 = V.Fma(w1, a7, c7_1);
             }
         }
 
@@ -699,35 +699,35 @@ internal static unsafe partial class CorrelationTiles<V>
                 V w0 = V.Load(w), w1 = V.Load(w + V.Count);
                 w = (float*)((byte*)w + weightStride);
                 var a0 = V.Create(*(float*)p);
-                c0_0 = V.Fma(a0, w0, c0_0);
-                c0_1 = V.Fma(a0, w1, c0_1);
+                c0_0 = V.Fma(w0, a0, c0_0);
+                c0_1 = V.Fma(w1, a0, c0_1);
                 var a1 = V.Create(*(float*)(p + s1));
-                c1_0 = V.Fma(a1, w0, c1_0);
-                c1_1 = V.Fma(a1, w1, c1_1);
+                c1_0 = V.Fma(w0, a1, c1_0);
+                c1_1 = V.Fma(w1, a1, c1_1);
                 var a2 = V.Create(*(float*)(p + s2));
-                c2_0 = V.Fma(a2, w0, c2_0);
-                c2_1 = V.Fma(a2, w1, c2_1);
+                c2_0 = V.Fma(w0, a2, c2_0);
+                c2_1 = V.Fma(w1, a2, c2_1);
                 var a3 = V.Create(*(float*)(p + s3));
-                c3_0 = V.Fma(a3, w0, c3_0);
-                c3_1 = V.Fma(a3, w1, c3_1);
+                c3_0 = V.Fma(w0, a3, c3_0);
+                c3_1 = V.Fma(w1, a3, c3_1);
                 var a4 = V.Create(*(float*)(p + s4));
-                c4_0 = V.Fma(a4, w0, c4_0);
-                c4_1 = V.Fma(a4, w1, c4_1);
+                c4_0 = V.Fma(w0, a4, c4_0);
+                c4_1 = V.Fma(w1, a4, c4_1);
                 var a5 = V.Create(*(float*)q);
-                c5_0 = V.Fma(a5, w0, c5_0);
-                c5_1 = V.Fma(a5, w1, c5_1);
+                c5_0 = V.Fma(w0, a5, c5_0);
+                c5_1 = V.Fma(w1, a5, c5_1);
                 var a6 = V.Create(*(float*)(q + s1));
-                c6_0 = V.Fma(a6, w0, c6_0);
-                c6_1 = V.Fma(a6, w1, c6_1);
+                c6_0 = V.Fma(w0, a6, c6_0);
+                c6_1 = V.Fma(w1, a6, c6_1);
                 var a7 = V.Create(*(float*)(q + s2));
-                c7_0 = V.Fma(a7, w0, c7_0);
-                c7_1 = V.Fma(a7, w1, c7_1);
+                c7_0 = V.Fma(w0, a7, c7_0);
+                c7_1 = V.Fma(w1, a7, c7_1);
                 var a8 = V.Create(*(float*)(q + s3));
-                c8_0 = V.Fma(a8, w0, c8_0);
-                c8_1 = V.Fma(a8, w1, c8_1);
+                c8_0 = V.Fma(w0, a8, c8_0);
+                c8_1 = V.Fma(w1, a8, c8_1);
                 var a9 = V.Create(*(float*)(q + s4));
-                c9_0 = V.Fma(a9, w0, c9_0);
-                c9_1 = V.Fma(a9, w1, c9_1);
+                c9_0 = V.Fma(w0, a9, c9_0);
+                c9_1 = V.Fma(w1, a9, c9_1);
             }
         }
 
@@ -799,41 +799,41 @@ internal static unsafe partial class CorrelationTiles<V>
                 V w0 = V.Load(w), w1 = V.Load(w + V.Count);
                 w = (float*)((byte*)w + weightStride);
                 var a0 = V.Create(*(float*)p);
-                c0_0 = V.Fma(a0, w0, c0_0);
-                c0_1 = V.Fma(a0, w1, c0_1);
+                c0_0 = V.Fma(w0, a0, c0_0);
+                c0_1 = V.Fma(w1, a0, c0_1);
                 var a1 = V.Create(*(float*)(p + s1));
-                c1_0 = V.Fma(a1, w0, c1_0);
-                c1_1 = V.Fma(a1, w1, c1_1);
+                c1_0 = V.Fma(w0, a1, c1_0);
+                c1_1 = V.Fma(w1, a1, c1_1);
                 var a2 = V.Create(*(float*)(p + s2));
-                c2_0 = V.Fma(a2, w0, c2_0);
-                c2_1 = V.Fma(a2, w1, c2_1);
+                c2_0 = V.Fma(w0, a2, c2_0);
+                c2_1 = V.Fma(w1, a2, c2_1);
                 var a3 = V.Create(*(float*)(p + s3));
-                c3_0 = V.Fma(a3, w0, c3_0);
-                c3_1 = V.Fma(a3, w1, c3_1);
+                c3_0 = V.Fma(w0, a3, c3_0);
+                c3_1 = V.Fma(w1, a3, c3_1);
                 var a4 = V.Create(*(float*)(p + s4));
-                c4_0 = V.Fma(a4, w0, c4_0);
-                c4_1 = V.Fma(a4, w1, c4_1);
+                c4_0 = V.Fma(w0, a4, c4_0);
+                c4_1 = V.Fma(w1, a4, c4_1);
                 var a5 = V.Create(*(float*)(p + s5));
-                c5_0 = V.Fma(a5, w0, c5_0);
-                c5_1 = V.Fma(a5, w1, c5_1);
+                c5_0 = V.Fma(w0, a5, c5_0);
+                c5_1 = V.Fma(w1, a5, c5_1);
                 var a6 = V.Create(*(float*)q);
-                c6_0 = V.Fma(a6, w0, c6_0);
-                c6_1 = V.Fma(a6, w1, c6_1);
+                c6_0 = V.Fma(w0, a6, c6_0);
+                c6_1 = V.Fma(w1, a6, c6_1);
                 var a7 = V.Create(*(float*)(q + s1));
-                c7_0 = V.Fma(a7, w0, c7_0);
-                c7_1 = V.Fma(a7, w1, c7_1);
+                c7_0 = V.Fma(w0, a7, c7_0);
+                c7_1 = V.Fma(w1, a7, c7_1);
                 var a8 = V.Create(*(float*)(q + s2));
-                c8_0 = V.Fma(a8, w0, c8_0);
-                c8_1 = V.Fma(a8, w1, c8_1);
+                c8_0 = V.Fma(w0, a8, c8_0);
+                c8_1 = V.Fma(w1, a8, c8_1);
                 var a9 = V.Create(*(float*)(q + s3));
-                c9_0 = V.Fma(a9, w0, c9_0);
-                c9_1 = V.Fma(a9, w1, c9_1);
+                c9_0 = V.Fma(w0, a9, c9_0);
+                c9_1 = V.Fma(w1, a9, c9_1);
                 var a10 = V.Create(*(float*)(q + s4));
-                c10_0 = V.Fma(a10, w0, c10_0);
-                c10_1 = V.Fma(a10, w1, c10_1);
+                c10_0 = V.Fma(w0, a10, c10_0);
+                c10_1 = V.Fma(w1, a10, c10_1);
                 var a11 = V.Create(*(float*)(q + s5));
-                c11_0 = V.Fma(a11, w0, c11_0);
-                c11_1 = V.Fma(a11, w1, c11_1);
+                c11_0 = V.Fma(w0, a11, c11_0);
+                c11_1 = V.Fma(w1, a11, c11_1);
             }
         }
 
@@ -913,47 +913,47 @@ internal static unsafe partial class CorrelationTiles<V>
                 V w0 = V.Load(w), w1 = V.Load(w + V.Count);
                 w = (float*)((byte*)w + weightStride);
                 var a0 = V.Create(*(float*)p);
-                c0_0 = V.Fma(a0, w0, c0_0);
-                c0_1 = V.Fma(a0, w1, c0_1);
+                c0_0 = V.Fma(w0, a0, c0_0);
+                c0_1 = V.Fma(w1, a0, c0_1);
                 var a1 = V.Create(*(float*)(p + s1));
-                c1_0 = V.Fma(a1, w0, c1_0);
-                c1_1 = V.Fma(a1, w1, c1_1);
+                c1_0 = V.Fma(w0, a1, c1_0);
+                c1_1 = V.Fma(w1, a1, c1_1);
                 var a2 = V.Create(*(float*)(p + s2));
-                c2_0 = V.Fma(a2, w0, c2_0);
-                c2_1 = V.Fma(a2, w1, c2_1);
+                c2_0 = V.Fma(w0, a2, c2_0);
+                c2_1 = V.Fma(w1, a2, c2_1);
                 var a3 = V.Create(*(float*)(p + s3));
-                c3_0 = V.Fma(a3, w0, c3_0);
-                c3_1 = V.Fma(a3, w1, c3_1);
+                c3_0 = V.Fma(w0, a3, c3_0);
+                c3_1 = V.Fma(w1, a3, c3_1);
                 var a4 = V.Create(*(float*)(p + s4));
-                c4_0 = V.Fma(a4, w0, c4_0);
-                c4_1 = V.Fma(a4, w1, c4_1);
+                c4_0 = V.Fma(w0, a4, c4_0);
+                c4_1 = V.Fma(w1, a4, c4_1);
                 var a5 = V.Create(*(float*)(p + s5));
-                c5_0 = V.Fma(a5, w0, c5_0);
-                c5_1 = V.Fma(a5, w1, c5_1);
+                c5_0 = V.Fma(w0, a5, c5_0);
+                c5_1 = V.Fma(w1, a5, c5_1);
                 var a6 = V.Create(*(float*)(p + s6));
-                c6_0 = V.Fma(a6, w0, c6_0);
-                c6_1 = V.Fma(a6, w1, c6_1);
+                c6_0 = V.Fma(w0, a6, c6_0);
+                c6_1 = V.Fma(w1, a6, c6_1);
                 var a7 = V.Create(*(float*)q);
-                c7_0 = V.Fma(a7, w0, c7_0);
-                c7_1 = V.Fma(a7, w1, c7_1);
+                c7_0 = V.Fma(w0, a7, c7_0);
+                c7_1 = V.Fma(w1, a7, c7_1);
                 var a8 = V.Create(*(float*)(q + s1));
-                c8_0 = V.Fma(a8, w0, c8_0);
-                c8_1 = V.Fma(a8, w1, c8_1);
+                c8_0 = V.Fma(w0, a8, c8_0);
+                c8_1 = V.Fma(w1, a8, c8_1);
                 var a9 = V.Create(*(float*)(q + s2));
-                c9_0 = V.Fma(a9, w0, c9_0);
-                c9_1 = V.Fma(a9, w1, c9_1);
+                c9_0 = V.Fma(w0, a9, c9_0);
+                c9_1 = V.Fma(w1, a9, c9_1);
                 var a10 = V.Create(*(float*)(q + s3));
-                c10_0 = V.Fma(a10, w0, c10_0);
-                c10_1 = V.Fma(a10, w1, c10_1);
+                c10_0 = V.Fma(w0, a10, c10_0);
+                c10_1 = V.Fma(w1, a10, c10_1);
                 var a11 = V.Create(*(float*)(q + s4));
-                c11_0 = V.Fma(a11, w0, c11_0);
-                c11_1 = V.Fma(a11, w1, c11_1);
+                c11_0 = V.Fma(w0, a11, c11_0);
+                c11_1 = V.Fma(w1, a11, c11_1);
                 var a12 = V.Create(*(float*)(q + s5));
-                c12_0 = V.Fma(a12, w0, c12_0);
-                c12_1 = V.Fma(a12, w1, c12_1);
+                c12_0 = V.Fma(w0, a12, c12_0);
+                c12_1 = V.Fma(w1, a12, c12_1);
                 var a13 = V.Create(*(float*)(q + s6));
-                c13_0 = V.Fma(a13, w0, c13_0);
-                c13_1 = V.Fma(a13, w1, c13_1);
+                c13_0 = V.Fma(w0, a13, c13_0);
+                c13_1 = V.Fma(w1, a13, c13_1);
             }
         }
 
@@ -1033,37 +1033,37 @@ internal static unsafe partial class CorrelationTiles<V>
                 V w0 = V.Load(w), w1 = V.Load(w + V.Count), w2 = V.Load(w + (2 * V.Count));
                 w = (float*)((byte*)w + weightStride);
                 var a0 = V.Create(*(float*)p);
-                c0_0 = V.Fma(a0, w0, c0_0);
-                c0_1 = V.Fma(a0, w1, c0_1);
-                c0_2 = V.Fma(a0, w2, c0_2);
+                c0_0 = V.Fma(w0, a0, c0_0);
+                c0_1 = V.Fma(w1, a0, c0_1);
+                c0_2 = V.Fma(w2, a0, c0_2);
                 var a1 = V.Create(*(float*)(p + s1));
-                c1_0 = V.Fma(a1, w0, c1_0);
-                c1_1 = V.Fma(a1, w1, c1_1);
-                c1_2 = V.Fma(a1, w2, c1_2);
+                c1_0 = V.Fma(w0, a1, c1_0);
+                c1_1 = V.Fma(w1, a1, c1_1);
+                c1_2 = V.Fma(w2, a1, c1_2);
                 var a2 = V.Create(*(float*)(p + s2));
-                c2_0 = V.Fma(a2, w0, c2_0);
-                c2_1 = V.Fma(a2, w1, c2_1);
-                c2_2 = V.Fma(a2, w2, c2_2);
+                c2_0 = V.Fma(w0, a2, c2_0);
+                c2_1 = V.Fma(w1, a2, c2_1);
+                c2_2 = V.Fma(w2, a2, c2_2);
                 var a3 = V.Create(*(float*)(p + s3));
-                c3_0 = V.Fma(a3, w0, c3_0);
-                c3_1 = V.Fma(a3, w1, c3_1);
-                c3_2 = V.Fma(a3, w2, c3_2);
+                c3_0 = V.Fma(w0, a3, c3_0);
+                c3_1 = V.Fma(w1, a3, c3_1);
+                c3_2 = V.Fma(w2, a3, c3_2);
                 var a4 = V.Create(*(float*)q);
-                c4_0 = V.Fma(a4, w0, c4_0);
-                c4_1 = V.Fma(a4, w1, c4_1);
-                c4_2 = V.Fma(a4, w2, c4_2);
+                c4_0 = V.Fma(w0, a4, c4_0);
+                c4_1 = V.Fma(w1, a4, c4_1);
+                c4_2 = V.Fma(w2, a4, c4_2);
                 var a5 = V.Create(*(float*)(q + s1));
-                c5_0 = V.Fma(a5, w0, c5_0);
-                c5_1 = V.Fma(a5, w1, c5_1);
-                c5_2 = V.Fma(a5, w2, c5_2);
+                c5_0 = V.Fma(w0, a5, c5_0);
+                c5_1 = V.Fma(w1, a5, c5_1);
+                c5_2 = V.Fma(w2, a5, c5_2);
                 var a6 = V.Create(*(float*)(q + s2));
-                c6_0 = V.Fma(a6, w0, c6_0);
-                c6_1 = V.Fma(a6, w1, c6_1);
-                c6_2 = V.Fma(a6, w2, c6_2);
+                c6_0 = V.Fma(w0, a6, c6_0);
+                c6_1 = V.Fma(w1, a6, c6_1);
+                c6_2 = V.Fma(w2, a6, c6_2);
                 var a7 = V.Create(*(float*)(q + s3));
-                c7_0 = V.Fma(a7, w0, c7_0);
-                c7_1 = V.Fma(a7, w1, c7_1);
-                c7_2 = V.Fma(a7, w2, c7_2);
+                c7_0 = V.Fma(w0, a7, c7_0);
+                c7_1 = V.Fma(w1, a7, c7_1);
+                c7_2 = V.Fma(w2, a7, c7_2);
             }
         }
 

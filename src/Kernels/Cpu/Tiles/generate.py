@@ -48,11 +48,11 @@ def correlation(half, vectors):
         base, i = ("p", p) if p < half else ("q", p - half)
         address = base if i == 0 else f"({base} + s{i})"
         if vectors == 1:
-            emit(f"                c{p}_0 = V.Fma(V.Create(*(float*){address}), w0, c{p}_0);")
+            emit(f"                c{p}_0 = V.Fma((float*){address}, w0, c{p}_0);")
         else:
             emit(f"                var a{p} = V.Create(*(float*){address});")
             for v in range(vectors):
-                emit(f"                c{p}_{v} = V.Fma(a{p}, w{v}, c{p}_{v});")
+                emit(f"                c{p}_{v} = V.Fma(w{v}, a{p}, c{p}_{v});")
     emit("            }")
     emit("        }")
     emit("")
@@ -104,11 +104,11 @@ def outer(rows, vectors):
     emit("                V " + ", ".join(f"d{v} = V.Load(q{VECTOR[v]})" for v in range(vectors)) + ";")
     for r in range(rows):
         if vectors == 1:
-            emit(f"                c{r}_0 = V.Fma(V.Create(p[{r}]), d0, c{r}_0);")
+            emit(f"                c{r}_0 = V.Fma(p + {r}, d0, c{r}_0);")
         else:
             emit(f"                var a{r} = V.Create(p[{r}]);")
             for v in range(vectors):
-                emit(f"                c{r}_{v} = V.Fma(a{r}, d{v}, c{r}_{v});")
+                emit(f"                c{r}_{v} = V.Fma(d{v}, a{r}, c{r}_{v});")
     emit("                p = (float*)((byte*)p + xStride);")
     emit("                q = (float*)((byte*)q + dyStride);")
     emit("            }")
