@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace CnnSharp.Kernels.Cpu;
 
-// The functions of one input, each beside its derivative. A NaN goes through all of them.
+// The functions of one input, each beside its derivative. A NaN goes through all of the functions.
 internal sealed unsafe partial class CpuKernels<V>
 {
     /// <summary>A function of one input and a parameter a, and its gradient given x, y = f(x) and dy.</summary>
@@ -207,9 +207,9 @@ internal sealed unsafe partial class CpuKernels<V>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static V Forward(V x, V a) => V.Abs(x);
 
-        // x dy is 0 at 0, and NaN for a NaN.
+        // The sign of x, 0 for 0 (and, as in PyTorch, for a NaN).
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static V Backward(V x, V y, V dy, V a) => V.Select(V.GreaterThan(x, V.Zero), dy, V.Select(V.LessThan(x, V.Zero), -dy, x * dy));
+        public static V Backward(V x, V y, V dy, V a) => V.Select(V.GreaterThan(x, V.Zero), dy, V.LessThan(x, V.Zero) & -dy);
     }
 
     readonly struct SquareFunction : IFunction

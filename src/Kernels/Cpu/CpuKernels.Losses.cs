@@ -148,20 +148,20 @@ internal sealed unsafe partial class CpuKernels<V>
             {
                 var from = x + (row * classes);
                 var greatest = Greatest(from, classes);
-                var logSum = MathF.Log(SumOfExponentials(from, greatest, null, classes));
-                logSumExp[row] = greatest + logSum;
+                var logSum = Math.Log(SumOfExponentials(from, greatest, null, classes));
+                logSumExp[row] = (float)(greatest + logSum);
 
                 // Distances from the greatest, not from logSumExp, which is rounded to its own size.
                 var label = labels[row];
-                var loss = (uint)label < (uint)classes ? logSum + ((1 - smoothing) * (greatest - from[label])) : float.NaN;
+                var loss = (uint)label < (uint)classes ? logSum + ((1.0 - smoothing) * ((double)greatest - from[label])) : double.NaN;
                 if (smoothing != 0)
                 {
                     var distances = 0.0;
-                    for (var c = 0; c < classes; c++) distances += greatest - from[c];
-                    loss += (float)(smoothing * distances / classes);
+                    for (var c = 0; c < classes; c++) distances += (double)greatest - from[c];
+                    loss += smoothing * distances / classes;
                 }
 
-                losses[row] = loss;
+                losses[row] = (float)loss;
             }
         }
     }
@@ -372,7 +372,7 @@ internal sealed unsafe partial class CpuKernels<V>
     readonly struct BinaryCrossEntropyLoss : ILoss
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static V Forward(V x, V target) => Rectify(x) - (x * target) + LogOnePlus(V.Exp(-V.Abs(x)));
+        public static V Forward(V x, V target) => V.Fma(-x, target, Rectify(x)) + LogOnePlus(V.Exp(-V.Abs(x)));
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static V Backward(V x, V target, V upstream) => (Logistic(x) - target) * upstream;
