@@ -46,21 +46,29 @@ internal sealed unsafe partial class CpuKernels<V>
             TargetH = g.OutH,
             TargetW = g.OutW,
             Out = g.GroupK,
-            Rows = g.OutH,
-            Cols = g.OutW,
             TargetStepH = 1,
             TargetStepW = 1,
             StepH = g.StrideH,
             StepW = g.StrideW,
-            TapRows = new(g.KernelH, -g.PadTop, g.DilationH, 0, 1),
-            TapCols = new(g.KernelW, -g.PadLeft, g.DilationW, 0, 1),
-            KernelW = g.KernelW,
             Weights = w.Pointer<float>(),
+            KernelH = g.KernelH,
+            KernelW = g.KernelW,
             Layout = layout,
             Accumulate = accumulate,
             Relu = activation == Activation.Relu,
         };
-        Run(ref pass, b.PointerOrNull<float>());
+        lock (workers.Gate)
+        {
+            pass.Reserve(workers, phases: 1);
+            pass.Add(new()
+            {
+                Rows = g.OutH,
+                Cols = g.OutW,
+                TapRows = new(g.KernelH, -g.PadTop, g.DilationH, 0, 1),
+                TapCols = new(g.KernelW, -g.PadLeft, g.DilationW, 0, 1),
+            });
+            Run(ref pass, b.PointerOrNull<float>());
+        }
     }
 
     /// <summary>The gradient by input of convolution g, plus b, for weights of any layout.</summary>
@@ -94,24 +102,33 @@ internal sealed unsafe partial class CpuKernels<V>
             TargetStepW = g.StrideW,
             StepH = 1,
             StepW = 1,
-            KernelW = g.KernelW,
             Weights = w.Pointer<float>(),
+            KernelH = g.KernelH,
+            KernelW = g.KernelW,
             Layout = layout,
             Accumulate = accumulate,
         };
-        for (var h = 0; h < Math.Min(g.StrideH, g.H); h++)
+        lock (workers.Gate)
         {
-            for (var column = 0; column < Math.Min(g.StrideW, g.W); column++)
+            var (phaseRows, phaseCols) = (Math.Min(g.StrideH, g.H), Math.Min(g.StrideW, g.W));
+            pass.Reserve(workers, checked(phaseRows * phaseCols));
+            for (var row = 0; row < phaseRows; row++)
             {
-                pass.TargetRow = h;
-                pass.TargetCol = column;
-                pass.Rows = DivideUp(g.H - h, g.StrideH);
-                pass.Cols = DivideUp(g.W - column, g.StrideW);
-                pass.TapRows = TapAxis.Phase(h + g.PadTop, g.KernelH, g.StrideH, g.DilationH);
-                pass.TapCols = TapAxis.Phase(column + g.PadLeft, g.KernelW, g.StrideW, g.DilationW);
-                if (pass.TapRows.Count == 0 || pass.TapCols.Count == 0) pass.TapRows = pass.TapCols = default;
-                Run(ref pass, b.PointerOrNull<float>());
+                for (var column = 0; column < phaseCols; column++)
+                {
+                    pass.Add(new()
+                    {
+                        TargetRow = row,
+                        TargetCol = column,
+                        Rows = DivideUp(g.H - row, g.StrideH),
+                        Cols = DivideUp(g.W - column, g.StrideW),
+                        TapRows = TapAxis.Phase(row + g.PadTop, g.KernelH, g.StrideH, g.DilationH),
+                        TapCols = TapAxis.Phase(column + g.PadLeft, g.KernelW, g.StrideW, g.DilationW),
+                    });
+                }
             }
+
+            Run(ref pass, b.PointerOrNull<float>());
         }
     }
 
@@ -120,36 +137,26 @@ internal sealed unsafe partial class CpuKernels<V>
 
     void Run(ref ConvPass pass, float* bias)
     {
-        if (pass.Accumulate && pass.TapRows.Count == 0) return;
+        if (pass.IsEmpty) return;
         pass.Plan();
-        var offsets = RoundUp(pass.Segments * (sizeof(nint) / sizeof(float)), 16);
-        var biasLength = RoundUp(pass.Out, V.Count);
-        lock (workers.Gate)
+        pass.Scratch = workers.ScratchTable(pass.ScratchLength);
+        for (var group = 0; group < pass.Groups; group++)
         {
-            var shared = workers.Shared(offsets + ((long)pass.Groups * (biasLength + pass.PackedLength)));
-            pass.Offsets = (nint*)shared;
-            pass.Bias = shared + offsets;
-            pass.Packed = pass.Bias + ((long)pass.Groups * biasLength);
-            pass.Scratch = workers.ScratchTable(pass.ScratchLength);
-            pass.FillOffsets();
-            for (var group = 0; group < pass.Groups; group++)
-            {
-                for (var k = 0; k < biasLength; k++) pass.Bias[(group * biasLength) + k] = bias is null || k >= pass.Out ? 0 : bias[(group * pass.Out) + k];
-            }
-
-            var pack = new PackWork { Pass = (ConvPass*)Unsafe.AsPointer(ref pass) };
-            var blocks = pass.Groups * pass.Blocks;
-            if (pass.PackedLength * pass.Groups < 64 * 1024)
-            {
-                for (var i = 0; i < blocks; i++) pack.Run(i, 0);
-            }
-            else
-            {
-                workers.Run(pack, blocks);
-            }
-
-            workers.Run(pass, pass.Tasks);
+            for (var k = 0; k < pass.PaddedOut; k++) pass.Bias[(group * pass.PaddedOut) + k] = bias is null || k >= pass.Out ? 0 : bias[(group * pass.Out) + k];
         }
+
+        var pack = new PackWork { Pass = (ConvPass*)Unsafe.AsPointer(ref pass) };
+        var panels = pass.Groups * pass.Blocks;
+        if (pass.PackedLength * pass.Groups < 64 * 1024)
+        {
+            for (var i = 0; i < panels; i++) pack.Run(i, 0);
+        }
+        else
+        {
+            workers.Run(pack, panels);
+        }
+
+        workers.Run(pass, pass.Tasks);
     }
 
     /// <summary>Where weight (tap, in, out) of a group lies: all strides in floats.</summary>
@@ -194,7 +201,27 @@ internal sealed unsafe partial class CpuKernels<V>
         }
     }
 
-    /// <summary>A correlation of source pictures with taps, written to a grid of target pixels.</summary>
+    /// <summary>A grid of target pixels and the taps that reach it: one forward, one for each remainder of the stride by input.</summary>
+    struct Phase
+    {
+        public int TargetRow, TargetCol, Rows, Cols;
+        public TapAxis TapRows, TapCols;
+
+        /// <summary>Bytes from a pixel to the start of each segment.</summary>
+        public nint* Offsets;
+
+        public int Segments;
+
+        /// <summary>Values of a segment: all columns' channels where the columns touch, else one column's.</summary>
+        public int Length;
+
+        /// <summary>The taps of all phases before: where this one's weights start in a block.</summary>
+        public int FirstTap;
+
+        public readonly int Taps => TapRows.Count * TapCols.Count;
+    }
+
+    /// <summary>A correlation of source pictures with taps, written to grids of target pixels.</summary>
     struct ConvPass : IWork
     {
         /// <summary>Floats of weights beyond which they come from the outer cache for every task, so that it should hold more pictures.</summary>
@@ -210,179 +237,234 @@ internal sealed unsafe partial class CpuKernels<V>
         public float* Target;
         public int TargetH, TargetW, Out;
 
-        /// <summary>The grid: Rows by Cols target pixels from (TargetRow, TargetCol) at these steps.</summary>
-        public int Rows, Cols, TargetRow, TargetCol, TargetStepH, TargetStepW;
+        /// <summary>Target rows and columns between two pixels of a grid.</summary>
+        public int TargetStepH, TargetStepW;
 
-        /// <summary>Source rows and columns between two pixels of the grid.</summary>
+        /// <summary>Source rows and columns between two pixels of a grid.</summary>
         public int StepH, StepW;
 
-        public TapAxis TapRows, TapCols;
         public float* Weights;
-        public int KernelW;
+        public int KernelH, KernelW;
         public WeightLayout Layout;
         public bool Accumulate, Relu;
-
-        // What Plan works out.
-        bool copy;
-        int bandRows, bands, pictures, pictureBlocks;
-        int blockWidth, bandHeight;
-        long bandLength;
-
-        /// <summary>Packed weights [groups, blocks, taps, In, v vectors]; bias [groups, Out rounded up to vectors].</summary>
-        public float* Packed, Bias;
-        public nint* Offsets;
         public float** Scratch;
 
-        public int Segments { get; private set; }
+        Phase* phases;
+        int phaseCount, taps;
+        nint* offsets;
 
-        /// <summary>Values of a segment: all columns' channels where the columns touch, else one column's.</summary>
-        public int Length { get; private set; }
+        // What Plan works out. The block of source pixels that a band of the grids reads starts at (firstRow, firstCol) from
+        // the band's own place, and is bandHeight by blockWidth.
+        bool copy;
+        int rows, bandRows, bands, pictures, pictureBlocks;
+        int firstRow, firstCol, lastRow, blockWidth;
+        long bandLength;
+
+        /// <summary>Packed weights [groups, blocks, taps of all phases, In, v vectors].</summary>
+        public float* Packed { get; private set; }
+
+        /// <summary>[groups, PaddedOut].</summary>
+        public float* Bias { get; private set; }
 
         /// <summary>Blocks of output channels.</summary>
-        public int Blocks { get; private set; }
+        public readonly int Blocks
+        {
+            get
+            {
+                var blocks = 0;
+                for (var left = PaddedOut / V.Count; left > 0; left -= CorrelationTiles<V>.Vectors(left)) blocks++;
+                return blocks;
+            }
+        }
 
         public int Tasks { get; private set; }
 
-        /// <summary>Floats of packed weights, a group.</summary>
-        public readonly long PackedLength => (long)RoundUp(Out, V.Count) * TapRows.Count * TapCols.Count * In;
+        /// <summary>Whether nothing is added to anything.</summary>
+        public readonly bool IsEmpty => phaseCount == 0;
+
+        /// <summary>Output channels of a group, rounded up to vectors.</summary>
+        public readonly int PaddedOut => RoundUp(Out, V.Count);
+
+        /// <summary>Floats of packed weights, a group: every tap belongs to at most one phase.</summary>
+        public readonly long PackedLength => (long)PaddedOut * KernelH * KernelW * In;
 
         public readonly long ScratchLength => CorrelationTiles<V>.MaxTile + (copy ? pictures * bandLength : 0) + Slack;
 
         /// <summary>What a tile may read behind the last pixel, where a row has fewer than its pixels.</summary>
         readonly long Slack => (long)CorrelationTiles<V>.MaxHalf * StepW * In;
 
+        /// <summary>Takes memory for everything that the tasks share.</summary>
+        public void Reserve(Workers workers, int phases)
+        {
+            var phaseLength = RoundUp(phases * sizeof(Phase) / sizeof(float), 16);
+            var offsetLength = RoundUp(KernelH * KernelW * (sizeof(nint) / sizeof(float)), 16);
+            var biasLength = RoundUp(Groups * PaddedOut, 16);
+            var shared = workers.Shared(phaseLength + offsetLength + biasLength + (Groups * PackedLength));
+            this.phases = (Phase*)shared;
+            offsets = (nint*)(shared + phaseLength);
+            Bias = shared + phaseLength + offsetLength;
+            Packed = Bias + biasLength;
+        }
+
+        /// <summary>Adds a phase. One that no tap reaches writes zeros (or the bias), or, accumulating, nothing.</summary>
+        public void Add(Phase phase)
+        {
+            if (phase.Taps == 0)
+            {
+                if (Accumulate) return;
+                phase.TapRows = phase.TapCols = default;
+            }
+
+            var merged = phase.TapCols.Spacing == 1 || phase.TapCols.Count <= 1;
+            phase.Segments = merged ? phase.TapRows.Count : phase.Taps;
+            phase.Length = merged ? phase.TapCols.Count * In : In;
+            phase.Offsets = offsets + taps;
+            phase.FirstTap = taps;
+            taps += phase.Taps;
+            phases[phaseCount++] = phase;
+        }
+
         public void Plan()
         {
-            var merged = TapCols.Spacing == 1 || TapCols.Count <= 1;
-            Segments = merged ? TapRows.Count : TapRows.Count * TapCols.Count;
-            Length = merged ? TapCols.Count * In : In;
-            Blocks = 0;
-            for (var left = DivideUp(Out, V.Count); left > 0; left -= CorrelationTiles<V>.Vectors(left)) Blocks++;
+            // What all phases together read.
+            (firstRow, lastRow, firstCol) = (int.MaxValue, int.MinValue, int.MaxValue);
+            var (lastCol, cols, fewestCols) = (int.MinValue, 0, int.MaxValue);
+            for (var i = 0; i < phaseCount; i++)
+            {
+                ref var phase = ref phases[i];
+                rows = Math.Max(rows, phase.Rows);
+                cols = Math.Max(cols, phase.Cols);
+                fewestCols = Math.Min(fewestCols, phase.Cols);
+                if (phase.Taps == 0) continue;
+                firstRow = Math.Min(firstRow, phase.TapRows.First);
+                firstCol = Math.Min(firstCol, phase.TapCols.First);
+                lastRow = Math.Max(lastRow, phase.TapRows.First + phase.TapRows.Span - 1);
+                lastCol = Math.Max(lastCol, phase.TapCols.First + phase.TapCols.Span - 1);
+            }
 
-            var inside = TapRows.First >= 0 && TapCols.First >= 0
-                && ((Rows - 1) * StepH) + TapRows.First + TapRows.Span <= SourceH
-                && ((Cols - 1) * StepW) + TapCols.First + TapCols.Span <= SourceW;
-            copy = TapRows.Count > 0 && !(inside && Groups == 1 && Cols >= CorrelationTiles<V>.MaxHalf);
+            if (taps == 0) (firstRow, lastRow, firstCol, lastCol) = (0, -1, 0, -1);
+            var inside = firstRow >= 0 && firstCol >= 0 && ((rows - 1) * StepH) + lastRow < SourceH && ((cols - 1) * StepW) + lastCol < SourceW;
+            copy = taps > 0 && !(inside && Groups == 1 && fewestCols >= CorrelationTiles<V>.MaxHalf);
+            blockWidth = ((cols - 1) * StepW) + lastCol - firstCol + 1;
 
             // Enough tasks for the threads of a large machine, but none below 2^18 multiply-adds; what a task reads should
             // stay in the second-level cache together with a block of weights.
-            var workPerRow = Math.Max(1, (long)Cols * Out * In * TapRows.Count * TapCols.Count);
-            var wanted = (int)Math.Min(Rows, Math.Max(1, DivideUp(32, N * Groups)));
-            bandRows = (int)Math.Min(Rows, Math.Max(DivideUp(Rows, wanted), ((1 << 18) / workPerRow) + 1));
-            blockWidth = ((Cols - 1) * StepW) + TapCols.Span;
+            var workPerRow = Math.Max(1, (long)cols * Out * In * taps);
+            var wanted = Math.Min(rows, Math.Max(1, DivideUp(32, N * Groups)));
             var rowLength = (long)blockWidth * In;
             var mostRows = Math.Max(4, (192 * 1024 / Math.Max(1, rowLength * StepH)) + 1);
-            bandRows = (int)Math.Min(bandRows, mostRows);
-            bands = DivideUp(Rows, bandRows);
-            bandRows = DivideUp(Rows, bands);
-            bands = DivideUp(Rows, bandRows);
-            bandHeight = ((bandRows - 1) * StepH) + TapRows.Span;
-            bandLength = bandHeight * rowLength;
+            bandRows = (int)Math.Min(rows, Math.Min(mostRows, Math.Max(DivideUp(rows, wanted), ((1 << 18) / workPerRow) + 1)));
+            bands = DivideUp(rows, bandRows);
+            bandRows = DivideUp(rows, bands);
+            bands = DivideUp(rows, bandRows);
+            bandLength = BandHeight(bandRows) * rowLength;
             pictures = 1;
             if (bands == 1)
             {
                 var most = PackedLength > ManyWeights ? 128 * 1024 : 32 * 1024;
                 pictures = (int)Math.Clamp(most / Math.Max(1, bandLength), 1, Math.Max(1, (long)N * Groups / 32));
-                pictures = Math.Min(N, Math.Max(pictures, (int)((1 << 18) / (workPerRow * Rows))));
+                pictures = (int)Math.Clamp((1 << 18) / (workPerRow * rows), pictures, N);
             }
 
-            pictures = Math.Max(pictures, 1);
             pictureBlocks = DivideUp(N, pictures);
             Tasks = checked(Groups * pictureBlocks * bands);
-        }
 
-        public readonly void FillOffsets()
-        {
             long width = copy ? blockWidth : SourceW;
-            var columns = Segments == TapRows.Count ? 1 : TapCols.Count;
-            for (var r = 0; r < TapRows.Count; r++)
+            for (var i = 0; i < phaseCount; i++)
             {
-                for (var s = 0; s < columns; s++)
-                    Offsets[(r * columns) + s] = (nint)(((r * TapRows.Spacing * width) + (s * TapCols.Spacing)) * In * sizeof(float));
+                ref var phase = ref phases[i];
+                var columns = phase.Segments == phase.TapRows.Count ? 1 : phase.TapCols.Count;
+                for (var t = 0; t < phase.Segments; t++)
+                {
+                    var row = phase.TapRows.First - firstRow + (t / columns * phase.TapRows.Spacing);
+                    var column = phase.TapCols.First - firstCol + (t % columns * phase.TapCols.Spacing);
+                    phase.Offsets[t] = (nint)(((row * width) + column) * In * sizeof(float));
+                }
             }
         }
+
+        readonly int BandHeight(int gridRows) => ((gridRows - 1) * StepH) + lastRow - firstRow + 1;
 
         public readonly void Run(int task, int worker)
         {
             var band = task % bands;
             var block = task / bands % pictureBlocks;
             var group = task / bands / pictureBlocks;
-            var firstRow = band * bandRows;
-            var rows = Math.Min(bandRows, Rows - firstRow);
+            var first = band * bandRows;
+            var end = Math.Min(first + bandRows, rows);
             var firstPicture = block * pictures;
             var count = Math.Min(pictures, N - firstPicture);
-
             var temp = Scratch[worker];
             var padded = temp + CorrelationTiles<V>.MaxTile;
             if (copy)
             {
-                for (var p = 0; p < count; p++) CopyBand(firstPicture + p, group, firstRow, rows, padded + (p * bandLength));
+                for (var p = 0; p < count; p++) CopyBand(firstPicture + p, group, first, end - first, padded + (p * bandLength));
             }
 
-            // Pixel (picture, row, column) of the band is at origin + picture pictureStride + row rowStride + column pixelStride.
+            // The block that pixel (picture, row, column) of the band reads starts at
+            // origin + picture pictureStride + row rowStride + column pixelStride.
             long pixelStride = (long)StepW * In;
-            long rowStride, pictureStride;
-            float* origin;
-            if (copy)
-            {
-                rowStride = (long)StepH * blockWidth * In;
-                pictureStride = bandLength;
-                origin = padded;
-            }
-            else
-            {
-                rowStride = (long)StepH * SourceW * In;
-                pictureStride = (long)SourceH * SourceW * In;
-                origin = TapRows.Count == 0 ? Source : Source + (firstPicture * pictureStride) + (firstRow * rowStride) + ((((long)TapRows.First * SourceW) + TapCols.First) * In);
-            }
-
-            var pixelC = Groups * Out;
+            long width = copy ? blockWidth : SourceW;
+            var rowStride = StepH * width * In;
+            var pictureStride = copy ? bandLength : (long)SourceH * SourceW * In;
+            var origin = copy ? padded : Source + (firstPicture * pictureStride) + (first * rowStride) + (((firstRow * width) + firstCol) * In);
+            var targetC = Groups * Out;
             var call = new CorrelationCall
             {
                 PixelStride = (nint)(pixelStride * sizeof(float)),
-                OutStride = TargetStepW * pixelC,
-                Offsets = Offsets,
-                Segments = Segments,
-                Length = Length,
+                OutStride = (nint)TargetStepW * targetC,
                 Accumulate = Accumulate,
                 Relu = Relu,
             };
             var weights = Packed + (group * PackedLength);
-            var bias = Bias + ((long)group * RoundUp(Out, V.Count));
-            for (int k = 0, left = DivideUp(Out, V.Count); left > 0;)
+            for (int k = 0, left = PaddedOut / V.Count; left > 0;)
             {
                 var vectors = CorrelationTiles<V>.Vectors(left);
                 var lanes = Math.Min(vectors * V.Count, Out - k);
-                var half = CorrelationTiles<V>.Half(vectors, Cols);
                 call.WeightStride = vectors * V.Count * sizeof(float);
-                var pair = new TilePair<V>(&call, half, vectors, lanes, weights, bias + k, temp);
-                for (var p = 0; p < count; p++)
+                for (var i = 0; i < phaseCount; i++)
                 {
-                    for (var i = 0; i < rows; i++)
+                    ref var phase = ref phases[i];
+                    call.Offsets = phase.Offsets;
+                    call.Segments = phase.Segments;
+                    call.Length = phase.Length;
+                    var phaseEnd = Math.Min(end, phase.Rows);
+                    var pair = new TilePair<V>(
+                        &call,
+                        CorrelationTiles<V>.Half(vectors, phase.Cols),
+                        vectors,
+                        lanes,
+                        weights + ((long)phase.FirstTap * In * vectors * V.Count),
+                        Bias + ((long)group * PaddedOut) + k,
+                        temp);
+                    for (var p = 0; p < count; p++)
                     {
-                        var x = origin + (p * pictureStride) + (i * rowStride);
-                        var y = Target + ((((((long)(firstPicture + p) * TargetH) + TargetRow + ((long)(firstRow + i) * TargetStepH)) * TargetW) + TargetCol) * pixelC) + (group * Out) + k;
-                        pair.AddRow(x, pixelStride, y, Cols);
+                        for (var row = first; row < phaseEnd; row++)
+                        {
+                            var target = ((((long)(firstPicture + p) * TargetH) + phase.TargetRow + ((long)row * TargetStepH)) * TargetW) + phase.TargetCol;
+                            pair.AddRow(origin + (p * pictureStride) + ((row - first) * rowStride), pixelStride, Target + (target * targetC) + ((long)group * Out) + k, phase.Cols);
+                        }
                     }
+
+                    pair.Flush();
                 }
 
-                pair.Flush();
-                weights += (long)vectors * V.Count * TapRows.Count * TapCols.Count * In;
+                weights += (long)vectors * V.Count * KernelH * KernelW * In;
                 k += vectors * V.Count;
                 left -= vectors;
             }
         }
 
-        /// <summary>The source rows that <paramref name="rows"/> rows of the grid read, zeros around them: [bandHeight, blockWidth, In].</summary>
-        readonly void CopyBand(int picture, int group, int firstRow, int rows, float* target)
+        /// <summary>The source rows that <paramref name="gridRows"/> rows of the grids read, zeros around them: [height, blockWidth, In].</summary>
+        readonly void CopyBand(int picture, int group, int gridRow, int gridRows, float* target)
         {
-            var height = ((rows - 1) * StepH) + TapRows.Span;
-            var top = (firstRow * StepH) + TapRows.First;
+            var height = BandHeight(gridRows);
+            var top = (gridRow * StepH) + firstRow;
             var sourceC = (long)Groups * In;
 
             // Columns [before, before + inside) of the block are in the picture.
-            var before = Math.Clamp(-TapCols.First, 0, blockWidth);
-            var inside = Math.Clamp(Math.Min(SourceW - TapCols.First, blockWidth) - before, 0, blockWidth - before);
+            var before = Math.Clamp(-firstCol, 0, blockWidth);
+            var inside = Math.Clamp(Math.Min(SourceW - firstCol, blockWidth) - before, 0, blockWidth - before);
             for (var i = 0; i < height; i++, target += (long)blockWidth * In)
             {
                 var h = top + i;
@@ -392,7 +474,7 @@ internal sealed unsafe partial class CpuKernels<V>
                     continue;
                 }
 
-                var source = Source + (((((long)picture * SourceH) + h) * SourceW) + before + TapCols.First) * sourceC + ((long)group * In);
+                var source = Source + ((((((long)picture * SourceH) + h) * SourceW) + before + firstCol) * sourceC) + ((long)group * In);
                 Clear(target, (long)before * In);
                 if (Groups == 1)
                 {
@@ -406,6 +488,29 @@ internal sealed unsafe partial class CpuKernels<V>
                 Clear(target + ((long)(before + inside) * In), (long)(blockWidth - before - inside) * In);
             }
         }
+
+        /// <summary>Packs one block of a group's weights, zeros in the lanes behind the last output channel.</summary>
+        public readonly void Pack(int group, int block)
+        {
+            // All blocks before the last have two vectors, or one is all.
+            var k = block * 2 * V.Count;
+            var width = CorrelationTiles<V>.Vectors((PaddedOut - k) / V.Count) * V.Count;
+            var lanes = Math.Min(width, Out - k);
+            var target = Packed + (group * PackedLength) + ((long)k * KernelH * KernelW * In);
+            for (var i = 0; i < phaseCount; i++)
+            {
+                ref var phase = ref phases[i];
+                for (var r = 0; r < phase.TapRows.Count; r++)
+                {
+                    for (var s = 0; s < phase.TapCols.Count; s++, target += (long)In * width)
+                    {
+                        var tap = ((long)(phase.TapRows.Weight + (r * phase.TapRows.WeightStep)) * KernelW) + phase.TapCols.Weight + (s * phase.TapCols.WeightStep);
+                        var source = Weights + (tap * Layout.TapStride) + (group * Layout.GroupStride) + (k * Layout.OutStride);
+                        PackPanel(source, Layout.InStride, Layout.OutStride, In, lanes, width, target);
+                    }
+                }
+            }
+        }
     }
 
     static void Clear(float* target, long count) => new Span<float>(target, checked((int)count)).Clear();
@@ -413,38 +518,12 @@ internal sealed unsafe partial class CpuKernels<V>
     static void CopyFloats(float* source, float* target, long count)
         => new ReadOnlySpan<float>(source, checked((int)count)).CopyTo(new Span<float>(target, checked((int)count)));
 
-    /// <summary>Packs one block of a group's weights, zeros in the lanes behind the last output channel. Task = group Blocks + block.</summary>
+    /// <summary>Packs the weights. Task = group Blocks + block.</summary>
     struct PackWork : IWork
     {
         public ConvPass* Pass;
 
-        public readonly void Run(int task, int worker)
-        {
-            ref var pass = ref *Pass;
-            var group = task / pass.Blocks;
-            var block = task % pass.Blocks;
-            var k = 0;
-            var left = DivideUp(pass.Out, V.Count);
-            for (var i = 0; i < block; i++)
-            {
-                var passed = CorrelationTiles<V>.Vectors(left);
-                k += passed * V.Count;
-                left -= passed;
-            }
-
-            var width = CorrelationTiles<V>.Vectors(left) * V.Count;
-            var lanes = Math.Min(width, pass.Out - k);
-            var target = pass.Packed + (group * pass.PackedLength) + ((long)k * pass.TapRows.Count * pass.TapCols.Count * pass.In);
-            for (var r = 0; r < pass.TapRows.Count; r++)
-            {
-                for (var s = 0; s < pass.TapCols.Count; s++, target += (long)pass.In * width)
-                {
-                    var tap = ((long)(pass.TapRows.Weight + (r * pass.TapRows.WeightStep)) * pass.KernelW) + pass.TapCols.Weight + (s * pass.TapCols.WeightStep);
-                    var source = pass.Weights + (tap * pass.Layout.TapStride) + (group * pass.Layout.GroupStride) + (k * pass.Layout.OutStride);
-                    PackPanel(source, pass.Layout.InStride, pass.Layout.OutStride, pass.In, lanes, width, target);
-                }
-            }
-        }
+        public readonly void Run(int task, int worker) => Pass->Pack(task / Pass->Blocks, task % Pass->Blocks);
     }
 
     /// <summary>target[i, j] = source[i rowStride + j columnStride] for i below rows and j below lanes, and 0 for j from there to width.</summary>
