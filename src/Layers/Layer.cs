@@ -21,6 +21,10 @@ public abstract class Layer
     string? path;
     bool training = true;
 
+    /// <summary>Told of every call on this thread, with input and result, as it returns: how <see cref="Summary"/> sees a model's shapes.</summary>
+    [ThreadStatic]
+    internal static Action<Layer, Tensor, Tensor>? Observer;
+
     /// <summary>Where the layer stands in its model, e.g. <c>stage1.0.conv1</c>; empty for a model itself, or before its first use.</summary>
     public string Path => path ?? "";
 
@@ -42,7 +46,7 @@ public abstract class Layer
         var mark = BeginForward();
         try
         {
-            return Tape.Leave(mark, Compute(x));
+            return Done(x, EndForward(mark, Compute(x)));
         }
         catch (ShapeException e) when (e.Layer is null && Path.Length > 0)
         {
@@ -50,8 +54,35 @@ public abstract class Layer
         }
     }
 
+    /// <summary>For a layer with a Forward of its own, of more inputs say: runs it as <see cref="Forward(Tensor)"/> runs <see cref="Compute"/>.</summary>
+    /// <param name="x">The main input.</param>
+    /// <param name="compute">The layer's function of it and whatever else it takes.</param>
+    protected Tensor Run(Tensor x, Func<Tensor, Tensor> compute)
+    {
+        var mark = BeginForward();
+        try
+        {
+            return Done(x, EndForward(mark, compute(x)));
+        }
+        catch (ShapeException e) when (e.Layer is null && Path.Length > 0)
+        {
+            throw e.In(Path);
+        }
+    }
+
+    Tensor Done(Tensor x, Tensor y)
+    {
+        Observer?.Invoke(this, x, y);
+        return y;
+    }
+
     /// <summary>The layer's function.</summary>
     protected abstract Tensor Compute(Tensor x);
+
+    /// <summary>Multiply-adds of one call: of this layer's own, not of its sub-layers. Convolutions and linear layers have them.</summary>
+    /// <param name="input">The shape of a batch.</param>
+    /// <param name="output">The shape of its result.</param>
+    public virtual long MultiplyAdds(Shape input, Shape output) => 0;
 
     /// <summary>Switches this layer and all below it to training. Returns this layer.</summary>
     public Layer Train(bool on = true)
@@ -60,8 +91,29 @@ public abstract class Layer
         return this;
     }
 
+    /// <summary>Switches this layer alone back to training.</summary>
+    internal void SetTraining() => training = true;
+
     /// <summary>Switches this layer and all below it to inference. Returns this layer.</summary>
     public Layer Eval() => Train(false);
+
+    /// <summary>
+    /// Sets what the random layers below draw from next. The same seed, step and place in the model give the same numbers.
+    /// </summary>
+    /// <param name="seed">The run's seed.</param>
+    /// <param name="step">The training step, counted from 0; each training Forward counts it on by one.</param>
+    /// <returns>This layer.</returns>
+    public Layer Reseed(ulong seed, ulong step = 0)
+    {
+        var id = 0u;
+        foreach (var layer in Descend())
+        {
+            (layer as IRandomized)?.Reseed(seed, step, id);
+            id++;
+        }
+
+        return this;
+    }
 
     /// <summary>This layer and all below it, in the order of the fields.</summary>
     public IEnumerable<Layer> Descend()
@@ -122,14 +174,14 @@ public abstract class Layer
         }
     }
 
-    /// <summary>For a layer with a Forward of its own beside <see cref="Forward(Tensor)"/>: call first, and pass the result through <see cref="EndForward"/>.</summary>
+    /// <summary>For a layer that makes a long chain of results: opens a stretch that <see cref="EndForward"/> ends.</summary>
     protected int BeginForward()
     {
         if (path is null) Locate("");
         return Tape.Enter();
     }
 
-    /// <summary>The end of what <see cref="BeginForward"/> began: without recording, frees what was made inside but the result.</summary>
+    /// <summary>The end of what <see cref="BeginForward"/> began: without recording, frees what was made since but the result.</summary>
     protected static Tensor EndForward(int mark, Tensor result) => Tape.Leave(mark, result);
 
     /// <summary>Gives this layer and those below it their paths: done once, by the first Forward of the outermost.</summary>

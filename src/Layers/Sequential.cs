@@ -1,4 +1,5 @@
 using System.Collections;
+using CnnSharp.Kernels;
 
 namespace CnnSharp.Layers;
 
@@ -22,7 +23,21 @@ public sealed class Sequential : Layer, IReadOnlyList<Layer>
     {
         // Without recording, each layer's input is freed as soon as the next one has read it.
         var mark = BeginForward();
-        foreach (var layer in layers) x = EndForward(mark, layer.Forward(x));
+        for (var i = 0; i < layers.Length; i++)
+        {
+            // A rectifier behind a layer that can apply it while it writes its result costs no pass of its own.
+            // Whoever observes the layers is shown each of them.
+            if (Observer is null && layers[i] is IFusesActivation layer && i + 1 < layers.Length && layers[i + 1] is Relu)
+            {
+                x = EndForward(mark, layer.Forward(x, Activation.Relu));
+                i++;
+            }
+            else
+            {
+                x = EndForward(mark, layers[i].Forward(x));
+            }
+        }
+
         return x;
     }
 

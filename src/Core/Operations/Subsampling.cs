@@ -1,0 +1,41 @@
+using CnnSharp.Kernels;
+
+namespace CnnSharp;
+
+public static partial class Functional
+{
+    /// <summary>
+    /// Every <paramref name="stride"/>-th pixel, with channels of zeros before and behind: y[n,i,j,before + c] = x[n, i stride, j stride, c].
+    /// The shortcut without weights of residual networks (He et al. 2015, section 3.3, option A).
+    /// </summary>
+    /// <param name="x">[N, H, W, C].</param>
+    /// <param name="stride">At least 1.</param>
+    /// <param name="before">Channels of zeros before those of x.</param>
+    /// <param name="behind">Channels of zeros behind those of x.</param>
+    /// <returns>[N, ceil(H / stride), ceil(W / stride), before + C + behind].</returns>
+    /// <exception cref="ShapeException">x is not a batch of pictures, the stride is below 1, or a number of channels is negative.</exception>
+    public static Tensor SubsampleAndWiden(Tensor x, Size2d stride, int before = 0, int behind = 0)
+    {
+        const string Operation = "SubsampleAndWiden";
+        if (x.Shape.Rank != 4) throw new ShapeException(Operation, $"expected an input [N, H, W, C], got {x.Shape}.");
+        if (stride.H < 1 || stride.W < 1) throw new ShapeException(Operation, $"stride {stride} must be at least 1.");
+        if (before < 0 || behind < 0) throw new ShapeException(Operation, $"cannot add {before} channels before and {behind} behind.");
+        int n = x.Shape[0], h = x.Shape[1], w = x.Shape[2], c = x.Shape[3];
+        int outH = (h + stride.H - 1) / stride.H, outW = (w + stride.W - 1) / stride.W, outC = checked(before + c + behind);
+        var y = Tensor.Uninitialized(new(n, outH, outW, outC), x.Device);
+        var g = new RegionGeometry(
+            n, outH, outW, c,
+            0, (long)h * w * c, (long)stride.H * w * c, (long)stride.W * c, 1,
+            before, (long)outH * outW * outC, (long)outW * outC, outC, 1);
+        var k = x.Device.Kernels;
+        if (outC > c) k.Fill(y.Data, 0);
+        k.CopyRegion(g, x.Data, y.Data);
+
+        return Tape.Record(Operation, y, [x], (dy, gradients) =>
+        {
+            var dx = gradients.For(x);
+            k.Fill(dx, 0);
+            k.CopyRegion(Reverse(g), dy, dx);
+        });
+    }
+}
