@@ -1,0 +1,42 @@
+using CnnSharp.Kernels;
+using CnnSharp.Layers;
+
+namespace CnnSharp.Models;
+
+/// <summary>
+/// LeNet-5 (LeCun et al. 1998, "Gradient-based learning applied to document recognition") in today's form: rectifiers,
+/// max-pooling and a softmax in place of sigmoids, learned subsampling and radial basis functions.
+/// </summary>
+public static class LeNet5
+{
+    /// <summary>[N, H, W, C] to logits [N, classes]. 61,706 weights for 32 x 32 pictures of one channel and 10 classes.</summary>
+    /// <param name="size">Rows and columns of the pictures; default 32. MNIST's 28 are padded to 32, as in the paper.</param>
+    /// <param name="channels">Channels of the pictures; default 3.</param>
+    /// <param name="classes">Default 10.</param>
+    /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
+    /// <exception cref="ShapeException">The pictures are smaller than 16 x 16.</exception>
+    public static Sequential Create(Size2d? size = null, int channels = 3, int classes = 10, Device? device = null)
+    {
+        var pictures = size ?? 32;
+        var padding = pictures == 28 ? 2 : 0;
+        var rows = Halved(Halved(pictures.H + (2 * padding)));
+        var columns = Halved(Halved(pictures.W + (2 * padding)));
+        if (rows < 1 || columns < 1) throw new ShapeException("LeNet5", $"expected pictures of at least 16 x 16, got {pictures.H} x {pictures.W}.");
+        return new(
+            new Conv2d(channels, 6, 5, padding: padding, device: device),
+            new Relu(),
+            new MaxPool2d(2),
+            new Conv2d(6, 16, 5, device: device),
+            new Relu(),
+            new MaxPool2d(2),
+            new Flatten(),
+            new Linear(rows * columns * 16, 120, device: device),
+            new Relu(),
+            new Linear(120, 84, device: device),
+            new Relu(),
+            new Linear(84, classes, device: device));
+    }
+
+    /// <summary>What a 5 x 5 convolution and a 2 x 2 pooling leave.</summary>
+    static int Halved(int size) => (size - 4) / 2;
+}

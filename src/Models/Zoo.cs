@@ -1,0 +1,80 @@
+using CnnSharp.Kernels;
+using CnnSharp.Layers;
+
+namespace CnnSharp.Models;
+
+/// <summary>What a model of the zoo is built for.</summary>
+public sealed record ModelOptions
+{
+    /// <summary>One picture, [H, W, C]; default: the model's own.</summary>
+    public Shape? Input { get; init; }
+
+    /// <summary>Default 10.</summary>
+    public int Classes { get; init; } = 10;
+
+    /// <summary>Of residual networks; default A.</summary>
+    public Shortcut Shortcut { get; init; }
+
+    /// <summary>Where; default <see cref="CnnSharp.Device.Best"/>.</summary>
+    public Device? Device { get; init; }
+}
+
+/// <summary>A model that can be built by name.</summary>
+/// <param name="Name">What it is called, in small letters.</param>
+/// <param name="Input">The pictures it was made for, [H, W, C].</param>
+/// <param name="Paper">Where it comes from.</param>
+/// <param name="Build">Builds it for pictures of a shape.</param>
+public sealed record ModelEntry(string Name, Shape Input, string Paper, Func<Shape, ModelOptions, Layer> Build);
+
+/// <summary>The models, by name.</summary>
+public static class Zoo
+{
+    const string LeCun1998 = "LeCun et al. 1998, Gradient-based learning applied to document recognition";
+    const string He2015 = "He et al. 2015, Deep residual learning for image recognition (arXiv 1512.03385)";
+
+    /// <summary>All models.</summary>
+    public static IReadOnlyList<ModelEntry> Entries { get; } =
+    [
+        new("lenet5", new(32, 32, 3), LeCun1998, (x, o) => LeNet5.Create((x[0], x[1]), x[2], o.Classes, o.Device)),
+        .. new[] { 20, 32, 44, 56, 110 }.Select(depth =>
+            new ModelEntry($"resnet{depth}", new(32, 32, 3), He2015, (x, o) => ResNet.Cifar(depth, o.Classes, o.Device, o.Shortcut, x[2]))),
+    ];
+
+    /// <summary>The entry of a name, whatever its case.</summary>
+    /// <exception cref="ArgumentException">There is none; the message suggests the nearest.</exception>
+    public static ModelEntry Find(string name)
+        => Entries.FirstOrDefault(e => string.Equals(e.Name, name, StringComparison.OrdinalIgnoreCase))
+        ?? throw new ArgumentException($"Unknown model '{name}'. Did you mean '{Entries.MinBy(e => Distance(e.Name, name.ToLowerInvariant()))!.Name}'? There are {string.Join(", ", Entries.Select(e => e.Name))}.", nameof(name));
+
+    /// <summary>Builds a model by name, with weights from <see cref="Generator.Default"/>.</summary>
+    /// <exception cref="ArgumentException">There is none of that name.</exception>
+    /// <exception cref="ShapeException">It cannot take such pictures.</exception>
+    public static Layer Build(string name, ModelOptions? options = null)
+    {
+        var entry = Find(name);
+        options ??= new();
+        var input = options.Input ?? entry.Input;
+        if (input.Rank != 3) throw new ShapeException(entry.Name, $"expected pictures [H, W, C], got {input}.");
+        return entry.Build(input, options);
+    }
+
+    /// <summary>How many letters must be inserted, left out or replaced to make one word of another (Levenshtein 1965).</summary>
+    static int Distance(string a, string b)
+    {
+        var row = new int[b.Length + 1];
+        for (var j = 0; j < row.Length; j++) row[j] = j;
+        for (var i = 0; i < a.Length; i++)
+        {
+            var diagonal = row[0];
+            row[0] = i + 1;
+            for (var j = 0; j < b.Length; j++)
+            {
+                var replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+                diagonal = row[j + 1];
+                row[j + 1] = Math.Min(replaced, Math.Min(row[j], row[j + 1]) + 1);
+            }
+        }
+
+        return row[^1];
+    }
+}
