@@ -1,0 +1,19 @@
+namespace CnnSharp.Data;
+
+/// <summary>A data set as it comes: pictures to train on, and, if its test file is there, pictures to test on.</summary>
+/// <param name="Train">The training pictures.</param>
+/// <param name="Test">The test pictures; null if the folder has no test file.</param>
+/// <param name="Source">Where it was read from.</param>
+public sealed record DataSet(PictureSet Train, PictureSet? Test, string Source)
+{
+    /// <summary>What it is called: <c>cifar10</c>.</summary>
+    public string Name => Train.Name;
+
+    /// <summary>Holds out the last <paramref name="validation"/> training pictures.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The number is negative, or would leave nothing to train on.</exception>
+    public (PictureSet Train, PictureSet Validation) Split(int validation) => Train.Split(validation);
+
+    /// <summary>The test pictures.</summary>
+    /// <exception cref="DataFormatException">The folder has no test file.</exception>
+    public PictureSet RequireTest() => Test ?? throw new DataFormatException(Source, $"the test pictures of {Name} are not here; hold out training pictures instead (validation)");
+}

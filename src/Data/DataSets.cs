@@ -1,0 +1,94 @@
+namespace CnnSharp.Data;
+
+/// <summary>The data sets that are known by name, and where they are looked for.</summary>
+public static class DataSets
+{
+    /// <summary>The variable that names a folder to search: the data set itself, or one with a folder of its name inside.</summary>
+    public const string Variable = "CNNSHARP_DATA";
+
+    const string Embedded = "embedded";
+
+    static readonly Known[] All =
+    [
+        new("cifar10", Cifar10.IsIn, Cifar10.Load, "run data-scripts/get-cifar10.sh (.ps1 on Windows; 170 MB)", []),
+        new("cifar100", Cifar100.IsIn, folder => Cifar100.Load(folder), "run data-scripts/get-cifar100.sh (.ps1 on Windows; 170 MB)", []),
+        new("mnist", IdxPictures.AreIn, Mnist.Load, "run data-scripts/get-mnist.sh (.ps1 on Windows; 12 MB)", ["/usr/share/datasets/mnist"], SharesFileNames: true),
+        new("fashion-mnist", IdxPictures.AreIn, FashionMnist.Load, "run data-scripts/get-fashion-mnist.sh (.ps1 on Windows; 30 MB), or on Debian: apt install dataset-fashion-mnist", ["/usr/share/datasets/fashion-mnist"], SharesFileNames: true),
+    ];
+
+    /// <summary>The names: <c>cifar10</c>, <c>cifar100</c>, <c>mnist</c>, <c>fashion-mnist</c>, <c>embedded</c>.</summary>
+    public static IReadOnlyList<string> Names { get; } = [.. All.Select(known => known.Name), Embedded];
+
+    /// <summary>
+    /// Loads a data set. With <paramref name="data"/>, it must be there: in that folder, or in one of its name inside.
+    /// Without, the places are $CNNSHARP_DATA, ./data, the user's cache folder (<c>$XDG_CACHE_HOME/cnnsharp</c>,
+    /// <c>~/.cache/cnnsharp</c>, or <c>%LOCALAPPDATA%\cnnsharp</c>) and those where the system's packages put it.
+    /// </summary>
+    /// <param name="name">One of <see cref="Names"/>.</param>
+    /// <param name="data">A folder of the user's choice; null searches. The embedded set needs none.</param>
+    /// <exception cref="ArgumentException">There is no data set of that name.</exception>
+    /// <exception cref="DataFormatException">It was not found, and the message says where it was looked for and how to get it; or a file of it is not what it should be.</exception>
+    public static DataSet Find(string name, string? data = null)
+    {
+        if (name == Embedded) return EmbeddedFashionMnist.Load();
+        var known = All.FirstOrDefault(k => k.Name == name) ?? throw new ArgumentException($"There is no data set '{name}'; there are {string.Join(", ", Names)}.", nameof(name));
+        var places = Places(known, data);
+        var folder = data is null ? Locate(known, places) : places.Find(place => known.IsIn(place));
+        return folder is not null ? known.Load(folder) : throw new DataFormatException(name, Absent(known, places));
+    }
+
+    /// <summary>
+    /// Loads the best data set present: CIFAR-10, else Fashion-MNIST, else the embedded set. With <paramref name="data"/>,
+    /// one of the first two must be there.
+    /// </summary>
+    /// <param name="data">A folder of the user's choice; null searches.</param>
+    /// <param name="notice">If it is not CIFAR-10: where that was looked for, how to get it, and what was taken instead.</param>
+    /// <exception cref="DataFormatException">The folder of the user's choice has neither, or a file is not what it should be.</exception>
+    public static DataSet Best(string? data, out string? notice)
+    {
+        var (wanted, second) = (All[0], All[3]);
+        var places = Places(wanted, data);
+        notice = null;
+        if (Locate(wanted, places) is { } folder) return wanted.Load(folder);
+
+        var absent = $"{wanted.Name}: {Absent(wanted, places)}.";
+        if (Locate(second, Places(second, data)) is { } other)
+        {
+            notice = $"{absent} Taking {second.Name} from {other} instead.";
+            return second.Load(other);
+        }
+
+        if (data is not null) throw new DataFormatException(data, $"the folder holds neither {wanted.Name} nor {second.Name}; to get {wanted.Name}, {wanted.HowToGet}");
+        notice = $"{absent} Taking the embedded part of Fashion-MNIST (8,000 training and 2,000 test pictures) instead.";
+        return EmbeddedFashionMnist.Load();
+    }
+
+    static List<string> Places(Known known, string? data)
+    {
+        if (data is not null) return [data, Path.Combine(data, known.Name)];
+
+        var places = new List<string>();
+        if (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } variable) places.AddRange([variable, Path.Combine(variable, known.Name)]);
+        places.Add(Path.Combine("data", known.Name));
+        places.Add(Path.Combine(Cache(), "cnnsharp", known.Name));
+        places.AddRange(known.SystemPlaces);
+        return places;
+    }
+
+    static string Cache()
+    {
+        if (OperatingSystem.IsWindows()) return Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData);
+        return Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } cache ? cache : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
+    }
+
+    /// <summary>
+    /// The first place that holds the set. MNIST and Fashion-MNIST have the same file names: unless the user has said which
+    /// one a folder holds, the folder's own name must say it.
+    /// </summary>
+    static string? Locate(Known known, List<string> places)
+        => places.Find(place => known.IsIn(place) && (!known.SharesFileNames || Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(place))) == known.Name));
+
+    static string Absent(Known known, List<string> places) => $"not found in {string.Join(", ", places)}; to get it, {known.HowToGet}";
+
+    sealed record Known(string Name, Func<string, bool> IsIn, Func<string, DataSet> Load, string HowToGet, string[] SystemPlaces, bool SharesFileNames = false);
+}

@@ -1,0 +1,15 @@
+namespace CnnSharp.Data;
+
+/// <summary>MNIST (LeCun et al. 1998): 60,000 training and 10,000 test pictures [28, 28, 1] of handwritten digits.</summary>
+public static class Mnist
+{
+    /// <summary>The digits.</summary>
+    public static IReadOnlyList<string> ClassNames { get; } = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+
+    /// <summary>Mean and deviation of the training pictures.</summary>
+    public static Normalization Normalization { get; } = new([.1307f], [.3081f]);
+
+    /// <summary>Reads train-images-idx3-ubyte, train-labels-idx1-ubyte and, if there, the t10k pair (each plain or .gz) from a folder.</summary>
+    /// <exception cref="DataFormatException">The folder or a training file is missing, or a file is not what it should be.</exception>
+    public static DataSet Load(string folder) => IdxPictures.Load(folder, "mnist", ClassNames, Normalization);
+}

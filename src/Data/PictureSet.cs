@@ -1,0 +1,147 @@
+namespace CnnSharp.Data;
+
+/// <summary>
+/// Pictures of one size with a label each, immutable: pixels uint8 [Count, Height, Width, Channels]. Parts of a set
+/// (<see cref="Slice"/>, <see cref="Take"/>, <see cref="Split"/>) are views: they share its pixels.
+/// </summary>
+public sealed class PictureSet
+{
+    readonly int[] labels;
+    readonly string[] classNames;
+
+    /// <summary>Creates a set. The arrays are not copied and must not be written afterwards.</summary>
+    /// <param name="name">What it is called in messages.</param>
+    /// <param name="pixels">Pixels, [count, height, width, channels], 0 to 255; at most 2 GiB.</param>
+    /// <param name="labels">The class of each picture, from 0.</param>
+    /// <param name="height">Rows of a picture.</param>
+    /// <param name="width">Columns of a picture.</param>
+    /// <param name="channels">1 for grey, 3 for red, green, blue.</param>
+    /// <param name="classNames">The name of each class.</param>
+    /// <param name="normalization">How to normalise its pixels; null leaves them from 0 to 1.</param>
+    /// <exception cref="ArgumentException">The pixels do not fit the labels and the extents, or a label is outside the classes.</exception>
+    public PictureSet(string name, byte[] pixels, int[] labels, int height, int width, int channels, IReadOnlyList<string> classNames, Normalization? normalization = null)
+    {
+        ArgumentNullException.ThrowIfNull(pixels);
+        ArgumentNullException.ThrowIfNull(labels);
+        ArgumentNullException.ThrowIfNull(classNames);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(height);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(channels);
+
+        var expected = (Int128)labels.Length * height * width * channels;
+        if (pixels.Length != expected) throw new ArgumentException($"'{name}': {labels.Length:N0} labels of pictures [{height}, {width}, {channels}] need {expected:N0} pixel bytes, got {pixels.Length:N0}.", nameof(pixels));
+        Normalization = normalization ?? Normalization.None(channels);
+        CheckChannels(name, Normalization, channels);
+        var wrong = LabelOutside(labels, classNames.Count);
+        if (wrong >= 0) throw new ArgumentException($"'{name}': the label of picture {wrong} is {labels[wrong]}; there are {classNames.Count} classes, 0 to {classNames.Count - 1}.", nameof(labels));
+
+        Name = name;
+        AllPixels = pixels;
+        this.labels = labels;
+        this.classNames = [.. classNames];
+        (Height, Width, Channels) = (height, width, channels);
+        Count = labels.Length;
+    }
+
+    PictureSet(PictureSet whole, int start, int count, Normalization normalization)
+    {
+        CheckChannels(whole.Name, normalization, whole.Channels);
+        Name = whole.Name;
+        AllPixels = whole.AllPixels;
+        labels = whole.labels;
+        classNames = whole.classNames;
+        (Height, Width, Channels) = (whole.Height, whole.Width, whole.Channels);
+        Normalization = normalization;
+        Start = start;
+        Count = count;
+    }
+
+    /// <summary>What it is called in messages.</summary>
+    public string Name { get; }
+
+    /// <summary>The number of pictures.</summary>
+    public int Count { get; }
+
+    /// <summary>Rows of a picture.</summary>
+    public int Height { get; }
+
+    /// <summary>Columns of a picture.</summary>
+    public int Width { get; }
+
+    /// <summary>Channels of a picture: 1 for grey, 3 for red, green, blue.</summary>
+    public int Channels { get; }
+
+    /// <summary>The name of each class.</summary>
+    public IReadOnlyList<string> ClassNames => classNames;
+
+    /// <summary>The number of classes.</summary>
+    public int Classes => classNames.Length;
+
+    /// <summary>How its pixels are normalised unless a loader is told otherwise.</summary>
+    public Normalization Normalization { get; }
+
+    /// <summary>The class of each picture.</summary>
+    public ReadOnlySpan<int> Labels => labels.AsSpan(Start, Count);
+
+    /// <summary>The pixels of every picture that shares this set's memory: what a device keeps resident.</summary>
+    internal byte[] AllPixels { get; }
+
+    /// <summary>Which of <see cref="AllPixels"/>'s pictures is the first of this view.</summary>
+    internal int Start { get; }
+
+    /// <summary>The bytes of a picture.</summary>
+    internal int PictureLength => Height * Width * Channels;
+
+    /// <summary>The pixels of a picture, [Height, Width, Channels].</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such picture.</exception>
+    public ReadOnlySpan<byte> Pixels(int index)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(index);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Count);
+        return AllPixels.AsSpan((Start + index) * PictureLength, PictureLength);
+    }
+
+    /// <summary>The pictures from <paramref name="start"/> on, <paramref name="count"/> of them, as a view.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The set does not have them all.</exception>
+    public PictureSet Slice(int start, int count)
+    {
+        if (start < 0 || count < 0 || count > Count - start) throw new ArgumentOutOfRangeException(nameof(count), $"'{Name}' has {Count:N0} pictures; {count:N0} from {start:N0} on are not all there.");
+        return new(this, Start + start, count, Normalization);
+    }
+
+    /// <summary>The first <paramref name="count"/> pictures, as a view.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The set has fewer.</exception>
+    public PictureSet Take(int count) => Slice(0, count);
+
+    /// <summary>Holds out the last <paramref name="validation"/> pictures: the others to train on, and those. Both are views.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The number is negative, or would leave nothing to train on.</exception>
+    public (PictureSet Train, PictureSet Validation) Split(int validation)
+    {
+        if (validation < 0 || validation >= Count) throw new ArgumentOutOfRangeException(nameof(validation), $"'{Name}' has {Count:N0} pictures; holding out {validation:N0} leaves none to train on or makes no sense.");
+        return (Take(Count - validation), Slice(Count - validation, validation));
+    }
+
+    /// <summary>The same pictures under another normalisation, as a view.</summary>
+    /// <exception cref="ArgumentException">It is of another number of channels.</exception>
+    public PictureSet With(Normalization normalization)
+    {
+        ArgumentNullException.ThrowIfNull(normalization);
+        return new(this, Start, Count, normalization);
+    }
+
+    /// <summary>The first index whose label is not from 0 to <paramref name="classes"/> - 1; -1 if none.</summary>
+    internal static int LabelOutside(ReadOnlySpan<int> labels, int classes)
+    {
+        for (var i = 0; i < labels.Length; i++)
+            if ((uint)labels[i] >= (uint)classes) return i;
+        return -1;
+    }
+
+    static void CheckChannels(string name, Normalization normalization, int channels)
+    {
+        if (normalization.Channels != channels) throw new ArgumentException($"'{name}': the normalisation is of {normalization.Channels} channels, the pictures have {channels}.", nameof(normalization));
+    }
+
+    /// <summary>For people: <c>cifar10: 50,000 pictures [32, 32, 3], 10 classes</c>.</summary>
+    public override string ToString() => $"{Name}: {Count:N0} pictures [{Height}, {Width}, {Channels}], {Classes} classes";
+}

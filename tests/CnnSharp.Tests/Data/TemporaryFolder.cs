@@ -1,0 +1,92 @@
+using System.IO.Compression;
+
+namespace CnnSharp.Tests;
+
+/// <summary>A folder of its own for a test, removed at the end.</summary>
+sealed class TemporaryFolder : IDisposable
+{
+    public TemporaryFolder() => Path = Directory.CreateTempSubdirectory("cnnsharp-test-").FullName;
+
+    public string Path { get; }
+
+    public string File(string name) => System.IO.Path.Combine(Path, name);
+
+    public string Write(string name, byte[] bytes)
+    {
+        System.IO.File.WriteAllBytes(File(name), bytes);
+        return File(name);
+    }
+
+    public string WriteZipped(string name, byte[] bytes) => Write(name, Zip(bytes));
+
+    public static byte[] Zip(byte[] bytes)
+    {
+        var target = new MemoryStream();
+        using (var gzip = new GZipStream(target, CompressionLevel.Fastest)) gzip.Write(bytes);
+        return target.ToArray();
+    }
+
+    public void Dispose() => Directory.Delete(Path, recursive: true);
+}
+
+/// <summary>Random damage to files: every reader must refuse it or read something, never crash or allocate without bound.</summary>
+static class Damage
+{
+    /// <summary>A copy with a few bytes changed, or a piece cut out, doubled or appended.</summary>
+    public static byte[] To(byte[] sound, Random random)
+    {
+        var bytes = sound.ToList();
+        for (var change = random.Next(1, 4); change > 0; change--)
+        {
+            var at = random.Next(bytes.Count + 1);
+            var length = random.Next(Math.Min(16, bytes.Count - at) + 1);
+            switch (random.Next(5))
+            {
+                case 0 or 1 when at < bytes.Count:
+                    bytes[at] = (byte)(random.Next(2) == 0 ? random.Next(256) : bytes[at] ^ (1 << random.Next(8)));
+                    break;
+                case 2:
+                    bytes.RemoveRange(at, length);
+                    break;
+                case 3:
+                    bytes.InsertRange(at, bytes.GetRange(at, length));
+                    break;
+                default:
+                    bytes.RemoveRange(at, bytes.Count - at);
+                    break;
+            }
+        }
+
+        return [.. bytes];
+    }
+
+    /// <summary>Reads thousands of damaged copies: only <see cref="DataFormatException"/> may come out, and memory stays near the file's size.</summary>
+    /// <param name="sound">A file that reads.</param>
+    /// <param name="copies">How many damaged copies are tried.</param>
+    /// <param name="allowed">Bytes a read may allocate.</param>
+    /// <param name="read">Reads the bytes.</param>
+    /// <returns>How many of the copies were refused.</returns>
+    public static int Survive(byte[] sound, int copies, long allowed, Action<byte[]> read)
+    {
+        var random = new Random(1);
+        var refused = 0;
+        for (var copy = 0; copy < copies; copy++)
+        {
+            var bytes = To(sound, random);
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            try
+            {
+                read(bytes);
+            }
+            catch (DataFormatException)
+            {
+                refused++;
+            }
+
+            var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+            Assert.True(allocated <= allowed, $"copy {copy}: reading {bytes.Length} bytes allocated {allocated}");
+        }
+
+        return refused;
+    }
+}
