@@ -1,0 +1,101 @@
+using CnnSharp.Kernels;
+
+namespace CnnSharp.Data;
+
+/// <summary>
+/// What is done at random to a training picture, anew in every epoch. Options are added up by <see cref="Then"/>:
+/// <c>Augment.PadAndCrop(4).Then(Augment.Flip()).Then(Augment.Cutout(8))</c>. The picture's size does not change.
+/// </summary>
+public sealed record Augment
+{
+    // The numbers of a picture fill two blocks of Philox; each decision has its own, whichever others are made.
+    const int BlocksPerPicture = 2;
+
+    Augment()
+    {
+    }
+
+    /// <summary>Pictures as they are.</summary>
+    public static Augment None { get; } = new();
+
+    /// <summary>Rows and columns of black around a picture before it is cropped to its own size again; 0: not cropped.</summary>
+    public int Padding { get; private init; }
+
+    /// <summary>The share of pictures that are mirrored left to right, from 0 to 1.</summary>
+    public double FlipProbability { get; private init; }
+
+    /// <summary>The side of the square that is blanked, in pixels; 0: none.</summary>
+    public int CutoutSize { get; private init; }
+
+    /// <summary>Pads a picture with <paramref name="pixels"/> black pixels on each side and crops it to its own size at a random place.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Not from 1 to 1,024.</exception>
+    public static Augment PadAndCrop(int pixels)
+    {
+        if (pixels is < 1 or > 1024) throw new ArgumentOutOfRangeException(nameof(pixels), pixels, "PadAndCrop: expected from 1 to 1,024 pixels.");
+        return new() { Padding = pixels };
+    }
+
+    /// <summary>Mirrors a picture left to right.</summary>
+    /// <param name="probability">The share of pictures that are.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Not above 0 and up to 1.</exception>
+    public static Augment Flip(double probability = 0.5)
+    {
+        if (!(probability is > 0 and <= 1)) throw new ArgumentOutOfRangeException(nameof(probability), probability, "Flip: expected a probability above 0 and up to 1.");
+        return new() { FlipProbability = probability };
+    }
+
+    /// <summary>
+    /// Blanks a square (DeVries and Taylor 2017, "Improved regularization of convolutional neural networks with cutout"):
+    /// its centre is any pixel, so it may stick out; its pixels become 0 after normalisation, the channel's mean.
+    /// </summary>
+    /// <param name="size">The side, in pixels.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Not from 1 to 1,024.</exception>
+    public static Augment Cutout(int size)
+    {
+        if (size is < 1 or > 1024) throw new ArgumentOutOfRangeException(nameof(size), size, "Cutout: expected a side from 1 to 1,024 pixels.");
+        return new() { CutoutSize = size };
+    }
+
+    /// <summary>Both this and <paramref name="next"/>.</summary>
+    /// <exception cref="ArgumentException">Both crop, both flip or both cut out.</exception>
+    public Augment Then(Augment next)
+    {
+        ArgumentNullException.ThrowIfNull(next);
+        if (Padding > 0 && next.Padding > 0) throw new ArgumentException("Augment: a picture is cropped once; PadAndCrop occurs twice.", nameof(next));
+        if (FlipProbability > 0 && next.FlipProbability > 0) throw new ArgumentException("Augment: a picture is flipped once; Flip occurs twice.", nameof(next));
+        if (CutoutSize > 0 && next.CutoutSize > 0) throw new ArgumentException("Augment: one square is blanked; Cutout occurs twice.", nameof(next));
+        return new()
+        {
+            Padding = Padding + next.Padding,
+            FlipProbability = FlipProbability + next.FlipProbability,
+            CutoutSize = CutoutSize + next.CutoutSize,
+        };
+    }
+
+    /// <summary>For logs: <c>pad 4 and crop, flip 0.5, cutout 8</c>.</summary>
+    public override string ToString()
+    {
+        var parts = new List<string>();
+        if (Padding > 0) parts.Add($"pad {Padding} and crop");
+        if (FlipProbability > 0) parts.Add(FormattableString.Invariant($"flip {FlipProbability}"));
+        if (CutoutSize > 0) parts.Add($"cutout {CutoutSize}");
+        return parts.Count == 0 ? "none" : string.Join(", ", parts);
+    }
+
+    /// <summary>Writes a placement (see <see cref="IKernels.GatherPictures"/>) for the picture at a position of an epoch.</summary>
+    internal void Place(Span<int> placement, int picture, int height, int width, ulong seed, ulong stream, long position)
+    {
+        var (top, left, flip, _) = Philox.Block(seed, stream, (ulong)position * BlocksPerPicture);
+        var (cutTop, cutLeft, _, _) = Philox.Block(seed, stream, ((ulong)position * BlocksPerPicture) + 1);
+
+        placement[0] = picture;
+        placement[1] = Below(top, (2 * Padding) + 1) - Padding;
+        placement[2] = Below(left, (2 * Padding) + 1) - Padding;
+        placement[3] = flip < FlipProbability * 4294967296.0 ? 1 : 0;
+        placement[4] = CutoutSize == 0 ? int.MinValue : Below(cutTop, height) - (CutoutSize / 2);
+        placement[5] = CutoutSize == 0 ? 0 : Below(cutLeft, width) - (CutoutSize / 2);
+    }
+
+    /// <summary>A number from 0 to <paramref name="limit"/> - 1, as likely as any other to within limit / 2^32.</summary>
+    internal static int Below(uint random, int limit) => (int)(((ulong)random * (uint)limit) >> 32);
+}

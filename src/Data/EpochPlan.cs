@@ -1,0 +1,58 @@
+using CnnSharp.Kernels;
+
+namespace CnnSharp.Data;
+
+/// <summary>
+/// Which picture stands where in each epoch, and how it is augmented: a function of (seed, epoch, position) alone, so the
+/// same on every device, for any number of threads, and after a resume.
+/// </summary>
+sealed class EpochPlan(PictureSet set, int batchSize, Augment augmentation, ulong seed, bool shuffle, bool dropLast)
+{
+    // Streams of their own under the seed: layers, which draw from it too, are numbered from 0.
+    const uint ShuffleStream = 0xFF_FFFE;
+    const uint AugmentStream = 0xFF_FFFF;
+
+    /// <summary>Batches in an epoch.</summary>
+    public int Batches { get; } = dropLast ? set.Count / batchSize : (int)(((long)set.Count + batchSize - 1) / batchSize);
+
+    /// <summary>The order of an epoch: entry i is the index within the set of the picture at position i.</summary>
+    public int[] Order(int epoch)
+    {
+        var order = new int[set.Count];
+        for (var i = 0; i < order.Length; i++) order[i] = i;
+        if (!shuffle) return order;
+
+        // Fisher and Yates, from the end; number i of the stream decides position i.
+        var stream = Philox.Stream((ulong)epoch, ShuffleStream);
+        for (var i = order.Length - 1; i > 0; i--)
+        {
+            var j = Augment.Below(Philox.At(seed, stream, (ulong)i), i + 1);
+            (order[i], order[j]) = (order[j], order[i]);
+        }
+
+        return order;
+    }
+
+    /// <summary>The placements and labels of a batch of an epoch.</summary>
+    public PlannedBatch Plan(int epoch, int[] order, int batch)
+    {
+        var start = batch * (long)batchSize;
+        var count = (int)Math.Min(batchSize, set.Count - start);
+        var placements = new int[count * PictureGeometry.PlacementLength];
+        var labels = new int[count];
+        var stream = Philox.Stream((ulong)epoch, AugmentStream);
+        for (var n = 0; n < count; n++)
+        {
+            var index = order[start + n];
+            labels[n] = set.Labels[index];
+            augmentation.Place(placements.AsSpan(n * PictureGeometry.PlacementLength, PictureGeometry.PlacementLength), set.Start + index, set.Height, set.Width, seed, stream, start + n);
+        }
+
+        return new(placements, labels);
+    }
+}
+
+/// <summary>A batch before it is made on a device.</summary>
+/// <param name="Placements">[N, 6]: see <see cref="IKernels.GatherPictures"/>.</param>
+/// <param name="Labels">[N].</param>
+sealed record PlannedBatch(int[] Placements, int[] Labels);

@@ -1,0 +1,32 @@
+using System.Runtime.CompilerServices;
+using CnnSharp.Kernels;
+
+namespace CnnSharp.Data;
+
+/// <summary>
+/// The pixels of a set in a device's memory: uploaded by the first loader that needs them, shared by all loaders of the
+/// set and of its views, and given back when the set itself is unreachable.
+/// </summary>
+sealed class ResidentPictures
+{
+    static readonly ConditionalWeakTable<byte[], ResidentPictures> Sets = [];
+
+    readonly Dictionary<Engine, DeviceBuffer> buffers = [];
+
+    /// <summary>The set's pixels on an engine, [pictures, H, W, C], UInt8.</summary>
+    public static DeviceBuffer On(Engine engine, PictureSet set)
+    {
+        var resident = Sets.GetOrCreateValue(set.AllPixels);
+        lock (resident.buffers)
+        {
+            if (!resident.buffers.TryGetValue(engine, out var buffer))
+            {
+                buffer = engine.Rent(DType.UInt8, set.AllPixels.Length);
+                engine.Upload<byte>(set.AllPixels, buffer);
+                resident.buffers.Add(engine, buffer);
+            }
+
+            return buffer;
+        }
+    }
+}
