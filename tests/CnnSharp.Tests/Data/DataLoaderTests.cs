@@ -63,12 +63,10 @@ public sealed class DataLoaderTests
     [Fact]
     public void TheOrderIsTheSameOnEveryMachine()
     {
-        // Recorded once: a change here breaks the resuming of checkpoints and every published seed.
-        var labels = Collect(new DataLoader(Set(10), 10, Device, seed: 1))[0].Labels;
-        Assert.Equal(RecordedOrder, labels);
+        // Worked out by another program from the definitions of Philox and of the shuffle: a change here breaks the
+        // resuming of checkpoints and every published seed.
+        Assert.Equal([2, 6, 5, 4, 8, 1, 3, 7, 0, 9], Collect(new DataLoader(Set(10), 10, Device, seed: 1))[0].Labels);
     }
-
-    static readonly int[] RecordedOrder = [0];
 
     [Fact]
     public void AResumedEpochGoesOnWhereItWasLeft()
