@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using CnnSharp.Data;
+using Xunit;
 
 namespace CnnSharp.Tests;
 

@@ -1,4 +1,5 @@
 using CnnSharp.Data;
+using Xunit;
 
 namespace CnnSharp.Tests;
 

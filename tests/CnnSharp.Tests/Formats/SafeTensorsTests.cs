@@ -4,6 +4,7 @@ using System.Text;
 using CnnSharp.Formats;
 using FsCheck;
 using FsCheck.Fluent;
+using Xunit;
 
 namespace CnnSharp.Tests;
 
