@@ -1,4 +1,5 @@
 using CnnSharp.Data;
+using CnnSharp.Kernels.Reference;
 using Xunit;
 
 namespace CnnSharp.Tests;
@@ -164,6 +165,30 @@ public sealed class DataLoaderTests
         }
 
         Assert.True(last.Images.IsFreed);
+    }
+
+    [Fact]
+    public void TheCpuEngineMakesTheSameBatches()
+    {
+        var augmentation = Augment.PadAndCrop(2).Then(Augment.Flip()).Then(Augment.Cutout(2));
+        var set = Set(21, new([0.3f, 0.2f], [0.25f, 0.5f]));
+        var expected = Collect(new DataLoader(set, 8, Device.Reference, augmentation, seed: 9).Epoch(3));
+        var actual = Collect(new DataLoader(set, 8, Device.Cpu, augmentation, seed: 9).Epoch(3));
+        Assert.Equal(expected.Select(b => b.Labels), actual.Select(b => b.Labels));
+        foreach (var (e, a) in expected.Zip(actual)) Assert.Equal(e.Images, a.Images, (x, y) => MathF.Abs(x - y) < 1e-5f);
+    }
+
+    [Fact]
+    public void AfterTheFirstBatchNoDeviceMemoryIsTaken()
+    {
+        var device = new Device(new ReferenceEngine<float>());
+        var loader = new DataLoader(Set(48), 8, device, Augment.Flip());
+        foreach (var batch in loader.Epoch(0).Take(2)) Assert.Equal(8, batch.Count);
+        var (allocations, used) = (device.Engine.Pool.Allocations, device.Engine.Pool.UsedBytes);
+        for (var epoch = 0; epoch < 5; epoch++)
+            foreach (var batch in loader) Assert.Equal(8, batch.Count);
+        Assert.Equal(allocations, device.Engine.Pool.Allocations);
+        Assert.Equal(used, device.Engine.Pool.UsedBytes);
     }
 
     [Fact]
