@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""Trains a net on made-up CIFAR-sized pictures with PyTorch on the CPU and prints how fast, as one JSON line.
+
+What `cnnsharp bench train` does, done by the peer: forward, cross-entropy, backward and an SGD step (momentum 0.9,
+Nesterov, weight decay 5e-4) on pictures that are there already. Pictures a second: the batch over the median step.
+
+On Debian: apt install python3-torch libopenblas0-pthread; then run it with /usr/bin/python3.
+"""
+import argparse
+import json
+import os
+import resource
+import statistics
+import time
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+LAYOUTS = {"nchw": torch.contiguous_format, "channels_last": torch.channels_last}
+
+
+def lenet5():
+    """LeCun et al. 1998 in today's form: ReLU, max pooling, softmax; for 32x32 pictures of three channels."""
+    return nn.Sequential(
+        nn.Conv2d(3, 6, 5), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(16 * 5 * 5, 120), nn.ReLU(),
+        nn.Linear(120, 84), nn.ReLU(),
+        nn.Linear(84, 10),
+    )
+
+
+class ResidualUnit(nn.Module):
+    """He et al. 2015, figure 2; where the shape changes, the shortcut is a 1x1 convolution (option B)."""
+
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.norm1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(outputs)
+        self.shortcut = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, x):
+        y = F.relu(self.norm1(self.conv1(x)), inplace=True)
+        return F.relu(self.norm2(self.conv2(y)) + self.shortcut(x), inplace=True)
+
+
+def resnet20():
+    """He et al. 2015, section 4.2, n = 3."""
+    layers = [nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU(inplace=True)]
+    inputs = 16
+    for outputs in (16, 32, 64):
+        for unit in range(3):
+            layers.append(ResidualUnit(inputs, outputs, 2 if unit == 0 and outputs != 16 else 1))
+            inputs = outputs
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
+
+
+MODELS = {"lenet5": lenet5, "resnet20": resnet20}
+
+
+def images_per_second(model, layout, batch, steps, warm_up):
+    net = MODELS[model]().to(memory_format=LAYOUTS[layout])
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4)
+    pictures = torch.randn(batch, 3, 32, 32).to(memory_format=LAYOUTS[layout])
+    labels = torch.randint(0, 10, (batch,))
+    seconds = []
+    for step in range(warm_up + steps):
+        start = time.perf_counter()
+        optimizer.zero_grad(set_to_none=True)
+        F.cross_entropy(net(pictures), labels).backward()
+        optimizer.step()
+        if step >= warm_up:
+            seconds.append(time.perf_counter() - start)
+    return batch / statistics.median(seconds)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", choices=MODELS, default="resnet20")
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--warm-up", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--layout", choices=[*LAYOUTS, "both"], default="both")
+    arguments = parser.parse_args()
+
+    torch.manual_seed(1)
+    torch.set_num_threads(arguments.threads)
+    layouts = LAYOUTS if arguments.layout == "both" else [arguments.layout]
+    by_layout = {layout: images_per_second(arguments.model, layout, arguments.batch, arguments.steps, arguments.warm_up) for layout in layouts}
+    print(json.dumps({
+        "model": arguments.model,
+        "batch": arguments.batch,
+        "threads": arguments.threads,
+        "torch": torch.__version__,
+        "images_per_second": round(max(by_layout.values()), 1),
+        "by_format": {layout: round(speed, 1) for layout, speed in by_layout.items()},
+        "peak_rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }))
+
+
+if __name__ == "__main__":
+    main()

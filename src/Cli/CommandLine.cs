@@ -1,0 +1,103 @@
+using System.CommandLine;
+using CnnSharp.Cli.Commands;
+using CnnSharp.Kernels;
+
+namespace CnnSharp.Cli;
+
+/// <summary>The tool: parses, runs a command, and turns what goes wrong into a message and an exit code.</summary>
+public static class CommandLine
+{
+    /// <summary>Done.</summary>
+    public const int Done = 0;
+
+    /// <summary>The work failed.</summary>
+    public const int Failed = 1;
+
+    /// <summary>Bad usage or bad input.</summary>
+    public const int BadInput = 2;
+
+    /// <summary>Runs the tool.</summary>
+    /// <param name="args">What stands behind <c>cnnsharp</c>.</param>
+    /// <param name="output">For results.</param>
+    /// <param name="error">For messages about what went wrong.</param>
+    /// <returns>The exit code: 0 done, 1 failed, 2 bad usage or input.</returns>
+    public static int Run(IReadOnlyList<string> args, TextWriter output, TextWriter error) => Run(args, new(output, error, interactive: false));
+
+    internal static int Run(IReadOnlyList<string> args, Terminal terminal)
+    {
+        var root = new RootCommand("Trains and runs convolutional networks.")
+        {
+            BenchCommand.Create(terminal),
+            DevicesCommand.Create(terminal),
+        };
+
+        var parsed = root.Parse(args);
+        var name = PathOf(parsed.CommandResult.Command, root);
+        if (parsed.Errors.Count > 0)
+        {
+            terminal.WriteError($"{name}: {Explain(parsed)}");
+            terminal.WriteError($"See '{name} --help'.");
+            return BadInput;
+        }
+
+        return Guard(terminal, name, () => parsed.Invoke(new() { Output = terminal.Output, EnableDefaultExceptionHandler = false }));
+    }
+
+    /// <summary>Runs a command; an exception becomes one message on the error stream, and the exit code says whose fault it was.</summary>
+    static int Guard(Terminal terminal, string name, Func<int> command)
+    {
+        try
+        {
+            return command();
+        }
+        catch (Exception e) when (e is UsageException or ShapeException or DataFormatException or ArgumentException or NotSupportedException or FileNotFoundException or DirectoryNotFoundException)
+        {
+            terminal.WriteError($"{name}: {Message(e)}");
+            return BadInput;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            terminal.WriteError($"{name}: {Message(e)}");
+            return Failed;
+        }
+        catch (Exception e)
+        {
+            // A fault of the tool's own. The stack is for those who mend it.
+            terminal.WriteError($"{name}: {(Environment.GetEnvironmentVariable("CNNSHARP_STACK") is null ? $"{e.GetType().Name}: {e.Message} (CNNSHARP_STACK=1 shows where)" : e)}");
+            return Failed;
+        }
+    }
+
+    /// <summary>Without the parameter's name that .NET appends: it means nothing to a user.</summary>
+    static string Message(Exception e)
+    {
+        var end = e is ArgumentException { ParamName: not null } ? e.Message.LastIndexOf(" (Parameter '", StringComparison.Ordinal) : -1;
+        return end > 0 ? e.Message[..end] : e.Message;
+    }
+
+    static string Explain(ParseResult parsed)
+    {
+        var command = parsed.CommandResult.Command;
+        if (parsed.UnmatchedTokens is [var token, ..])
+        {
+            if (token.StartsWith('-'))
+            {
+                var options = command.Options.Select(option => option.Name).ToList();
+                var nearest = Nearest.Find(token.Split('=', ':')[0], options);
+                return $"Unknown option '{token}'.{(nearest is null ? "" : $" Did you mean '{nearest}'?")}";
+            }
+
+            if (command.Subcommands.Count > 0) return Nearest.Unknown("command", token, [.. command.Subcommands.Select(sub => sub.Name)]);
+            return $"Unexpected argument '{token}'.";
+        }
+
+        return string.Join(' ', parsed.Errors.Select(e => e.Message).Distinct());
+    }
+
+    static string PathOf(Command command, RootCommand root)
+    {
+        var path = "";
+        for (Symbol? symbol = command; symbol is not null && symbol != root; symbol = symbol.Parents.FirstOrDefault()) path = $" {symbol.Name}{path}";
+        return $"cnnsharp{path}";
+    }
+}

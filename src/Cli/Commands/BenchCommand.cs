@@ -1,0 +1,72 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using CnnSharp.Cli.Bench;
+using CnnSharp.Kernels.Cpu;
+
+namespace CnnSharp.Cli.Commands;
+
+/// <summary><c>bench</c>: kernels against the machine's limits; <c>bench train</c>: pictures a second of a whole training step.</summary>
+internal static class BenchCommand
+{
+    public static Command Create(Terminal terminal)
+    {
+        var device = Options.Device();
+        var threads = Options.Threads();
+        var filter = Options.Text("--filter", "TEXT", "only kernels whose name holds this, for instance 'conv' or '64@8x8'");
+        var rounds = Options.Whole("--rounds", "rounds a kernel is timed for; default 9", minimum: 1, maximum: 1000);
+        var json = Options.Json();
+        var command = new Command("bench", "Times each kernel and states its share of what this machine can do: of its FMA ceiling, or of its memory bandwidth.")
+        {
+            device, threads, filter, rounds, json,
+        };
+        command.SetAction(parsed => Run(terminal, Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads)), parsed.GetValue(filter) ?? "", parsed.GetValue(rounds) ?? 9, parsed.GetValue(json)));
+        return command;
+    }
+
+    static int Run(Terminal terminal, Device device, string filter, int rounds, bool json)
+    {
+        if (device.Engine is not CpuEngine engine) throw new UsageException($"--device {device}: a share of the machine's limits is measured on the cpu engine.");
+        var ceiling = engine.MeasureFmaPeak(TimeSpan.FromMilliseconds(100));
+        terminal.WriteLine($"{engine.Description}; FMA ceiling {ceiling / 1e9:F0} GFLOP/s. Medians of {rounds} rounds, the ceiling measured before and after each.");
+
+        var results = new List<KernelResult>();
+        foreach (var kernel in KernelCase.All(engine, name => name.Contains(filter, StringComparison.OrdinalIgnoreCase)))
+        {
+            terminal.ShowProgress(kernel.Name);
+            results.Add(KernelBench.Measure(engine, kernel, rounds));
+        }
+
+        terminal.ShowProgress("");
+        if (results.Count == 0) throw new UsageException($"--filter '{filter}': no kernel's name holds that; try 'conv', 'norm', 'relu', 'pool' or 'sgd'.");
+        terminal.WriteTable(
+            ["kernel", "size", "pass", ">speed", "unit", ">ceiling", ">share"],
+            results.Select(r => (IReadOnlyList<string>)[r.Case.Kernel, r.Case.Size, r.Case.Pass, $"{r.Speed / 1e9:F0}", r.Case.Limit == Limit.Arithmetic ? "GFLOP/s" : "GB/s", $"{r.Ceiling / 1e9:F0}", $"{r.Share:P0}"]));
+        if (json)
+        {
+            terminal.WriteJson(new()
+            {
+                ["device"] = device.Name,
+                ["simd"] = engine.Level.ToString(),
+                ["threads"] = engine.Threads,
+                ["fma_ceiling_gflops"] = Terminal.Number(ceiling / 1e9, 1),
+                ["kernels"] = new JsonArray([.. results.Select(Json)]),
+            });
+        }
+
+        return CommandLine.Done;
+    }
+
+    static JsonObject Json(KernelResult r)
+    {
+        var unit = r.Case.Limit == Limit.Arithmetic ? "gflops" : "gigabytes_per_second";
+        return new()
+        {
+            ["kernel"] = r.Case.Kernel,
+            ["size"] = r.Case.Size,
+            ["pass"] = r.Case.Pass,
+            [unit] = Terminal.Number(r.Speed / 1e9, 1),
+            [$"ceiling_{unit}"] = Terminal.Number(r.Ceiling / 1e9, 1),
+            ["share"] = Terminal.Number(r.Share, 3),
+        };
+    }
+}

@@ -1,0 +1,115 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using CnnSharp.Kernels.Cpu;
+
+namespace CnnSharp.Cli;
+
+/// <summary>Options that several commands share, and makers of options that check what they are given.</summary>
+internal static class Options
+{
+    /// <summary><c>--device</c>.</summary>
+    public static Option<string> Device() => new("--device") { Description = "where to compute: see 'cnnsharp devices'", HelpName = "NAME", DefaultValueFactory = _ => "auto" };
+
+    /// <summary><c>--threads</c>.</summary>
+    public static Option<int?> Threads() => Whole("--threads", "threads of the CPU engine; by default one a processor. Results do not depend on it", minimum: 1, maximum: 1024);
+
+    /// <summary><c>--seed</c>.</summary>
+    public static Option<int?> Seed() => Whole("--seed", "what weights, shuffles and augmentation are drawn from; default 1", minimum: 0);
+
+    /// <summary><c>--batch</c>.</summary>
+    public static Option<int?> Batch(string defaults) => Whole("--batch", $"pictures a step; default {defaults}", minimum: 1, maximum: 65_536);
+
+    /// <summary><c>--json</c>.</summary>
+    public static Option<bool> Json() => new("--json") { Description = "one JSON object as the last line" };
+
+    /// <summary>A whole number.</summary>
+    public static Option<int?> Whole(string name, string description, int minimum, int maximum = int.MaxValue)
+    {
+        var expected = maximum == int.MaxValue ? $"a whole number of at least {minimum}" : $"a whole number from {minimum} to {maximum:N0}";
+        return new(name)
+        {
+            Description = description,
+            HelpName = "N",
+            CustomParser = result =>
+            {
+                var text = result.Tokens.Single().Value;
+                if (int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= minimum && value <= maximum) return value;
+                result.AddError($"{name} {text}: expected {expected}.");
+                return null;
+            },
+        };
+    }
+
+    /// <summary>A finite number within bounds.</summary>
+    public static Option<float?> Real(string name, string description, float minimum, float maximum = float.PositiveInfinity, bool above = false)
+    {
+        var bound = above ? $"above {minimum}" : $"of at least {minimum}";
+        var expected = float.IsFinite(maximum) ? $"a number {bound} and at most {maximum}" : $"a number {bound}";
+        return new(name)
+        {
+            Description = description,
+            HelpName = "X",
+            CustomParser = result =>
+            {
+                var text = result.Tokens.Single().Value;
+                if (TryReal(text, out var value) && value <= maximum && (above ? value > minimum : value >= minimum)) return value;
+                result.AddError($"{name} {text}: expected {expected}.");
+                return null;
+            },
+        };
+    }
+
+    /// <summary>Numbers with commas between.</summary>
+    public static Option<float[]?> Reals(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "R,G,B",
+        CustomParser = result =>
+        {
+            var text = result.Tokens.Single().Value;
+            var parts = text.Split(',');
+            var values = new float[parts.Length];
+            for (var i = 0; i < parts.Length; i++)
+            {
+                if (TryReal(parts[i], out values[i])) continue;
+                result.AddError($"{name} {text}: expected one number a channel with commas between, for instance 0.485,0.456,0.406.");
+                return null;
+            }
+
+            return values;
+        },
+    };
+
+    /// <summary>One of a few names. A wrong one is answered with the nearest.</summary>
+    public static Option<string?> Choice(string name, string what, string description, IReadOnlyList<string> names) => new(name)
+    {
+        Description = $"{description}: {string.Join(", ", names)}",
+        HelpName = "NAME",
+        CustomParser = result =>
+        {
+            var text = result.Tokens.Single().Value;
+            if (names.Contains(text)) return text;
+            result.AddError($"{name}: {Nearest.Unknown(what, text, names)}");
+            return null;
+        },
+    };
+
+    /// <summary>A file or folder, or any other text.</summary>
+    public static Option<string?> Text(string name, string helpName, string description) => new(name) { Description = description, HelpName = helpName };
+
+    /// <summary>Opens the device that <c>--device</c> and <c>--threads</c> ask for.</summary>
+    /// <exception cref="UsageException">There is no such device, or it has no threads to set.</exception>
+    /// <exception cref="NotSupportedException">The device is not present.</exception>
+    public static Device Open(string name, int? threads)
+    {
+        if (threads is { } count && name is "auto" or "cpu") return new(new CpuEngine(threads ?? 0));
+        var known = CnnSharp.Device.List().Select(report => report.Name).Prepend("auto").ToList();
+        if (!known.Contains(name)) throw new UsageException($"--device: {Nearest.Unknown("device", name, known)}");
+        if (threads is > 1) throw new UsageException($"--threads {threads}: the device '{name}' computes on one thread; it is for --device cpu.");
+        return CnnSharp.Device.Parse(name);
+    }
+
+    static bool TryReal(string text, out float value)
+        => float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value) && float.IsFinite(value);
+}

@@ -1,0 +1,90 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+
+namespace CnnSharp.Kernels.Cpu;
+
+/// <summary>What the machine can do at best: the limits that a kernel's speed is a share of.</summary>
+internal interface IPeak
+{
+    /// <summary>Floating-point operations a second of fused multiply-adds on registers, on all the engine's threads.</summary>
+    double FmaPeak(TimeSpan duration);
+
+    /// <summary>Bytes a second of a[i] = b[i] + s c[i], the three arrays filling <paramref name="memory"/>, on all the engine's threads.</summary>
+    double TriadBandwidth(DeviceBuffer memory, TimeSpan duration);
+}
+
+internal sealed unsafe partial class CpuKernels<V> : IPeak
+{
+    public double FmaPeak(TimeSpan duration)
+    {
+        // Tasks are short and many, so that a thread that loses its core for a while delays nobody.
+        const int Iterations = 20_000;
+        var tasks = 16 * workers.Count;
+        var operations = 0.0;
+        var clock = Stopwatch.StartNew();
+        do
+        {
+            workers.Run(new FmaWork(Iterations), tasks);
+            operations += (double)tasks * Iterations * FmaWork.ChainsPerIteration * V.Count * 2;
+        }
+        while (clock.Elapsed < duration);
+        return operations / clock.Elapsed.TotalSeconds;
+    }
+
+    public double TriadBandwidth(DeviceBuffer memory, TimeSpan duration)
+    {
+        var length = memory.Length / 3;
+        var moved = 0.0;
+        var clock = Stopwatch.StartNew();
+        do
+        {
+            workers.Run(new TriadWork(memory.Pointer<float>(), length), Chunks(length));
+            moved += 3.0 * length * sizeof(float);
+        }
+        while (clock.Elapsed < duration);
+        return moved / clock.Elapsed.TotalSeconds;
+    }
+
+    /// <summary>Ten independent chains: two units of four cycles' latency need eight; twelve and their operands would not fit 16 registers.</summary>
+    readonly struct FmaWork(int iterations) : IWork
+    {
+        public const int ChainsPerIteration = 10;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run(int task, int worker)
+        {
+            // b + a x with |a| < 1 stays finite and away from denormals.
+            V a = V.Create(0.5f), b = V.Create(1f + task);
+            V c0 = a, c1 = c0 + b, c2 = c1 + b, c3 = c2 + b, c4 = c3 + b, c5 = c4 + b, c6 = c5 + b, c7 = c6 + b, c8 = c7 + b, c9 = c8 + b;
+            for (var i = 0; i < iterations; i++)
+            {
+                c0 = V.Fma(a, c0, b);
+                c1 = V.Fma(a, c1, b);
+                c2 = V.Fma(a, c2, b);
+                c3 = V.Fma(a, c3, b);
+                c4 = V.Fma(a, c4, b);
+                c5 = V.Fma(a, c5, b);
+                c6 = V.Fma(a, c6, b);
+                c7 = V.Fma(a, c7, b);
+                c8 = V.Fma(a, c8, b);
+                c9 = V.Fma(a, c9, b);
+            }
+
+            var sink = stackalloc float[V.Count];
+            V.Store(c0 + c1 + c2 + c3 + c4 + c5 + c6 + c7 + c8 + c9, sink);
+        }
+    }
+
+    readonly struct TriadWork(float* p, long length) : IWork
+    {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run(int task, int worker)
+        {
+            var start = task * Chunk;
+            var end = Math.Min(start + Chunk, length);
+            float* a = p, b = p + length, c = b + length;
+            var s = V.Create(3);
+            for (var i = start; i + V.Count <= end; i += V.Count) V.Store(V.Fma(s, V.Load(c + i), V.Load(b + i)), a + i);
+        }
+    }
+}
