@@ -50,7 +50,7 @@ public static class CommandLine
         {
             return command();
         }
-        catch (Exception e) when (e is UsageException or ShapeException or DataFormatException or ArgumentException or NotSupportedException or FileNotFoundException or DirectoryNotFoundException)
+        catch (Exception e) when (e is UsageException or ShapeException or ArgumentException or NotSupportedException or FileNotFoundException or DirectoryNotFoundException)
         {
             terminal.WriteError($"{name}: {Message(e)}");
             return BadInput;

@@ -1,0 +1,85 @@
+using System.Buffers.Binary;
+using System.Text.Json;
+using CnnSharp.Cli;
+using Xunit;
+
+namespace CnnSharp.Tests.Cli;
+
+/// <summary>What the tool wrote and how it ended.</summary>
+internal sealed record CliResult(int ExitCode, string Output, string Error)
+{
+    /// <summary>The JSON object on the last line.</summary>
+    public JsonElement Json => JsonDocument.Parse(Output.TrimEnd().Split('\n')[^1]).RootElement;
+
+    /// <summary>Asserts that it was refused: exit code 2, a message that holds the texts, and no stack trace.</summary>
+    public void IsRefused(params string[] texts)
+    {
+        Assert.Equal(2, ExitCode);
+        foreach (var text in texts) Assert.Contains(text, Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", Error, StringComparison.Ordinal);
+    }
+
+    /// <summary>Asserts that it ended well.</summary>
+    public CliResult IsDone()
+    {
+        Assert.Equal("", Error);
+        Assert.Equal(0, ExitCode);
+        return this;
+    }
+}
+
+/// <summary>A folder that a test may fill, and the tool run in this process.</summary>
+public class CliTest : IDisposable
+{
+    /// <summary>The folder: gone after the test.</summary>
+    protected string Folder { get; } = Directory.CreateTempSubdirectory("cnnsharp-test-").FullName;
+
+    /// <inheritdoc/>
+    public void Dispose() => Directory.Delete(Folder, recursive: true);
+
+    /// <summary>A path in the folder.</summary>
+    protected string At(params string[] parts) => Path.Combine([Folder, .. parts]);
+
+    /// <summary>Runs the tool.</summary>
+    internal static CliResult Run(params string[] args)
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        var exitCode = CommandLine.Run(args, output, error);
+        return new(exitCode, output.ToString(), error.ToString());
+    }
+
+    /// <summary>
+    /// Writes a data set in MNIST's form: 28x28 pictures of ten classes, a bright bar whose row is the class on a noisy
+    /// ground, so that a net learns it in an epoch or two.
+    /// </summary>
+    protected string WriteBars(int train = 512, int test = 128)
+    {
+        var folder = Directory.CreateDirectory(At("bars")).FullName;
+        foreach (var (prefix, count) in new[] { ("train", train), ("t10k", test) })
+        {
+            var random = new Random(count);
+            var pixels = new byte[count * 28 * 28];
+            var labels = new byte[count];
+            random.NextBytes(pixels);
+            for (var i = 0; i < pixels.Length; i++) pixels[i] /= 4;
+            for (var i = 0; i < count; i++)
+            {
+                labels[i] = (byte)(i % 10);
+                pixels.AsSpan((i * 28 * 28) + ((4 + (2 * labels[i])) * 28), 28).Fill(255);
+            }
+
+            File.WriteAllBytes(Path.Combine(folder, $"{prefix}-images-idx3-ubyte"), [.. Header(0x803, count, 28, 28), .. pixels]);
+            File.WriteAllBytes(Path.Combine(folder, $"{prefix}-labels-idx1-ubyte"), [.. Header(0x801, count), .. labels]);
+        }
+
+        return folder;
+    }
+
+    static byte[] Header(params int[] words)
+    {
+        var bytes = new byte[4 * words.Length];
+        for (var i = 0; i < words.Length; i++) BinaryPrimitives.WriteInt32BigEndian(bytes.AsSpan(4 * i), words[i]);
+        return bytes;
+    }
+}
