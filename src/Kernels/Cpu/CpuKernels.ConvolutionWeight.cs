@@ -48,6 +48,9 @@ internal sealed unsafe partial class CpuKernels<V>
         /// <summary>Floats that all chunks together may take, unless one takes more.</summary>
         const long SumsTogether = 2 * 1024 * 1024;
 
+        /// <summary>Columns of the widest tile.</summary>
+        static int MaxPanel => 3 * V.Count;
+
         public ConvGeometry Geometry;
         public float* X, Dy, Dw;
         public bool Exchanged;
@@ -56,12 +59,11 @@ internal sealed unsafe partial class CpuKernels<V>
         public float* Partials;
         public float** Scratch;
 
-        bool copyX, copyDy, merged;
+        bool copyX, packDy, merged;
         int splits;
         int bandRows, bands, pictures;
         int blockWidth, bandHeight;
-        long bandX, bandDy;
-        int dyC;
+        long bandX;
 
         /// <summary>Runs of neighbouring rows (r, s, c): one a kernel row, or one a tap where the kernel's columns do not touch.</summary>
         public int Runs { get; private set; }
@@ -82,9 +84,13 @@ internal sealed unsafe partial class CpuKernels<V>
         public int Tasks { get; private set; }
 
         public readonly long ScratchLength
-            => (pictures * (long)bandRows * 2 * (sizeof(nint) / sizeof(float))) + 16
-            + (copyX ? (pictures * bandX) + OuterProductTiles<V>.MaxRows : 0) + 16
-            + (copyDy ? pictures * bandDy : 0);
+            => OffsetLength + PaddedXLength + (packDy ? (long)pictures * bandRows * Geometry.OutW * MaxPanel : 0);
+
+        /// <summary>Scratch memory of the segments' offsets.</summary>
+        readonly int OffsetLength => RoundUp(pictures * bandRows * (sizeof(nint) / sizeof(float)), 16);
+
+        /// <summary>Scratch memory of the padded x, with what the last tile reads behind it.</summary>
+        readonly long PaddedXLength => copyX ? ((pictures * bandX) + OuterProductTiles<V>.MaxRows + 15) / 16 * 16 : 0;
 
         public void Plan()
         {
@@ -111,8 +117,10 @@ internal sealed unsafe partial class CpuKernels<V>
             var surplus = false;
             for (var v = 1; v <= 3; v++) surplus |= RunLength % OuterProductTiles<V>.Rows(v, RunLength) != 0;
             copyX = !inside || g.Groups > 1 || surplus;
-            copyDy = g.GroupK % V.Count != 0;
-            dyC = copyDy ? vectors * V.Count : g.K;
+
+            // dy is packed where its vectors are not whole, and where its rows are so far apart that a tile's columns of
+            // them would share a few cache sets, unless only a few tiles would use them.
+            packDy = g.GroupK % V.Count != 0 || (g.K > 2 * V.Count && Runs * RunLength >= 64);
 
             // About 256 pixels between loading and storing the sums.
             bandRows = Math.Min(g.OutH, DivideUp(256, g.OutW));
@@ -122,7 +130,6 @@ internal sealed unsafe partial class CpuKernels<V>
             pictures = bands > 1 ? 1 : Math.Clamp(256 / (g.OutH * g.OutW), 1, g.N);
             bandHeight = ((bandRows - 1) * g.StrideH) + ((g.KernelH - 1) * g.DilationH) + 1;
             bandX = (long)bandHeight * blockWidth * g.GroupC;
-            bandDy = (long)bandRows * g.OutW * dyC;
         }
 
         public readonly void Run(int task, int worker)
@@ -140,15 +147,20 @@ internal sealed unsafe partial class CpuKernels<V>
             Clear(sums, (long)(endVector - firstVector) * V.Count * Runs * RunRows);
 
             var offsets = (nint*)Scratch[worker];
-            var paddedX = Scratch[worker] + RoundUp(pictures * bandRows * 2 * (sizeof(nint) / sizeof(float)), 16);
-            var paddedDy = paddedX + (copyX ? ((pictures * bandX) + OuterProductTiles<V>.MaxRows + 15) / 16 * 16 : 0);
+            var paddedX = Scratch[worker] + OffsetLength;
+            var panel = paddedX + PaddedXLength;
             var call = new OuterProductCall
             {
-                XStride = g.StrideW * g.GroupC * sizeof(float),
-                DyStride = dyC * sizeof(float),
+                XStride = (nint)g.StrideW * g.GroupC * sizeof(float),
                 Offsets = offsets,
                 Length = g.OutW,
             };
+
+            // A band's rows of x lie at the same places in every band.
+            var pictureX = copyX ? bandX : (long)g.H * g.W * g.C;
+            var rowX = g.StrideH * (copyX ? blockWidth * (long)g.GroupC : g.W * (long)g.C);
+            for (var segment = 0; segment < pictures * bandRows; segment++)
+                offsets[segment] = (nint)(((segment / bandRows * pictureX) + (segment % bandRows * rowX)) * sizeof(float));
 
             for (var picture = first; picture < end; picture += pictures)
             {
@@ -157,35 +169,17 @@ internal sealed unsafe partial class CpuKernels<V>
                 {
                     var firstRow = band * bandRows;
                     var rows = Math.Min(bandRows, g.OutH - firstRow);
-                    for (var p = 0; p < count; p++)
-                    {
-                        if (copyX) CopyX(picture + p, group, firstRow, rows, paddedX + (p * bandX));
-                        if (copyDy) CopyDy(picture + p, group, firstRow, rows, paddedDy + (p * bandDy));
-                    }
-
+                    for (var p = 0; p < count && copyX; p++) CopyX(picture + p, group, firstRow, rows, paddedX + (p * bandX));
                     var x = copyX ? paddedX : X + ((((long)picture * g.H) + ((long)firstRow * g.StrideH)) * g.W * g.C);
-                    var dy = copyDy ? paddedDy : Dy + ((((long)picture * g.OutH) + firstRow) * g.OutW * g.K) + (group * g.GroupK);
-                    var rowX = (long)g.StrideH * (copyX ? blockWidth * (long)g.GroupC : g.W * (long)g.C);
-                    var pictureX = copyX ? bandX : (long)g.H * g.W * g.C;
-                    var pictureDy = copyDy ? bandDy : (long)g.OutH * g.OutW * g.K;
-                    for (var p = 0; p < count; p++)
-                    {
-                        for (var i = 0; i < rows; i++)
-                        {
-                            var offset = offsets + (((p * rows) + i) * 2);
-                            offset[0] = (nint)(((p * pictureX) + (i * rowX)) * sizeof(float));
-                            offset[1] = (nint)(((p * pictureDy) + ((long)i * g.OutW * dyC)) * sizeof(float));
-                        }
-                    }
-
+                    var dy = Dy + ((((long)picture * g.OutH) + firstRow) * g.OutW * g.K) + (group * g.GroupK);
                     call.Segments = count * rows;
-                    Multiply(&call, x, dy, sums, firstVector, endVector);
+                    Multiply(&call, x, dy, sums, firstVector, endVector, panel);
                 }
             }
         }
 
         /// <summary>Adds a band's products to the sums of vectors [first, end).</summary>
-        readonly void Multiply(OuterProductCall* call, float* x, float* dy, float* sums, int first, int end)
+        readonly void Multiply(OuterProductCall* call, float* x, float* dy, float* sums, int first, int end, float* panel)
         {
             var width = copyX ? blockWidth : Geometry.W;
             for (var v = first; v < end;)
@@ -194,13 +188,22 @@ internal sealed unsafe partial class CpuKernels<V>
                 var tileRows = OuterProductTiles<V>.Rows(vectors, RunLength);
                 var tile = OuterProductTiles<V>.Tile(tileRows, vectors);
                 var lanes = vectors * V.Count;
+                var columns = dy + ((long)v * V.Count);
+                call->DyStride = (nint)Geometry.K * sizeof(float);
+                if (packDy)
+                {
+                    PackPanel(columns, Geometry.K, 1, call->Segments * call->Length, Math.Min(lanes, Geometry.GroupK - (v * V.Count)), lanes, panel);
+                    columns = panel;
+                    call->DyStride = lanes * sizeof(float);
+                }
+
                 for (var run = 0; run < Runs; run++)
                 {
                     var r = merged ? run : run / Geometry.KernelW;
                     var s = merged ? 0 : run % Geometry.KernelW;
                     var source = x + ((((long)r * Geometry.DilationH * width) + ((long)s * Geometry.DilationW)) * Geometry.GroupC);
                     var target = sums + ((long)run * RunRows * lanes);
-                    for (var row = 0; row < RunLength; row += tileRows) tile(call, source + row, dy + ((long)v * V.Count), target + ((long)row * lanes));
+                    for (var row = 0; row < RunLength; row += tileRows) tile(call, source + row, columns, target + ((long)row * lanes));
                 }
 
                 sums += (long)Runs * RunRows * lanes;
@@ -236,21 +239,6 @@ internal sealed unsafe partial class CpuKernels<V>
                 }
 
                 Clear(target + ((long)(before + inside) * g.GroupC), (long)(blockWidth - before - inside) * g.GroupC);
-            }
-        }
-
-        /// <summary>Rows of dy with zeros behind a group's channels, up to whole vectors.</summary>
-        readonly void CopyDy(int picture, int group, int firstRow, int rows, float* target)
-        {
-            var g = Geometry;
-            var source = Dy + ((((long)picture * g.OutH) + firstRow) * g.OutW * g.K) + (group * g.GroupK);
-            for (var pixel = (long)rows * g.OutW; pixel > 0; pixel--, source += g.K, target += dyC)
-            {
-                for (var k = 0; k < dyC; k += V.Count)
-                {
-                    var count = g.GroupK - k;
-                    V.Store(count >= V.Count ? V.Load(source + k) : V.LoadPartial(source + k, count), target + k);
-                }
             }
         }
     }

@@ -3,23 +3,23 @@ namespace CnnSharp.Kernels.Cpu;
 /// <summary>
 /// What all calls of an outer-product tile in one piece of work share. A tile is r rows (neighbouring values of x) by
 /// v vectors of output channels: dw[i, k] += sum over segments t and their pixels p of
-/// x[Offsets[2 t] + p XStride + i] dy[Offsets[2 t + 1] + p DyStride + k], with dw stored as r rows of v vectors.
+/// x[Offsets[t] + p XStride + i] dy[(t Length + p) DyStride + k], with dw stored as r rows of v vectors.
 /// </summary>
 internal unsafe struct OuterProductCall
 {
-    /// <summary>Bytes between the values of x that two pixels meet.</summary>
+    /// <summary>Bytes between the values of x that two pixels of a segment meet.</summary>
     public nint XStride;
 
     /// <summary>Bytes between two pixels of dy.</summary>
     public nint DyStride;
 
-    /// <summary>Where each segment starts, in bytes: x and dy in turn.</summary>
+    /// <summary>Bytes from x to the start of each segment.</summary>
     public nint* Offsets;
 
-    /// <summary>Runs of pixels at these strides.</summary>
+    /// <summary>Runs of pixels at XStride.</summary>
     public int Segments;
 
-    /// <summary>Pixels of a run.</summary>
+    /// <summary>Pixels of a segment.</summary>
     public int Length;
 }
 

@@ -35,19 +35,18 @@ internal static unsafe partial class OuterProductTiles<V>
         V c3_0 = V.Load(dw + (3 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
         var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset += 2)
+        for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
-            var p = (float*)((byte*)x + offset[0]);
-            var q = (float*)((byte*)dy + offset[1]);
+            var p = (float*)((byte*)x + *offset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d0 = V.Load(q);
+                V d0 = V.Load(dy);
                 c0_0 = V.Fma(p + 0, d0, c0_0);
                 c1_0 = V.Fma(p + 1, d0, c1_0);
                 c2_0 = V.Fma(p + 2, d0, c2_0);
                 c3_0 = V.Fma(p + 3, d0, c3_0);
                 p = (float*)((byte*)p + xStride);
-                q = (float*)((byte*)q + dyStride);
+                dy = (float*)((byte*)dy + dyStride);
             }
         }
 
@@ -68,13 +67,12 @@ internal static unsafe partial class OuterProductTiles<V>
         V c5_0 = V.Load(dw + (5 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
         var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset += 2)
+        for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
-            var p = (float*)((byte*)x + offset[0]);
-            var q = (float*)((byte*)dy + offset[1]);
+            var p = (float*)((byte*)x + *offset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d0 = V.Load(q);
+                V d0 = V.Load(dy);
                 c0_0 = V.Fma(p + 0, d0, c0_0);
                 c1_0 = V.Fma(p + 1, d0, c1_0);
                 c2_0 = V.Fma(p + 2, d0, c2_0);
@@ -82,7 +80,7 @@ internal static unsafe partial class OuterProductTiles<V>
                 c4_0 = V.Fma(p + 4, d0, c4_0);
                 c5_0 = V.Fma(p + 5, d0, c5_0);
                 p = (float*)((byte*)p + xStride);
-                q = (float*)((byte*)q + dyStride);
+                dy = (float*)((byte*)dy + dyStride);
             }
         }
 
@@ -107,13 +105,12 @@ internal static unsafe partial class OuterProductTiles<V>
         V c7_0 = V.Load(dw + (7 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
         var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset += 2)
+        for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
-            var p = (float*)((byte*)x + offset[0]);
-            var q = (float*)((byte*)dy + offset[1]);
+            var p = (float*)((byte*)x + *offset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d0 = V.Load(q);
+                V d0 = V.Load(dy);
                 c0_0 = V.Fma(p + 0, d0, c0_0);
                 c1_0 = V.Fma(p + 1, d0, c1_0);
                 c2_0 = V.Fma(p + 2, d0, c2_0);
@@ -123,7 +120,7 @@ internal static unsafe partial class OuterProductTiles<V>
                 c6_0 = V.Fma(p + 6, d0, c6_0);
                 c7_0 = V.Fma(p + 7, d0, c7_0);
                 p = (float*)((byte*)p + xStride);
-                q = (float*)((byte*)q + dyStride);
+                dy = (float*)((byte*)dy + dyStride);
             }
         }
 
@@ -152,13 +149,12 @@ internal static unsafe partial class OuterProductTiles<V>
         V c9_0 = V.Load(dw + (9 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
         var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset += 2)
+        for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
-            var p = (float*)((byte*)x + offset[0]);
-            var q = (float*)((byte*)dy + offset[1]);
+            var p = (float*)((byte*)x + *offset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d0 = V.Load(q);
+                V d0 = V.Load(dy);
                 c0_0 = V.Fma(p + 0, d0, c0_0);
                 c1_0 = V.Fma(p + 1, d0, c1_0);
                 c2_0 = V.Fma(p + 2, d0, c2_0);
@@ -170,7 +166,7 @@ internal static unsafe partial class OuterProductTiles<V>
                 c8_0 = V.Fma(p + 8, d0, c8_0);
                 c9_0 = V.Fma(p + 9, d0, c9_0);
                 p = (float*)((byte*)p + xStride);
-                q = (float*)((byte*)q + dyStride);
+                dy = (float*)((byte*)dy + dyStride);
             }
         }
 
@@ -203,13 +199,12 @@ internal static unsafe partial class OuterProductTiles<V>
         V c11_0 = V.Load(dw + (11 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
         var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset += 2)
+        for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
-            var p = (float*)((byte*)x + offset[0]);
-            var q = (float*)((byte*)dy + offset[1]);
+            var p = (float*)((byte*)x + *offset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d0 = V.Load(q);
+                V d0 = V.Load(dy);
                 c0_0 = V.Fma(p + 0, d0, c0_0);
                 c1_0 = V.Fma(p + 1, d0, c1_0);
                 c2_0 = V.Fma(p + 2, d0, c2_0);
@@ -223,7 +218,7 @@ internal static unsafe partial class OuterProductTiles<V>
                 c10_0 = V.Fma(p + 10, d0, c10_0);
                 c11_0 = V.Fma(p + 11, d0, c11_0);
                 p = (float*)((byte*)p + xStride);
-                q = (float*)((byte*)q + dyStride);
+                dy = (float*)((byte*)dy + dyStride);
             }
         }
 
@@ -260,13 +255,12 @@ internal static unsafe partial class OuterProductTiles<V>
         V c13_0 = V.Load(dw + (13 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
         var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset += 2)
+        for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
-            var p = (float*)((byte*)x + offset[0]);
-            var q = (float*)((byte*)dy + offset[1]);
+            var p = (float*)((byte*)x + *offset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d0 = V.Load(q);
+                V d0 = V.Load(dy);
                 c0_0 = V.Fma(p + 0, d0, c0_0);
                 c1_0 = V.Fma(p + 1, d0, c1_0);
                 c2_0 = V.Fma(p + 2, d0, c2_0);
@@ -282,7 +276,7 @@ internal static unsafe partial class OuterProductTiles<V>
                 c12_0 = V.Fma(p + 12, d0, c12_0);
                 c13_0 = V.Fma(p + 13, d0, c13_0);
                 p = (float*)((byte*)p + xStride);
-                q = (float*)((byte*)q + dyStride);
+                dy = (float*)((byte*)dy + dyStride);
             }
         }
 
@@ -323,13 +317,12 @@ internal static unsafe partial class OuterProductTiles<V>
         V c15_0 = V.Load(dw + (15 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
         var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset += 2)
+        for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
-            var p = (float*)((byte*)x + offset[0]);
-            var q = (float*)((byte*)dy + offset[1]);
+            var p = (float*)((byte*)x + *offset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d0 = V.Load(q);
+                V d0 = V.Load(dy);
                 c0_0 = V.Fma(p + 0, d0, c0_0);
                 c1_0 = V.Fma(p + 1, d0, c1_0);
                 c2_0 = V.Fma(p + 2, d0, c2_0);
@@ -347,7 +340,7 @@ internal static unsafe partial class OuterProductTiles<V>
                 c14_0 = V.Fma(p + 14, d0, c14_0);
                 c15_0 = V.Fma(p + 15, d0, c15_0);
                 p = (float*)((byte*)p + xStride);
-                q = (float*)((byte*)q + dyStride);
+                dy = (float*)((byte*)dy + dyStride);
             }
         }
 
@@ -378,13 +371,12 @@ internal static unsafe partial class OuterProductTiles<V>
         V c3_0 = V.Load(dw + (6 * V.Count)), c3_1 = V.Load(dw + (7 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
         var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset += 2)
+        for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
-            var p = (float*)((byte*)x + offset[0]);
-            var q = (float*)((byte*)dy + offset[1]);
+            var p = (float*)((byte*)x + *offset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d0 = V.Load(q), d1 = V.Load(q + V.Count);
+                V d0 = V.Load(dy), d1 = V.Load(dy + V.Count);
                 var a0 = V.Create(p[0]);
                 c0_0 = V.Fma(d0, a0, c0_0);
                 c0_1 = V.Fma(d1, a0, c0_1);
@@ -398,7 +390,7 @@ internal static unsafe partial class OuterProductTiles<V>
                 c3_0 = V.Fma(d0, a3, c3_0);
                 c3_1 = V.Fma(d1, a3, c3_1);
                 p = (float*)((byte*)p + xStride);
-                q = (float*)((byte*)q + dyStride);
+                dy = (float*)((byte*)dy + dyStride);
             }
         }
 
@@ -419,13 +411,12 @@ internal static unsafe partial class OuterProductTiles<V>
         V c5_0 = V.Load(dw + (10 * V.Count)), c5_1 = V.Load(dw + (11 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
         var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset += 2)
+        for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
-            var p = (float*)((byte*)x + offset[0]);
-            var q = (float*)((byte*)dy + offset[1]);
+            var p = (float*)((byte*)x + *offset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d0 = V.Load(q), d1 = V.Load(q + V.Count);
+                V d0 = V.Load(dy), d1 = V.Load(dy + V.Count);
                 var a0 = V.Create(p[0]);
                 c0_0 = V.Fma(d0, a0, c0_0);
                 c0_1 = V.Fma(d1, a0, c0_1);
@@ -445,7 +436,7 @@ internal static unsafe partial class OuterProductTiles<V>
                 c5_0 = V.Fma(d0, a5, c5_0);
                 c5_1 = V.Fma(d1, a5, c5_1);
                 p = (float*)((byte*)p + xStride);
-                q = (float*)((byte*)q + dyStride);
+                dy = (float*)((byte*)dy + dyStride);
             }
         }
 
@@ -470,13 +461,12 @@ internal static unsafe partial class OuterProductTiles<V>
         V c7_0 = V.Load(dw + (14 * V.Count)), c7_1 = V.Load(dw + (15 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
         var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset += 2)
+        for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
-            var p = (float*)((byte*)x + offset[0]);
-            var q = (float*)((byte*)dy + offset[1]);
+            var p = (float*)((byte*)x + *offset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d0 = V.Load(q), d1 = V.Load(q + V.Count);
+                V d0 = V.Load(dy), d1 = V.Load(dy + V.Count);
                 var a0 = V.Create(p[0]);
                 c0_0 = V.Fma(d0, a0, c0_0);
                 c0_1 = V.Fma(d1, a0, c0_1);
@@ -502,7 +492,7 @@ internal static unsafe partial class OuterProductTiles<V>
                 c7_0 = V.Fma(d0, a7, c7_0);
                 c7_1 = V.Fma(d1, a7, c7_1);
                 p = (float*)((byte*)p + xStride);
-                q = (float*)((byte*)q + dyStride);
+                dy = (float*)((byte*)dy + dyStride);
             }
         }
 
@@ -531,13 +521,12 @@ internal static unsafe partial class OuterProductTiles<V>
         V c9_0 = V.Load(dw + (18 * V.Count)), c9_1 = V.Load(dw + (19 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
         var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset += 2)
+        for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
-            var p = (float*)((byte*)x + offset[0]);
-            var q = (float*)((byte*)dy + offset[1]);
+            var p = (float*)((byte*)x + *offset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d0 = V.Load(q), d1 = V.Load(q + V.Count);
+                V d0 = V.Load(dy), d1 = V.Load(dy + V.Count);
                 var a0 = V.Create(p[0]);
                 c0_0 = V.Fma(d0, a0, c0_0);
                 c0_1 = V.Fma(d1, a0, c0_1);
@@ -569,7 +558,7 @@ internal static unsafe partial class OuterProductTiles<V>
                 c9_0 = V.Fma(d0, a9, c9_0);
                 c9_1 = V.Fma(d1, a9, c9_1);
                 p = (float*)((byte*)p + xStride);
-                q = (float*)((byte*)q + dyStride);
+                dy = (float*)((byte*)dy + dyStride);
             }
         }
 
@@ -602,13 +591,12 @@ internal static unsafe partial class OuterProductTiles<V>
         V c11_0 = V.Load(dw + (22 * V.Count)), c11_1 = V.Load(dw + (23 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
         var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset += 2)
+        for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
-            var p = (float*)((byte*)x + offset[0]);
-            var q = (float*)((byte*)dy + offset[1]);
+            var p = (float*)((byte*)x + *offset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d0 = V.Load(q), d1 = V.Load(q + V.Count);
+                V d0 = V.Load(dy), d1 = V.Load(dy + V.Count);
                 var a0 = V.Create(p[0]);
                 c0_0 = V.Fma(d0, a0, c0_0);
                 c0_1 = V.Fma(d1, a0, c0_1);
@@ -646,7 +634,7 @@ internal static unsafe partial class OuterProductTiles<V>
                 c11_0 = V.Fma(d0, a11, c11_0);
                 c11_1 = V.Fma(d1, a11, c11_1);
                 p = (float*)((byte*)p + xStride);
-                q = (float*)((byte*)q + dyStride);
+                dy = (float*)((byte*)dy + dyStride);
             }
         }
 
@@ -683,13 +671,12 @@ internal static unsafe partial class OuterProductTiles<V>
         V c13_0 = V.Load(dw + (26 * V.Count)), c13_1 = V.Load(dw + (27 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
         var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset += 2)
+        for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
-            var p = (float*)((byte*)x + offset[0]);
-            var q = (float*)((byte*)dy + offset[1]);
+            var p = (float*)((byte*)x + *offset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d0 = V.Load(q), d1 = V.Load(q + V.Count);
+                V d0 = V.Load(dy), d1 = V.Load(dy + V.Count);
                 var a0 = V.Create(p[0]);
                 c0_0 = V.Fma(d0, a0, c0_0);
                 c0_1 = V.Fma(d1, a0, c0_1);
@@ -733,7 +720,7 @@ internal static unsafe partial class OuterProductTiles<V>
                 c13_0 = V.Fma(d0, a13, c13_0);
                 c13_1 = V.Fma(d1, a13, c13_1);
                 p = (float*)((byte*)p + xStride);
-                q = (float*)((byte*)q + dyStride);
+                dy = (float*)((byte*)dy + dyStride);
             }
         }
 
@@ -766,13 +753,12 @@ internal static unsafe partial class OuterProductTiles<V>
         V c7_0 = V.Load(dw + (21 * V.Count)), c7_1 = V.Load(dw + (22 * V.Count)), c7_2 = V.Load(dw + (23 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
         var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset += 2)
+        for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
-            var p = (float*)((byte*)x + offset[0]);
-            var q = (float*)((byte*)dy + offset[1]);
+            var p = (float*)((byte*)x + *offset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d0 = V.Load(q), d1 = V.Load(q + V.Count), d2 = V.Load(q + (2 * V.Count));
+                V d0 = V.Load(dy), d1 = V.Load(dy + V.Count), d2 = V.Load(dy + (2 * V.Count));
                 var a0 = V.Create(p[0]);
                 c0_0 = V.Fma(d0, a0, c0_0);
                 c0_1 = V.Fma(d1, a0, c0_1);
@@ -806,7 +792,7 @@ internal static unsafe partial class OuterProductTiles<V>
                 c7_1 = V.Fma(d1, a7, c7_1);
                 c7_2 = V.Fma(d2, a7, c7_2);
                 p = (float*)((byte*)p + xStride);
-                q = (float*)((byte*)q + dyStride);
+                dy = (float*)((byte*)dy + dyStride);
             }
         }
 

@@ -95,13 +95,12 @@ def outer(rows, vectors):
         emit("        V " + ", ".join(f"c{r}_{v} = V.Load({at(r, v)})" for v in range(vectors)) + ";")
     emit("        nint xStride = call->XStride, dyStride = call->DyStride;")
     emit("        var offset = call->Offsets;")
-    emit("        for (var segment = call->Segments; segment > 0; segment--, offset += 2)")
+    emit("        for (var segment = call->Segments; segment > 0; segment--, offset++)")
     emit("        {")
-    emit("            var p = (float*)((byte*)x + offset[0]);")
-    emit("            var q = (float*)((byte*)dy + offset[1]);")
+    emit("            var p = (float*)((byte*)x + *offset);")
     emit("            for (var i = call->Length; i > 0; i--)")
     emit("            {")
-    emit("                V " + ", ".join(f"d{v} = V.Load(q{VECTOR[v]})" for v in range(vectors)) + ";")
+    emit("                V " + ", ".join(f"d{v} = V.Load(dy{VECTOR[v]})" for v in range(vectors)) + ";")
     for r in range(rows):
         if vectors == 1:
             emit(f"                c{r}_0 = V.Fma(p + {r}, d0, c{r}_0);")
@@ -110,7 +109,7 @@ def outer(rows, vectors):
             for v in range(vectors):
                 emit(f"                c{r}_{v} = V.Fma(d{v}, a{r}, c{r}_{v});")
     emit("                p = (float*)((byte*)p + xStride);")
-    emit("                q = (float*)((byte*)q + dyStride);")
+    emit("                dy = (float*)((byte*)dy + dyStride);")
     emit("            }")
     emit("        }")
     emit("")
