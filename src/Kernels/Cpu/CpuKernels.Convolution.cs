@@ -548,14 +548,30 @@ internal sealed unsafe partial class CpuKernels<V>
             for (var i = 0L; i < rows; i++) target[(i * width) + j] = 0;
         }
 
-        // A piece of rows at a time, so that what is written stays in the first-level cache.
+        // A piece of rows at a time, so that what is written stays in the first-level cache; four columns at a time, so that
+        // neighbours are written together.
         for (var first = 0L; first < rows; first += 64)
         {
-            var end = Math.Min(rows, first + 64);
-            for (var j = 0; j < lanes; j++)
+            var count = (int)Math.Min(rows - first, 64);
+            var column = source + (first * rowStride);
+            var piece = target + (first * width);
+            var j = 0;
+            for (; j + 4 <= lanes; j += 4, column += 4 * columnStride)
             {
-                var column = source + (j * columnStride);
-                for (var i = first; i < end; i++) target[(i * width) + j] = column[i * rowStride];
+                float* c0 = column, c1 = c0 + columnStride, c2 = c1 + columnStride, c3 = c2 + columnStride;
+                var t = piece + j;
+                for (var i = 0; i < count; i++, t += width, c0 += rowStride, c1 += rowStride, c2 += rowStride, c3 += rowStride)
+                {
+                    t[0] = *c0;
+                    t[1] = *c1;
+                    t[2] = *c2;
+                    t[3] = *c3;
+                }
+            }
+
+            for (; j < lanes; j++, column += columnStride)
+            {
+                for (var i = 0; i < count; i++) piece[((long)i * width) + j] = column[i * rowStride];
             }
         }
     }
