@@ -122,12 +122,12 @@ internal sealed unsafe partial class CpuKernels<V>
             // them would share a few cache sets, unless only a few tiles would use them.
             packDy = g.GroupK % V.Count != 0 || (g.K > 2 * V.Count && Runs * RunLength >= 64);
 
-            // About 256 pixels between loading and storing the sums.
-            bandRows = Math.Min(g.OutH, DivideUp(256, g.OutW));
+            // About 128 pixels between loading and storing the sums.
+            bandRows = Math.Min(g.OutH, DivideUp(128, g.OutW));
             bands = DivideUp(g.OutH, bandRows);
             bandRows = DivideUp(g.OutH, bands);
             bands = DivideUp(g.OutH, bandRows);
-            pictures = bands > 1 ? 1 : Math.Clamp(256 / (g.OutH * g.OutW), 1, g.N);
+            pictures = bands > 1 ? 1 : Math.Clamp(128 / (g.OutH * g.OutW), 1, g.N);
             bandHeight = ((bandRows - 1) * g.StrideH) + ((g.KernelH - 1) * g.DilationH) + 1;
             bandX = (long)bandHeight * blockWidth * g.GroupC;
         }
