@@ -146,7 +146,11 @@ public readonly record struct ConvGeometry(
     }
 
     static string Describe(ReadOnlySpan<int> x, ReadOnlySpan<int> w, int groups)
-        => $"\n  input   {Geometry.Text(x)}   (N, H, W, C)\n  weights {Geometry.Text(w)}   (kh, kw, in, out), groups {groups}";
+    {
+        var (input, weights) = (Geometry.Text(x), Geometry.Text(w));
+        var width = Math.Max(input.Length, weights.Length);
+        return $"\n  input   {input.PadRight(width)}   (N, H, W, C)\n  weights {weights.PadRight(width)}   (kh, kw, in, out), groups {groups}";
+    }
 }
 
 /// <summary>

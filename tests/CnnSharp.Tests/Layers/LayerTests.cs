@@ -1,0 +1,141 @@
+using CnnSharp.Kernels;
+using CnnSharp.Kernels.Cpu;
+using CnnSharp.Layers;
+using Xunit;
+
+namespace CnnSharp.Tests;
+
+public sealed class LayerTests
+{
+    static readonly Device Device = Device.Reference;
+
+    static Tensor Counting(Shape shape) => Tensor.From([.. Enumerable.Range(0, (int)shape.Count).Select(i => (float)i)], shape, Device);
+
+    [Fact]
+    public void AConvolutionSumsItsWindowsByHand()
+    {
+        var layer = new Conv2d(1, 2, 2, device: Device);
+        layer.Weight.Write<float>([1, 0, 0, 1, 0, -1, 2, 0]);
+        layer.Bias!.Write<float>([10, 20]);
+
+        // Input 0 1 2 / 3 4 5 / 6 7 8; channel 0: x00 + 2 x11, channel 1: x01 - x10.
+        var y = layer.Forward(Counting(new(1, 3, 3, 1)));
+        Assert.Equal(new Shape(1, 2, 2, 2), y.Shape);
+        Assert.Equal([18f, 18, 21, 18, 27, 18, 30, 18], y.ToArray());
+    }
+
+    [Fact]
+    public void ALinearLayerIsItsMatrixAndBias()
+    {
+        var layer = new Linear(2, 2, device: Device);
+        layer.Weight.Write<float>([1, 2, 3, 4]);
+        layer.Bias!.Write<float>([0.5f, -20]);
+        Assert.Equal([7.5f, -10], layer.Forward(Tensor.From([1f, 2], new(1, 2), Device)).ToArray());
+        Assert.Equal([7.5f, 0], layer.Forward(Tensor.From([1f, 2], new(1, 2), Device), Activation.Relu).ToArray());
+    }
+
+    [Fact]
+    public void BatchNormalisationLearnsItsRunningStatisticsAndUsesThemInInference()
+    {
+        var layer = new BatchNorm2d(1, new() { Epsilon = 0 }, Device);
+        var x = Tensor.From([1f, 3], new(2, 1, 1, 1), Device);
+        Assert.Equal([-1f, 1], layer.Forward(x).ToArray());
+
+        // Batch mean 2, unbiased variance 2, momentum 0.1.
+        Assert.Equal(0.2f, layer.RunningMean.ToArray()[0], 1e-6f);
+        Assert.Equal(1.1f, layer.RunningVariance.ToArray()[0], 1e-6f);
+        layer.Eval();
+        Assert.Equal((3 - 0.2) / Math.Sqrt(1.1), layer.Forward(x).ToArray()[1], 1e-5);
+        Assert.Equal([0f, 2], layer.Forward(x, Activation.Relu, Tensor.From([-9f, 2 - (2.8f / MathF.Sqrt(1.1f))], x.Shape, Device)).ToArray().Select(v => MathF.Round(v, 5)));
+    }
+
+    [Fact]
+    public void ASequenceFusesRectifiersWithoutChangingValuesGradientsOrNames()
+    {
+        var convolution = new Conv2d(2, 3, 3, padding: 1, device: Device);
+        var norm = new BatchNorm2d(3, device: Device);
+        var linear = new Linear(12, 4, device: Device);
+        var fused = new Sequential(convolution, new Relu(), norm, new Relu(), new Flatten(), linear, new Relu());
+        Layer[] apart = [convolution, new Relu(), norm, new Relu(), new Flatten(), linear, new Relu()];
+        var x = Tensor.From([.. Enumerable.Range(0, 24).Select(i => MathF.Sin(i))], new(3, 2, 2, 2), Device);
+
+        var (one, oneGradients) = Go(fused.Forward);
+        var (two, twoGradients) = Go(x => apart.Aggregate(x, (x, layer) => layer.Forward(x)));
+        Assert.Equal(two, one);
+        Assert.Equal(twoGradients, oneGradients);
+        Assert.Equal(["0.weight", "0.bias", "2.weight", "2.bias", "2.runningMean", "2.runningVariance", "5.weight", "5.bias"], fused.NamedTensors().Select(t => t.Name));
+
+        (float[] Values, float[][] Gradients) Go(Func<Tensor, Tensor> forward)
+        {
+            foreach (var parameter in fused.Parameters) parameter.ClearGradient();
+            var y = forward(x);
+            var values = y.ToArray();
+            y.Backward(Tensor.From([.. Enumerable.Range(0, 12).Select(i => MathF.Cos(i))], y.Shape, Device));
+            return (values, [.. fused.Parameters.Select(p => p.Gradient!.ToArray())]);
+        }
+    }
+
+    [Fact]
+    public void DropoutRepeatsUnderItsKeyAndRestsInInference()
+    {
+        var model = new Sequential(new Dropout(), new Dropout(0.25f));
+        var x = Tensor.Full(new(1, 1000), 1, Device);
+        model.Reseed(7, 3);
+        var (first, second) = (model.Forward(x).ToArray(), model.Forward(x).ToArray());
+        Assert.NotEqual(first, second);
+        model.Reseed(7, 3);
+        Assert.Equal(first, model.Forward(x).ToArray());
+        model.Reseed(7, 4);
+        Assert.Equal(second, model.Forward(x).ToArray());
+
+        // Kept with probability 0.5 x 0.75; deviation sqrt(p (1 - p) / 1000) = 0.0153.
+        Assert.InRange(first.Count(v => v != 0) / 1000.0, 0.375 - 0.062, 0.375 + 0.062);
+        Assert.All(first, v => Assert.True(v == 0 || Math.Abs(v - (1 / 0.375)) < 1e-6));
+        model.Eval();
+        Assert.Same(x, model.Forward(x));
+    }
+
+    [Fact]
+    public void WithoutRecordingAModelLeavesOnlyItsResult()
+    {
+        var device = new Device(new CpuEngine(1));
+        var model = new Sequential(new Conv2d(3, 8, 3, device: device), new BatchNorm2d(8, device: device), new Relu(), new MaxPool2d(2), new Flatten(), new Linear(8 * 9, 5, device: device));
+        var x = Tensor.Full(new(4, 8, 8, 3), 1, device);
+        var pool = device.Engine.Pool;
+        var before = pool.UsedBytes;
+        using (Tape.NoGrad())
+        {
+            var y = model.Forward(x);
+            Assert.Equal(before + BufferPool.ClassOf(y.Count * sizeof(float)), pool.UsedBytes);
+        }
+
+        Assert.Equal(before, pool.UsedBytes);
+    }
+
+    [Fact]
+    public void TheSummaryCountsShapesWeightsAndArithmetic()
+    {
+        var model = new Sequential(new Conv2d(4, 8, 3, groups: 2, device: Device), new Relu(), new ConvTranspose2d(8, 4, 2, stride: 2, groups: 2, bias: false, device: Device), new Flatten(), new Linear(64, 10, device: Device));
+        model[1].Eval();
+        var summary = Summary.Of(model, new(4, 4, 4));
+        Assert.Equal(
+            [
+                new("0", "Conv2d", new(1, 2, 2, 8), (9 * 2 * 8) + 8, 2 * 2 * 8 * 9 * 2),
+                new("1", "Relu", new(1, 2, 2, 8), 0, 0),
+                new("2", "ConvTranspose2d", new(1, 4, 4, 4), 4 * 4 * 4, 2 * 2 * 8 * 4 * 2),
+                new("3", "Flatten", new(1, 64), 0, 0),
+                new LayerSummary("4", "Linear", new(1, 10), 650, 640),
+            ],
+            summary.Layers);
+        Assert.Equal(model.ParameterCount, summary.Weights);
+        Assert.True(model.IsTraining && model[0].IsTraining && !model[1].IsTraining);
+    }
+
+    [Fact]
+    public void NumbersThatDoNotFitAreRefusedAtTheDoor()
+    {
+        Assert.Equal("Conv2d: 2 groups do not divide 3 channels in and 4 out.", Assert.Throws<ShapeException>(() => new Conv2d(3, 4, 3, groups: 2, device: Device)).Message);
+        Assert.Throws<ArgumentOutOfRangeException>(() => new Dropout(1));
+        Assert.Throws<ShapeException>(() => new Linear(0, 1, device: Device));
+    }
+}
