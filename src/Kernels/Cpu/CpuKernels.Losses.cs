@@ -7,7 +7,6 @@ namespace CnnSharp.Kernels.Cpu;
 internal sealed unsafe partial class CpuKernels<V>
 {
     /// <summary>The greatest of <paramref name="count"/> values, NaN if one is.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static float Greatest(float* x, int count)
     {
         var i = 0;
@@ -24,7 +23,6 @@ internal sealed unsafe partial class CpuKernels<V>
     }
 
     /// <summary>The sum of exp(x - shift) over a row; where <paramref name="y"/> is not null, the terms are stored.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static float SumOfExponentials(float* x, float shift, float* y, int count)
     {
         var shifts = V.Create(shift);
@@ -64,7 +62,6 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly int classes = classes;
         readonly bool log = log;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var end = Math.Min(rows, (task + 1) * RowsPerTask(classes));
@@ -105,7 +102,6 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly int classes = classes;
         readonly bool log = log;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var end = Math.Min(rows, (task + 1) * RowsPerTask(classes));
@@ -145,7 +141,6 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly int classes = classes;
         readonly float smoothing = smoothing;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var end = Math.Min(rows, (task + 1) * RowsPerTask(classes));
@@ -183,7 +178,6 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly int classes = classes;
         readonly float smoothing = smoothing;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var end = Math.Min(rows, (task + 1) * RowsPerTask(classes));
@@ -218,7 +212,6 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly int classes = classes;
         readonly float margin = margin;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var end = Math.Min(rows, (task + 1) * RowsPerTask(classes));
@@ -253,7 +246,6 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly int classes = classes;
         readonly float margin = margin;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var end = Math.Min(rows, (task + 1) * RowsPerTask(classes));

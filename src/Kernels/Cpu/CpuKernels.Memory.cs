@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace CnnSharp.Kernels.Cpu;
 
 internal sealed unsafe partial class CpuKernels<V>
@@ -28,7 +26,6 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly T value = value;
         readonly long count = count;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var start = task * Chunk;
@@ -49,7 +46,6 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly byte* x = x, y = y;
         readonly long bytes = bytes;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var start = task * Chunk * sizeof(float);
@@ -150,7 +146,6 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly RegionGeometry g = g;
         readonly T* source = source, target = target;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var runs = new RegionRuns(g, task);
@@ -173,7 +168,6 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly RegionGeometry g = g;
         readonly float* source = source, target = target;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var runs = new RegionRuns(g, task);

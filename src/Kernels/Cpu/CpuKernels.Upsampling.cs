@@ -15,7 +15,6 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly UpsampleGeometry g = g;
         readonly float* x = x, y = y;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var perTask = RowsPerTask(g.OutW * g.C);
@@ -47,7 +46,6 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly UpsampleGeometry g = g;
         readonly float* dy = dy, dx = dx;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var perTask = RowsPerTask(DivideUp(g.OutH, g.H) * g.OutW * g.C);
@@ -100,7 +98,6 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly UpsampleGeometry g = g;
         readonly float* x = x, y = y;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var perTask = RowsPerTask(g.OutW * g.C);
@@ -138,7 +135,6 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly UpsampleGeometry g = g;
         readonly float* dy = dy, dx = dx;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var picture = dx + ((long)task * g.H * g.W * g.C);

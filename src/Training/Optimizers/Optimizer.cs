@@ -17,10 +17,7 @@ public abstract class Optimizer
 {
     readonly Entry[] entries;
     readonly string[] slots;
-    DeviceBuffer? square;
-    DeviceBuffer? squares;
-    float[]? norms32;
-    double[]? norms64;
+    SquareSums? squares;
 
     /// <summary>Creates an optimiser.</summary>
     /// <param name="groups">The parameters, each once, all on one device.</param>
@@ -115,12 +112,12 @@ public abstract class Optimizer
         }
     }
 
-    /// <summary>Every state tensor there can be, created where it does not exist yet.</summary>
-    internal IEnumerable<(string Name, Tensor Tensor, bool MustExist)> AllState()
+    /// <summary>Every state tensor there can be, created where it does not exist yet, and which parameter's it is.</summary>
+    internal IEnumerable<(string Name, Tensor Tensor, int Parameter)> AllState()
     {
         for (var slot = 0; slot < slots.Length; slot++)
         {
-            for (var i = 0; i < entries.Length; i++) yield return (StateName(slot, i), entries[i].State[slot] ??= NewState(entries[i], slot), entries[i].Steps > 0);
+            for (var i = 0; i < entries.Length; i++) yield return (StateName(slot, i), entries[i].State[slot] ??= NewState(entries[i], slot), i);
         }
     }
 
@@ -133,31 +130,18 @@ public abstract class Optimizer
 
     string StateName(int slot, int index) => $"{slots[slot]}/{entries[index].Parameter.Name ?? index.ToString(System.Globalization.CultureInfo.InvariantCulture)}";
 
-    /// <summary>min(1, limit / norm): the sums of squares gather on the device and are read at once.</summary>
+    /// <summary>min(1, limit / norm).</summary>
     float ClipScale(float limit)
     {
-        var engine = Device.Engine;
-        square ??= engine.Rent(Device.FloatType, 1);
-        squares ??= engine.Rent(Device.FloatType, entries.Length);
-        engine.Kernels.Fill(squares, 0);
+        squares ??= new(Device, entries.Length);
+        squares.Clear();
         for (var i = 0; i < entries.Length; i++)
         {
-            if (entries[i].Parameter.GradientData is not { } gradient) continue;
-            engine.Kernels.SumOfSquares(gradient, square);
-            engine.Kernels.CopyRegion(new RegionGeometry(1, 1, 1, 1, 0, 0, 0, 0, 1, i, 0, 0, 0, 1), square, squares);
+            if (entries[i].Parameter.GradientData is { } gradient) squares.Set(i, gradient);
         }
 
         var sum = 0.0;
-        if (Device.FloatType == DType.Float64)
-        {
-            engine.Download<double>(squares, norms64 ??= new double[entries.Length]);
-            foreach (var value in norms64) sum += value;
-        }
-        else
-        {
-            engine.Download<float>(squares, norms32 ??= new float[entries.Length]);
-            foreach (var value in norms32) sum += value;
-        }
+        foreach (var value in squares.Read()) sum += value;
 
         // PyTorch's clip_grad_norm_: the same small number keeps a norm of 0 from dividing.
         return (float)Math.Min(1, limit / (Math.Sqrt(sum) + 1e-6));

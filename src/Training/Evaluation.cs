@@ -1,0 +1,91 @@
+using CnnSharp.Data;
+
+namespace CnnSharp.Training;
+
+/// <summary>How <see cref="Trainer.Evaluate"/> goes about it.</summary>
+public sealed record EvaluationOptions
+{
+    /// <summary>Pictures at once; at least 1. Default 256.</summary>
+    public int BatchSize { get; init; } = 256;
+
+    /// <summary>How pixels are normalised; default: as the set says.</summary>
+    public Normalization? Normalization { get; init; }
+
+    /// <summary>Takes the logits, float32, little-endian, [pictures, classes] row by row; default null.</summary>
+    public Stream? Logits { get; init; }
+}
+
+/// <summary>How good a model is on a set.</summary>
+/// <param name="Loss">The mean cross-entropy.</param>
+/// <param name="Confusion">Which classes were taken for which.</param>
+/// <param name="Seconds">How long it took.</param>
+public sealed record Evaluation(double Loss, ConfusionMatrix Confusion, double Seconds)
+{
+    /// <summary>The share of pictures whose class was found, 0 to 1.</summary>
+    public double Accuracy => Confusion.Accuracy;
+
+    /// <summary>The number of pictures.</summary>
+    public long Count => Confusion.Count;
+
+    /// <summary>Pictures a second.</summary>
+    public double ImagesPerSecond => Count / Math.Max(Seconds, 1e-9);
+}
+
+/// <summary>Evaluates one model on one set as often as asked, with everything that it needs set up once.</summary>
+sealed class Evaluator : IDisposable
+{
+    readonly Layers.Layer model;
+    readonly PictureSet set;
+    readonly DataLoader loader;
+    readonly Device device;
+
+    public Evaluator(Layers.Layer model, PictureSet set, Device device, EvaluationOptions options)
+    {
+        if (set.Count == 0) throw new ArgumentException($"Evaluate: '{set.Name}' has no pictures.", nameof(set));
+        (this.model, this.set, this.device) = (model, set, device);
+        loader = new(set, options.BatchSize, device, shuffle: false, normalization: options.Normalization);
+        Meter = new(device, loader.Batches, set.Count);
+    }
+
+    public Meter Meter { get; }
+
+    public Evaluation Run(Stream? logitsFile, CancellationToken cancellation)
+    {
+        var start = System.Diagnostics.Stopwatch.GetTimestamp();
+        var confusion = new ConfusionMatrix(set.Classes);
+        var wasTraining = model.IsTraining;
+        model.Eval();
+        try
+        {
+            Meter.Reset(confusion: confusion);
+            foreach (var batch in loader.Epoch(0))
+            {
+                cancellation.ThrowIfCancellationRequested();
+                using var scope = Tape.NoGrad();
+                var logits = Trainer.Forward(model, batch, set);
+                Meter.Add(Functional.CrossEntropy(logits, batch.Labels), logits, batch.Labels);
+                if (logitsFile is not null) Write(logits, logitsFile);
+            }
+
+            Meter.Read();
+        }
+        finally
+        {
+            model.Train(wasTraining);
+        }
+
+        return new(Meter.Sums.MeanLoss, confusion, System.Diagnostics.Stopwatch.GetElapsedTime(start).TotalSeconds);
+    }
+
+    public void Dispose() => Meter.Dispose();
+
+    static void Write(Tensor logits, Stream file)
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(float)];
+        foreach (var value in logits.ToArray())
+        {
+            System.Buffers.Binary.BinaryPrimitives.WriteSingleLittleEndian(bytes, value);
+            file.Write(bytes);
+        }
+    }
+}

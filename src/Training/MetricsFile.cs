@@ -1,0 +1,56 @@
+using System.Text;
+using System.Text.Json;
+
+namespace CnnSharp.Training;
+
+/// <summary>One JSON object a line and epoch, with the times that checkpoints leave out.</summary>
+static class MetricsFile
+{
+    public const string Name = "metrics.jsonl";
+
+    /// <summary>Drops the lines of epochs that are about to be trained again: all of them in a fresh run.</summary>
+    public static void KeepUpTo(string path, int epochs)
+    {
+        if (!File.Exists(path)) return;
+        var kept = File.ReadLines(path).Where(line => EpochOf(line) <= epochs).ToList();
+        Formats.AtomicFile.Write(path, stream =>
+        {
+            foreach (var line in kept) stream.Write(Encoding.UTF8.GetBytes(line + "\n"));
+        });
+    }
+
+    public static void Append(string path, EpochResult result, long step)
+    {
+        using var file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read);
+        using (var json = new Utf8JsonWriter(file))
+        {
+            json.WriteStartObject();
+            json.WriteNumber("epoch", result.Epoch);
+            json.WriteNumber("step", step);
+            json.WriteNumber("learning_rate", result.LearningRate);
+            json.WriteNumber("train_loss", result.TrainLoss);
+            json.WriteNumber("train_accuracy", result.TrainAccuracy);
+            if (result.ValidationLoss is { } loss) json.WriteNumber("validation_loss", loss);
+            if (result.ValidationAccuracy is { } accuracy) json.WriteNumber("validation_accuracy", accuracy);
+            json.WriteNumber("seconds", result.Seconds);
+            json.WriteNumber("images_per_second", result.ImagesPerSecond);
+            json.WriteEndObject();
+        }
+
+        file.WriteByte((byte)'\n');
+    }
+
+    /// <summary>The epoch of a line; a line that was cut short belongs to none that is kept.</summary>
+    static int EpochOf(string line)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(line);
+            return json.RootElement.ValueKind == JsonValueKind.Object && json.RootElement.TryGetProperty("epoch", out var epoch) && epoch.TryGetInt32(out var value) ? value : int.MaxValue;
+        }
+        catch (JsonException)
+        {
+            return int.MaxValue;
+        }
+    }
+}

@@ -1,0 +1,47 @@
+using CnnSharp.Kernels;
+
+namespace CnnSharp.Training;
+
+/// <summary>The sums of squares of several buffers, gathered on the device and read by one copy.</summary>
+sealed class SquareSums
+{
+    readonly Device device;
+    readonly Tensor one;
+    readonly Tensor all;
+    readonly double[] values;
+    readonly float[] narrow;
+
+    /// <summary>Room for <paramref name="count"/> sums, 0 where nothing is added.</summary>
+    public SquareSums(Device device, int count)
+    {
+        this.device = device;
+        one = Tensor.Uninitialized(new(1), device);
+        all = Tensor.Zeros(new(count), device);
+        values = new double[count];
+        narrow = device.FloatType == DType.Float32 ? new float[count] : [];
+    }
+
+    /// <summary>Makes every sum 0.</summary>
+    public void Clear() => device.Kernels.Fill(all.Data, 0);
+
+    /// <summary>Sets the sum at <paramref name="index"/>.</summary>
+    public void Set(int index, DeviceBuffer buffer)
+    {
+        device.Kernels.SumOfSquares(buffer, one.Data);
+        device.Kernels.CopyRegion(new RegionGeometry(1, 1, 1, 1, 0, 0, 0, 0, 1, index, 0, 0, 0, 1), one.Data, all.Data);
+    }
+
+    /// <summary>Waits for the device. Valid until the next call.</summary>
+    public ReadOnlySpan<double> Read()
+    {
+        if (narrow.Length == 0)
+        {
+            all.CopyTo<double>(values);
+            return values;
+        }
+
+        all.CopyTo<float>(narrow);
+        for (var i = 0; i < values.Length; i++) values[i] = narrow[i];
+        return values;
+    }
+}

@@ -1,0 +1,76 @@
+using System.Text.Json.Serialization;
+using CnnSharp.Data;
+
+namespace CnnSharp.Training;
+
+/// <summary>How <see cref="Trainer.Fit"/> trains.</summary>
+public sealed record TrainingOptions
+{
+    /// <summary>Passes over the training pictures; at least 1. Default 10.</summary>
+    public int Epochs { get; init; } = 10;
+
+    /// <summary>Pictures a step; at least 1. Default 128.</summary>
+    public int BatchSize { get; init; } = 128;
+
+    /// <summary>Default: SGD at 0.1 with Nesterov momentum 0.9 and weight decay 5e-4.</summary>
+    public OptimizerOptions Optimizer { get; init; } = new SgdOptions { LearningRate = 0.1f, Momentum = 0.9f, Nesterov = true, WeightDecay = 5e-4f };
+
+    /// <summary>The learning rate of each step. Default: half a cosine from the optimiser's rate to 0.</summary>
+    public Schedule Schedule { get; init; } = Schedule.Cosine();
+
+    /// <summary>What is done to the training pictures; default nothing.</summary>
+    [JsonIgnore]
+    public Augment? Augmentation { get; init; }
+
+    /// <summary>The share of the target that is spread over all classes (Szegedy et al. 2015), within [0, 1]; default 0.</summary>
+    public float LabelSmoothing { get; init; }
+
+    /// <summary>Whether a last batch that is not full is left out; default false.</summary>
+    public bool DropLast { get; init; }
+
+    /// <summary>The key of the pictures' order, their augmentation and dropout. Initial weights are the model's own matter. Default 0.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>
+    /// Where checkpoints (<see cref="Checkpoint.LastFile"/>, <see cref="Checkpoint.BestFile"/>) and <c>metrics.jsonl</c> go,
+    /// replacing what an earlier run left; default null: nothing is written.
+    /// </summary>
+    [JsonIgnore]
+    public string? OutputFolder { get; init; }
+
+    /// <summary>Whether to go on from the last checkpoint in <see cref="OutputFolder"/>; from the start if there is none. Default false.</summary>
+    [JsonIgnore]
+    public bool Resume { get; init; }
+
+    /// <summary>Steps between two reports to the observer, each of which waits for the device; at least 1. Default 20.</summary>
+    [JsonIgnore]
+    public int ReportEvery { get; init; } = 20;
+
+    /// <summary>Pictures at once where only the forward pass runs; at least 1. Default 256.</summary>
+    [JsonIgnore]
+    public int EvaluationBatchSize { get; init; } = 256;
+
+    /// <summary>What the model is called and how it was built, for the checkpoint; default: its type and the pictures' extents.</summary>
+    [JsonIgnore]
+    public ModelDescription? Model { get; init; }
+
+    /// <summary>The augmentation in words, for the checkpoint.</summary>
+    [JsonInclude]
+    [JsonPropertyName("augmentation")]
+    internal string AugmentationText => (Augmentation ?? Augment.None).ToString();
+
+    internal void Validate()
+    {
+        Check(Epochs >= 1, nameof(Epochs), Epochs, "at least 1");
+        Check(BatchSize >= 1, nameof(BatchSize), BatchSize, "at least 1");
+        Check(LabelSmoothing is >= 0 and <= 1, nameof(LabelSmoothing), LabelSmoothing, "within [0, 1]");
+        Check(ReportEvery >= 1, nameof(ReportEvery), ReportEvery, "at least 1");
+        Check(EvaluationBatchSize >= 1, nameof(EvaluationBatchSize), EvaluationBatchSize, "at least 1");
+        if (Resume && OutputFolder is null) throw new ArgumentException($"TrainingOptions: {nameof(Resume)} needs an {nameof(OutputFolder)} to resume from.");
+    }
+
+    static void Check(bool holds, string setting, object value, string expected)
+    {
+        if (!holds) throw new ArgumentOutOfRangeException(setting, value, $"TrainingOptions: {setting} must be {expected}.");
+    }
+}
