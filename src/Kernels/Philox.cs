@@ -6,7 +6,7 @@ namespace CnnSharp.Kernels;
 /// </summary>
 public static class Philox
 {
-    const uint M0 = 0xD2511F53, M1 = 0xCD9E8D57, W0 = 0x9E3779B9, W1 = 0xBB67AE85;
+    internal const uint M0 = 0xD2511F53, M1 = 0xCD9E8D57, W0 = 0x9E3779B9, W1 = 0xBB67AE85;
 
     /// <summary>The four numbers of block <paramref name="block"/> of stream <paramref name="stream"/> under a seed.</summary>
     /// <param name="seed">The key: low word, then high word.</param>

@@ -7,6 +7,7 @@ namespace CnnSharp.Kernels.Cpu;
 internal sealed unsafe partial class CpuKernels<V>
 {
     /// <summary>The greatest of <paramref name="count"/> values, NaN if one is.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static float Greatest(float* x, int count)
     {
         var i = 0;
@@ -23,6 +24,7 @@ internal sealed unsafe partial class CpuKernels<V>
     }
 
     /// <summary>The sum of exp(x - shift) over a row; where <paramref name="y"/> is not null, the terms are stored.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static float SumOfExponentials(float* x, float shift, float* y, int count)
     {
         var shifts = V.Create(shift);
@@ -62,6 +64,7 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly int classes = classes;
         readonly bool log = log;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var end = Math.Min(rows, (task + 1) * RowsPerTask(classes));
@@ -102,6 +105,7 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly int classes = classes;
         readonly bool log = log;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var end = Math.Min(rows, (task + 1) * RowsPerTask(classes));
@@ -141,6 +145,7 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly int classes = classes;
         readonly float smoothing = smoothing;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var end = Math.Min(rows, (task + 1) * RowsPerTask(classes));
@@ -178,6 +183,7 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly int classes = classes;
         readonly float smoothing = smoothing;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var end = Math.Min(rows, (task + 1) * RowsPerTask(classes));
@@ -212,6 +218,7 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly int classes = classes;
         readonly float margin = margin;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var end = Math.Min(rows, (task + 1) * RowsPerTask(classes));
@@ -246,6 +253,7 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly int classes = classes;
         readonly float margin = margin;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var end = Math.Min(rows, (task + 1) * RowsPerTask(classes));

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace CnnSharp.Kernels.Cpu;
 
 internal sealed unsafe partial class CpuKernels<V>
@@ -26,6 +28,7 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly T value = value;
         readonly long count = count;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var start = task * Chunk;
@@ -46,6 +49,7 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly byte* x = x, y = y;
         readonly long bytes = bytes;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var start = task * Chunk * sizeof(float);
@@ -146,6 +150,7 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly RegionGeometry g = g;
         readonly T* source = source, target = target;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var runs = new RegionRuns(g, task);
@@ -168,6 +173,7 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly RegionGeometry g = g;
         readonly float* source = source, target = target;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var runs = new RegionRuns(g, task);

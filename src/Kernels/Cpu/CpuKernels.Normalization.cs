@@ -160,6 +160,7 @@ internal sealed unsafe partial class CpuKernels<V>
         /// <summary>Doubles of a piece: two results a channel, and the float means in joined lanes.</summary>
         public static int Part(int channels) => RoundUp((2 * channels) + DivideUp(Joined(channels) * channels, 2), 8);
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var start = task * PieceRows(channels);
@@ -227,6 +228,7 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly bool rectify = g.Activation == Activation.Relu;
         readonly float* x = x, add = add, y = y, scales = scales, offsets = offsets;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var i = task * NormalizeRows(channels) * channels;
@@ -279,6 +281,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
         public readonly BatchNormTerms Terms => new(x, y, dy, Means);
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Run(int task, int worker)
         {
             var i = task * NormalizeRows(channels) * channels;
@@ -393,6 +396,7 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly LrnGeometry g = g;
         readonly float* x = x, y = y, scale = scale, windows = windows;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var window = new LrnWindow(g, windows + (task * LrnWindow.Length(g)), g.Size / 2);
@@ -424,6 +428,7 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly LrnGeometry g = g;
         readonly float* x = x, y = y, scale = scale, dy = dy, dx = dx, windows = windows;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             // The windows that hold c are those of channels c - (Size - 1) / 2 to c + Size / 2.

@@ -25,6 +25,7 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly float* w = w, gradient = gradient, s0 = s0, s1 = s1;
         readonly long count = count;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var (i, whole, rest) = ChunkOf(task, count);

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace CnnSharp.Kernels.Cpu;
 
 internal sealed unsafe partial class CpuKernels<V>
@@ -32,6 +34,7 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly float* y = y, scales = scales, offsets = offsets;
         readonly int rowBytes = rowBytes;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var placement = placements + ((long)task * PictureGeometry.PlacementLength);
@@ -52,6 +55,7 @@ internal sealed unsafe partial class CpuKernels<V>
             }
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         void Assemble(byte* picture, int h, int left, bool flip, byte* row)
         {
             new Span<byte>(row, g.OutW * g.C).Clear();
@@ -74,6 +78,7 @@ internal sealed unsafe partial class CpuKernels<V>
             }
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         void Convert(byte* row, float* target, int width)
         {
             var lanes = V.Count * g.C;

@@ -41,6 +41,7 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly PoolGeometry g = g;
         readonly float* x = x, y = y, indices = indices;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var perTask = RowsPerTask(PoolRowElements(g));
@@ -92,6 +93,7 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly float* dy = dy, indices = indices, dx = dx;
         readonly bool tiles = Tiles(g);
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var picture = dx + ((long)task * g.H * g.W * g.C);
@@ -137,6 +139,7 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly PoolGeometry g = g;
         readonly float* x = x, y = y;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var perTask = RowsPerTask(PoolRowElements(g));
@@ -177,6 +180,7 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly float* dy = dy, dx = dx;
         readonly bool tiles = Tiles(g);
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var picture = dx + ((long)task * g.H * g.W * g.C);

@@ -85,6 +85,7 @@ internal sealed unsafe partial class CpuKernels<V>
     /// <summary>Floats that <see cref="AddRows"/> needs: two sums of four vectors.</summary>
     static int SumScratch => 8 * V.Count;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void AddBlock<T>(in T terms, long at, int rows, int lanes, long stride, int channels, double* sums, float* scratch)
         where T : struct, ITerms
     {
@@ -143,6 +144,7 @@ internal sealed unsafe partial class CpuKernels<V>
     }
 
     /// <summary>Adds lanes <paramref name="lane"/> and on to their channels' sums.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void AddLanes(float* values, int lane, int count, int channels, double* sums)
     {
         var c = lane % channels;
@@ -194,6 +196,7 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly int channels = channels;
         readonly double* partials = partials;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var start = task * PieceRows(channels);
@@ -268,6 +271,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
         public int Tasks => checked((int)(((g.Outer * blocks) + perTask - 1) / perTask));
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var scratch = stackalloc float[SumScratch];
@@ -298,6 +302,7 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly float scale = scale;
         readonly float* dy = dy, dx = dx;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var at = task * Chunk;
@@ -338,6 +343,7 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly long rows = rows;
         readonly int classes = classes;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var end = Math.Min(rows, (task + 1) * RowsPerTask(classes));

@@ -15,6 +15,7 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly UpsampleGeometry g = g;
         readonly float* x = x, y = y;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var perTask = RowsPerTask(g.OutW * g.C);
@@ -46,6 +47,7 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly UpsampleGeometry g = g;
         readonly float* dy = dy, dx = dx;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var perTask = RowsPerTask(DivideUp(g.OutH, g.H) * g.OutW * g.C);
@@ -98,6 +100,7 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly UpsampleGeometry g = g;
         readonly float* x = x, y = y;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var perTask = RowsPerTask(g.OutW * g.C);
@@ -135,6 +138,7 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly UpsampleGeometry g = g;
         readonly float* dy = dy, dx = dx;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var picture = dx + ((long)task * g.H * g.W * g.C);

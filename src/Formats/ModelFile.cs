@@ -1,0 +1,58 @@
+using CnnSharp.Kernels;
+using CnnSharp.Layers;
+
+namespace CnnSharp.Formats;
+
+/// <summary>A model's parameters and buffers in a safetensors file, under their own names and in their own layouts.</summary>
+public static class ModelFile
+{
+    /// <summary>Writes all parameters and buffers, atomically. The same weights give the same bytes.</summary>
+    /// <param name="model">Whose.</param>
+    /// <param name="path">The file; its folder is created if it is missing.</param>
+    /// <param name="metadata">Text to keep with them, or null.</param>
+    public static void Save(this Layer model, string path, IReadOnlyDictionary<string, string>? metadata = null)
+        => SafeTensors.Save(path, model.ToSafeTensors(), metadata);
+
+    /// <summary>All parameters and buffers as entries of a file.</summary>
+    /// <param name="model">Whose.</param>
+    /// <param name="prefix">Put before each name; default none.</param>
+    public static IEnumerable<SafeTensor> ToSafeTensors(this Layer model, string prefix = "")
+        => model.NamedTensors().Select(t =>
+        {
+            var shape = Array.ConvertAll(t.Tensor.Shape.ToArray(), extent => (long)extent);
+            return t.Tensor.DType == DType.Float64
+                ? SafeTensor.Create<double>(prefix + t.Name, shape, t.Tensor.ToArray<double>())
+                : SafeTensor.Create<float>(prefix + t.Name, shape, t.Tensor.ToArray());
+        });
+
+    /// <summary>Replaces all parameters and buffers by those of a file that <see cref="Save"/> wrote. If it throws, none is replaced.</summary>
+    /// <param name="model">Whose.</param>
+    /// <param name="path">The file.</param>
+    /// <exception cref="DataFormatException">The file is not sound, lacks a tensor, has one too many or one of another shape.</exception>
+    public static void Load(this Layer model, string path)
+    {
+        using var file = SafeTensors.Open(path);
+        model.Load(file, path);
+    }
+
+    /// <summary>As <see cref="Load(Layer, string)"/>, from the entries of an open file whose names have a prefix.</summary>
+    /// <param name="model">Whose.</param>
+    /// <param name="file">The file.</param>
+    /// <param name="path">What messages call it.</param>
+    /// <param name="prefix">Of the names; entries without it are not looked at. Default none.</param>
+    /// <exception cref="DataFormatException">A tensor is missing, one too many or of another shape.</exception>
+    public static void Load(this Layer model, SafeTensors file, string path, string prefix = "")
+    {
+        var stored = file.Tensors.Where(t => t.Name.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(t => t.Name[prefix.Length..]);
+        var values = new List<(Tensor Tensor, double[] Values)>();
+        foreach (var (name, tensor) in model.NamedTensors())
+        {
+            if (!stored.Remove(name, out var entry)) throw new DataFormatException(path, $"has no tensor '{prefix}{name}', which the model needs as {tensor.Shape}");
+            if (!entry.Shape.SequenceEqual(tensor.Shape.ToArray().Select(e => (long)e))) throw new DataFormatException(path, $"tensor '{entry.Name}'", $"{tensor.Shape}", SafeTensor.Text(entry.Shape));
+            values.Add((tensor, entry.AsFloat64()));
+        }
+
+        if (stored.Count > 0) throw new DataFormatException(path, $"has {stored.Count} tensors that the model has not, among them '{stored.Values.First().Name}'");
+        foreach (var (tensor, numbers) in values) tensor.Write<double>(numbers);
+    }
+}

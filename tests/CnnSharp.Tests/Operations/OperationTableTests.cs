@@ -1,0 +1,168 @@
+using System.Reflection;
+using CnnSharp.Cli.Verification;
+using CnnSharp.Kernels.Cpu;
+using Xunit;
+
+namespace CnnSharp.Tests;
+
+/// <summary>Every row of the table of operations, on every device.</summary>
+[Collection(DeviceTests.Name)]
+public sealed class OperationTableTests
+{
+    public static TheoryData<string> Rows => [.. OperationTable.Rows.Select(row => row.Name)];
+
+    public static TheoryData<string, string> RowsOnDevices => OnDevices(OperationTable.Rows);
+
+    public static TheoryData<string, string> ExactRowsOnDevices => OnDevices(OperationTable.Rows.Where(row => row.IsExact));
+
+    [Fact]
+    public void EveryPublicOperationHasARow()
+    {
+        var operations = typeof(Functional).GetMethods(BindingFlags.Public | BindingFlags.Static)
+            .Where(method => method.ReturnType == typeof(Tensor))
+            .Select(method => method.Name)
+            .ToHashSet();
+        Assert.Equal(operations.Order(), OperationTable.Rows.Select(row => row.Function).Distinct().Order());
+    }
+
+    [Fact]
+    public void EveryRowHasSamplesForEachOfItsDifferentiableInputs()
+    {
+        foreach (var row in OperationTable.Rows)
+        {
+            foreach (var name in row.Differentiable) Assert.True(row.Samples.Any(sample => sample.Inputs.Any(input => input.Name == name)), $"{row.Name}: no sample has '{name}'.");
+            foreach (var sample in row.Samples)
+            {
+                var attributes = new Attributes(sample.Attributes);
+                row.Evaluate(Device.ReferenceFloat64, sample.Generate(1), attributes, upstream: null);
+                Assert.Empty(attributes.Unread);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Gradients against central difference quotients of sum(y dy), dy random: an all-ones dy would let a wrong softmax or
+    /// batch norm pass, whose results sum to a constant.
+    /// </summary>
+    [SkippableTheory]
+    [MemberData(nameof(Rows))]
+    public void GradientsMatchDifferenceQuotients(string name)
+    {
+        const double Step = 1e-6, Absolute = 1e-5, Relative = 1e-3;
+        var row = OperationTable.Find(name)!;
+        var device = Devices.Open("reference-f64");
+        var before = Devices.UsedBytes(device);
+        for (var s = 0; s < row.Samples.Count; s++)
+        {
+            var sample = row.Samples[s];
+            var inputs = sample.Generate(seed: 100 + s);
+            var result = Evaluate(row, sample, inputs, device, seed: 200 + s);
+            var dy = Sample.Upstream(result.Y.Shape, 200 + s).Values;
+            foreach (var (input, gradient) in result.Gradients)
+            {
+                var values = inputs[input].Values;
+                for (var i = 0; i < values.Length; i++)
+                {
+                    var numeric = (Value(values, i, Step) - Value(values, i, -Step)) / (2 * Step);
+                    var analytic = gradient.Values[i];
+                    Assert.True(
+                        Math.Abs(analytic - numeric) <= Absolute + (Relative * Math.Abs(numeric)),
+                        $"{name} {sample.Attributes} sample {s}: d{input}{gradient.Place(i)} is {analytic}, the difference quotient {numeric}.");
+                }
+            }
+
+            double Value(double[] values, int i, double step)
+            {
+                var kept = values[i];
+                values[i] = kept + step;
+                var y = row.Evaluate(device, inputs, new(sample.Attributes), upstream: null).Y.Values;
+                values[i] = kept;
+                var sum = 0.0;
+                for (var j = 0; j < y.Length; j++) sum += y[j] * dy[j];
+                return sum;
+            }
+        }
+
+        Assert.Equal(before, device.Engine.Pool.UsedBytes);
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(RowsOnDevices))]
+    public void AgreesWithTheReferenceInDoublePrecision(string deviceName, string name)
+    {
+        var (row, device) = (OperationTable.Find(name)!, Devices.Open(deviceName));
+        var before = Devices.UsedBytes(device);
+        for (var s = 0; s < row.Samples.Count; s++)
+        {
+            var sample = row.Samples[s];
+            var inputs = sample.Generate(seed: 300 + s);
+            var expected = Evaluate(row, sample, inputs, Devices.Open("reference-f64"), seed: 400 + s);
+            var actual = Evaluate(row, sample, inputs, device, seed: 400 + s);
+            AssertAlike($"{name} {sample.Attributes} sample {s}", expected, actual, Tolerance.Of(row, device));
+        }
+
+        Assert.Equal(before, device.Engine.Pool.UsedBytes);
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(ExactRowsOnDevices))]
+    public void WholeNumbersAreExact(string deviceName, string name)
+    {
+        var (row, device) = (OperationTable.Find(name)!, Devices.Open(deviceName));
+        for (var s = 0; s < row.Samples.Count; s++)
+        {
+            var sample = row.Samples[s];
+            if (!sample.IsExact) continue;
+            var inputs = sample.Generate(seed: 500 + s, wholeNumbers: true);
+            var expected = Evaluate(row, sample, inputs, Devices.Open("reference-f64"), seed: 600 + s, wholeNumbers: true);
+            var actual = Evaluate(row, sample, inputs, device, seed: 600 + s, wholeNumbers: true);
+            AssertAlike($"{name} {sample.Attributes} sample {s}", expected, actual, new Tolerance(0, 0));
+        }
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Rows))]
+    public void OneAndTwoThreadsGiveTheSameBytes(string name)
+    {
+        var row = OperationTable.Find(name)!;
+        foreach (var (one, two) in Pairs.Value)
+        {
+            for (var s = 0; s < row.Samples.Count; s++)
+            {
+                var inputs = row.Samples[s].Generate(seed: 700 + s);
+                var expected = Evaluate(row, row.Samples[s], inputs, one, seed: 800 + s);
+                var actual = Evaluate(row, row.Samples[s], inputs, two, seed: 800 + s);
+                foreach (var ((what, a), (_, b)) in expected.Named().Zip(actual.Named()))
+                {
+                    // Bits, not values: the sign of a zero counts.
+                    Assert.True(a.Values.Select(BitConverter.DoubleToInt64Bits).SequenceEqual(b.Values.Select(BitConverter.DoubleToInt64Bits)), $"{name} {row.Samples[s].Attributes} sample {s}, {one.Engine.Description}: {what} differs.");
+                }
+            }
+        }
+    }
+
+    static readonly Lazy<(Device One, Device Two)[]> Pairs = new(() =>
+        [.. Enum.GetValues<SimdLevel>().Where(level => level <= CpuEngine.WidestLevel).Select(level => (Devices.Cpu(level, 1), Devices.Cpu(level, 2)))]);
+
+    static TheoryData<string, string> OnDevices(IEnumerable<Operation> rows)
+    {
+        var data = new TheoryData<string, string>();
+        foreach (var device in Devices.SinglePrecision)
+        {
+            foreach (var row in rows) data.Add(device, row.Name);
+        }
+
+        return data;
+    }
+
+    static OperationResult Evaluate(Operation row, Sample sample, Dictionary<string, HostTensor> inputs, Device device, int seed, bool wholeNumbers = false)
+        => row.Evaluate(device, inputs, new(sample.Attributes), row.Differentiable.Length == 0 ? null : shape => Sample.Upstream(shape, seed, wholeNumbers));
+
+    static void AssertAlike(string where, OperationResult expected, OperationResult actual, Tolerance tolerance)
+    {
+        foreach (var ((name, a), (_, b)) in expected.Named().Zip(actual.Named()))
+        {
+            if (Comparison.Difference(name, a, b, tolerance) is { } difference) Assert.Fail($"{where}: {difference}");
+        }
+    }
+}

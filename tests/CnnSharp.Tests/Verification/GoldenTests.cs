@@ -1,0 +1,50 @@
+using CnnSharp.Cli.Verification;
+using Xunit;
+
+namespace CnnSharp.Tests;
+
+/// <summary>
+/// Cases that PyTorch computed in double precision, replayed on every device: a large set where a machine has one
+/// ($CNNSHARP_SHARED/golden, or ../shared/golden beside the repository), and a small one that lies here (Cases, written by
+/// make_cases.py).
+/// </summary>
+[Collection(DeviceTests.Name)]
+public sealed class GoldenTests
+{
+    [SkippableTheory]
+    [MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
+    public void GoldenFolderPasses(string deviceName)
+    {
+        var folder = GoldenFolder();
+        Skip.If(folder is null, "There is no folder of golden cases: neither $CNNSHARP_SHARED/golden nor ../shared/golden.");
+        AssertAllPass(folder!, Devices.Open(deviceName));
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
+    public void OwnCasesPass(string deviceName) => AssertAllPass(CasesFolder, Devices.Open(deviceName));
+
+    internal static string CasesFolder => Path.Combine(AppContext.BaseDirectory, "Verification", "Cases");
+
+    static void AssertAllPass(string folder, Device device)
+    {
+        var before = Devices.UsedBytes(device);
+        var results = Verifier.Run(folder, device).ToList();
+        Assert.NotEmpty(results);
+        Assert.Equal("", string.Join("\n", results.Where(result => result.Outcome != CaseOutcome.Passed).Select(result => $"{result.Name} {result.Outcome}: {result.Detail}")));
+        Assert.Equal(before, Devices.UsedBytes(device));
+    }
+
+    static string? GoldenFolder()
+    {
+        if (Environment.GetEnvironmentVariable("CNNSHARP_SHARED") is { Length: > 0 } shared) return Existing(Path.Combine(shared, "golden"));
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "CnnSharp.sln"))) return Existing(Path.Combine(folder.Parent!.FullName, "shared", "golden"));
+        }
+
+        return null;
+
+        static string? Existing(string path) => Directory.Exists(path) ? path : null;
+    }
+}
