@@ -355,6 +355,12 @@ public static class OperationTable
                 new("""{"pad":[-1,2,1,-2]}""", X(2, 5, 4, 2)),
             ],
         },
+        new("subsample_and_widen", nameof(SubsampleAndWiden), (i, a) => SubsampleAndWiden(i["x"], a.Size("stride", 1), a.Integer("before", 0), a.Integer("behind", 0)))
+        {
+            IsExact = true,
+            Layout = Pictures,
+            Samples = [new("""{"stride":2,"before":2,"behind":2}""", X(2, 4, 6, 4)), new("""{"stride":[3,1],"behind":17}""", X(1, 5, 3, 16)), new("""{"stride":2}""", X(1, 3, 5, 3))],
+        },
         new("reshape", nameof(Reshape), (i, a) => Reshape(i["x"], a.Integers("shape")))
         {
             IsExact = true,
