@@ -4,7 +4,8 @@ namespace CnnSharp.Kernels.Cpu;
 
 /// <summary>
 /// Native memory for one kernel call at a time, whose tasks have a part each (what a worker's scratch memory cannot be: read
-/// by the caller after the tasks are done). It only grows, so a training step after the first takes none.
+/// by the caller after the tasks are done). Used under <see cref="Workers.Gate"/>, held from before <see cref="Take"/> until
+/// the last use of what it gave. It only grows, so a training step after the first takes none.
 /// </summary>
 internal sealed unsafe class CallMemory
 {
@@ -13,9 +14,6 @@ internal sealed unsafe class CallMemory
 
     /// <summary>Frees the memory.</summary>
     ~CallMemory() => NativeMemory.AlignedFree(memory);
-
-    /// <summary>Held from before <see cref="Take"/> until the last use of what it gave.</summary>
-    public Lock Gate { get; } = new();
 
     /// <summary>At least <paramref name="doubles"/> doubles, aligned to a cache line, contents undefined.</summary>
     public double* Take(long doubles)

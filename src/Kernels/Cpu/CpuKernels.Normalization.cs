@@ -9,7 +9,7 @@ namespace CnnSharp.Kernels.Cpu;
 // (see Joined), so that channels need not fill vectors.
 internal sealed unsafe partial class CpuKernels<V>
 {
-    /// <summary>Per-channel factors, repeated to the lanes of joined rows. Guarded by <see cref="memory"/>'s gate.</summary>
+    /// <summary>Per-channel factors, repeated to the lanes of joined rows. Guarded by the workers' gate.</summary>
     readonly CallMemory factors = new();
 
     /// <inheritdoc/>
@@ -19,7 +19,7 @@ internal sealed unsafe partial class CpuKernels<V>
         float* w = weight.Pointer<float>(), b = bias.Pointer<float>(), means = mean.Pointer<float>(), invStds = invStd.Pointer<float>();
         float* runningMeans = runningMean.Pointer<float>(), runningVariances = runningVariance.Pointer<float>();
         var channels = g.Channels;
-        lock (memory.Gate)
+        lock (workers.Gate)
         {
             var statistics = Statistics(g.Rows, channels, x.Pointer<float>());
             var lanes = Joined(channels) * channels;
@@ -47,7 +47,7 @@ internal sealed unsafe partial class CpuKernels<V>
     {
         float* means = mean.Pointer<float>(), invStds = invStd.Pointer<float>(), w = weight.Pointer<float>(), weightGradient = dw.Pointer<float>(), biasGradient = db.Pointer<float>();
         var channels = g.Channels;
-        lock (memory.Gate)
+        lock (workers.Gate)
         {
             var work = new BatchNormBackwardWork(g, x, y, dy, dx, dadd, (float*)factors.Take(2L * Joined(channels) * channels));
             Repeat(means, work.Means, channels);
@@ -75,7 +75,7 @@ internal sealed unsafe partial class CpuKernels<V>
     {
         float* w = weight.Pointer<float>(), b = bias.Pointer<float>(), means = runningMean.Pointer<float>(), variances = runningVariance.Pointer<float>();
         var channels = g.Channels;
-        lock (memory.Gate)
+        lock (workers.Gate)
         {
             var lanes = Joined(channels) * channels;
             var scales = (float*)factors.Take(lanes);
@@ -95,7 +95,7 @@ internal sealed unsafe partial class CpuKernels<V>
     {
         float* means = runningMean.Pointer<float>(), variances = runningVariance.Pointer<float>(), w = weight.Pointer<float>(), weightGradient = dw.Pointer<float>(), biasGradient = db.Pointer<float>();
         var channels = g.Channels;
-        lock (memory.Gate)
+        lock (workers.Gate)
         {
             var work = new BatchNormBackwardWork(g, x, y, dy, dx, dadd, (float*)factors.Take(2L * Joined(channels) * channels)) { Frozen = true };
             Repeat(means, work.Means, channels);
@@ -331,7 +331,7 @@ internal sealed unsafe partial class CpuKernels<V>
     /// <inheritdoc/>
     public void LrnForward(in LrnGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer scale)
     {
-        lock (memory.Gate)
+        lock (workers.Gate)
         {
             var tasks = RowTasks(g.Rows, g.Channels);
             var windows = (float*)memory.Take(LrnWindow.Length(g) * tasks);
@@ -342,7 +342,7 @@ internal sealed unsafe partial class CpuKernels<V>
     /// <inheritdoc/>
     public void LrnBackward(in LrnGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer scale, DeviceBuffer dy, DeviceBuffer dx)
     {
-        lock (memory.Gate)
+        lock (workers.Gate)
         {
             var tasks = RowTasks(g.Rows, g.Channels);
             var windows = (float*)memory.Take(LrnWindow.Length(g) * tasks);

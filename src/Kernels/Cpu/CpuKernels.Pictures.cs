@@ -7,7 +7,7 @@ internal sealed unsafe partial class CpuKernels<V>
     /// <inheritdoc/>
     public void GatherPictures(in PictureGeometry g, DeviceBuffer pictures, DeviceBuffer placements, DeviceBuffer scaleOffset, DeviceBuffer y)
     {
-        lock (memory.Gate)
+        lock (workers.Gate)
         {
             // Scale and offset repeated to whole vectors: lane l of a row belongs to channel l % C, so C vectors repeat.
             var lanes = V.Count * g.C;

@@ -159,7 +159,7 @@ internal sealed unsafe partial class CpuKernels<V>
     void SumRows<T>(in T terms, long rows, int channels, float* first, float* second, double scale = 1)
         where T : unmanaged, ITerms
     {
-        lock (memory.Gate)
+        lock (workers.Gate)
         {
             var sums = SumRows(terms, rows, channels);
             for (var c = 0; c < channels; c++)
@@ -170,7 +170,7 @@ internal sealed unsafe partial class CpuKernels<V>
         }
     }
 
-    /// <summary>The sums [T.Sums][channels], in <see cref="memory"/>, whose lock the caller holds.</summary>
+    /// <summary>The sums [T.Sums][channels], in <see cref="memory"/>, used under the workers' gate, which the caller holds.</summary>
     double* SumRows<T>(in T terms, long rows, int channels)
         where T : unmanaged, ITerms
     {

@@ -29,10 +29,11 @@ internal sealed unsafe class Workers
     void* context;
     int tasks;
 
-    // Each on a cache line of its own: the counter is written by every worker for every task.
-    PaddedInt next;
-    PaddedInt pending;
-    PaddedInt generation;
+    // Each on a cache line of its own: both are written by every worker for every task. The ticket is the call's number
+    // (upper half) and the next task: a worker that comes late, to a call that is over, cannot take a task of the next
+    // one by mistake, and so nobody waits for workers that have no task (on a busy machine they may not run for long).
+    PaddedLong ticket;
+    PaddedLong finished;
 
     /// <summary>Starts <paramref name="count"/> - 1 background threads.</summary>
     public Workers(int count)
@@ -93,12 +94,14 @@ internal sealed unsafe class Workers
                 return;
             }
 
+            // Closed while the fields change: whoever read the ticket before fails to take it.
+            var call = Volatile.Read(ref ticket.Value) >> 32;
+            Interlocked.Exchange(ref ticket.Value, (call << 32) | int.MaxValue);
             body = &Invoke<T>;
             context = &local;
             this.tasks = tasks;
-            next.Value = 0;
-            Volatile.Write(ref pending.Value, threads.Length);
-            Interlocked.Increment(ref generation.Value);
+            finished.Value = 0;
+            Interlocked.Exchange(ref ticket.Value, (call + 1) << 32);
             foreach (var signal in wake)
             {
                 if (signal.CurrentCount == 0) signal.Release();
@@ -106,7 +109,7 @@ internal sealed unsafe class Workers
 
             Drain(0);
             var spinner = new SpinWait();
-            while (Volatile.Read(ref pending.Value) > 0) spinner.SpinOnce(-1);
+            while (Volatile.Read(ref finished.Value) < tasks) spinner.SpinOnce(-1);
         }
     }
 
@@ -116,28 +119,36 @@ internal sealed unsafe class Workers
 
     void Drain(int worker)
     {
-        int task;
-        while ((task = Interlocked.Increment(ref next.Value) - 1) < tasks) body(context, task, worker);
+        while (true)
+        {
+            // What is read between the two looks at the ticket belongs to its call, or the exchange fails.
+            var taken = Volatile.Read(ref ticket.Value);
+            var task = (int)taken;
+            if (task >= Volatile.Read(ref tasks)) return;
+            var (run, work) = ((nint)body, (nint)context);
+            if (Interlocked.CompareExchange(ref ticket.Value, taken + 1, taken) != taken) continue;
+            ((delegate*<void*, int, int, void>)run)((void*)work, task, worker);
+            Interlocked.Increment(ref finished.Value);
+        }
     }
 
     void Loop(int worker)
     {
-        var seen = 0;
+        long seen = 0;
         while (true)
         {
-            for (var i = 0; i < Spins && Volatile.Read(ref generation.Value) == seen; i++) Thread.SpinWait(8);
-            while (Volatile.Read(ref generation.Value) == seen) wake[worker - 1].Wait();
-            seen = Volatile.Read(ref generation.Value);
+            for (var i = 0; i < Spins && Volatile.Read(ref ticket.Value) >> 32 == seen; i++) Thread.SpinWait(8);
+            while (Volatile.Read(ref ticket.Value) >> 32 == seen) wake[worker - 1].Wait();
+            seen = Volatile.Read(ref ticket.Value) >> 32;
             Drain(worker);
-            Interlocked.Decrement(ref pending.Value);
         }
     }
 
     [StructLayout(LayoutKind.Explicit, Size = 192)]
-    struct PaddedInt
+    struct PaddedLong
     {
         [FieldOffset(64)]
-        public int Value;
+        public long Value;
     }
 
     sealed class ScratchMemory
