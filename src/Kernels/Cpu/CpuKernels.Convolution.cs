@@ -59,7 +59,7 @@ internal sealed unsafe partial class CpuKernels<V>
         };
         lock (workers.Gate)
         {
-            pass.Reserve(workers, phases: 1);
+            pass.Reserve(workers, phases: 1, allowWinograd: winograd && g is { DilationH: 1, DilationW: 1 });
             pass.Add(new()
             {
                 Rows = g.OutH,
@@ -111,7 +111,7 @@ internal sealed unsafe partial class CpuKernels<V>
         lock (workers.Gate)
         {
             var (phaseRows, phaseCols) = (Math.Min(g.StrideH, g.H), Math.Min(g.StrideW, g.W));
-            pass.Reserve(workers, checked(phaseRows * phaseCols));
+            pass.Reserve(workers, checked(phaseRows * phaseCols), allowWinograd: winograd && g is { StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1 });
             for (var row = 0; row < phaseRows; row++)
             {
                 for (var column = 0; column < phaseCols; column++)
@@ -156,7 +156,17 @@ internal sealed unsafe partial class CpuKernels<V>
             workers.Run(pack, panels);
         }
 
-        workers.Run(pass, pass.Tasks);
+        if (!pass.UseWinograd)
+        {
+            workers.Run(pass, pass.Tasks);
+            return;
+        }
+
+        var winograd = pass.ToWinograd();
+        winograd.Plan();
+        winograd.Scratch = workers.ScratchTable(winograd.ScratchLength);
+        workers.Run(new WinogradWeights { Packed = pass.Packed, Target = winograd.Weights, Input = pass.In, Output = pass.Out }, pass.Blocks);
+        workers.Run(winograd, winograd.Tasks);
     }
 
     /// <summary>Where weight (tap, in, out) of a group lies: all strides in floats.</summary>
@@ -279,6 +289,9 @@ internal sealed unsafe partial class CpuKernels<V>
 
         public int Tasks { get; private set; }
 
+        /// <summary>Whether <see cref="WinogradPass"/> takes it from the packed weights on.</summary>
+        public bool UseWinograd { get; private set; }
+
         /// <summary>Whether nothing is added to anything.</summary>
         public readonly bool IsEmpty => phaseCount == 0;
 
@@ -294,12 +307,13 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly long Slack => (long)CorrelationTiles<V>.MaxHalf * StepW * In;
 
         /// <summary>Takes memory for everything that the tasks share.</summary>
-        public void Reserve(Workers workers, int phases)
+        public void Reserve(Workers workers, int phases, bool allowWinograd)
         {
             var phaseLength = RoundUp(phases * sizeof(Phase) / sizeof(float), 16);
             var offsetLength = RoundUp(KernelH * KernelW * (sizeof(nint) / sizeof(float)), 16);
             var biasLength = RoundUp(Groups * PaddedOut, 16);
-            var shared = workers.Shared(phaseLength + offsetLength + biasLength + (Groups * PackedLength));
+            UseWinograd = allowWinograd && phases == 1 && Groups == 1 && KernelH == 3 && KernelW == 3 && StepH == 1 && StepW == 1 && WinogradPass.Pays(N, In, Out, TargetH, TargetW);
+            var shared = workers.Shared(phaseLength + offsetLength + biasLength + (Groups * PackedLength) + (UseWinograd ? WinogradPass.WeightLength(In, Out) : 0));
             this.phases = (Phase*)shared;
             offsets = (nint*)(shared + phaseLength);
             Bias = shared + phaseLength + offsetLength;
@@ -382,6 +396,25 @@ internal sealed unsafe partial class CpuKernels<V>
                 }
             }
         }
+
+        public readonly WinogradPass ToWinograd() => new()
+        {
+            N = N,
+            Source = Source,
+            SourceH = SourceH,
+            SourceW = SourceW,
+            In = In,
+            Target = Target,
+            TargetH = TargetH,
+            TargetW = TargetW,
+            Out = Out,
+            FirstRow = phases[0].TapRows.First,
+            FirstCol = phases[0].TapCols.First,
+            Accumulate = Accumulate,
+            Relu = Relu,
+            Bias = Bias,
+            Weights = Packed + PackedLength,
+        };
 
         readonly int BandHeight(int gridRows) => ((gridRows - 1) * StepH) + lastRow - firstRow + 1;
 

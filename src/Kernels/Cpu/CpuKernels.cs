@@ -4,7 +4,7 @@ namespace CnnSharp.Kernels.Cpu;
 /// The primitives on SIMD vectors of type <typeparamref name="V"/>, one file a family. Formulas and shapes are at
 /// <see cref="IKernels"/>; the files say how the work is cut and which lanes hold what.
 /// </summary>
-internal sealed unsafe partial class CpuKernels<V>(Workers workers) : IKernels
+internal sealed unsafe partial class CpuKernels<V>(Workers workers, bool winograd) : IKernels
     where V : unmanaged, IVector<V>
 {
     /// <summary>Elements a task of an element-wise kernel has: a quarter of a 2 MiB second-level cache in two streams.</summary>

@@ -1,0 +1,267 @@
+using System.Runtime.CompilerServices;
+
+namespace CnnSharp.Kernels.Cpu;
+
+// Winograd's F(4x4, 3x3) (Lavin and Gray 2015, "Fast Algorithms for Convolutional Neural Networks"): 4 x 4 results of a
+// 3 x 3 kernel from a 6 x 6 patch by 36 multiplications a channel instead of 144.
+//
+//     Y = A^T [ sum over channels of (G g G^T) . (B^T d B) ] A
+//
+// The sum over channels is a matrix product for each of the 36 places: [tiles, In] by [In, Out]. A task takes a block of
+// tiles whose transformed patches and products stay in the second-level cache; transforms run over vectors of channels.
+// The error is about 1e-5 of the largest result (the direct sum's is 1e-6). Measured against the direct tiles, one core:
+// 430 to 205 GFLOP/s of the direct method's operations at 64@8x8 and 128@16x16, 360 to 185 at 64@32x32.
+internal sealed unsafe partial class CpuKernels<V>
+{
+    /// <summary>Channels on both sides from which the transforms pay.</summary>
+    const int WinogradChannels = 64;
+
+    /// <summary>A pass of 3 x 3 taps at stride 1, done by Winograd's algorithm.</summary>
+    struct WinogradPass : IWork
+    {
+        /// <summary>Rows and columns of results a tile has, and of its patch.</summary>
+        const int Tile = 4, Patch = 6, Places = Patch * Patch;
+
+        public int N, SourceH, SourceW, In, TargetH, TargetW, Out;
+        public float* Source, Target;
+
+        /// <summary>Where the patch of target pixel (0, 0) starts in the source.</summary>
+        public int FirstRow, FirstCol;
+        public bool Accumulate, Relu;
+        public float* Bias;
+
+        /// <summary>G g G^T: [36, blocks, In, v vectors].</summary>
+        public float* Weights;
+        public float** Scratch;
+
+        int tileRows, tileCols, block;
+
+        public int Tasks { get; private set; }
+
+        /// <summary>Floats of transformed weights.</summary>
+        public static long WeightLength(int input, int output) => (long)Places * input * output;
+
+        /// <summary>Whether the transforms cost less than they save.</summary>
+        public static bool Pays(int pictures, int input, int output, int rows, int cols)
+        {
+            if (Math.Min(input, output) < WinogradChannels || input % V.Count != 0 || output % V.Count != 0) return false;
+            var tiles = (long)DivideUp(rows, Tile) * DivideUp(cols, Tile);
+            return pictures * tiles >= 32 && rows * (long)cols >= tiles * Tile * Tile / 4;
+        }
+
+        /// <summary>A block's patches [36, block, In], products [36, block, Out], one tile's temporary and one padded patch.</summary>
+        public readonly long ScratchLength => CorrelationTiles<V>.MaxTile + (Places * ((long)block + 1) * (In + Out)) + ((long)Places * In);
+
+        public void Plan()
+        {
+            tileRows = DivideUp(TargetH, Tile);
+            tileCols = DivideUp(TargetW, Tile);
+            var tiles = checked(N * tileRows * tileCols);
+
+            // 4 MiB of patches and products: each is written and read once, while the weights, the more of them the more
+            // channels, stream by once a task. A multiple of the widest tile's 14 rows.
+            block = Math.Clamp(1024 * 1024 / (Places * (In + Out)) / 14 * 14, 14, 112);
+            Tasks = DivideUp(tiles, block);
+            block = DivideUp(tiles, Tasks);
+        }
+
+        public readonly void Run(int task, int worker)
+        {
+            var perPicture = tileRows * tileCols;
+            var first = task * block;
+            var count = Math.Min(block, (N * perPicture) - first);
+            var temp = Scratch[worker];
+            var patches = temp + CorrelationTiles<V>.MaxTile;
+            var products = patches + ((long)Places * (block + 1) * In);
+            var border = products + ((long)Places * (block + 1) * Out);
+
+            // One row of surplus keeps the 36 places from lying a multiple of 4 KiB apart, in the same cache sets.
+            var patchPlace = ((long)block * In) + V.Count;
+            var productPlace = ((long)block * Out) + V.Count;
+            for (var t = 0; t < count; t++)
+            {
+                var picture = (first + t) / perPicture;
+                var row = ((first + t) % perPicture / tileCols * Tile) + FirstRow;
+                var col = ((first + t) % tileCols * Tile) + FirstCol;
+                var source = Source + (((((long)picture * SourceH) + row) * SourceW) + col) * In;
+                var rowStride = (long)SourceW * In;
+                if (row < 0 || col < 0 || row + Patch > SourceH || col + Patch > SourceW)
+                {
+                    CopyBorder(picture, row, col, border);
+                    source = border;
+                    rowStride = (long)Patch * In;
+                }
+
+                TransformPatch(source, rowStride, In, patches + ((long)t * In), patchPlace);
+            }
+
+            nint offset = 0;
+            var call = new CorrelationCall { PixelStride = (nint)In * sizeof(float), OutStride = Out, Offsets = &offset, Segments = 1, Length = In };
+            var zeros = stackalloc float[3 * V.Count];
+            Clear(zeros, 3 * V.Count);
+            var weights = Weights;
+            for (var place = 0; place < Places; place++)
+            {
+                for (int k = 0, left = Out / V.Count; left > 0;)
+                {
+                    var vectors = CorrelationTiles<V>.Vectors(left);
+                    call.WeightStride = vectors * V.Count * sizeof(float);
+                    var pair = new TilePair<V>(&call, CorrelationTiles<V>.Half(vectors, count), vectors, vectors * V.Count, weights, zeros, temp);
+                    pair.AddRow(patches + (place * patchPlace), In, products + (place * productPlace) + k, count);
+                    pair.Flush();
+                    weights += (long)vectors * V.Count * In;
+                    k += vectors * V.Count;
+                    left -= vectors;
+                }
+            }
+
+            for (var t = 0; t < count; t++)
+            {
+                var picture = (first + t) / perPicture;
+                var row = (first + t) % perPicture / tileCols * Tile;
+                var col = (first + t) % tileCols * Tile;
+                var target = Target + (((((long)picture * TargetH) + row) * TargetW) + col) * Out;
+                Finish(products + ((long)t * Out), productPlace, target, Math.Min(Tile, TargetH - row), Math.Min(Tile, TargetW - col));
+            }
+        }
+
+        /// <summary>A patch that reaches out of the picture, with the zeros around it.</summary>
+        readonly void CopyBorder(int picture, int row, int col, float* target)
+        {
+            var before = Math.Clamp(-col, 0, Patch);
+            var inside = Math.Clamp(SourceW - col, before, Patch) - before;
+            for (var i = 0; i < Patch; i++, target += (long)Patch * In)
+            {
+                var h = row + i;
+                if ((uint)h >= (uint)SourceH || inside == 0)
+                {
+                    Clear(target, (long)Patch * In);
+                    continue;
+                }
+
+                Clear(target, (long)before * In);
+                CopyFloats(Source + (((((long)picture * SourceH) + h) * SourceW) + col + before) * In, target + ((long)before * In), (long)inside * In);
+                Clear(target + ((long)(before + inside) * In), (long)(Patch - before - inside) * In);
+            }
+        }
+
+        /// <summary>B^T d B for every channel of a patch, to 36 places.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        static void TransformPatch(float* d, long rowStride, int channels, float* target, long place)
+        {
+            var columns = stackalloc float[Places * V.Count];
+            for (var c = 0; c < channels; c += V.Count, d += V.Count, target += V.Count)
+            {
+                for (var j = 0; j < Patch; j++)
+                {
+                    var p = d + ((long)j * channels);
+                    InputTransform(p, rowStride, columns + (j * V.Count), Patch * V.Count);
+                }
+
+                for (var i = 0; i < Patch; i++) InputTransform(columns + (i * Patch * V.Count), V.Count, target + (i * Patch * place), place);
+            }
+        }
+
+        /// <summary>B^T d along one axis.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static void InputTransform(float* d, long stride, float* target, long targetStride)
+        {
+            V d0 = V.Load(d), d1 = V.Load(d + stride), d2 = V.Load(d + (2 * stride)), d3 = V.Load(d + (3 * stride)), d4 = V.Load(d + (4 * stride)), d5 = V.Load(d + (5 * stride));
+            V minusFour = V.Create(-4), minusFive = V.Create(-5), four = V.Create(4), two = V.Create(2);
+            var even = V.Fma(minusFour, d2, d4);
+            var odd = V.Fma(minusFour, d1, d3);
+            var even2 = d4 - d2;
+            var odd2 = two * (d3 - d1);
+            V.Store(V.Fma(four, d0, V.Fma(minusFive, d2, d4)), target);
+            V.Store(even + odd, target + targetStride);
+            V.Store(even - odd, target + (2 * targetStride));
+            V.Store(even2 + odd2, target + (3 * targetStride));
+            V.Store(even2 - odd2, target + (4 * targetStride));
+            V.Store(V.Fma(four, d1, V.Fma(minusFive, d3, d5)), target + (5 * targetStride));
+        }
+
+        /// <summary>A^T m A for every channel of a tile, plus bias, to the rows by cols of its results that exist.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        readonly void Finish(float* m, long place, float* target, int rows, int cols)
+        {
+            var half = stackalloc float[Tile * Patch * V.Count];
+            var results = stackalloc float[Tile * V.Count];
+            for (var k = 0; k < Out; k += V.Count)
+            {
+                for (var j = 0; j < Patch; j++) OutputTransform(m + k + (j * place), Patch * place, half + (j * V.Count), Patch * V.Count);
+                var bias = V.Load(Bias + k);
+                for (var i = 0; i < rows; i++)
+                {
+                    OutputTransform(half + (i * Patch * V.Count), V.Count, results, V.Count);
+                    var y = target + ((long)i * TargetW * Out) + k;
+                    for (var j = 0; j < cols; j++, y += Out)
+                    {
+                        var sum = V.Load(results + (j * V.Count)) + bias;
+                        if (Relu) sum = V.Max(sum, V.Zero);
+                        V.Store(Accumulate ? sum + V.Load(y) : sum, y);
+                    }
+                }
+            }
+        }
+
+        /// <summary>A^T m along one axis.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static void OutputTransform(float* m, long stride, float* target, long targetStride)
+        {
+            V m0 = V.Load(m), m1 = V.Load(m + stride), m2 = V.Load(m + (2 * stride)), m3 = V.Load(m + (3 * stride)), m4 = V.Load(m + (4 * stride)), m5 = V.Load(m + (5 * stride));
+            V sum1 = m1 + m2, difference1 = m1 - m2, sum2 = m3 + m4, difference2 = m3 - m4;
+            V.Store(m0 + sum1 + sum2, target);
+            V.Store(V.Fma(V.Create(2), difference2, difference1), target + targetStride);
+            V.Store(V.Fma(V.Create(4), sum2, sum1), target + (2 * targetStride));
+            V.Store(V.Fma(V.Create(8), difference2, difference1) + m5, target + (3 * targetStride));
+        }
+
+        /// <summary>
+        /// G g G^T of one block of packed weights [9, In, width], to the 36 places of <paramref name="target"/>, which are
+        /// <paramref name="place"/> floats apart.
+        /// </summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public static void TransformWeights(float* packed, int input, int width, float* target, long place)
+        {
+            var half = stackalloc float[Patch * 3 * V.Count];
+            var tap = (long)input * width;
+            for (var i = 0L; i < tap; i += V.Count)
+            {
+                for (var s = 0; s < 3; s++) WeightTransform(packed + i + (s * tap), 3 * tap, half + (s * V.Count), 3 * V.Count);
+                for (var r = 0; r < Patch; r++) WeightTransform(half + (r * 3 * V.Count), V.Count, target + i + (r * Patch * place), place);
+            }
+        }
+
+        /// <summary>G g along one axis.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static void WeightTransform(float* g, long stride, float* target, long targetStride)
+        {
+            V g0 = V.Load(g), g1 = V.Load(g + stride), g2 = V.Load(g + (2 * stride));
+            var ends = V.Create(-1f / 6) * (g0 + g2);
+            var middle = V.Create(1f / 6) * g1;
+            var quarters = V.Fma(V.Create(1f / 24), g0, V.Create(1f / 6) * g2);
+            var twelfth = V.Create(1f / 12) * g1;
+            V.Store(V.Create(0.25f) * g0, target);
+            V.Store(ends - middle, target + targetStride);
+            V.Store(ends + middle, target + (2 * targetStride));
+            V.Store(quarters + twelfth, target + (3 * targetStride));
+            V.Store(quarters - twelfth, target + (4 * targetStride));
+            V.Store(g2, target + (5 * targetStride));
+        }
+    }
+
+    /// <summary>Transforms the packed weights of a pass. Task: a block of output channels.</summary>
+    struct WinogradWeights : IWork
+    {
+        public float* Packed, Target;
+        public int Input, Output;
+
+        public readonly void Run(int task, int worker)
+        {
+            // All blocks before the last have two vectors, or one is all.
+            var k = task * 2 * V.Count;
+            var width = CorrelationTiles<V>.Vectors((Output - k) / V.Count) * V.Count;
+            WinogradPass.TransformWeights(Packed + ((long)k * 9 * Input), Input, width, Target + ((long)k * Input), (long)Input * Output);
+        }
+    }
+}
