@@ -11,7 +11,7 @@ public sealed class ShapeErrorTests
 
     static readonly Dictionary<string, (Action Act, string Message)> Cases = new()
     {
-        ["conv: channels"] = (() => Conv2d(T(128, 32, 32, 3), T(3, 3, 16, 32)), "Conv2d: the input has 3 channels, the weights expect 16.\n  input   [128, 32, 32, 3]   (N, H, W, C)\n  weights [3, 3, 16, 32]   (kh, kw, in, out), groups 1"),
+        ["conv: channels"] = (() => Conv2d(T(128, 32, 32, 3), T(3, 3, 16, 32)), "Conv2d: the input has 3 channels, the weights expect 16.\n  input   [128, 32, 32, 3]   (N, H, W, C)\n  weights [3, 3, 16, 32]     (kh, kw, in, out), groups 1"),
         ["conv: groups"] = (() => Conv2d(T(1, 4, 4, 4), T(1, 1, 2, 3), options: new() { Groups = 2 }), "Conv2d: 2 groups do not divide 3 output channels.\n  input   [1, 4, 4, 4]   (N, H, W, C)\n  weights [1, 1, 2, 3]   (kh, kw, in, out), groups 2"),
         ["conv: kernel"] = (() => Conv2d(T(1, 4, 4, 1), T(5, 5, 1, 1)), "Conv2d: the kernel is larger than the padded input: stride 1, padding 0, dilation 1 leave 0 x 0 outputs.\n  input   [1, 4, 4, 1]   (N, H, W, C)\n  weights [5, 5, 1, 1]   (kh, kw, in, out), groups 1"),
         ["conv: rank"] = (() => Conv2d(T(4, 4, 1), T(3, 3, 1, 1)), "Conv2d: expected an input [N, H, W, C] and weights [kh, kw, in, out], got [4, 4, 1] and [3, 3, 1, 1]."),
