@@ -1,33 +1,13 @@
 using CnnSharp.Formats;
 using CnnSharp.Kernels;
-using CnnSharp.Layers;
 
 namespace CnnSharp.Training;
 
-/// <summary>A model's tensors in a safetensors file, under their dotted paths and in the native layout ([kh, kw, in, out]).</summary>
-/// <example>
-/// <code>
-/// model.Save("resnet20.safetensors");
-/// ResNet.Cifar(depth: 20, classes: 10, device).Load("resnet20.safetensors");
-/// </code>
-/// </example>
-public static class ModelFile
+/// <summary>Tensors in a checkpoint: written, and read all or none.</summary>
+static class StoredTensors
 {
-    /// <summary>Writes parameters and running statistics, atomically.</summary>
-    /// <exception cref="IOException">The file cannot be written.</exception>
-    public static void Save(this Layer model, string path)
-        => SafeTensors.Save(path, model.NamedTensors().Select(t => ToSafeTensor(t.Name, t.Tensor)), new Dictionary<string, string> { ["format"] = "cnnsharp model" });
-
-    /// <summary>Reads what <see cref="Save"/> wrote, or the model's part of a checkpoint.</summary>
-    /// <exception cref="DataFormatException">The file is not sound, or holds other tensors than the model's; the model is then unchanged.</exception>
-    /// <exception cref="IOException">The file cannot be opened.</exception>
-    public static void Load(this Layer model, string path)
-    {
-        using var file = SafeTensors.Open(path);
-        Read(path, file, [.. model.NamedTensors()], name => name.StartsWith(Checkpoint.OptimizerPrefix, StringComparison.Ordinal));
-    }
-
-    internal static SafeTensor ToSafeTensor(string name, Tensor tensor)
+    /// <summary>A tensor's elements as an entry of a file.</summary>
+    public static SafeTensor ToSafeTensor(string name, Tensor tensor)
     {
         var shape = Array.ConvertAll(tensor.Shape.ToArray(), e => (long)e);
         return tensor.DType switch
@@ -40,7 +20,7 @@ public static class ModelFile
     }
 
     /// <summary>Reads every target from the file, which must hold these and, but for those passed over, no others.</summary>
-    internal static void Read(string path, SafeTensors file, List<(string Name, Tensor Tensor)> targets, Func<string, bool> passOver)
+    public static void Read(string path, SafeTensors file, List<(string Name, Tensor Tensor)> targets, Func<string, bool> passOver)
     {
         var expected = targets.Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
         var missing = expected.Where(name => !file.TryGet(name, out _)).ToList();
