@@ -46,9 +46,9 @@ public sealed record TrainingOptions
     [JsonIgnore]
     public int ReportEvery { get; init; } = 20;
 
-    /// <summary>Pictures at once where only the forward pass runs; at least 1. Default 256.</summary>
+    /// <summary>Validation pictures at once, at least 1; default null: as many as in training, so that it needs no memory beyond training's.</summary>
     [JsonIgnore]
-    public int EvaluationBatchSize { get; init; } = 256;
+    public int? EvaluationBatchSize { get; init; }
 
     /// <summary>What the model is called and how it was built, for the checkpoint; default: its type and the pictures' extents.</summary>
     [JsonIgnore]
@@ -65,11 +65,11 @@ public sealed record TrainingOptions
         Check(BatchSize >= 1, nameof(BatchSize), BatchSize, "at least 1");
         Check(LabelSmoothing is >= 0 and <= 1, nameof(LabelSmoothing), LabelSmoothing, "within [0, 1]");
         Check(ReportEvery >= 1, nameof(ReportEvery), ReportEvery, "at least 1");
-        Check(EvaluationBatchSize >= 1, nameof(EvaluationBatchSize), EvaluationBatchSize, "at least 1");
+        Check(EvaluationBatchSize is null or >= 1, nameof(EvaluationBatchSize), EvaluationBatchSize, "at least 1");
         if (Resume && OutputFolder is null) throw new ArgumentException($"TrainingOptions: {nameof(Resume)} needs an {nameof(OutputFolder)} to resume from.");
     }
 
-    static void Check(bool holds, string setting, object value, string expected)
+    static void Check(bool holds, string setting, object? value, string expected)
     {
         if (!holds) throw new ArgumentOutOfRangeException(setting, value, $"TrainingOptions: {setting} must be {expected}.");
     }

@@ -44,7 +44,7 @@ sealed class TrainingRun : IDisposable
         meter = new(device, loader.Batches, train.Count);
 
         // Validation pixels are normalised like those that were trained on.
-        if (validation is not null) evaluator = new(model, validation, device, new() { BatchSize = options.EvaluationBatchSize, Normalization = train.Normalization });
+        if (validation is not null) evaluator = new(model, validation, device, new() { BatchSize = options.EvaluationBatchSize ?? options.BatchSize, Normalization = train.Normalization });
         tensors = [.. model.NamedTensors().Select(t => t.Tensor).Where(t => t.DType == device.FloatType)];
         squares = new(device, tensors.Length);
         if (options.OutputFolder is { } folder)

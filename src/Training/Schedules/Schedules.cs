@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace CnnSharp.Training;
 
 /// <summary><see cref="Schedule.Constant"/>.</summary>
@@ -94,6 +96,7 @@ public sealed record CosineSchedule(double Final) : Schedule
 }
 
 /// <summary>How <see cref="Schedule.OneCycle"/> goes from one rate to another.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<Anneal>))]
 public enum Anneal
 {
     /// <summary>Along half a cosine.</summary>
