@@ -28,6 +28,7 @@ public static class CommandLine
         var root = new RootCommand("Trains and runs convolutional networks.")
         {
             BenchCommand.Create(terminal),
+            ModelsCommand.Create(terminal),
             DevicesCommand.Create(terminal),
         };
 
@@ -50,7 +51,7 @@ public static class CommandLine
         {
             return command();
         }
-        catch (Exception e) when (e is UsageException or ShapeException or ArgumentException or NotSupportedException or FileNotFoundException or DirectoryNotFoundException)
+        catch (Exception e) when (e is UsageException or ShapeException or DataFormatException or ArgumentException or NotSupportedException or FileNotFoundException or DirectoryNotFoundException)
         {
             terminal.WriteError($"{name}: {Message(e)}");
             return BadInput;

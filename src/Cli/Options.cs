@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using CnnSharp.Kernels.Cpu;
+using CnnSharp.Models;
 
 namespace CnnSharp.Cli;
 
@@ -98,12 +99,26 @@ internal static class Options
     /// <summary>A file or folder, or any other text.</summary>
     public static Option<string?> Text(string name, string helpName, string description) => new(name) { Description = description, HelpName = helpName };
 
+    /// <summary><c>--model</c>, by name.</summary>
+    public static Option<string?> Model(string defaults) => Choice("--model", "model", $"the network (default {defaults})", [.. Zoo.Entries.Select(entry => entry.Name)]);
+
+    /// <summary><c>--shortcut</c>, of residual networks.</summary>
+    public static Option<string?> Shortcut() => Choice("--shortcut", "shortcut", "of residual networks where the shape changes: subsampling without weights (a, the default) or a 1x1 convolution (b)", ["a", "b"]);
+
+    /// <summary>What <see cref="Shortcut"/> was given.</summary>
+    public static Shortcut ParseShortcut(string? text) => text == "b" ? Models.Shortcut.B : Models.Shortcut.A;
+
+    /// <summary>A model by the name that stood as an argument.</summary>
+    /// <exception cref="UsageException">There is none.</exception>
+    public static ModelEntry FindModel(string name)
+        => Zoo.Entries.FirstOrDefault(entry => entry.Name == name) ?? throw new UsageException(Nearest.Unknown("model", name, [.. Zoo.Entries.Select(entry => entry.Name)]));
+
     /// <summary>Opens the device that <c>--device</c> and <c>--threads</c> ask for.</summary>
     /// <exception cref="UsageException">There is no such device, or it has no threads to set.</exception>
     /// <exception cref="NotSupportedException">The device is not present.</exception>
     public static Device Open(string name, int? threads)
     {
-        if (threads is { } count && name is "auto" or "cpu") return new(new CpuEngine(threads ?? 0));
+        if (threads is { } count && name is ("auto" or "cpu")) return new(new CpuEngine(count));
         var known = CnnSharp.Device.List().Select(report => report.Name).Prepend("auto").ToList();
         if (!known.Contains(name)) throw new UsageException($"--device: {Nearest.Unknown("device", name, known)}");
         if (threads is > 1) throw new UsageException($"--threads {threads}: the device '{name}' computes on one thread; it is for --device cpu.");

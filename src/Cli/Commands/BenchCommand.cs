@@ -17,7 +17,7 @@ internal static class BenchCommand
         var json = Options.Json();
         var command = new Command("bench", "Times each kernel and states its share of what this machine can do: of its FMA ceiling, or of its memory bandwidth.")
         {
-            device, threads, filter, rounds, json,
+            device, threads, filter, rounds, json, BenchTrainCommand.Create(terminal),
         };
         command.SetAction(parsed => Run(terminal, Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads)), parsed.GetValue(filter) ?? "", parsed.GetValue(rounds) ?? 9, parsed.GetValue(json)));
         return command;

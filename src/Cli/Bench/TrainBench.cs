@@ -1,0 +1,70 @@
+using System.Diagnostics;
+using CnnSharp.Layers;
+using CnnSharp.Models;
+using CnnSharp.Training;
+
+namespace CnnSharp.Cli.Bench;
+
+/// <summary>How fast a model trains.</summary>
+/// <param name="ImagesPerSecond">The batch by the median step.</param>
+/// <param name="StepSeconds">The median step.</param>
+/// <param name="Loss">The last step's: a number, if the arithmetic was.</param>
+internal sealed record TrainSpeed(double ImagesPerSecond, double StepSeconds, double Loss);
+
+/// <summary>
+/// Times training steps on made-up pictures that are on the device already: forward, cross-entropy, backward and SGD with
+/// Nesterov momentum and weight decay. What the peers' scripts under <c>bench/peers</c> do.
+/// </summary>
+internal static class TrainBench
+{
+    /// <summary>Until the JIT has replaced its first, quick code, and the pool has all its buffers.</summary>
+    static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(1.5);
+
+    /// <summary>Trains for some steps.</summary>
+    /// <param name="entry">The model; residual networks with option B shortcuts.</param>
+    /// <param name="batch">Pictures a step.</param>
+    /// <param name="steps">Steps that are timed, after those of the warm-up.</param>
+    /// <param name="seed">Of weights and pictures.</param>
+    /// <param name="device">Where.</param>
+    public static TrainSpeed Measure(ModelEntry entry, int batch, int steps, ulong seed, Device device)
+    {
+        Generator.Default = new(seed);
+        var model = Zoo.Build(entry.Name, new() { Shortcut = Shortcut.B, Device = device });
+        var optimizer = new Sgd(model.Parameters, learningRate: 0.01f, momentum: 0.9f, nesterov: true, weightDecay: 5e-4f);
+        var (pictures, labels) = MakeUp(entry.Input, batch, new(seed, stream: 1), device);
+
+        var clock = Stopwatch.StartNew();
+        for (var i = 0; i < 3 || clock.Elapsed < WarmUp; i++) Step();
+
+        var seconds = new double[steps];
+        var loss = pictures;
+        for (var i = 0; i < steps; i++)
+        {
+            clock.Restart();
+            loss = Step();
+            device.Engine.Synchronize();
+            seconds[i] = clock.Elapsed.TotalSeconds;
+        }
+
+        var median = Statistics.Median(seconds);
+        return new(batch / median, median, loss.Item());
+
+        Tensor Step()
+        {
+            var loss = Loss.CrossEntropy(model.Forward(pictures), labels);
+            loss.Backward();
+            optimizer.Step();
+            return loss;
+        }
+    }
+
+    static (Tensor Pictures, Tensor Labels) MakeUp(Shape picture, int batch, Generator generator, Device device)
+    {
+        var shape = new Shape([batch, .. picture.AsSpan()]);
+        var pixels = new float[shape.Count];
+        generator.FillNormal(pixels, 0, 1);
+        var labels = new int[batch];
+        for (var i = 0; i < batch; i++) labels[i] = (int)(generator.NextUInt32() % 10);
+        return (Tensor.From(pixels, shape, device), Tensor.From(labels, new(batch), device));
+    }
+}
