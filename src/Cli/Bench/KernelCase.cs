@@ -8,7 +8,7 @@ internal enum Limit
     /// <summary>Fused multiply-adds: speed in GFLOP/s, against the FMA ceiling.</summary>
     Arithmetic,
 
-    /// <summary>Traffic: speed in GB/s, against a triad over as many bytes.</summary>
+    /// <summary>Traffic: speed in GB/s, against an update in place over as many bytes.</summary>
     Memory,
 }
 

@@ -58,8 +58,8 @@ public sealed class CpuEngine : HostEngine
     /// <param name="duration">How long to measure.</param>
     public double MeasureFmaPeak(TimeSpan duration) => ((IPeak)Kernels).FmaPeak(duration);
 
-    /// <summary>Measures bytes a second of a[i] = b[i] + s c[i] on all threads: from the cache or the memory that holds so much.</summary>
-    /// <param name="bytes">The three arrays together.</param>
+    /// <summary>Measures bytes a second of a[i] += s b[i] on all threads: from the cache or the memory that holds so much.</summary>
+    /// <param name="bytes">The two arrays together.</param>
     /// <param name="duration">How long to measure.</param>
     public double MeasureBandwidth(long bytes, TimeSpan duration)
     {
@@ -68,7 +68,7 @@ public sealed class CpuEngine : HostEngine
         try
         {
             Kernels.Fill(memory, 0);
-            return ((IPeak)Kernels).TriadBandwidth(memory, duration);
+            return ((IPeak)Kernels).Bandwidth(memory, duration);
         }
         finally
         {

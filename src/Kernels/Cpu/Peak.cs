@@ -9,8 +9,11 @@ internal interface IPeak
     /// <summary>Floating-point operations a second of fused multiply-adds on registers, on all the engine's threads.</summary>
     double FmaPeak(TimeSpan duration);
 
-    /// <summary>Bytes a second of a[i] = b[i] + s c[i], the three arrays filling <paramref name="memory"/>, on all the engine's threads.</summary>
-    double TriadBandwidth(DeviceBuffer memory, TimeSpan duration);
+    /// <summary>
+    /// Bytes a second of a[i] += s b[i], the two arrays filling <paramref name="memory"/>, on all the engine's threads. In
+    /// place, so that the two reads and the write are all the traffic there is: a line that is only written is read first.
+    /// </summary>
+    double Bandwidth(DeviceBuffer memory, TimeSpan duration);
 }
 
 internal sealed unsafe partial class CpuKernels<V> : IPeak
@@ -31,14 +34,14 @@ internal sealed unsafe partial class CpuKernels<V> : IPeak
         return operations / clock.Elapsed.TotalSeconds;
     }
 
-    public double TriadBandwidth(DeviceBuffer memory, TimeSpan duration)
+    public double Bandwidth(DeviceBuffer memory, TimeSpan duration)
     {
-        var length = memory.Length / 3;
+        var length = memory.Length / 2;
         var moved = 0.0;
         var clock = Stopwatch.StartNew();
         do
         {
-            workers.Run(new TriadWork(memory.Pointer<float>(), length), Chunks(length));
+            workers.Run(new UpdateWork(memory.Pointer<float>(), length), Chunks(length));
             moved += 3.0 * length * sizeof(float);
         }
         while (clock.Elapsed < duration);
@@ -75,16 +78,16 @@ internal sealed unsafe partial class CpuKernels<V> : IPeak
         }
     }
 
-    readonly struct TriadWork(float* p, long length) : IWork
+    readonly struct UpdateWork(float* p, long length) : IWork
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
             var start = task * Chunk;
             var end = Math.Min(start + Chunk, length);
-            float* a = p, b = p + length, c = b + length;
-            var s = V.Create(3);
-            for (var i = start; i + V.Count <= end; i += V.Count) V.Store(V.Fma(s, V.Load(c + i), V.Load(b + i)), a + i);
+            float* a = p, b = p + length;
+            var s = V.Create(1e-3f);
+            for (var i = start; i + V.Count <= end; i += V.Count) V.Store(V.Fma(s, V.Load(b + i), V.Load(a + i)), a + i);
         }
     }
 }
