@@ -1,6 +1,7 @@
 using System.CommandLine;
 using CnnSharp.Cli.Commands;
 using CnnSharp.Kernels;
+using CnnSharp.Training;
 
 namespace CnnSharp.Cli;
 
@@ -27,6 +28,9 @@ public static class CommandLine
     {
         var root = new RootCommand("Trains and runs convolutional networks.")
         {
+            TrainCommand.Create(terminal),
+            EvalCommand.Create(terminal),
+            VerifyCommand.Create(terminal),
             BenchCommand.Create(terminal),
             ModelsCommand.Create(terminal),
             DevicesCommand.Create(terminal),
@@ -56,7 +60,7 @@ public static class CommandLine
             terminal.WriteError($"{name}: {Message(e)}");
             return BadInput;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is TrainingDivergedException or IOException or UnauthorizedAccessException)
         {
             terminal.WriteError($"{name}: {Message(e)}");
             return Failed;

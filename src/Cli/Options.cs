@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using CnnSharp.Data;
 using CnnSharp.Kernels.Cpu;
 using CnnSharp.Models;
 
@@ -101,6 +102,12 @@ internal static class Options
 
     /// <summary><c>--model</c>, by name.</summary>
     public static Option<string?> Model(string defaults) => Choice("--model", "model", $"the network (default {defaults})", [.. Zoo.Entries.Select(entry => entry.Name)]);
+
+    /// <summary><c>--dataset</c>, by name.</summary>
+    public static Option<string?> Dataset(string defaults) => Choice("--dataset", "data set", $"the pictures (default {defaults})", DataSets.Names);
+
+    /// <summary><c>--data</c>.</summary>
+    public static Option<string?> Data() => Text("--data", "DIR", $"the folder of the data set; by default ${DataSets.Variable}, ./data, the user's cache and the system's places are searched");
 
     /// <summary><c>--shortcut</c>, of residual networks.</summary>
     public static Option<string?> Shortcut() => Choice("--shortcut", "shortcut", "of residual networks where the shape changes: subsampling without weights (a, the default) or a 1x1 convolution (b)", ["a", "b"]);

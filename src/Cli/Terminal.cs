@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Spectre.Console;
@@ -74,6 +75,9 @@ internal sealed class Terminal
         output.WriteLine(value.ToJsonString(OneLine));
         output.Flush();
     }
+
+    /// <summary>A share as <c>87.95%</c>.</summary>
+    public static string Percent(double share, int digits = 2) => $"{(100 * share).ToString($"F{digits}", CultureInfo.InvariantCulture)}%";
 
     /// <summary>A number for JSON, which has no infinities and no NaN: those become null.</summary>
     public static JsonNode? Number(double value, int digits = 6) => double.IsFinite(value) ? Math.Round(value, digits) : null;

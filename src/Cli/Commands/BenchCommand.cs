@@ -40,7 +40,7 @@ internal static class BenchCommand
         if (results.Count == 0) throw new UsageException($"--filter '{filter}': no kernel's name holds that; try 'conv', 'norm', 'relu', 'pool' or 'sgd'.");
         terminal.WriteTable(
             ["kernel", "size", "pass", ">speed", "unit", ">ceiling", ">share"],
-            results.Select(r => (IReadOnlyList<string>)[r.Case.Kernel, r.Case.Size, r.Case.Pass, $"{r.Speed / 1e9:F0}", r.Case.Limit == Limit.Arithmetic ? "GFLOP/s" : "GB/s", $"{r.Ceiling / 1e9:F0}", $"{r.Share:P0}"]));
+            results.Select(r => (IReadOnlyList<string>)[r.Case.Kernel, r.Case.Size, r.Case.Pass, $"{r.Speed / 1e9:F0}", r.Case.Limit == Limit.Arithmetic ? "GFLOP/s" : "GB/s", $"{r.Ceiling / 1e9:F0}", $"{Terminal.Percent(r.Share, 0)}"]));
         if (json)
         {
             terminal.WriteJson(new()

@@ -28,7 +28,18 @@ internal sealed record CliResult(int ExitCode, string Output, string Error)
     }
 }
 
+/// <summary>
+/// The tool's tests run behind all others and one by one: initial weights come from the process's one generator, and two
+/// runs that are to be equal must not share it with a third.
+/// </summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public class CliTests
+{
+    public const string Name = "command line";
+}
+
 /// <summary>A folder that a test may fill, and the tool run in this process.</summary>
+[Collection(CliTests.Name)]
 public class CliTest : IDisposable
 {
     /// <summary>The folder: gone after the test.</summary>

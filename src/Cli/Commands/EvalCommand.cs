@@ -1,0 +1,163 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using CnnSharp.Cli.Train;
+using CnnSharp.Data;
+using CnnSharp.Formats;
+using CnnSharp.Layers;
+using CnnSharp.Models;
+using CnnSharp.Training;
+
+namespace CnnSharp.Cli.Commands;
+
+/// <summary><c>eval</c>: accuracy, loss and confusion matrix of a checkpoint, or of weights that were trained elsewhere.</summary>
+internal static class EvalCommand
+{
+    static readonly string[] Splits = ["train", "val", "test"];
+
+    public static Command Create(Terminal terminal)
+    {
+        var checkpoint = Options.Text("--checkpoint", "FILE", "what 'train' wrote");
+        var model = Options.Model("the checkpoint's");
+        var shortcut = Options.Shortcut();
+        var weights = Options.Text("--weights", "FILE", "weights for --model: a .safetensors file with this tool's names, or with PyTorch's");
+        var dataset = Options.Dataset("the checkpoint's, else cifar10");
+        var data = Options.Data();
+        var split = Options.Choice("--split", "split", "which pictures (default: those that the training was measured on, else test)", Splits);
+        var valSplit = Options.Whole("--val-split", "how many training pictures, the last ones, are val", minimum: 0);
+        var mean = Options.Reals("--mean", "subtracted from pixels between 0 and 1, one number a channel; default the checkpoint's or the data set's");
+        var std = Options.Reals("--std", "what they are then divided by");
+        var logits = Options.Text("--dump-logits", "FILE", "write the logits: float32, little-endian, a row a picture");
+        var batch = Options.Batch("256");
+        var device = Options.Device();
+        var threads = Options.Threads();
+        var json = Options.Json();
+        var command = new Command("eval", "Measures a checkpoint, or weights that were trained elsewhere, on a data set.")
+        {
+            checkpoint, model, shortcut, weights, dataset, data, split, valSplit, mean, std, logits, batch, device, threads, json,
+        };
+        command.SetAction(parsed =>
+        {
+            var file = parsed.GetValue(checkpoint);
+            var trained = file is null ? null : Checkpoint.ReadInfo(Existing("--checkpoint", file));
+            if ((file is null) == (parsed.GetValue(weights) is null)) throw new UsageException("expected either --checkpoint FILE, or --model NAME with --weights FILE.");
+            if (file is null && parsed.GetValue(model) is null) throw new UsageException("--weights: say with --model which network they are of.");
+            if (file is not null && parsed.GetValue(model) is { } other && other != trained!.Model.Name) throw new UsageException($"--model {other}: '{file}' is of the model '{trained.Model.Name}'.");
+
+            // What the training was measured on, where it said so, is what its checkpoint is measured on.
+            var run = file is null ? null : TrainSettings.Read(Path.GetDirectoryName(Path.GetFullPath(file))!);
+            var set = Pictures(
+                DataSets.Find(parsed.GetValue(dataset) ?? trained?.Dataset ?? "cifar10", parsed.GetValue(data) ?? run?.Data),
+                parsed.GetValue(split),
+                parsed.GetValue(valSplit) ?? run?.ValSplit ?? 0);
+            var normalization = Normalize(set, Given(parsed.GetValue(mean)), Given(parsed.GetValue(std)), trained?.Normalization);
+            var where = Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads));
+            var network = file is not null
+                ? FromCheckpoint(file, trained!, set, where)
+                : FromWeights(Existing("--weights", parsed.GetValue(weights)!), parsed.GetValue(model)!, Options.ParseShortcut(parsed.GetValue(shortcut)), set, where);
+            return Run(terminal, network, set, normalization, parsed.GetValue(logits), parsed.GetValue(batch) ?? 256, parsed.GetValue(json));
+        });
+        return command;
+    }
+
+    static int Run(Terminal terminal, Layer model, PictureSet set, Normalization normalization, string? logitsFile, int batch, bool json)
+    {
+        var options = new EvaluationOptions { BatchSize = batch, Normalization = normalization };
+        Evaluation? result = null;
+        if (logitsFile is null) result = Trainer.Evaluate(model, set, options);
+        else AtomicFile.Write(logitsFile, stream => result = Trainer.Evaluate(model, set, options with { Logits = stream }));
+
+        var evaluation = result!;
+        WriteConfusion(terminal, evaluation.Confusion, set.ClassNames);
+        terminal.WriteLine();
+        terminal.WriteLine($"accuracy {Terminal.Percent(evaluation.Accuracy)}, loss {evaluation.Loss:F4} on {evaluation.Count:N0} pictures of {set.Name} ({evaluation.ImagesPerSecond:N0} images/s)");
+        if (logitsFile is not null) terminal.WriteLine($"logits [{evaluation.Count}, {set.Classes}]: {logitsFile}");
+        if (json)
+        {
+            terminal.WriteJson(new()
+            {
+                ["dataset"] = set.Name,
+                ["pictures"] = evaluation.Count,
+                ["accuracy"] = Terminal.Number(evaluation.Accuracy),
+                ["loss"] = Terminal.Number(evaluation.Loss),
+                ["seconds"] = Terminal.Number(evaluation.Seconds, 3),
+                ["images_per_second"] = Terminal.Number(evaluation.ImagesPerSecond, 1),
+                ["logits"] = logitsFile,
+                ["confusion"] = new JsonArray([.. Enumerable.Range(0, set.Classes).Select(actual => new JsonArray([.. Enumerable.Range(0, set.Classes).Select(predicted => (JsonNode)evaluation.Confusion[actual, predicted])]))]),
+            });
+        }
+
+        return CommandLine.Done;
+    }
+
+    /// <summary>Rows are what a picture is, columns what it was taken for; beyond 20 classes only the rows' recall is shown.</summary>
+    static void WriteConfusion(Terminal terminal, ConfusionMatrix confusion, IReadOnlyList<string> names)
+    {
+        var classes = Enumerable.Range(0, confusion.Classes).ToList();
+        var shown = classes.Count <= 20 ? classes : [];
+        terminal.WriteTable(
+            ["is \\ taken for", .. shown.Select(c => $">{Short(names[c])}"), ">found"],
+            classes.Select(actual => (IReadOnlyList<string>)[names[actual], .. shown.Select(predicted => $"{confusion[actual, predicted]}"), $"{Terminal.Percent(confusion.Recall(actual), 1)}"]));
+
+        static string Short(string name) => name.Length <= 6 ? name : name[..6];
+    }
+
+    static PictureSet Pictures(DataSet data, string? split, int validation)
+    {
+        if (validation >= data.Train.Count) throw new UsageException($"--val-split {validation:N0}: {data.Name} has {data.Train.Count:N0} training pictures.");
+        switch (split ?? (validation > 0 ? "val" : "test"))
+        {
+            case "train":
+                return data.Split(validation).Train;
+            case "val" when validation == 0:
+                throw new UsageException("--split val: say with --val-split N how many training pictures, the last ones, are held out.");
+            case "val":
+                return data.Split(validation).Validation;
+            default:
+                return data.Test ?? throw new UsageException($"--split test: {data.Source} has no test pictures of {data.Name}; use --split val --val-split N, or --split train.");
+        }
+    }
+
+    static Normalization Normalize(PictureSet set, float[]? mean, float[]? std, Normalization? trained)
+    {
+        var usual = trained ?? set.Normalization;
+        if (mean is null && std is null) return usual;
+        if (mean is not null && mean.Length != set.Channels) throw new UsageException($"--mean: {mean.Length} numbers, the pictures of {set.Name} have {set.Channels} channels.");
+        if (std is not null && std.Length != set.Channels) throw new UsageException($"--std: {std.Length} numbers, the pictures of {set.Name} have {set.Channels} channels.");
+        return new(mean ?? usual.Mean.ToArray(), std ?? usual.Deviation.ToArray());
+    }
+
+    /// <summary>An option of several values that is not given has none.</summary>
+    static float[]? Given(float[]? values) => values is { Length: > 0 } ? values : null;
+
+    static Layer FromCheckpoint(string file, CheckpointInfo info, PictureSet set, Device device)
+    {
+        if (info.Model.Classes != set.Classes || !info.Model.Input.SequenceEqual([set.Height, set.Width, set.Channels]))
+            throw new UsageException($"'{file}' was trained on pictures [{string.Join(", ", info.Model.Input)}] of {info.Model.Classes} classes; {set.Name} has [{set.Height}, {set.Width}, {set.Channels}] of {set.Classes}.");
+        var model = Build(info.Model.Name, Options.ParseShortcut(info.Model.Options.GetValueOrDefault("shortcut")), set, device);
+        Checkpoint.Load(file, model);
+        return model;
+    }
+
+    static Layer FromWeights(string path, string name, Shortcut shortcut, PictureSet set, Device device)
+    {
+        var model = Build(name, shortcut, set, device);
+        using var file = SafeTensors.Open(path);
+        if (model.NamedTensors().All(t => file.TryGet(t.Name, out var stored) && stored.Shape.SequenceEqual(t.Tensor.Shape.ToArray().Select(extent => (long)extent))))
+        {
+            model.Load(file, path);
+            return model;
+        }
+
+        var report = TorchWeights.Load(model, file);
+        if (!report.IsComplete) throw new DataFormatException(path, $"its tensors are not those of {name} with shortcut {shortcut.ToString().ToLowerInvariant()}: missing {Listing(report.Missing)}; left over {Listing(report.LeftOver)}");
+        return model;
+    }
+
+    static Layer Build(string name, Shortcut shortcut, PictureSet set, Device device)
+        => Zoo.Build(name, new() { Input = new(set.Height, set.Width, set.Channels), Classes = set.Classes, Shortcut = shortcut, Device = device });
+
+    static string Existing(string option, string path) => File.Exists(path) ? path : throw new UsageException($"{option}: there is no file '{path}'.");
+
+    static string Listing(IReadOnlyList<string> names)
+        => names.Count == 0 ? "none" : $"{string.Join(", ", names.Take(4).Select(name => $"'{name}'"))}{(names.Count > 4 ? $" and {names.Count - 4} more" : "")}";
+}

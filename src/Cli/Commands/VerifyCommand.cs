@@ -1,0 +1,60 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using CnnSharp.Cli.Verification;
+
+namespace CnnSharp.Cli.Commands;
+
+/// <summary><c>verify DIR</c>: replays reference cases on a device. The last line is "N passed, N failed, N skipped".</summary>
+internal static class VerifyCommand
+{
+    public static Command Create(Terminal terminal)
+    {
+        var folder = new Argument<string>("DIR") { Description = "a folder of .safetensors files, one a case" };
+        var device = Options.Device();
+        var threads = Options.Threads();
+        var json = Options.Json();
+        var command = new Command("verify", "Replays reference cases on a device and compares results and gradients.") { folder, device, threads, json };
+        command.SetAction(parsed => Run(terminal, parsed.GetValue(folder)!, Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads)), parsed.GetValue(json)));
+        return command;
+    }
+
+    static int Run(Terminal terminal, string folder, Device device, bool json)
+    {
+        var clock = Stopwatch.StartNew();
+        var results = new List<CaseResult>();
+        foreach (var result in Verifier.Run(folder, device))
+        {
+            results.Add(result);
+            terminal.ShowProgress(result.Name);
+            if (result.Outcome != CaseOutcome.Passed) terminal.WriteLine($"{(result.Outcome == CaseOutcome.Failed ? "FAILED" : "skipped")} {result.Name}: {result.Detail}");
+        }
+
+        terminal.ShowProgress("");
+        if (results.Count == 0) throw new UsageException($"'{folder}' holds no case: expected .safetensors files.");
+        var counts = Count(CaseOutcome.Passed, CaseOutcome.Failed, CaseOutcome.Skipped);
+        var line = $"{counts[0]} passed, {counts[1]} failed, {counts[2]} skipped";
+        if (json)
+        {
+            terminal.WriteLine(line);
+            terminal.WriteJson(new()
+            {
+                ["device"] = device.Name,
+                ["passed"] = counts[0],
+                ["failed"] = counts[1],
+                ["skipped"] = counts[2],
+                ["seconds"] = Terminal.Number(clock.Elapsed.TotalSeconds, 3),
+                ["cases"] = new JsonArray([.. results.Where(r => r.Outcome != CaseOutcome.Passed).Select(r => new JsonObject { ["name"] = r.Name, ["outcome"] = r.Outcome.ToString().ToLowerInvariant(), ["detail"] = r.Detail })]),
+            });
+        }
+        else
+        {
+            terminal.WriteLine($"{device} ({device.Engine.Description}), {clock.Elapsed.TotalSeconds:F1} s");
+            terminal.WriteLine(line);
+        }
+
+        return counts[1] == 0 ? CommandLine.Done : CommandLine.Failed;
+
+        int[] Count(params CaseOutcome[] outcomes) => Array.ConvertAll(outcomes, outcome => results.Count(r => r.Outcome == outcome));
+    }
+}

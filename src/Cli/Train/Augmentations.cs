@@ -1,0 +1,33 @@
+using CnnSharp.Data;
+
+namespace CnnSharp.Cli.Train;
+
+/// <summary>What <c>--augment</c> means.</summary>
+internal static class Augmentations
+{
+    /// <summary>The words, to be joined by commas.</summary>
+    public static IReadOnlyList<string> Names { get; } = ["none", "crop", "flip", "cutout"];
+
+    /// <summary>Pad and crop by an eighth of the picture, flip half of them, cut out a quarter: 4 and 8 pixels of CIFAR's 32.</summary>
+    /// <exception cref="UsageException">A word is unknown or stands twice.</exception>
+    public static Augment Parse(string text, int side)
+    {
+        var augment = Augment.None;
+        var seen = new HashSet<string>();
+        foreach (var word in text.Split(','))
+        {
+            if (!Names.Contains(word)) throw new UsageException($"--augment: {Nearest.Unknown("augmentation", word, Names)}");
+            if (!seen.Add(word)) throw new UsageException($"--augment {text}: '{word}' stands twice.");
+            if (word == "none" && text != word) throw new UsageException($"--augment {text}: 'none' stands alone.");
+            if (word == "none") continue;
+            augment = augment.Then(word switch
+            {
+                "crop" => Augment.PadAndCrop(Math.Max(1, side / 8)),
+                "flip" => Augment.Flip(),
+                _ => Augment.Cutout(Math.Max(1, side / 4)),
+            });
+        }
+
+        return augment;
+    }
+}

@@ -1,0 +1,38 @@
+using CnnSharp.Data;
+
+namespace CnnSharp.Cli.Train;
+
+/// <summary>Settings that give a good result for those that a user does not state.</summary>
+internal static class Recipes
+{
+    /// <summary>Optimiser steps, at a batch of 64, that LeNet-5 needs to settle on small pictures.</summary>
+    const int LeNetSteps = 1_500;
+
+    /// <summary>Fills a user's settings for a data set.</summary>
+    public static TrainSettings Complete(TrainSettings said, DataSet data)
+    {
+        var train = data.Train;
+        var isColour = train.Channels == 3 && train.Height >= 32;
+        var settings = said.Or(new() { Model = isColour ? "resnet20" : "lenet5", Dataset = data.Name, Shortcut = "a", Optimizer = "sgd", Seed = 1, LabelSmoothing = 0 });
+        var isResidual = settings.Model!.StartsWith("resnet", StringComparison.Ordinal);
+
+        // Without test pictures, a tenth of the training pictures is held out, so that the accuracy means something.
+        settings = settings.Or(new() { ValSplit = data.Test is null ? Math.Min(5_000, train.Count / 10) : 0, Batch = isResidual ? 128 : 64 });
+        var stepsPerEpoch = Math.Max(1, train.Count / settings.Batch!.Value);
+        return settings.Or(new()
+        {
+            Epochs = isResidual ? 10 : Math.Clamp(LeNetSteps / stepsPerEpoch, 5, 20),
+            Augment = isColour ? "crop,flip" : "none",
+            Schedule = "one-cycle",
+            Lr = settings.Optimizer switch
+            {
+                "adam" or "adamw" => 2e-3f,
+                "rmsprop" => 1e-3f,
+                "adagrad" => 2e-2f,
+                _ => isResidual ? 0.4f : 0.05f,
+            },
+            Momentum = settings.Optimizer == "sgd" ? 0.9f : 0,
+            WeightDecay = settings.Optimizer switch { "sgd" => 5e-4f, "adamw" => 1e-2f, _ => 0 },
+        });
+    }
+}

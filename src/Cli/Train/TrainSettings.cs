@@ -1,0 +1,129 @@
+using System.Text.Json;
+using CnnSharp.Data;
+using CnnSharp.Formats;
+using CnnSharp.Models;
+using CnnSharp.Training;
+
+namespace CnnSharp.Cli.Train;
+
+/// <summary>
+/// What <c>train</c> was asked to do. A member that is null was not said; <see cref="Or"/> fills it, from the run that is
+/// resumed or from the recipe. The complete settings stand in the output folder as <see cref="FileName"/>.
+/// </summary>
+internal sealed record TrainSettings
+{
+    /// <summary>The file's name in the output folder.</summary>
+    public const string FileName = "settings.json";
+
+    static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true };
+
+    public string? Model { get; init; }
+
+    public string? Shortcut { get; init; }
+
+    public string? Dataset { get; init; }
+
+    public string? Data { get; init; }
+
+    public int? ValSplit { get; init; }
+
+    public int? Epochs { get; init; }
+
+    public int? Batch { get; init; }
+
+    public string? Optimizer { get; init; }
+
+    public float? Lr { get; init; }
+
+    public string? Schedule { get; init; }
+
+    public float? Momentum { get; init; }
+
+    public float? WeightDecay { get; init; }
+
+    public float? LabelSmoothing { get; init; }
+
+    public string? Augment { get; init; }
+
+    public int? Seed { get; init; }
+
+    /// <summary>These settings, and where they are silent the other ones.</summary>
+    public TrainSettings Or(TrainSettings other) => new()
+    {
+        Model = Model ?? other.Model,
+        Shortcut = Shortcut ?? other.Shortcut,
+        Dataset = Dataset ?? other.Dataset,
+        Data = Data ?? other.Data,
+        ValSplit = ValSplit ?? other.ValSplit,
+        Epochs = Epochs ?? other.Epochs,
+        Batch = Batch ?? other.Batch,
+        Optimizer = Optimizer ?? other.Optimizer,
+        Lr = Lr ?? other.Lr,
+        Schedule = Schedule ?? other.Schedule,
+        Momentum = Momentum ?? other.Momentum,
+        WeightDecay = WeightDecay ?? other.WeightDecay,
+        LabelSmoothing = LabelSmoothing ?? other.LabelSmoothing,
+        Augment = Augment ?? other.Augment,
+        Seed = Seed ?? other.Seed,
+    };
+
+    /// <summary>The settings of the run in a folder; null if there are none.</summary>
+    /// <exception cref="DataFormatException">The file is not what <see cref="Write"/> wrote.</exception>
+    public static TrainSettings? Read(string folder)
+    {
+        var path = Path.Combine(folder, FileName);
+        if (!File.Exists(path)) return null;
+        try
+        {
+            return JsonSerializer.Deserialize<TrainSettings>(File.ReadAllBytes(path), Json) ?? throw new DataFormatException(path, "holds null, not the settings of a run");
+        }
+        catch (JsonException e)
+        {
+            throw new DataFormatException(path, $"holds no settings of a run: {e.Message.TrimEnd('.')}", inner: e);
+        }
+    }
+
+    /// <summary>Writes the settings into a folder.</summary>
+    public void Write(string folder) => AtomicFile.Write(Path.Combine(folder, FileName), stream => JsonSerializer.Serialize(stream, this, Json));
+
+    /// <summary>How the trainer is to train. All members must be filled.</summary>
+    public TrainingOptions ToOptions(PictureSet pictures, string folder, bool resume) => new()
+    {
+        Epochs = Epochs!.Value,
+        BatchSize = Batch!.Value,
+        Optimizer = Optimizer switch
+        {
+            "adagrad" => new AdaGradOptions { LearningRate = Lr!.Value, WeightDecay = WeightDecay!.Value },
+            "rmsprop" => new RmsPropOptions { LearningRate = Lr!.Value, WeightDecay = WeightDecay!.Value, Momentum = Momentum!.Value },
+            "adam" => new AdamOptions { LearningRate = Lr!.Value, WeightDecay = WeightDecay!.Value },
+            "adamw" => new AdamWOptions { LearningRate = Lr!.Value, WeightDecay = WeightDecay!.Value },
+            _ => new SgdOptions { LearningRate = Lr!.Value, WeightDecay = WeightDecay!.Value, Momentum = Momentum!.Value, Nesterov = Momentum > 0 },
+        },
+        Schedule = Schedule switch
+        {
+            "constant" => Training.Schedule.Constant(),
+            "step" => Training.Schedule.MultiStep([0.5 * Epochs!.Value, 0.75 * Epochs.Value]),
+            "cosine" => Training.Schedule.Cosine(),
+            _ => Training.Schedule.OneCycle(Lr!.Value),
+        },
+        LabelSmoothing = LabelSmoothing!.Value,
+        Augmentation = Augmentations.Parse(Augment!, pictures.Height),
+        Seed = (ulong)Seed!.Value,
+        OutputFolder = folder,
+        Resume = resume,
+        Model = new()
+        {
+            Name = Model!,
+            Classes = pictures.Classes,
+            Input = [pictures.Height, pictures.Width, pictures.Channels],
+            Options = new SortedDictionary<string, string>(StringComparer.Ordinal) { ["shortcut"] = Shortcut! },
+        },
+    };
+
+    /// <summary>The network that the settings describe.</summary>
+    public Layers.Layer BuildModel(PictureSet pictures, Device device)
+    {
+        Generator.Default = new((ulong)Seed!.Value);
+        return Zoo.Build(Model!, new() { Input = new(pictures.Height, pictures.Width, pictures.Channels), Classes = pictures.Classes, Shortcut = Options.ParseShortcut(Shortcut), Device = device });
+    }
+}
