@@ -41,6 +41,7 @@ internal static class BenchCommand
         terminal.WriteTable(
             ["kernel", "size", "pass", ">speed", "unit", ">ceiling", ">share"],
             results.Select(r => (IReadOnlyList<string>)[r.Case.Kernel, r.Case.Size, r.Case.Pass, $"{r.Speed / 1e9:F0}", r.Case.Limit == Limit.Arithmetic ? "GFLOP/s" : "GB/s", $"{r.Ceiling / 1e9:F0}", $"{Terminal.Percent(r.Share, 0)}"]));
+        terminal.WriteLine("Convolutions: operations of the direct method. Where Winograd's runs, which needs fewer, the share can pass 100%.");
         if (json)
         {
             terminal.WriteJson(new()

@@ -108,7 +108,14 @@ public class BadInputTests : CliTest
     [Fact]
     public void PicturesThatAModelCannotTake()
     {
-        // More pictures to hold out than there are, and a set whose pictures differ from the checkpoint's.
+        WriteBars(side: 8);
+        Run("train", "--dataset", "mnist", "--data", At("bars"), "--out", At("run")).IsRefused("at least 16 x 16", "8 x 8");
+        Assert.False(Directory.Exists(At("run")));
+    }
+
+    [Fact]
+    public void MoreHeldOutPicturesThanThereAre()
+    {
         WriteBars();
         Run("train", "--dataset", "mnist", "--data", At("bars"), "--val-split", "512").IsRefused("--val-split 512", "512 training pictures");
     }

@@ -61,26 +61,26 @@ public class CliTest : IDisposable
     }
 
     /// <summary>
-    /// Writes a data set in MNIST's form: 28x28 pictures of ten classes, a bright bar whose row is the class on a noisy
-    /// ground, so that a net learns it in an epoch or two.
+    /// Writes a data set in MNIST's form: square pictures of ten classes, a bright bar whose row is the class on a noisy
+    /// ground, so that a net learns it in a few epochs.
     /// </summary>
-    protected string WriteBars(int train = 512, int test = 128)
+    protected string WriteBars(int train = 512, int test = 128, int side = 28)
     {
         var folder = Directory.CreateDirectory(At("bars")).FullName;
         foreach (var (prefix, count) in new[] { ("train", train), ("t10k", test) })
         {
             var random = new Random(count);
-            var pixels = new byte[count * 28 * 28];
+            var pixels = new byte[count * side * side];
             var labels = new byte[count];
             random.NextBytes(pixels);
             for (var i = 0; i < pixels.Length; i++) pixels[i] /= 4;
             for (var i = 0; i < count; i++)
             {
                 labels[i] = (byte)(i % 10);
-                pixels.AsSpan((i * 28 * 28) + ((4 + (2 * labels[i])) * 28), 28).Fill(255);
+                pixels.AsSpan((i * side * side) + (labels[i] * side * side / 10 / side * side), side).Fill(255);
             }
 
-            File.WriteAllBytes(Path.Combine(folder, $"{prefix}-images-idx3-ubyte"), [.. Header(0x803, count, 28, 28), .. pixels]);
+            File.WriteAllBytes(Path.Combine(folder, $"{prefix}-images-idx3-ubyte"), [.. Header(0x803, count, side, side), .. pixels]);
             File.WriteAllBytes(Path.Combine(folder, $"{prefix}-labels-idx1-ubyte"), [.. Header(0x801, count), .. labels]);
         }
 
