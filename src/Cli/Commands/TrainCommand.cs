@@ -80,9 +80,11 @@ internal static class TrainCommand
         var model = settings.BuildModel(train, device);
 
         terminal.WriteLine($"{settings.Model} ({model.ParameterCount:N0} weights) on {train}, from {data.Source}");
-        terminal.WriteLine($"{settings.Epochs} epochs, batch {settings.Batch}, {settings.Optimizer} {settings.Lr:G4} {settings.Schedule}, augmentation: {options.Augmentation}; {device} ({device.Engine.Description}), seed {settings.Seed}");
+        terminal.WriteLine($"{Epochs(settings.Epochs!.Value)}, batch {settings.Batch}, {settings.Optimizer} {settings.Lr:G4} {settings.Schedule}, augmentation: {options.Augmentation}; {device} ({device.Engine.Description}), seed {settings.Seed}");
         if (!resume && File.Exists(Path.Combine(folder, Checkpoint.LastFile))) terminal.WriteLine($"replaces an earlier training in {folder}");
-        settings.Write(folder);
+
+        // With the place where the pictures were found, so that eval and --resume find the same ones.
+        (settings with { Data = Directory.Exists(data.Source) ? Path.GetFullPath(data.Source) : null }).Write(folder);
 
         using var interruption = new Interruption();
         var history = TrainingView.Watch(terminal, measured, options.Epochs, view => Trainer.Fit(model, train, held, options, view, interruption.Token));
@@ -94,18 +96,20 @@ internal static class TrainCommand
         else
         {
             terminal.WriteLine();
-            terminal.WriteLine($"{measured} accuracy {Terminal.Percent(history.Last.Accuracy)} (loss {history.Last.Loss:F4}) after {history.Last.Epoch} epochs, {history.Seconds:F0} s");
+            terminal.WriteLine($"{measured} accuracy {Terminal.Percent(history.Last.Accuracy)} (loss {history.Last.Loss:F4}) after {Epochs(history.Last.Epoch)}, {history.Seconds:F0} s");
             terminal.WriteLine($"checkpoint: {history.Checkpoint}");
             terminal.WriteLine();
             terminal.WriteLine("Next (in the source tree, cnnsharp is: dotnet run -c Release --project src/Cli --):");
             terminal.WriteLine($"  cnnsharp eval --checkpoint {history.Checkpoint}");
-            terminal.WriteLine($"  cnnsharp train --dataset {settings.Dataset} --model {settings.Model} --epochs {3 * settings.Epochs}");
+            terminal.WriteLine($"  cnnsharp train --dataset {settings.Dataset}{(said.Data is null ? "" : $" --data {said.Data}")} --model {settings.Model} --epochs {3 * settings.Epochs}");
             terminal.WriteLine("  cnnsharp models");
         }
 
         if (json) terminal.WriteJson(Result(settings, device, history, measured, folder));
         return history.IsCancelled ? CommandLine.Failed : CommandLine.Done;
     }
+
+    static string Epochs(int count) => count == 1 ? "1 epoch" : $"{count} epochs";
 
     static DataSet Load(Terminal terminal, TrainSettings said)
     {
