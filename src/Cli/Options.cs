@@ -115,11 +115,6 @@ internal static class Options
     /// <summary>What <see cref="Shortcut"/> was given.</summary>
     public static Shortcut ParseShortcut(string? text) => text == "b" ? Models.Shortcut.B : Models.Shortcut.A;
 
-    /// <summary>A model by the name that stood as an argument.</summary>
-    /// <exception cref="UsageException">There is none.</exception>
-    public static ModelEntry FindModel(string name)
-        => Zoo.Entries.FirstOrDefault(entry => entry.Name == name) ?? throw new UsageException(Nearest.Unknown("model", name, [.. Zoo.Entries.Select(entry => entry.Name)]));
-
     /// <summary>Opens the device that <c>--device</c> and <c>--threads</c> ask for.</summary>
     /// <exception cref="UsageException">There is no such device, or it has no threads to set.</exception>
     /// <exception cref="NotSupportedException">The device is not present.</exception>

@@ -44,7 +44,7 @@ public static class Zoo
     /// <exception cref="ArgumentException">There is none; the message suggests the nearest.</exception>
     public static ModelEntry Find(string name)
         => Entries.FirstOrDefault(e => string.Equals(e.Name, name, StringComparison.OrdinalIgnoreCase))
-        ?? throw new ArgumentException($"Unknown model '{name}'. Did you mean '{Entries.MinBy(e => Distance(e.Name, name.ToLowerInvariant()))!.Name}'? There are {string.Join(", ", Entries.Select(e => e.Name))}.", nameof(name));
+        ?? throw new ArgumentException(Nearest.Unknown("model", name, [.. Entries.Select(e => e.Name)]), nameof(name));
 
     /// <summary>Builds a model by name, with weights from <see cref="Generator.Default"/>.</summary>
     /// <exception cref="ArgumentException">There is none of that name.</exception>
@@ -56,25 +56,5 @@ public static class Zoo
         var input = options.Input ?? entry.Input;
         if (input.Rank != 3) throw new ShapeException(entry.Name, $"expected pictures [H, W, C], got {input}.");
         return entry.Build(input, options);
-    }
-
-    /// <summary>How many letters must be inserted, left out or replaced to make one word of another (Levenshtein 1965).</summary>
-    static int Distance(string a, string b)
-    {
-        var row = new int[b.Length + 1];
-        for (var j = 0; j < row.Length; j++) row[j] = j;
-        for (var i = 0; i < a.Length; i++)
-        {
-            var diagonal = row[0];
-            row[0] = i + 1;
-            for (var j = 0; j < b.Length; j++)
-            {
-                var replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-                diagonal = row[j + 1];
-                row[j + 1] = Math.Min(replaced, Math.Min(row[j], row[j + 1]) + 1);
-            }
-        }
-
-        return row[^1];
     }
 }

@@ -20,7 +20,7 @@ internal static class BenchTrainCommand
         var command = new Command("train", "Times training steps on made-up pictures: forward, loss, backward, SGD step.") { model, batch, steps, device, threads, seed, json };
         command.SetAction(parsed => Run(
             terminal,
-            Options.FindModel(parsed.GetValue(model) ?? "resnet20"),
+            Zoo.Find(parsed.GetValue(model) ?? "resnet20"),
             parsed.GetValue(batch) ?? 128,
             parsed.GetValue(steps) ?? 20,
             (ulong)(parsed.GetValue(seed) ?? 1),

@@ -17,7 +17,7 @@ internal static class ModelsCommand
         command.SetAction(parsed =>
         {
             var kind = Options.ParseShortcut(parsed.GetValue(shortcut));
-            return parsed.GetValue(name) is { } one ? Show(terminal, Options.FindModel(one), kind, parsed.GetValue(json)) : List(terminal, kind, parsed.GetValue(json));
+            return parsed.GetValue(name) is { } one ? Show(terminal, Zoo.Find(one), kind, parsed.GetValue(json)) : List(terminal, kind, parsed.GetValue(json));
         });
         return command;
     }

@@ -29,7 +29,7 @@ internal static class Recipes
                 "adam" or "adamw" => 2e-3f,
                 "rmsprop" => 1e-3f,
                 "adagrad" => 2e-2f,
-                _ => isResidual ? 0.4f : 0.05f,
+                _ => isResidual ? 0.2f : 0.05f,
             },
             Momentum = settings.Optimizer == "sgd" ? 0.9f : 0,
             WeightDecay = settings.Optimizer switch { "sgd" => 5e-4f, "adamw" => 1e-2f, _ => 0 },

@@ -1,4 +1,4 @@
-namespace CnnSharp.Cli;
+namespace CnnSharp;
 
 /// <summary>Finds what a mistyped name was meant to be.</summary>
 internal static class Nearest
