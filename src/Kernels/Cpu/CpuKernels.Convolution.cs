@@ -86,6 +86,12 @@ internal sealed unsafe partial class CpuKernels<V>
             return;
         }
 
+        if (FewChannels(g))
+        {
+            RunFewChannels(g, dy.Pointer<float>(), w.Pointer<float>(), layout, b.PointerOrNull<float>(), dx.Pointer<float>(), accumulate);
+            return;
+        }
+
         var pass = new ConvPass
         {
             N = g.N,
