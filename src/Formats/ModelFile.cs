@@ -17,13 +17,20 @@ public static class ModelFile
     /// <param name="model">Whose.</param>
     /// <param name="prefix">Put before each name; default none.</param>
     public static IEnumerable<SafeTensor> ToSafeTensors(this Layer model, string prefix = "")
-        => model.NamedTensors().Select(t =>
+        => model.NamedTensors().Select(t => ToSafeTensor(prefix + t.Name, t.Tensor));
+
+    /// <summary>A tensor's elements as an entry of a file.</summary>
+    internal static SafeTensor ToSafeTensor(string name, Tensor tensor)
+    {
+        var shape = Array.ConvertAll(tensor.Shape.ToArray(), extent => (long)extent);
+        return tensor.DType switch
         {
-            var shape = Array.ConvertAll(t.Tensor.Shape.ToArray(), extent => (long)extent);
-            return t.Tensor.DType == DType.Float64
-                ? SafeTensor.Create<double>(prefix + t.Name, shape, t.Tensor.ToArray<double>())
-                : SafeTensor.Create<float>(prefix + t.Name, shape, t.Tensor.ToArray());
-        });
+            DType.Float64 => SafeTensor.Create<double>(name, shape, tensor.ToArray<double>()),
+            DType.Int32 => SafeTensor.Create<int>(name, shape, tensor.ToArray<int>()),
+            DType.UInt8 => SafeTensor.Create<byte>(name, shape, tensor.ToArray<byte>()),
+            _ => SafeTensor.Create<float>(name, shape, tensor.ToArray()),
+        };
+    }
 
     /// <summary>Replaces all parameters and buffers by those of a file that <see cref="Save"/> wrote. If it throws, none is replaced.</summary>
     /// <param name="model">Whose.</param>

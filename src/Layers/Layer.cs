@@ -20,6 +20,7 @@ public abstract class Layer
 
     string? path;
     bool training = true;
+    Func<Tensor, Tensor>? compute;
 
     /// <summary>Told of every call on this thread, with input and result, as it returns: how <see cref="Summary"/> sees a model's shapes.</summary>
     [ThreadStatic]
@@ -41,18 +42,7 @@ public abstract class Layer
     /// <param name="x">The shape that the layer's kind expects.</param>
     /// <returns>Valid until Backward, or, without recording, until the enclosing layer is left.</returns>
     /// <exception cref="ShapeException">The input does not fit.</exception>
-    public Tensor Forward(Tensor x)
-    {
-        var mark = BeginForward();
-        try
-        {
-            return Done(x, EndForward(mark, Compute(x)));
-        }
-        catch (ShapeException e) when (e.Layer is null && Path.Length > 0)
-        {
-            throw e.In(Path);
-        }
-    }
+    public Tensor Forward(Tensor x) => Run(x, compute ??= Compute);
 
     /// <summary>For a layer with a Forward of its own, of more inputs say: runs it as <see cref="Forward(Tensor)"/> runs <see cref="Compute"/>.</summary>
     /// <param name="x">The main input.</param>

@@ -42,10 +42,10 @@ public static class Checkpoint
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(info);
         var tensors = new List<SafeTensor>();
-        foreach (var (name, tensor) in model.NamedTensors()) tensors.Add(StoredTensors.ToSafeTensor(name, tensor));
+        foreach (var (name, tensor) in model.NamedTensors()) tensors.Add(ModelFile.ToSafeTensor(name, tensor));
         if (optimizer is not null)
         {
-            foreach (var (name, tensor) in optimizer.StateTensors()) tensors.Add(StoredTensors.ToSafeTensor(OptimizerPrefix + name, tensor));
+            foreach (var (name, tensor) in optimizer.StateTensors()) tensors.Add(ModelFile.ToSafeTensor(OptimizerPrefix + name, tensor));
             var counts = optimizer.StepCounts;
             tensors.Add(SafeTensor.Create<long>(StepCountsName, [counts.Length], counts));
         }

@@ -6,19 +6,6 @@ namespace CnnSharp.Training;
 /// <summary>Tensors in a checkpoint: written, and read all or none.</summary>
 static class StoredTensors
 {
-    /// <summary>A tensor's elements as an entry of a file.</summary>
-    public static SafeTensor ToSafeTensor(string name, Tensor tensor)
-    {
-        var shape = Array.ConvertAll(tensor.Shape.ToArray(), e => (long)e);
-        return tensor.DType switch
-        {
-            DType.Float64 => SafeTensor.Create<double>(name, shape, tensor.ToArray<double>()),
-            DType.Int32 => SafeTensor.Create<int>(name, shape, tensor.ToArray<int>()),
-            DType.UInt8 => SafeTensor.Create<byte>(name, shape, tensor.ToArray<byte>()),
-            _ => SafeTensor.Create<float>(name, shape, tensor.ToArray()),
-        };
-    }
-
     /// <summary>Reads every target from the file, which must hold these and, but for those passed over, no others.</summary>
     public static void Read(string path, SafeTensors file, List<(string Name, Tensor Tensor)> targets, Func<string, bool> passOver)
     {

@@ -10,7 +10,7 @@ namespace CnnSharp.Kernels.Cpu;
 internal sealed unsafe partial class CpuKernels<V>
 {
     /// <summary>Per-channel factors, repeated to the lanes of joined rows. Guarded by the workers' gate.</summary>
-    readonly CallMemory factors = new();
+    readonly GrowingMemory factors = new();
 
     /// <inheritdoc/>
     public void BatchNormForward(in BatchNormGeometry g, DeviceBuffer x, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y, DeviceBuffer mean, DeviceBuffer invStd)
@@ -23,7 +23,7 @@ internal sealed unsafe partial class CpuKernels<V>
         {
             var statistics = Statistics(g.Rows, channels, x.Pointer<float>());
             var lanes = Joined(channels) * channels;
-            var scales = (float*)factors.Take(lanes);
+            var scales = (float*)factors.Take<double>(lanes);
             var offsets = scales + lanes;
             for (var c = 0; c < channels; c++)
             {
@@ -49,7 +49,7 @@ internal sealed unsafe partial class CpuKernels<V>
         var channels = g.Channels;
         lock (workers.Gate)
         {
-            var work = new BatchNormBackwardWork(g, x, y, dy, dx, dadd, (float*)factors.Take(2L * Joined(channels) * channels));
+            var work = new BatchNormBackwardWork(g, x, y, dy, dx, dadd, (float*)factors.Take<double>(2L * Joined(channels) * channels));
             Repeat(means, work.Means, channels);
             var sums = SumRows(work.Terms, g.Rows, channels);
             for (var c = 0; c < channels; c++)
@@ -78,7 +78,7 @@ internal sealed unsafe partial class CpuKernels<V>
         lock (workers.Gate)
         {
             var lanes = Joined(channels) * channels;
-            var scales = (float*)factors.Take(lanes);
+            var scales = (float*)factors.Take<double>(lanes);
             var offsets = scales + lanes;
             for (var c = 0; c < channels; c++)
             {
@@ -97,7 +97,7 @@ internal sealed unsafe partial class CpuKernels<V>
         var channels = g.Channels;
         lock (workers.Gate)
         {
-            var work = new BatchNormBackwardWork(g, x, y, dy, dx, dadd, (float*)factors.Take(2L * Joined(channels) * channels)) { Frozen = true };
+            var work = new BatchNormBackwardWork(g, x, y, dy, dx, dadd, (float*)factors.Take<double>(2L * Joined(channels) * channels)) { Frozen = true };
             Repeat(means, work.Means, channels);
             var sums = SumRows(work.Terms, g.Rows, channels);
             for (var c = 0; c < channels; c++)
@@ -118,7 +118,7 @@ internal sealed unsafe partial class CpuKernels<V>
     {
         var pieces = Pieces(rows, channels);
         var part = StatisticsWork.Part(channels);
-        var total = memory.Take(((long)pieces * part) + (2 * channels));
+        var total = memory.Take<double>(((long)pieces * part) + (2 * channels));
         NativeMemory.Clear(total, (nuint)(2 * channels) * sizeof(double));
         var parts = total + (2 * channels);
         workers.Run(new StatisticsWork(x, rows, channels, parts), pieces);
@@ -334,7 +334,7 @@ internal sealed unsafe partial class CpuKernels<V>
         lock (workers.Gate)
         {
             var tasks = RowTasks(g.Rows, g.Channels);
-            var windows = (float*)memory.Take(LrnWindow.Length(g) * tasks);
+            var windows = (float*)memory.Take<double>(LrnWindow.Length(g) * tasks);
             workers.Run(new LrnWork(g, x.Pointer<float>(), y.Pointer<float>(), scale.Pointer<float>(), windows), tasks);
         }
     }
@@ -345,7 +345,7 @@ internal sealed unsafe partial class CpuKernels<V>
         lock (workers.Gate)
         {
             var tasks = RowTasks(g.Rows, g.Channels);
-            var windows = (float*)memory.Take(LrnWindow.Length(g) * tasks);
+            var windows = (float*)memory.Take<double>(LrnWindow.Length(g) * tasks);
             workers.Run(new LrnBackwardWork(g, x.Pointer<float>(), y.Pointer<float>(), scale.Pointer<float>(), dy.Pointer<float>(), dx.Pointer<float>(), windows), tasks);
         }
     }

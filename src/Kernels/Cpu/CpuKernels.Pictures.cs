@@ -12,7 +12,7 @@ internal sealed unsafe partial class CpuKernels<V>
             // Scale and offset repeated to whole vectors: lane l of a row belongs to channel l % C, so C vectors repeat.
             var lanes = V.Count * g.C;
             var rowBytes = RoundUp((g.OutW * g.C) + V.Count, HostBlock.Alignment);
-            var scales = (float*)memory.Take(lanes + ((long)g.N * rowBytes / sizeof(double)));
+            var scales = (float*)memory.Take<double>(lanes + ((long)g.N * rowBytes / sizeof(double)));
             var offsets = scales + lanes;
             var from = scaleOffset.Pointer<float>();
             for (var lane = 0; lane < lanes; lane++)

@@ -17,7 +17,7 @@ internal sealed unsafe partial class CpuKernels<V>
     /// <summary>Additions in float before a lane's sum moves to double.</summary>
     const int RowsPerBlock = 128;
 
-    readonly CallMemory memory = new();
+    readonly GrowingMemory memory = new();
 
     /// <summary>What is summed: one or two terms an element, given vector by vector.</summary>
     interface ITerms
@@ -176,7 +176,7 @@ internal sealed unsafe partial class CpuKernels<V>
     {
         var pieces = Pieces(rows, channels);
         var width = T.Sums * channels;
-        var sums = memory.Take((long)(pieces + 1) * width);
+        var sums = memory.Take<double>((long)(pieces + 1) * width);
         NativeMemory.Clear(sums, (nuint)width * sizeof(double));
         workers.Run(new SumRowsWork<T>(terms, rows, channels, sums + width), pieces);
         for (var piece = 0; piece < pieces; piece++)

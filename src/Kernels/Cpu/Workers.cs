@@ -22,9 +22,9 @@ internal sealed unsafe class Workers
 
     readonly Thread[] threads;
     readonly SemaphoreSlim[] wake;
-    readonly ScratchMemory[] scratch;
-    readonly ScratchMemory scratchTable = new();
-    readonly ScratchMemory shared = new();
+    readonly GrowingMemory[] scratch;
+    readonly GrowingMemory scratchTable = new();
+    readonly GrowingMemory shared = new();
     delegate*<void*, int, int, void> body;
     void* context;
     int tasks;
@@ -40,7 +40,7 @@ internal sealed unsafe class Workers
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         Count = count;
-        scratch = new ScratchMemory[count];
+        scratch = new GrowingMemory[count];
         for (var i = 0; i < count; i++) scratch[i] = new();
         threads = new Thread[count - 1];
         wake = new SemaphoreSlim[count - 1];
@@ -58,7 +58,7 @@ internal sealed unsafe class Workers
 
     /// <summary>Scratch memory of one worker, at least <paramref name="floats"/> floats, aligned to a cache line; kept between calls, contents undefined.</summary>
     /// <remarks>One piece a worker: a second call for the same worker may move it. Cut it up if several are needed.</remarks>
-    public float* Scratch(int worker, long floats) => scratch[worker].Take(floats);
+    public float* Scratch(int worker, long floats) => scratch[worker].Take<float>(floats);
 
     /// <summary>
     /// Held by a call that needs <see cref="Shared"/> or <see cref="ScratchTable"/>, from there to the end of its last
@@ -67,13 +67,13 @@ internal sealed unsafe class Workers
     public Lock Gate { get; } = new();
 
     /// <summary>One piece of memory for a call, beside the workers' own: packed weights, partial sums. Kept between calls, contents undefined.</summary>
-    public float* Shared(long floats) => shared.Take(floats);
+    public float* Shared(long floats) => shared.Take<float>(floats);
 
     /// <summary>As <see cref="Scratch"/>, for every worker: what tasks can look up, which hold pointers only.</summary>
     public float** ScratchTable(long floats)
     {
-        var table = (float**)scratchTable.Take(Count * (sizeof(float*) / sizeof(float)));
-        for (var i = 0; i < Count; i++) table[i] = scratch[i].Take(floats);
+        var table = (float**)scratchTable.Take<nint>(Count);
+        for (var i = 0; i < Count; i++) table[i] = scratch[i].Take<float>(floats);
         return table;
     }
 
@@ -149,25 +149,5 @@ internal sealed unsafe class Workers
     {
         [FieldOffset(64)]
         public long Value;
-    }
-
-    sealed class ScratchMemory
-    {
-        void* memory;
-        long capacity;
-
-        ~ScratchMemory() => NativeMemory.AlignedFree(memory);
-
-        public float* Take(long floats)
-        {
-            if (floats > capacity)
-            {
-                NativeMemory.AlignedFree(memory);
-                memory = NativeMemory.AlignedAlloc((nuint)(floats * sizeof(float)), HostBlock.Alignment);
-                capacity = floats;
-            }
-
-            return (float*)memory;
-        }
     }
 }
