@@ -1,5 +1,6 @@
 using CnnSharp.Kernels;
 using CnnSharp.Kernels.Cpu;
+using CnnSharp.Kernels.Gpu;
 using CnnSharp.Kernels.Reference;
 
 namespace CnnSharp;
@@ -11,13 +12,18 @@ public sealed class Device
     static readonly Lazy<Device> SharedReference = new(() => new(new ReferenceEngine<float>()));
     static readonly Lazy<Device> SharedReferenceFloat64 = new(() => new(new ReferenceEngine<double>()));
 
-    /// <summary>What can be selected by name, in the order in which <see cref="Best"/> prefers it.</summary>
-    static readonly (string Name, Func<Device> Open)[] Known =
+    /// <summary>The host's engines by name.</summary>
+    static readonly (string Name, Func<Device> Open)[] OnHost =
     [
         ("cpu", () => Cpu),
         ("reference", () => Reference),
         ("reference-f64", () => ReferenceFloat64),
     ];
+
+    /// <summary>Accelerators by name; looked for when one is first asked for, so that a program on the CPU loads no driver.</summary>
+    static readonly Lazy<(string Name, Func<Device> Open)[]> OnAccelerators = new(() => [.. Accelerators.All.Select(entry => (entry.Name, Shared(entry.Open)))]);
+
+    static IEnumerable<(string Name, Func<Device> Open)> Known => OnHost.Concat(OnAccelerators.Value);
 
     /// <summary>Wraps an engine of one's own, for instance a <see cref="CpuEngine"/> with a given number of threads.</summary>
     public Device(Engine engine) => Engine = engine;
@@ -43,8 +49,9 @@ public sealed class Device
     /// <summary>The name it is selected by.</summary>
     public string Name => Engine.Name;
 
-    /// <summary>The fastest device present.</summary>
-    public static Device Best() => Cpu;
+    /// <summary>The fastest device present: the first CUDA device, else the first OpenCL device, else the CPU engine.</summary>
+    public static Device Best()
+        => Accelerators.All.FirstOrDefault(entry => entry is { Absent: null, IsFast: true }) is { } best ? Parse(best.Name) : Cpu;
 
     /// <summary>Every kind of device that this build knows: opened, or the reason why it cannot be.</summary>
     public static IReadOnlyList<DeviceReport> List()
@@ -72,12 +79,23 @@ public sealed class Device
     public static Device Parse(string name)
     {
         if (name == "auto") return Best();
-        foreach (var (known, open) in Known)
+        foreach (var (known, open) in OnHost)
+        {
+            if (known == name) return open();
+        }
+
+        foreach (var (known, open) in OnAccelerators.Value)
         {
             if (known == name) return open();
         }
 
         throw new ArgumentException($"Unknown device '{name}'. Expected auto, {string.Join(", ", Known.Select(k => k.Name))}.", nameof(name));
+    }
+
+    static Func<Device> Shared(Func<Engine> open)
+    {
+        var device = new Lazy<Device>(() => new(open()), LazyThreadSafetyMode.PublicationOnly);
+        return () => device.Value;
     }
 
     /// <inheritdoc/>

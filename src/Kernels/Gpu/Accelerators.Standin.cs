@@ -1,0 +1,20 @@
+#if !ILGPU_PACKAGE
+namespace CnnSharp.Kernels.Gpu;
+
+// With the stand-in there is only ilgpu-cpu.
+public static partial class Accelerators
+{
+    const string Missing = "this build has ILGPU's stand-in; with the packages ILGPU and ILGPU.Algorithms in the feeds it would be found (-p:IlgpuProvider=package)";
+
+    /// <summary>Whether this build has the package or its stand-in.</summary>
+    internal const string Provider = "stand-in";
+
+    static partial void AddDevices(List<AcceleratorEntry> found)
+    {
+        found.Add(new("cuda:0", () => throw new NotSupportedException(Missing), Missing));
+        found.Add(new("opencl:0", () => throw new NotSupportedException(Missing), Missing));
+    }
+
+    internal static bool IsOutOfMemory(Exception e) => e is OutOfMemoryException;
+}
+#endif

@@ -1,0 +1,57 @@
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace CnnSharp.Kernels.Gpu;
+
+sealed partial class GpuKernels
+{
+    Action<Index1D, float, ArrayView<float>>? fillFloats;
+    Action<Index1D, int, ArrayView<int>>? fillIntegers;
+    Action<Index1D, byte, ArrayView<byte>>? fillBytes;
+    Action<Index1D, RegionGeometry, int, ArrayView<float>, ArrayView<float>>? copyRegion;
+
+    static void FillFloats(Index1D i, float value, ArrayView<float> y) => y[i] = value;
+
+    static void FillIntegers(Index1D i, int value, ArrayView<int> y) => y[i] = value;
+
+    static void FillBytes(Index1D i, byte value, ArrayView<byte> y) => y[i] = value;
+
+    public void Fill(DeviceBuffer y, double value)
+    {
+        if (y.Length == 0) return;
+        if (y.Type == DType.Float32) (fillFloats ??= Compile(nameof(FillFloats), a => a.LoadAutoGroupedStreamKernel<Index1D, float, ArrayView<float>>(FillFloats)))(Range(y.Length), (float)value, View<float>(y));
+        else if (y.Type == DType.Int32) (fillIntegers ??= Compile(nameof(FillIntegers), a => a.LoadAutoGroupedStreamKernel<Index1D, int, ArrayView<int>>(FillIntegers)))(Range(y.Length), (int)value, View<int>(y));
+        else if (y.Type == DType.UInt8) (fillBytes ??= Compile(nameof(FillBytes), a => a.LoadAutoGroupedStreamKernel<Index1D, byte, ArrayView<byte>>(FillBytes)))(Range(y.Length), (byte)value, View<byte>(y));
+        else throw new NotSupportedException($"The GPU engine fills Float32, Int32 and UInt8 buffers, this one holds {y.Type}.");
+    }
+
+    public void Copy(DeviceBuffer x, DeviceBuffer y)
+    {
+        if (x.Length == 0) return;
+        var source = ((GpuBlock)x.Block).Bytes.SubView(0, x.Bytes);
+        source.CopyTo(accelerator.DefaultStream, ((GpuBlock)y.Block).Bytes.SubView(0, x.Bytes));
+    }
+
+    /// <summary>One thread an element of the box, the innermost axis fastest.</summary>
+    static void CopyRegionKernel(Index1D index, RegionGeometry g, int accumulate, ArrayView<float> source, ArrayView<float> target)
+    {
+        int i = index;
+        var i3 = i % g.D3;
+        i /= g.D3;
+        var i2 = i % g.D2;
+        i /= g.D2;
+        var i1 = i % g.D1;
+        var i0 = i / g.D1;
+        var from = g.SourceOffset + (i0 * g.S0) + (i1 * g.S1) + (i2 * g.S2) + (i3 * g.S3);
+        var to = g.TargetOffset + (i0 * g.T0) + (i1 * g.T1) + (i2 * g.T2) + (i3 * g.T3);
+        if (accumulate != 0) target[to] += source[from];
+        else target[to] = source[from];
+    }
+
+    public void CopyRegion(in RegionGeometry g, DeviceBuffer source, DeviceBuffer target, bool accumulate = false)
+    {
+        var count = (long)g.D0 * g.D1 * g.D2 * g.D3;
+        if (count == 0) return;
+        (copyRegion ??= Compile(nameof(CopyRegion), a => a.LoadAutoGroupedStreamKernel<Index1D, RegionGeometry, int, ArrayView<float>, ArrayView<float>>(CopyRegionKernel)))(Range(count), g, accumulate ? 1 : 0, Floats(source), Floats(target));
+    }
+}

@@ -1,0 +1,64 @@
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace CnnSharp.Kernels.Gpu;
+
+/// <summary>
+/// The primitives as ILGPU kernels: a file a family, each kernel a static method above the launcher that calls it.
+/// Kernels are compiled at their first use and kept. They keep to what every accelerator has: no float atomics, no warp
+/// shuffles, shared memory of constant size, groups of <see cref="GroupSize"/> threads or (tiles) of the size the kernel names.
+/// </summary>
+sealed partial class GpuKernels : IKernels
+{
+    /// <summary>The most threads that a reduction's group has; shared arrays are this long.</summary>
+    const int MaxGroupSize = 256;
+
+    readonly GpuEngine engine;
+    readonly Accelerator accelerator;
+
+    public GpuKernels(GpuEngine engine, Accelerator accelerator)
+    {
+        this.engine = engine;
+        this.accelerator = accelerator;
+        GroupSize = Math.Min(MaxGroupSize, accelerator.MaxNumThreadsPerGroup);
+    }
+
+    /// <summary>Threads of a reduction's group: a power of two, 256 on a GPU, 16 on ILGPU's CPU accelerator.</summary>
+    int GroupSize { get; }
+
+    /// <summary>The elements of a buffer of this engine.</summary>
+    static ArrayView<T> View<T>(DeviceBuffer buffer)
+        where T : unmanaged
+    {
+        if (DTypes.Of<T>() != buffer.Type) throw new InvalidOperationException($"The buffer holds {buffer.Type}, the kernel expects {DTypes.Of<T>()}.");
+        return buffer.Block is GpuBlock block
+            ? block.Bytes.SubView(0, buffer.Bytes).Cast<T>()
+            : throw new InvalidOperationException($"The buffer lives in the memory of '{buffer.Engine.Name}', not on an accelerator.");
+    }
+
+    /// <summary>As <see cref="View{T}"/>, and an empty view for a missing (optional) buffer; kernels are told by a flag.</summary>
+    static ArrayView<T> ViewOrEmpty<T>(DeviceBuffer? buffer)
+        where T : unmanaged => buffer is null ? ArrayView<T>.Empty : View<T>(buffer);
+
+    /// <summary>Floats, the most common view.</summary>
+    static ArrayView<float> Floats(DeviceBuffer buffer) => View<float>(buffer);
+
+    /// <summary>An index range for one thread an element.</summary>
+    /// <exception cref="NotSupportedException">More than 2^31 - 1 elements.</exception>
+    static Index1D Range(long count)
+        => count <= int.MaxValue ? new((int)count) : throw new NotSupportedException($"{count:N0} elements: a kernel of the GPU engine indexes at most {int.MaxValue:N0}. A smaller batch has fewer.");
+
+    /// <summary>Compiles a kernel: called once, where its launcher is still null.</summary>
+    /// <exception cref="InvalidOperationException">It does not compile for this device.</exception>
+    TLauncher Compile<TLauncher>(string kernel, Func<Accelerator, TLauncher> load)
+    {
+        try
+        {
+            return load(accelerator);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            throw new InvalidOperationException($"The kernel '{kernel}' could not be compiled for '{engine.Name}' ({accelerator.Name}): {e.GetBaseException().Message}", e);
+        }
+    }
+}
