@@ -12,6 +12,7 @@ public sealed class GpuEngine : Engine
 {
     readonly Accelerator accelerator;
     readonly UploadRing uploads;
+    readonly HashSet<GpuBlock> blocks = [];
 
     internal GpuEngine(string name, Accelerator accelerator)
     {
@@ -42,7 +43,7 @@ public sealed class GpuEngine : Engine
     {
         try
         {
-            return new GpuBlock(accelerator.Allocate1D<byte>(capacity), capacity);
+            return new GpuBlock(accelerator.Allocate1D<byte>(capacity), capacity, blocks);
         }
         catch (Exception e) when (Accelerators.IsOutOfMemory(e))
         {
