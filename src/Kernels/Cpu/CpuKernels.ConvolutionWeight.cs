@@ -197,7 +197,15 @@ internal sealed unsafe partial class CpuKernels<V>
                     call->DyStride = lanes * sizeof(float);
                 }
 
-                for (var run = 0; run < Runs; run++)
+                var whole = merged && vectors == 1 ? OuterProductTiles<V>.Whole(Runs, RunLength) : null;
+                if (whole is not null)
+                {
+                    call->RunStride = (nint)Geometry.DilationH * width * Geometry.GroupC * sizeof(float);
+                    call->RunLength = RunRows * lanes;
+                    whole(call, x, columns, sums);
+                }
+
+                for (var run = 0; run < Runs && whole is null; run++)
                 {
                     var r = merged ? run : run / Geometry.KernelW;
                     var s = merged ? 0 : run % Geometry.KernelW;
@@ -231,7 +239,7 @@ internal sealed unsafe partial class CpuKernels<V>
                 Clear(target, (long)before * g.GroupC);
                 if (g.Groups == 1)
                 {
-                    CopyFloats(source, target + ((long)before * g.C), (long)inside * g.C);
+                    CopyRow(source, target + ((long)before * g.C), (long)inside * g.C);
                 }
                 else
                 {

@@ -21,6 +21,12 @@ internal unsafe struct OuterProductCall
 
     /// <summary>Pixels of a segment.</summary>
     public int Length;
+
+    /// <summary>Of a tile of all kernel rows: bytes from a kernel row's values of x to the next one's.</summary>
+    public nint RunStride;
+
+    /// <summary>Of a tile of all kernel rows: floats from a kernel row's sums to the next one's.</summary>
+    public int RunLength;
 }
 
 /// <summary>The register tiles of gradients by weight: each value of x is broadcast and meets v vectors of dy; the r v sums stay in registers.</summary>
@@ -58,6 +64,13 @@ internal static unsafe partial class OuterProductTiles<V>
 
         return best;
     }
+
+    /// <summary>
+    /// The tile of all <paramref name="runs"/> kernel rows of <paramref name="length"/> values by one vector, or null where
+    /// there is none: narrow runs fill no tile (9 rows of 10 used, 11 loads for 9 multiply-adds), together they do (28 for 27).
+    /// </summary>
+    public static delegate*<OuterProductCall*, float*, float*, float*, void> Whole(int runs, int length)
+        => V.Registers >= 32 ? WrittenWhole(runs, length) : null;
 
     /// <summary>The tile of <paramref name="rows"/> rows by <paramref name="vectors"/> vectors.</summary>
     public static delegate*<OuterProductCall*, float*, float*, float*, void> Tile(int rows, int vectors) => Written(rows, vectors);

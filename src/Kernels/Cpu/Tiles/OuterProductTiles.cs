@@ -26,6 +26,13 @@ internal static unsafe partial class OuterProductTiles<V>
         _ => throw new ArgumentOutOfRangeException(nameof(rows), rows, $"There is no tile of {rows} rows by {vectors} vectors."),
     };
 
+    static delegate*<OuterProductCall*, float*, float*, float*, void> WrittenWhole(int runs, int length) => (runs, length) switch
+    {
+        (3, 9) => &Whole3x9,
+        (5, 5) => &Whole5x5,
+        _ => null,
+    };
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Tile4x1(OuterProductCall* call, float* x, float* dy, float* dw)
     {
@@ -804,5 +811,209 @@ internal static unsafe partial class OuterProductTiles<V>
         V.Store(c5_0, dw + (15 * V.Count)); V.Store(c5_1, dw + (16 * V.Count)); V.Store(c5_2, dw + (17 * V.Count));
         V.Store(c6_0, dw + (18 * V.Count)); V.Store(c6_1, dw + (19 * V.Count)); V.Store(c6_2, dw + (20 * V.Count));
         V.Store(c7_0, dw + (21 * V.Count)); V.Store(c7_1, dw + (22 * V.Count)); V.Store(c7_2, dw + (23 * V.Count));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Whole3x9(OuterProductCall* call, float* x, float* dy, float* dw)
+    {
+        nint xStride = call->XStride, dyStride = call->DyStride, runStride = call->RunStride;
+        V c0_0 = V.Load(dw + (0 * V.Count));
+        V c0_1 = V.Load(dw + (1 * V.Count));
+        V c0_2 = V.Load(dw + (2 * V.Count));
+        V c0_3 = V.Load(dw + (3 * V.Count));
+        V c0_4 = V.Load(dw + (4 * V.Count));
+        V c0_5 = V.Load(dw + (5 * V.Count));
+        V c0_6 = V.Load(dw + (6 * V.Count));
+        V c0_7 = V.Load(dw + (7 * V.Count));
+        V c0_8 = V.Load(dw + (8 * V.Count));
+        V c1_0 = V.Load(dw + (1 * call->RunLength) + (0 * V.Count));
+        V c1_1 = V.Load(dw + (1 * call->RunLength) + (1 * V.Count));
+        V c1_2 = V.Load(dw + (1 * call->RunLength) + (2 * V.Count));
+        V c1_3 = V.Load(dw + (1 * call->RunLength) + (3 * V.Count));
+        V c1_4 = V.Load(dw + (1 * call->RunLength) + (4 * V.Count));
+        V c1_5 = V.Load(dw + (1 * call->RunLength) + (5 * V.Count));
+        V c1_6 = V.Load(dw + (1 * call->RunLength) + (6 * V.Count));
+        V c1_7 = V.Load(dw + (1 * call->RunLength) + (7 * V.Count));
+        V c1_8 = V.Load(dw + (1 * call->RunLength) + (8 * V.Count));
+        V c2_0 = V.Load(dw + (2 * call->RunLength) + (0 * V.Count));
+        V c2_1 = V.Load(dw + (2 * call->RunLength) + (1 * V.Count));
+        V c2_2 = V.Load(dw + (2 * call->RunLength) + (2 * V.Count));
+        V c2_3 = V.Load(dw + (2 * call->RunLength) + (3 * V.Count));
+        V c2_4 = V.Load(dw + (2 * call->RunLength) + (4 * V.Count));
+        V c2_5 = V.Load(dw + (2 * call->RunLength) + (5 * V.Count));
+        V c2_6 = V.Load(dw + (2 * call->RunLength) + (6 * V.Count));
+        V c2_7 = V.Load(dw + (2 * call->RunLength) + (7 * V.Count));
+        V c2_8 = V.Load(dw + (2 * call->RunLength) + (8 * V.Count));
+        var offset = call->Offsets;
+        for (var segment = call->Segments; segment > 0; segment--, offset++)
+        {
+            var p0 = (float*)((byte*)x + *offset);
+            var p1 = (float*)((byte*)p0 + runStride);
+            var p2 = (float*)((byte*)p1 + runStride);
+            for (var i = call->Length; i > 0; i--)
+            {
+                V d = V.Load(dy);
+                c0_0 = V.Fma(p0 + 0, d, c0_0);
+                c0_1 = V.Fma(p0 + 1, d, c0_1);
+                c0_2 = V.Fma(p0 + 2, d, c0_2);
+                c0_3 = V.Fma(p0 + 3, d, c0_3);
+                c0_4 = V.Fma(p0 + 4, d, c0_4);
+                c0_5 = V.Fma(p0 + 5, d, c0_5);
+                c0_6 = V.Fma(p0 + 6, d, c0_6);
+                c0_7 = V.Fma(p0 + 7, d, c0_7);
+                c0_8 = V.Fma(p0 + 8, d, c0_8);
+                c1_0 = V.Fma(p1 + 0, d, c1_0);
+                c1_1 = V.Fma(p1 + 1, d, c1_1);
+                c1_2 = V.Fma(p1 + 2, d, c1_2);
+                c1_3 = V.Fma(p1 + 3, d, c1_3);
+                c1_4 = V.Fma(p1 + 4, d, c1_4);
+                c1_5 = V.Fma(p1 + 5, d, c1_5);
+                c1_6 = V.Fma(p1 + 6, d, c1_6);
+                c1_7 = V.Fma(p1 + 7, d, c1_7);
+                c1_8 = V.Fma(p1 + 8, d, c1_8);
+                c2_0 = V.Fma(p2 + 0, d, c2_0);
+                c2_1 = V.Fma(p2 + 1, d, c2_1);
+                c2_2 = V.Fma(p2 + 2, d, c2_2);
+                c2_3 = V.Fma(p2 + 3, d, c2_3);
+                c2_4 = V.Fma(p2 + 4, d, c2_4);
+                c2_5 = V.Fma(p2 + 5, d, c2_5);
+                c2_6 = V.Fma(p2 + 6, d, c2_6);
+                c2_7 = V.Fma(p2 + 7, d, c2_7);
+                c2_8 = V.Fma(p2 + 8, d, c2_8);
+                p0 = (float*)((byte*)p0 + xStride);
+                p1 = (float*)((byte*)p1 + xStride);
+                p2 = (float*)((byte*)p2 + xStride);
+                dy = (float*)((byte*)dy + dyStride);
+            }
+        }
+
+        V.Store(c0_0, dw + (0 * V.Count));
+        V.Store(c0_1, dw + (1 * V.Count));
+        V.Store(c0_2, dw + (2 * V.Count));
+        V.Store(c0_3, dw + (3 * V.Count));
+        V.Store(c0_4, dw + (4 * V.Count));
+        V.Store(c0_5, dw + (5 * V.Count));
+        V.Store(c0_6, dw + (6 * V.Count));
+        V.Store(c0_7, dw + (7 * V.Count));
+        V.Store(c0_8, dw + (8 * V.Count));
+        V.Store(c1_0, dw + (1 * call->RunLength) + (0 * V.Count));
+        V.Store(c1_1, dw + (1 * call->RunLength) + (1 * V.Count));
+        V.Store(c1_2, dw + (1 * call->RunLength) + (2 * V.Count));
+        V.Store(c1_3, dw + (1 * call->RunLength) + (3 * V.Count));
+        V.Store(c1_4, dw + (1 * call->RunLength) + (4 * V.Count));
+        V.Store(c1_5, dw + (1 * call->RunLength) + (5 * V.Count));
+        V.Store(c1_6, dw + (1 * call->RunLength) + (6 * V.Count));
+        V.Store(c1_7, dw + (1 * call->RunLength) + (7 * V.Count));
+        V.Store(c1_8, dw + (1 * call->RunLength) + (8 * V.Count));
+        V.Store(c2_0, dw + (2 * call->RunLength) + (0 * V.Count));
+        V.Store(c2_1, dw + (2 * call->RunLength) + (1 * V.Count));
+        V.Store(c2_2, dw + (2 * call->RunLength) + (2 * V.Count));
+        V.Store(c2_3, dw + (2 * call->RunLength) + (3 * V.Count));
+        V.Store(c2_4, dw + (2 * call->RunLength) + (4 * V.Count));
+        V.Store(c2_5, dw + (2 * call->RunLength) + (5 * V.Count));
+        V.Store(c2_6, dw + (2 * call->RunLength) + (6 * V.Count));
+        V.Store(c2_7, dw + (2 * call->RunLength) + (7 * V.Count));
+        V.Store(c2_8, dw + (2 * call->RunLength) + (8 * V.Count));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Whole5x5(OuterProductCall* call, float* x, float* dy, float* dw)
+    {
+        nint xStride = call->XStride, dyStride = call->DyStride, runStride = call->RunStride;
+        V c0_0 = V.Load(dw + (0 * V.Count));
+        V c0_1 = V.Load(dw + (1 * V.Count));
+        V c0_2 = V.Load(dw + (2 * V.Count));
+        V c0_3 = V.Load(dw + (3 * V.Count));
+        V c0_4 = V.Load(dw + (4 * V.Count));
+        V c1_0 = V.Load(dw + (1 * call->RunLength) + (0 * V.Count));
+        V c1_1 = V.Load(dw + (1 * call->RunLength) + (1 * V.Count));
+        V c1_2 = V.Load(dw + (1 * call->RunLength) + (2 * V.Count));
+        V c1_3 = V.Load(dw + (1 * call->RunLength) + (3 * V.Count));
+        V c1_4 = V.Load(dw + (1 * call->RunLength) + (4 * V.Count));
+        V c2_0 = V.Load(dw + (2 * call->RunLength) + (0 * V.Count));
+        V c2_1 = V.Load(dw + (2 * call->RunLength) + (1 * V.Count));
+        V c2_2 = V.Load(dw + (2 * call->RunLength) + (2 * V.Count));
+        V c2_3 = V.Load(dw + (2 * call->RunLength) + (3 * V.Count));
+        V c2_4 = V.Load(dw + (2 * call->RunLength) + (4 * V.Count));
+        V c3_0 = V.Load(dw + (3 * call->RunLength) + (0 * V.Count));
+        V c3_1 = V.Load(dw + (3 * call->RunLength) + (1 * V.Count));
+        V c3_2 = V.Load(dw + (3 * call->RunLength) + (2 * V.Count));
+        V c3_3 = V.Load(dw + (3 * call->RunLength) + (3 * V.Count));
+        V c3_4 = V.Load(dw + (3 * call->RunLength) + (4 * V.Count));
+        V c4_0 = V.Load(dw + (4 * call->RunLength) + (0 * V.Count));
+        V c4_1 = V.Load(dw + (4 * call->RunLength) + (1 * V.Count));
+        V c4_2 = V.Load(dw + (4 * call->RunLength) + (2 * V.Count));
+        V c4_3 = V.Load(dw + (4 * call->RunLength) + (3 * V.Count));
+        V c4_4 = V.Load(dw + (4 * call->RunLength) + (4 * V.Count));
+        var offset = call->Offsets;
+        for (var segment = call->Segments; segment > 0; segment--, offset++)
+        {
+            var p0 = (float*)((byte*)x + *offset);
+            var p1 = (float*)((byte*)p0 + runStride);
+            var p2 = (float*)((byte*)p1 + runStride);
+            var p3 = (float*)((byte*)p2 + runStride);
+            var p4 = (float*)((byte*)p3 + runStride);
+            for (var i = call->Length; i > 0; i--)
+            {
+                V d = V.Load(dy);
+                c0_0 = V.Fma(p0 + 0, d, c0_0);
+                c0_1 = V.Fma(p0 + 1, d, c0_1);
+                c0_2 = V.Fma(p0 + 2, d, c0_2);
+                c0_3 = V.Fma(p0 + 3, d, c0_3);
+                c0_4 = V.Fma(p0 + 4, d, c0_4);
+                c1_0 = V.Fma(p1 + 0, d, c1_0);
+                c1_1 = V.Fma(p1 + 1, d, c1_1);
+                c1_2 = V.Fma(p1 + 2, d, c1_2);
+                c1_3 = V.Fma(p1 + 3, d, c1_3);
+                c1_4 = V.Fma(p1 + 4, d, c1_4);
+                c2_0 = V.Fma(p2 + 0, d, c2_0);
+                c2_1 = V.Fma(p2 + 1, d, c2_1);
+                c2_2 = V.Fma(p2 + 2, d, c2_2);
+                c2_3 = V.Fma(p2 + 3, d, c2_3);
+                c2_4 = V.Fma(p2 + 4, d, c2_4);
+                c3_0 = V.Fma(p3 + 0, d, c3_0);
+                c3_1 = V.Fma(p3 + 1, d, c3_1);
+                c3_2 = V.Fma(p3 + 2, d, c3_2);
+                c3_3 = V.Fma(p3 + 3, d, c3_3);
+                c3_4 = V.Fma(p3 + 4, d, c3_4);
+                c4_0 = V.Fma(p4 + 0, d, c4_0);
+                c4_1 = V.Fma(p4 + 1, d, c4_1);
+                c4_2 = V.Fma(p4 + 2, d, c4_2);
+                c4_3 = V.Fma(p4 + 3, d, c4_3);
+                c4_4 = V.Fma(p4 + 4, d, c4_4);
+                p0 = (float*)((byte*)p0 + xStride);
+                p1 = (float*)((byte*)p1 + xStride);
+                p2 = (float*)((byte*)p2 + xStride);
+                p3 = (float*)((byte*)p3 + xStride);
+                p4 = (float*)((byte*)p4 + xStride);
+                dy = (float*)((byte*)dy + dyStride);
+            }
+        }
+
+        V.Store(c0_0, dw + (0 * V.Count));
+        V.Store(c0_1, dw + (1 * V.Count));
+        V.Store(c0_2, dw + (2 * V.Count));
+        V.Store(c0_3, dw + (3 * V.Count));
+        V.Store(c0_4, dw + (4 * V.Count));
+        V.Store(c1_0, dw + (1 * call->RunLength) + (0 * V.Count));
+        V.Store(c1_1, dw + (1 * call->RunLength) + (1 * V.Count));
+        V.Store(c1_2, dw + (1 * call->RunLength) + (2 * V.Count));
+        V.Store(c1_3, dw + (1 * call->RunLength) + (3 * V.Count));
+        V.Store(c1_4, dw + (1 * call->RunLength) + (4 * V.Count));
+        V.Store(c2_0, dw + (2 * call->RunLength) + (0 * V.Count));
+        V.Store(c2_1, dw + (2 * call->RunLength) + (1 * V.Count));
+        V.Store(c2_2, dw + (2 * call->RunLength) + (2 * V.Count));
+        V.Store(c2_3, dw + (2 * call->RunLength) + (3 * V.Count));
+        V.Store(c2_4, dw + (2 * call->RunLength) + (4 * V.Count));
+        V.Store(c3_0, dw + (3 * call->RunLength) + (0 * V.Count));
+        V.Store(c3_1, dw + (3 * call->RunLength) + (1 * V.Count));
+        V.Store(c3_2, dw + (3 * call->RunLength) + (2 * V.Count));
+        V.Store(c3_3, dw + (3 * call->RunLength) + (3 * V.Count));
+        V.Store(c3_4, dw + (3 * call->RunLength) + (4 * V.Count));
+        V.Store(c4_0, dw + (4 * call->RunLength) + (0 * V.Count));
+        V.Store(c4_1, dw + (4 * call->RunLength) + (1 * V.Count));
+        V.Store(c4_2, dw + (4 * call->RunLength) + (2 * V.Count));
+        V.Store(c4_3, dw + (4 * call->RunLength) + (3 * V.Count));
+        V.Store(c4_4, dw + (4 * call->RunLength) + (4 * V.Count));
     }
 }
