@@ -120,11 +120,17 @@ internal static class Options
     /// <exception cref="NotSupportedException">The device is not present.</exception>
     public static Device Open(string name, int? threads)
     {
-        if (threads is { } count && name is ("auto" or "cpu")) return new(new CpuEngine(count));
-        var known = CnnSharp.Device.List().Select(report => report.Name).Prepend("auto").ToList();
-        if (!known.Contains(name)) throw new UsageException($"--device: {Nearest.Unknown("device", name, known)}");
-        if (threads is > 1) throw new UsageException($"--threads {threads}: the device '{name}' computes on one thread; it is for --device cpu.");
-        return CnnSharp.Device.Parse(name);
+        try
+        {
+            var device = CnnSharp.Device.Parse(name);
+            if (device.Name == "cpu") return threads is { } count ? new(new CpuEngine(count)) : device;
+            if (threads is > 1 && name != "auto") throw new UsageException($"--threads {threads}: it is for --device cpu, not '{name}'.");
+            return device;
+        }
+        catch (ArgumentException e)
+        {
+            throw new UsageException($"--device: {e.Message}");
+        }
     }
 
     static bool TryReal(string text, out float value)

@@ -89,7 +89,10 @@ public sealed class Device
             if (known == name) return open();
         }
 
-        throw new ArgumentException($"Unknown device '{name}'. Expected auto, {string.Join(", ", Known.Select(k => k.Name))}.", nameof(name));
+        var names = Known.Select(k => k.Name).Prepend("auto").ToList();
+        var kind = name.Split(':')[0];
+        if (kind is "cuda" or "opencl" && name.Contains(':')) throw new NotSupportedException($"There is no device '{name}'. There are: {string.Join(", ", names)}.");
+        throw new ArgumentException(Nearest.Unknown("device", name, names));
     }
 
     static Func<Device> Shared(Func<Engine> open)

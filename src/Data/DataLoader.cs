@@ -7,9 +7,9 @@ namespace CnnSharp.Data;
 
 /// <summary>
 /// Makes batches of a set on a device: shuffled, augmented, normalised. Each enumeration is the next epoch;
-/// <see cref="Epoch"/> gives any. The set's pixels are uploaded once per device; after that only placements travel, and
-/// those of the next batches are worked out on a background thread. What comes out depends on the set, the options, the
-/// seed and the epoch alone.
+/// <see cref="Epoch"/> gives any. The set's pixels are uploaded once per device, if they fit, and after that only placements
+/// travel; else each batch's pixels do. The next batches are prepared on a background thread. What comes out depends on the
+/// set, the options, the seed and the epoch alone.
 /// </summary>
 /// <example>
 /// <code>
@@ -27,7 +27,7 @@ public sealed class DataLoader : IEnumerable<Batch>
 
     readonly PictureSet set;
     readonly EpochPlan plan;
-    readonly DeviceBuffer pictures;
+    readonly DeviceBuffer? resident;
     readonly Tensor scaleOffset;
     readonly int cutout;
 
@@ -40,9 +40,10 @@ public sealed class DataLoader : IEnumerable<Batch>
     /// <param name="shuffle">Whether each epoch has an order of its own; else it is the set's.</param>
     /// <param name="dropLast">Whether a last batch that is not full is left out.</param>
     /// <param name="normalization">How pixels are normalised; by default as the set says.</param>
+    /// <param name="resident">Whether the set's pixels stay on the device; by default if they fit (<see cref="Engine.ResidentBytes"/>).</param>
     /// <exception cref="ArgumentOutOfRangeException">The batch size is not above 0.</exception>
     /// <exception cref="ArgumentException">The normalisation has other channels, the cutout is larger than a picture, or the set is smaller than the only batch that would not be dropped.</exception>
-    public DataLoader(PictureSet set, int batchSize, Device? device = null, Augment? augmentation = null, ulong seed = 0, bool shuffle = true, bool dropLast = false, Normalization? normalization = null)
+    public DataLoader(PictureSet set, int batchSize, Device? device = null, Augment? augmentation = null, ulong seed = 0, bool shuffle = true, bool dropLast = false, Normalization? normalization = null, bool? resident = null)
     {
         ArgumentNullException.ThrowIfNull(set);
         if (batchSize <= 0) throw new ArgumentOutOfRangeException(nameof(batchSize), batchSize, $"DataLoader of '{set.Name}': expected at least 1 picture a batch.");
@@ -57,7 +58,7 @@ public sealed class DataLoader : IEnumerable<Batch>
         BatchSize = batchSize;
         plan = new(set, batchSize, augmentation, seed, shuffle, dropLast);
         cutout = augmentation.CutoutSize;
-        pictures = ResidentPictures.On(Device.Engine, set);
+        if (resident ?? (set.AllPixels.Length <= Device.Engine.ResidentBytes)) this.resident = ResidentPictures.On(Device.Engine, set);
         scaleOffset = Tensor.From(normalization.ScaleOffset(), new(2 * set.Channels), Device);
     }
 
@@ -115,7 +116,7 @@ public sealed class DataLoader : IEnumerable<Batch>
         try
         {
             var order = plan.Order(epoch);
-            for (var batch = firstBatch; batch < Batches; batch++) await writer.WriteAsync(plan.Plan(epoch, order, batch)).ConfigureAwait(false);
+            for (var batch = firstBatch; batch < Batches; batch++) await writer.WriteAsync(plan.Plan(epoch, order, batch, withPixels: resident is null)).ConfigureAwait(false);
             writer.Complete();
         }
         catch (Exception e)
@@ -143,8 +144,17 @@ public sealed class DataLoader : IEnumerable<Batch>
         var labels = Tensor.From(planned.Labels, new(count), Device);
         var images = Tensor.Uninitialized(new(count, set.Height, set.Width, set.Channels), Device);
         using var placements = Tensor.From(planned.Placements, new(count, PictureGeometry.PlacementLength), Device);
-        Device.Kernels.GatherPictures(geometry, pictures, placements.Data, scaleOffset.Data, images.Data);
+        var sent = planned.Pixels is { } pixels ? Sent(pixels) : null;
+        Device.Kernels.GatherPictures(geometry, sent ?? resident!, placements.Data, scaleOffset.Data, images.Data);
+        sent?.Release();
         (labels.Name, images.Name) = ("labels", "images");
         return new(images, labels);
+    }
+
+    DeviceBuffer Sent(byte[] pixels)
+    {
+        var buffer = Device.Engine.Rent(DType.UInt8, pixels.Length);
+        Device.Engine.Upload<byte>(pixels, buffer);
+        return buffer;
     }
 }

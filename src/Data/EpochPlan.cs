@@ -33,26 +33,29 @@ sealed class EpochPlan(PictureSet set, int batchSize, Augment augmentation, ulon
         return order;
     }
 
-    /// <summary>The placements and labels of a batch of an epoch.</summary>
-    public PlannedBatch Plan(int epoch, int[] order, int batch)
+    /// <summary>The placements and labels of a batch of an epoch; its pixels too if the device does not hold the set's.</summary>
+    public PlannedBatch Plan(int epoch, int[] order, int batch, bool withPixels)
     {
         var start = batch * (long)batchSize;
         var count = (int)Math.Min(batchSize, set.Count - start);
         var placements = new int[count * PictureGeometry.PlacementLength];
         var labels = new int[count];
+        var pixels = withPixels ? new byte[count * set.PictureLength] : null;
         var stream = Philox.Stream((ulong)epoch, AugmentStream);
         for (var n = 0; n < count; n++)
         {
             var index = order[start + n];
             labels[n] = set.Labels[index];
-            augmentation.Place(placements.AsSpan(n * PictureGeometry.PlacementLength, PictureGeometry.PlacementLength), set.Start + index, set.Height, set.Width, seed, stream, start + n);
+            if (pixels is not null) set.Pixels(index).CopyTo(pixels.AsSpan(n * set.PictureLength));
+            augmentation.Place(placements.AsSpan(n * PictureGeometry.PlacementLength, PictureGeometry.PlacementLength), withPixels ? n : set.Start + index, set.Height, set.Width, seed, stream, start + n);
         }
 
-        return new(placements, labels);
+        return new(placements, labels, pixels);
     }
 }
 
 /// <summary>A batch before it is made on a device.</summary>
 /// <param name="Placements">[N, 6]: see <see cref="IKernels.GatherPictures"/>.</param>
 /// <param name="Labels">[N].</param>
-sealed record PlannedBatch(int[] Placements, int[] Labels);
+/// <param name="Pixels">[N, H, W, C], or null where the set is resident on the device.</param>
+sealed record PlannedBatch(int[] Placements, int[] Labels, byte[]? Pixels);

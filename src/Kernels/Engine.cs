@@ -26,6 +26,9 @@ public abstract class Engine
     /// <summary>The memory kept for reuse.</summary>
     public BufferPool Pool { get; }
 
+    /// <summary>Bytes of a data set that may stay in this engine's memory beside a training; larger sets are sent batch by batch.</summary>
+    public virtual long ResidentBytes => long.MaxValue;
+
     /// <summary>Takes a buffer of <paramref name="length"/> elements from the pool; its contents are undefined.</summary>
     public DeviceBuffer Rent(DType type, long length)
     {
@@ -48,7 +51,17 @@ public abstract class Engine
         where T : unmanaged
     {
         Match<T>(destination.Length, source);
-        CopyOut(source.Block, MemoryMarshal.AsBytes(destination));
+        CopyOut(source.Block, 0, MemoryMarshal.AsBytes(destination));
+    }
+
+    /// <summary>As <see cref="Download{T}"/>, of the elements from <paramref name="start"/> on.</summary>
+    /// <exception cref="ArgumentException">The type differs, or the buffer ends before.</exception>
+    public void DownloadRange<T>(DeviceBuffer source, long start, Span<T> destination)
+        where T : unmanaged
+    {
+        if (source.Type != DTypes.Of<T>() || start < 0 || start + destination.Length > source.Length)
+            throw new ArgumentException($"Elements {start} to {start + destination.Length} of type {DTypes.Of<T>()} are not all in a buffer of {source.Length} {source.Type} elements.");
+        CopyOut(source.Block, start * source.Type.SizeOf(), MemoryMarshal.AsBytes(destination));
     }
 
     /// <summary>Waits until every queued kernel has finished.</summary>
@@ -60,8 +73,8 @@ public abstract class Engine
     /// <summary>Copies bytes into the start of a block, in order with the queued kernels.</summary>
     protected abstract void CopyIn(ReadOnlySpan<byte> source, MemoryBlock destination);
 
-    /// <summary>Copies bytes out of the start of a block, after the queued kernels.</summary>
-    protected abstract void CopyOut(MemoryBlock source, Span<byte> destination);
+    /// <summary>Copies bytes out of a block from <paramref name="start"/> on, after the queued kernels.</summary>
+    protected abstract void CopyOut(MemoryBlock source, long start, Span<byte> destination);
 
     static void Match<T>(int length, DeviceBuffer buffer)
         where T : unmanaged
@@ -87,6 +100,6 @@ public abstract unsafe class HostEngine : Engine
         => source.CopyTo(new((void*)((HostBlock)destination).Pointer, source.Length));
 
     /// <inheritdoc/>
-    protected override void CopyOut(MemoryBlock source, Span<byte> destination)
-        => new ReadOnlySpan<byte>((void*)((HostBlock)source).Pointer, destination.Length).CopyTo(destination);
+    protected override void CopyOut(MemoryBlock source, long start, Span<byte> destination)
+        => new ReadOnlySpan<byte>((byte*)((HostBlock)source).Pointer + start, destination.Length).CopyTo(destination);
 }

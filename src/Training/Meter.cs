@@ -84,10 +84,11 @@ sealed class Meter : IDisposable
     public void Read()
     {
         if (stepsRead == steps) return;
-        if (lossValues.Length > 0) losses.CopyTo<float>(lossValues);
-        else losses.CopyTo<double>(wideLossValues);
-        predictions.CopyTo<int>(predictionValues);
-        labels.CopyTo<int>(labelValues);
+        var (newSteps, newSamples) = (steps - stepsRead, samples - samplesRead);
+        if (lossValues.Length > 0) device.Engine.DownloadRange(losses.Data, stepsRead, lossValues.AsSpan(stepsRead, newSteps));
+        else device.Engine.DownloadRange(losses.Data, stepsRead, wideLossValues.AsSpan(stepsRead, newSteps));
+        device.Engine.DownloadRange(predictions.Data, samplesRead, predictionValues.AsSpan(samplesRead, newSamples));
+        device.Engine.DownloadRange(labels.Data, samplesRead, labelValues.AsSpan(samplesRead, newSamples));
 
         var (loss, hits) = (Sums.Loss, Sums.Hits);
         for (; stepsRead < steps; stepsRead++)

@@ -34,6 +34,9 @@ public sealed class GpuEngine : Engine
     /// <inheritdoc/>
     public override IKernels Kernels { get; }
 
+    /// <summary>Half of the device's memory.</summary>
+    public override long ResidentBytes => accelerator.MemorySize / 2;
+
     /// <inheritdoc/>
     public override void Synchronize() => accelerator.Synchronize();
 
@@ -55,9 +58,9 @@ public sealed class GpuEngine : Engine
     protected override void CopyIn(ReadOnlySpan<byte> source, MemoryBlock destination) => uploads.Copy(source, ((GpuBlock)destination).Bytes);
 
     /// <inheritdoc/>
-    protected override void CopyOut(MemoryBlock source, Span<byte> destination)
+    protected override void CopyOut(MemoryBlock source, long start, Span<byte> destination)
     {
         if (destination.IsEmpty) return;
-        ((GpuBlock)source).Bytes.SubView(0, destination.Length).CopyToCPU(accelerator.DefaultStream, ref destination[0], destination.Length);
+        ((GpuBlock)source).Bytes.SubView(start, destination.Length).CopyToCPU(accelerator.DefaultStream, ref destination[0], destination.Length);
     }
 }

@@ -31,7 +31,7 @@ public class UsageTests : CliTest
     [InlineData("devices extra", "Unexpected argument 'extra'")]
     [InlineData("bench --filter nothing-of-this-name", "no kernel's name holds that")]
     [InlineData("bench --device reference", "measured on the cpu engine")]
-    [InlineData("train --device reference --threads 4", "computes on one thread")]
+    [InlineData("train --device reference --threads 4", "--threads 4: it is for --device cpu, not 'reference'")]
     [InlineData("eval", "--checkpoint")]
     public void NumbersAndCombinationsAreChecked(string line, string message) => Run(line.Split(' ')).IsRefused(message);
 

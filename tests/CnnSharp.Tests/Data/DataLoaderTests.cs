@@ -71,6 +71,21 @@ public sealed class DataLoaderTests
     }
 
     [Fact]
+    public void ASetThatDoesNotFitIsSentBatchByBatchAndGivesTheSameBatches()
+    {
+        var augmentation = Augment.PadAndCrop(2).Then(Augment.Flip()).Then(Augment.Cutout(2));
+        var (_, set) = Set(30).Split(20);
+        var expected = Collect(new DataLoader(set, 8, Device, augmentation, seed: 3, resident: true));
+        var actual = Collect(new DataLoader(set, 8, Device, augmentation, seed: 3, resident: false));
+        Assert.Equal(3, actual.Count);
+        foreach (var (a, b) in expected.Zip(actual))
+        {
+            Assert.Equal(a.Labels, b.Labels);
+            Assert.Equal(a.Images, b.Images);
+        }
+    }
+
+    [Fact]
     public void AResumedEpochGoesOnWhereItWasLeft()
     {
         var augmentation = Augment.PadAndCrop(2).Then(Augment.Flip()).Then(Augment.Cutout(2));
