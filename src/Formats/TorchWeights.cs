@@ -20,14 +20,14 @@ public sealed record ImportReport(IReadOnlyList<string> Matched, IReadOnlyList<s
 /// </summary>
 public static class TorchWeights
 {
-    /// <summary>What each part of a dotted name becomes: the first pattern that fits decides.</summary>
+    /// <summary>What each part of a dotted name becomes, in the model as in the file, so that the usual words for one thing are one: the first pattern that fits decides.</summary>
     static readonly (Regex Part, string Ours)[] Names =
     [
-        (new(@"^bn(\d*)$"), "norm$1"),
-        (new(@"^layer(\d+)$"), "stage$1"),
-        (new("^(downsample|short)$"), "shortcut"),
-        (new("^(fc|classifier)$"), "linear"),
-        (new("^fc(\\d+)$"), "linear$1"),
+        (new(@"^norm(\d*)$"), "bn$1"),
+        (new(@"^stage(\d+)$"), "layer$1"),
+        (new("^short(cut)?$"), "downsample"),
+        (new("^(linear|classifier)$"), "fc"),
+        (new(@"^linear(\d+)$"), "fc$1"),
         (new("^running_mean$"), "runningMean"),
         (new("^running_var$"), "runningVariance"),
     ];
@@ -56,7 +56,7 @@ public static class TorchWeights
         var missing = new List<string>();
         foreach (var (name, tensor) in named)
         {
-            if (!stored.Remove(name, out var entry))
+            if (!stored.Remove(Translate(name), out var entry))
             {
                 missing.Add(name);
                 continue;
@@ -70,7 +70,7 @@ public static class TorchWeights
         return new(matched, missing, [.. stored.Values.Select(e => e.Name)]);
     }
 
-    /// <summary>This library's name of one of PyTorch's: <c>layer1.0.bn1.running_var</c> is <c>stage1.0.norm1.runningVariance</c>.</summary>
+    /// <summary>The name under which a tensor of the model and one of the file meet: <c>stage1.0.norm1.running_var</c> and <c>layer1.0.bn1.runningVariance</c> are both the latter.</summary>
     public static string Translate(string name) => string.Join('.', name.Split('.').Select(part =>
     {
         foreach (var (pattern, ours) in Names)

@@ -12,7 +12,7 @@ namespace CnnSharp.Layers;
 /// Fields are walked in the order of their declaration, base classes first. A field holding a <see cref="Tensor"/> with
 /// <see cref="Tensor.RequiresGrad"/> is a parameter, one without a buffer (running statistics); a <see cref="Layer"/>, or a
 /// list of them, is a sub-layer. Names are the fields' names in camel case without a leading underscore; lists give indices:
-/// <c>stage1.0.conv1.weight</c>. The same names stand in checkpoints, summaries and errors.
+/// <c>layer1.0.conv1.weight</c>. The same names stand in checkpoints, summaries and errors.
 /// </remarks>
 public abstract class Layer
 {
@@ -26,7 +26,7 @@ public abstract class Layer
     [ThreadStatic]
     internal static Action<Layer, Tensor, Tensor>? Observer;
 
-    /// <summary>Where the layer stands in its model, e.g. <c>stage1.0.conv1</c>; empty for a model itself, or before its first use.</summary>
+    /// <summary>Where the layer stands in its model, e.g. <c>layer1.0.conv1</c>; empty for a model itself, or before its first use.</summary>
     public string Path => path ?? "";
 
     /// <summary>Whether the layer trains (batch statistics, dropout) or infers. Set it through <see cref="Train"/> and <see cref="Eval"/>.</summary>

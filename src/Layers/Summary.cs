@@ -4,7 +4,7 @@ using CnnSharp.Kernels;
 namespace CnnSharp.Layers;
 
 /// <summary>A layer's part in a model.</summary>
-/// <param name="Path">Where it stands, e.g. <c>stage1.0.conv1</c>.</param>
+/// <param name="Path">Where it stands, e.g. <c>layer1.0.conv1</c>.</param>
 /// <param name="Kind">The name of its class.</param>
 /// <param name="Output">The shape of its result for one input.</param>
 /// <param name="Weights">The elements of its own parameters.</param>

@@ -13,14 +13,15 @@ public enum Shortcut
     B,
 }
 
-/// <summary>The residual unit of He et al. 2015, figure 2: two 3x3 convolutions and a shortcut. [N, H, W, in] to [N, H / stride, W / stride, out].</summary>
+/// <summary>The residual unit of He et al. 2015, figure 5, left: two 3x3 convolutions and a shortcut. [N, H, W, in] to [N, H / stride, W / stride, out].</summary>
 public sealed class ResidualUnit : Layer
 {
     readonly Conv2d conv1;
-    readonly BatchNorm2d norm1;
+    readonly BatchNorm2d bn1;
     readonly Conv2d conv2;
-    readonly BatchNorm2d norm2;
-    readonly Layer shortcut;
+    readonly BatchNorm2d bn2;
+    readonly Layer? downsample;
+    readonly StochasticDepth? depth;
 
     /// <summary>Creates the unit.</summary>
     /// <param name="inChannels">Channels of the input.</param>
@@ -28,24 +29,66 @@ public sealed class ResidualUnit : Layer
     /// <param name="stride">Of the first convolution and of the shortcut.</param>
     /// <param name="kind">The shortcut where the shape changes; elsewhere it is the identity.</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
-    public ResidualUnit(int inChannels, int outChannels, int stride = 1, Shortcut kind = Shortcut.A, Device? device = null)
+    /// <param name="survival">The probability that training runs the convolutions; default 1.</param>
+    public ResidualUnit(int inChannels, int outChannels, int stride = 1, Shortcut kind = Shortcut.A, Device? device = null, float survival = 1)
     {
         conv1 = ResNet.Conv3x3(inChannels, outChannels, stride, device);
-        norm1 = new(outChannels, device: device);
+        bn1 = new(outChannels, device: device);
         conv2 = ResNet.Conv3x3(outChannels, outChannels, 1, device);
-        norm2 = new(outChannels, device: device);
-        shortcut = inChannels == outChannels && stride == 1 ? new Identity()
-            : kind == Shortcut.A ? new SubsamplingShortcut(inChannels, outChannels, stride)
-            : new Sequential(
-                new Conv2d(inChannels, outChannels, 1, stride, bias: false, initializer: ResNet.Initializer, device: device),
-                new BatchNorm2d(outChannels, device: device));
+        bn2 = new(outChannels, device: device);
+        downsample = ResNet.Downsample(inChannels, outChannels, stride, kind, device);
+        depth = survival < 1 ? new(survival) : null;
     }
 
     /// <inheritdoc/>
     protected override Tensor Compute(Tensor x)
     {
-        var y = norm1.Forward(conv1.Forward(x), Activation.Relu);
-        return norm2.Forward(conv2.Forward(y), Activation.Relu, add: shortcut.Forward(x));
+        var shortcut = downsample?.Forward(x) ?? x;
+        if (depth is not null && depth.Drops()) return Functional.Relu(shortcut);
+        var y = conv2.Forward(bn1.Forward(conv1.Forward(x), Activation.Relu));
+        return depth is null || IsTraining
+            ? bn2.Forward(y, Activation.Relu, add: shortcut)
+            : Functional.Relu(depth.Forward(bn2.Forward(y)) + shortcut);
+    }
+}
+
+/// <summary>The bottleneck unit of He et al. 2015, figure 5, right: 1x1, 3x3 and 1x1 convolutions and a shortcut. [N, H, W, in] to [N, H / stride, W / stride, 4 channels].</summary>
+/// <remarks>The stride is the 3x3 convolution's, as in torchvision, whose weights are trained so; the paper has it in the first 1x1.</remarks>
+public sealed class BottleneckUnit : Layer
+{
+    /// <summary>Channels of the result by those of the 3x3 convolution.</summary>
+    public const int Expansion = 4;
+
+    readonly Conv2d conv1;
+    readonly BatchNorm2d bn1;
+    readonly Conv2d conv2;
+    readonly BatchNorm2d bn2;
+    readonly Conv2d conv3;
+    readonly BatchNorm2d bn3;
+    readonly Layer? downsample;
+
+    /// <summary>Creates the unit.</summary>
+    /// <param name="inChannels">Channels of the input.</param>
+    /// <param name="channels">Channels of the 3x3 convolution: a quarter of the result's.</param>
+    /// <param name="stride">Of the 3x3 convolution and of the shortcut; default 1.</param>
+    /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
+    public BottleneckUnit(int inChannels, int channels, int stride = 1, Device? device = null)
+    {
+        conv1 = ResNet.Conv1x1(inChannels, channels, 1, device);
+        bn1 = new(channels, device: device);
+        conv2 = ResNet.Conv3x3(channels, channels, stride, device);
+        bn2 = new(channels, device: device);
+        conv3 = ResNet.Conv1x1(channels, Expansion * channels, 1, device);
+        bn3 = new(Expansion * channels, device: device);
+        downsample = ResNet.Downsample(inChannels, Expansion * channels, stride, Shortcut.B, device);
+    }
+
+    /// <inheritdoc/>
+    protected override Tensor Compute(Tensor x)
+    {
+        var y = bn1.Forward(conv1.Forward(x), Activation.Relu);
+        y = bn2.Forward(conv2.Forward(y), Activation.Relu);
+        return bn3.Forward(conv3.Forward(y), Activation.Relu, add: downsample?.Forward(x) ?? x);
     }
 }
 
@@ -62,31 +105,80 @@ public sealed class SubsamplingShortcut(int inChannels, int outChannels, int str
     protected override Tensor Compute(Tensor x) => Functional.SubsampleAndWiden(x, stride, before, behind);
 }
 
-/// <summary>Residual networks (He et al. 2015, "Deep residual learning for image recognition", arXiv 1512.03385).</summary>
+/// <summary>
+/// Residual networks (He et al. 2015, "Deep residual learning for image recognition", arXiv 1512.03385), and their
+/// training at random depth (Huang et al. 2016, "Deep networks with stochastic depth", arXiv 1603.09382).
+/// Parameters have torchvision's names.
+/// </summary>
 public sealed class ResNet : Layer
 {
-    readonly Conv2d conv1;
-    readonly BatchNorm2d norm1;
-    readonly Sequential stage1;
-    readonly Sequential stage2;
-    readonly Sequential stage3;
-    readonly GlobalAvgPool2d pool = new();
-    readonly Flatten flatten = new();
-    readonly Linear linear;
+    /// <summary>Table 1: units in the four stages by depth, and whether they are bottlenecks.</summary>
+    static readonly Dictionary<int, (int[] Units, bool Bottleneck)> Table = new()
+    {
+        [18] = ([2, 2, 2, 2], false),
+        [34] = ([3, 4, 6, 3], false),
+        [50] = ([3, 4, 6, 3], true),
+        [101] = ([3, 4, 23, 3], true),
+        [152] = ([3, 8, 36, 3], true),
+    };
 
-    ResNet(int units, int channels, int classes, Shortcut shortcut, Device? device)
+    readonly Conv2d conv1;
+    readonly BatchNorm2d bn1;
+    readonly MaxPool2d? maxpool;
+    readonly Sequential layer1;
+    readonly Sequential layer2;
+    readonly Sequential layer3;
+    readonly Sequential? layer4;
+    readonly GlobalAvgPool2d avgpool = new();
+    readonly Flatten flatten = new();
+    readonly Linear fc;
+
+    /// <summary>The networks for small pictures.</summary>
+    ResNet(int units, int channels, int classes, Shortcut shortcut, float survival, Device? device)
     {
         conv1 = Conv3x3(channels, 16, 1, device);
-        norm1 = new(16, device: device);
-        stage1 = Stage(units, 16, 16, 1);
-        stage2 = Stage(units, 16, 32, 2);
-        stage3 = Stage(units, 32, 64, 2);
-        linear = new(64, classes, device: device);
+        bn1 = new(16, device: device);
+        layer1 = Stage(0, 16, 16, 1);
+        layer2 = Stage(1, 16, 32, 2);
+        layer3 = Stage(2, 32, 64, 2);
+        fc = new(64, classes, device: device);
 
-        Sequential Stage(int count, int inChannels, int outChannels, int stride)
-            => new(Enumerable.Range(0, count).Select(i => i == 0
-                ? new ResidualUnit(inChannels, outChannels, stride, shortcut, device)
-                : new ResidualUnit(outChannels, outChannels, 1, shortcut, device)));
+        // Unit l of L survives with probability 1 - l / L (1 - survival): the early ones, which all others read, hardly ever drop (Huang et al., section 3).
+        Sequential Stage(int stage, int inChannels, int outChannels, int stride) => new(Enumerable.Range(0, units).Select(i => new ResidualUnit(
+            i == 0 ? inChannels : outChannels,
+            outChannels,
+            i == 0 ? stride : 1,
+            shortcut,
+            device,
+            1 - (((stage * units) + i + 1) / (3f * units) * (1 - survival)))));
+    }
+
+    /// <summary>The networks of table 1.</summary>
+    ResNet(int[] units, bool bottleneck, int channels, int classes, bool smallPictures, Device? device)
+    {
+        conv1 = smallPictures ? Conv3x3(channels, 64, 1, device) : new(channels, 64, 7, stride: 2, padding: 3, bias: false, initializer: Initializer, device: device);
+        bn1 = new(64, device: device);
+        maxpool = smallPictures ? null : new(3, stride: 2, padding: 1);
+        var width = 64;
+        layer1 = Stage(units[0], 64, 1);
+        layer2 = Stage(units[1], 128, 2);
+        layer3 = Stage(units[2], 256, 2);
+        layer4 = Stage(units[3], 512, 2);
+        fc = new(width, classes, device: device);
+
+        Sequential Stage(int count, int unitChannels, int stride)
+        {
+            var stage = new Layer[count];
+            for (var i = 0; i < count; i++)
+            {
+                stage[i] = bottleneck
+                    ? new BottleneckUnit(width, unitChannels, i == 0 ? stride : 1, device)
+                    : new ResidualUnit(width, unitChannels, i == 0 ? stride : 1, Shortcut.B, device);
+                width = bottleneck ? BottleneckUnit.Expansion * unitChannels : unitChannels;
+            }
+
+            return new(stage);
+        }
     }
 
     /// <summary>Normal by fan out: keeps the variance of the gradients.</summary>
@@ -101,21 +193,53 @@ public sealed class ResNet : Layer
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
     /// <param name="shortcut">Default A, as in the paper.</param>
     /// <param name="channels">Channels of the pictures; default 3.</param>
-    /// <exception cref="ArgumentOutOfRangeException">No number of units gives that depth.</exception>
-    public static ResNet Cifar(int depth, int classes = 10, Device? device = null, Shortcut shortcut = Shortcut.A, int channels = 3)
+    /// <param name="survival">The probability that training runs the last unit, those before it linearly more; default 1: all are always run. Huang et al. use 0.5.</param>
+    /// <exception cref="ArgumentOutOfRangeException">No number of units gives that depth, or the probability is not in (0, 1].</exception>
+    public static ResNet Cifar(int depth, int classes = 10, Device? device = null, Shortcut shortcut = Shortcut.A, int channels = 3, float survival = 1)
     {
         if (depth < 8 || (depth - 2) % 6 != 0) throw new ArgumentOutOfRangeException(nameof(depth), depth, "ResNet.Cifar: expected a depth of 6 n + 2: 20, 32, 44, 56, 110.");
-        return new((depth - 2) / 6, channels, classes, shortcut, device);
+        if (!(survival > 0 && survival <= 1)) throw new ArgumentOutOfRangeException(nameof(survival), survival, "ResNet.Cifar: the probability of survival must be above 0 and at most 1.");
+        return new((depth - 2) / 6, channels, classes, shortcut, survival, device);
+    }
+
+    /// <summary>
+    /// The networks of table 1: four stages with 64 to 512 channels, in bottlenecks four times as many.
+    /// [N, H, W, channels] to logits [N, classes].
+    /// </summary>
+    /// <param name="depth">Layers with weights: 18, 34, 50, 101 or 152.</param>
+    /// <param name="classes">Default 1,000.</param>
+    /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
+    /// <param name="channels">Channels of the pictures; default 3.</param>
+    /// <param name="smallPictures">Whether pictures are of CIFAR's size: the first convolution is 3x3 at stride 1 and no pooling follows it. Default no.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The table has no such depth.</exception>
+    public static ResNet ImageNet(int depth, int classes = 1000, Device? device = null, int channels = 3, bool smallPictures = false)
+    {
+        if (!Table.TryGetValue(depth, out var row)) throw new ArgumentOutOfRangeException(nameof(depth), depth, $"ResNet.ImageNet: expected a depth of {string.Join(", ", Table.Keys)}.");
+        return new(row.Units, row.Bottleneck, channels, classes, smallPictures, device);
     }
 
     /// <inheritdoc/>
     protected override Tensor Compute(Tensor x)
     {
-        x = norm1.Forward(conv1.Forward(x), Activation.Relu);
-        x = stage3.Forward(stage2.Forward(stage1.Forward(x)));
-        return linear.Forward(flatten.Forward(pool.Forward(x)));
+        x = bn1.Forward(conv1.Forward(x), Activation.Relu);
+        x = maxpool?.Forward(x) ?? x;
+        x = layer3.Forward(layer2.Forward(layer1.Forward(x)));
+        x = layer4?.Forward(x) ?? x;
+        return fc.Forward(flatten.Forward(avgpool.Forward(x)));
     }
 
     internal static Conv2d Conv3x3(int inChannels, int outChannels, int stride, Device? device)
         => new(inChannels, outChannels, 3, stride, padding: 1, bias: false, initializer: Initializer, device: device);
+
+    internal static Conv2d Conv1x1(int inChannels, int outChannels, int stride, Device? device)
+        => new(inChannels, outChannels, 1, stride, bias: false, initializer: Initializer, device: device);
+
+    /// <summary>The shortcut of a unit; null where it is the identity.</summary>
+    internal static Layer? Downsample(int inChannels, int outChannels, int stride, Shortcut kind, Device? device)
+    {
+        if (inChannels == outChannels && stride == 1) return null;
+        return kind == Shortcut.A
+            ? new SubsamplingShortcut(inChannels, outChannels, stride)
+            : new Sequential(Conv1x1(inChannels, outChannels, stride, device), new BatchNorm2d(outChannels, device: device));
+    }
 }

@@ -9,8 +9,8 @@ public sealed record ModelOptions
     /// <summary>One picture, [H, W, C]; default: the model's own.</summary>
     public Shape? Input { get; init; }
 
-    /// <summary>Default 10.</summary>
-    public int Classes { get; init; } = 10;
+    /// <summary>Default: the model's own.</summary>
+    public int? Classes { get; init; }
 
     /// <summary>Of residual networks; default A.</summary>
     public Shortcut Shortcut { get; init; }
@@ -22,22 +22,26 @@ public sealed record ModelOptions
 /// <summary>A model that can be built by name.</summary>
 /// <param name="Name">What it is called, in small letters.</param>
 /// <param name="Input">The pictures it was made for, [H, W, C].</param>
+/// <param name="Classes">The classes it was made for.</param>
 /// <param name="Paper">Where it comes from.</param>
-/// <param name="Build">Builds it for pictures of a shape.</param>
-public sealed record ModelEntry(string Name, Shape Input, string Paper, Func<Shape, ModelOptions, Layer> Build);
+/// <param name="Build">Builds it for pictures of a shape and a number of classes.</param>
+public sealed record ModelEntry(string Name, Shape Input, int Classes, string Paper, Func<Shape, int, ModelOptions, Layer> Build);
 
 /// <summary>The models, by name.</summary>
 public static class Zoo
 {
     const string LeCun1998 = "LeCun et al. 1998, Gradient-based learning applied to document recognition";
+    const string Simonyan2014 = "Simonyan and Zisserman 2014, Very deep convolutional networks for large-scale image recognition (arXiv 1409.1556)";
     const string He2015 = "He et al. 2015, Deep residual learning for image recognition (arXiv 1512.03385)";
 
     /// <summary>All models.</summary>
     public static IReadOnlyList<ModelEntry> Entries { get; } =
     [
-        new("lenet5", new(32, 32, 3), LeCun1998, (x, o) => LeNet5.Create((x[0], x[1]), x[2], o.Classes, o.Device)),
-        .. new[] { 20, 32, 44, 56, 110 }.Select(depth =>
-            new ModelEntry($"resnet{depth}", new(32, 32, 3), He2015, (x, o) => ResNet.Cifar(depth, o.Classes, o.Device, o.Shortcut, x[2]))),
+        Small("lenet5", LeCun1998, (x, classes, o) => LeNet5.Create((x[0], x[1]), x[2], classes, o.Device)),
+        .. Each([20, 32, 44, 56, 110], depth =>
+            Small($"resnet{depth}", He2015, (x, classes, o) => ResNet.Cifar(depth, classes, o.Device, o.Shortcut, x[2]))),
+        Small("resnet18-cifar", He2015, (x, classes, o) => ResNet.ImageNet(18, classes, o.Device, x[2], smallPictures: true)),
+        Small("vgg16-cifar", Simonyan2014, (x, classes, o) => Vgg.Cifar(VggConfiguration.D, batchNorm: true, classes, o.Device, x[2])),
     ];
 
     /// <summary>The entry of a name, whatever its case.</summary>
@@ -55,6 +59,11 @@ public static class Zoo
         options ??= new();
         var input = options.Input ?? entry.Input;
         if (input.Rank != 3) throw new ShapeException(entry.Name, $"expected pictures [H, W, C], got {input}.");
-        return entry.Build(input, options);
+        return entry.Build(input, options.Classes ?? entry.Classes, options);
     }
+
+    /// <summary>A model for CIFAR-10's pictures.</summary>
+    static ModelEntry Small(string name, string paper, Func<Shape, int, ModelOptions, Layer> build) => new(name, new(32, 32, 3), 10, paper, build);
+
+    static IEnumerable<ModelEntry> Each<T>(T[] values, Func<T, ModelEntry> entry) => values.Select(entry);
 }

@@ -83,7 +83,7 @@ public abstract class Optimizer
         foreach (var entry in entries) entry.Parameter.ClearGradient();
     }
 
-    /// <summary>The state that exists so far, as slot/parameter: <c>velocity/stage1.0.conv1.weight</c>.</summary>
+    /// <summary>The state that exists so far, as slot/parameter: <c>velocity/layer1.0.conv1.weight</c>.</summary>
     public IEnumerable<(string Name, Tensor Tensor)> StateTensors()
     {
         for (var slot = 0; slot < slots.Length; slot++)

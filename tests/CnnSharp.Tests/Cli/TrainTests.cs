@@ -97,7 +97,7 @@ public class TrainTests : CliTest
         Assert.Equal(40_551_040, models["resnet20"].GetProperty("multiply_adds").GetInt64());
 
         var one = Run("models", "resnet20").IsDone().Output;
-        Assert.Contains("stage3.2.conv2", one, StringComparison.Ordinal);
+        Assert.Contains("layer3.2.conv2", one, StringComparison.Ordinal);
         Assert.Contains("269,722", one, StringComparison.Ordinal);
     }
 

@@ -23,9 +23,9 @@ public sealed class ModelTests
     {
         var model = ResNet.Cifar(20, shortcut: Shortcut.B);
         var names = model.NamedTensors().Select(t => t.Name).ToArray();
-        Assert.Equal(["conv1.weight", "norm1.weight", "norm1.bias", "norm1.runningMean", "norm1.runningVariance", "stage1.0.conv1.weight"], names[..6]);
-        Assert.Contains("stage2.0.shortcut.1.runningVariance", names);
-        Assert.Equal(["linear.weight", "linear.bias"], names[^2..]);
+        Assert.Equal(["conv1.weight", "bn1.weight", "bn1.bias", "bn1.runningMean", "bn1.runningVariance", "layer1.0.conv1.weight"], names[..6]);
+        Assert.Contains("layer2.0.downsample.1.runningVariance", names);
+        Assert.Equal(["fc.weight", "fc.bias"], names[^2..]);
 
         // 41 million multiply-adds: 9 x 16 x (3 + 6 x 16) x 1024 in the first stage, the others likewise.
         var summary = Summary.Of(ResNet.Cifar(20), new(32, 32, 3));
@@ -41,9 +41,9 @@ public sealed class ModelTests
         Assert.Equal("Conv2d 'conv1': the input has 1 channels, the weights expect 3.\n  input   [2, 32, 32, 1]   (N, H, W, C)\n  weights [3, 3, 3, 16]    (kh, kw, in, out), groups 1", error.Message);
         Assert.Equal("conv1", error.Layer);
 
-        var unit = Assert.IsType<ResidualUnit>(model.Descend().First(l => l.Path == "stage2.0"));
+        var unit = Assert.IsType<ResidualUnit>(model.Descend().First(l => l.Path == "layer2.0"));
         error = Assert.Throws<ShapeException>(() => unit.Forward(Tensor.Zeros(new(128, 32, 32, 3))));
-        Assert.Equal("Conv2d 'stage2.0.conv1': the input has 3 channels, the weights expect 16.\n  input   [128, 32, 32, 3]   (N, H, W, C)\n  weights [3, 3, 16, 32]     (kh, kw, in, out), groups 1", error.Message);
+        Assert.Equal("Conv2d 'layer2.0.conv1': the input has 3 channels, the weights expect 16.\n  input   [128, 32, 32, 3]   (N, H, W, C)\n  weights [3, 3, 16, 32]     (kh, kw, in, out), groups 1", error.Message);
     }
 
     [Fact]

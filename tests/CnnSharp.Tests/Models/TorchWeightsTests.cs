@@ -13,9 +13,9 @@ public sealed class TorchWeightsTests
     [Fact]
     public void NamesAreTranslatedPartByPart()
     {
-        Assert.Equal("stage2.0.norm1.runningVariance", TorchWeights.Translate("layer2.0.bn1.running_var"));
-        Assert.Equal("stage2.0.shortcut.0.weight", TorchWeights.Translate("layer2.0.downsample.0.weight"));
-        Assert.Equal("linear.bias", TorchWeights.Translate("fc.bias"));
+        Assert.Equal("layer2.0.bn1.runningVariance", TorchWeights.Translate("layer2.0.bn1.running_var"));
+        Assert.Equal("layer2.0.downsample.0.weight", TorchWeights.Translate("stage2.0.shortcut.0.weight"));
+        Assert.Equal("fc.bias", TorchWeights.Translate("classifier.bias"));
     }
 
     [Fact]
@@ -59,7 +59,7 @@ public sealed class TorchWeightsTests
         using var folder = new TemporaryFolder();
         SafeTensors.Save(folder.File("w"), [SafeTensor.Create<float>("fc.weight", [3, 64], new float[192])]);
         using var file = SafeTensors.Open(folder.File("w"));
-        Assert.Equal("TorchWeights: 'fc.weight' is [3, 64], 'linear.weight' [64, 10] expects [10, 64].", Assert.Throws<ShapeException>(() => TorchWeights.Load(ResNet.Cifar(20), file)).Message);
+        Assert.Equal("TorchWeights: 'fc.weight' is [3, 64], 'fc.weight' [64, 10] expects [10, 64].", Assert.Throws<ShapeException>(() => TorchWeights.Load(ResNet.Cifar(20), file)).Message);
     }
 
     /// <summary>Somebody else's ResNet-20 gives their logits on the first 256 training pictures of CIFAR-10.</summary>
