@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using CnnSharp.Data;
+using CnnSharp.Kernels;
 using CnnSharp.Kernels.Cpu;
 using CnnSharp.Models;
 
@@ -10,8 +11,18 @@ namespace CnnSharp.Cli;
 /// <summary>Options that several commands share, and makers of options that check what they are given.</summary>
 internal static class Options
 {
+    static readonly Dictionary<string, Precision> Precisions = new()
+    {
+        ["float32"] = Kernels.Precision.Float32,
+        ["tf32"] = Kernels.Precision.TensorFloat32,
+        ["bf16"] = Kernels.Precision.BFloat16,
+    };
+
     /// <summary><c>--device</c>.</summary>
     public static Option<string> Device() => new("--device") { Description = "where to compute: see 'cnnsharp devices'", HelpName = "NAME", DefaultValueFactory = _ => "auto" };
+
+    /// <summary><c>--precision</c>.</summary>
+    public static Option<string?> Precision() => Choice("--precision", "precision", "how convolutions and matrix products multiply (default float32; the others on a CUDA device's tensor cores, summed in float32)", [.. Precisions.Keys]);
 
     /// <summary><c>--threads</c>.</summary>
     public static Option<int?> Threads() => Whole("--threads", "threads of the CPU engine; by default one a processor. Results do not depend on it", minimum: 1, maximum: 1024);
@@ -114,6 +125,15 @@ internal static class Options
 
     /// <summary>What <see cref="Shortcut"/> was given.</summary>
     public static Shortcut ParseShortcut(string? text) => text == "b" ? Models.Shortcut.B : Models.Shortcut.A;
+
+    /// <summary>As <see cref="Open(string, int?)"/>, to compute as <c>--precision</c> asks.</summary>
+    /// <exception cref="NotSupportedException">The device is not present, or has no such arithmetic.</exception>
+    public static Device Open(string name, int? threads, string? precision)
+    {
+        var device = Open(name, threads);
+        device.Engine.Precision = Precisions[precision ?? "float32"];
+        return device;
+    }
 
     /// <summary>Opens the device that <c>--device</c> and <c>--threads</c> ask for.</summary>
     /// <exception cref="UsageException">There is no such device, or it has no threads to set.</exception>

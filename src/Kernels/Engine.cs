@@ -23,6 +23,17 @@ public abstract class Engine
     /// <summary>The primitives.</summary>
     public abstract IKernels Kernels { get; }
 
+    /// <summary>How convolutions and matrix products multiply; <see cref="Precision.Float32"/> until it is set.</summary>
+    /// <exception cref="NotSupportedException">The engine has no such arithmetic; the message says what it lacks.</exception>
+    public virtual Precision Precision
+    {
+        get => Precision.Float32;
+        set
+        {
+            if (value != Precision.Float32) throw new NotSupportedException($"'{Name}' multiplies in Float32 only; {value} needs the tensor cores of a CUDA device.");
+        }
+    }
+
     /// <summary>The memory kept for reuse.</summary>
     public BufferPool Pool { get; }
 

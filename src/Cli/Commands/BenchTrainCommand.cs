@@ -14,17 +14,18 @@ internal static class BenchTrainCommand
         var batch = Options.Batch("128");
         var steps = Options.Whole("--steps", "steps that are timed; default 20", minimum: 1, maximum: 1_000_000);
         var device = Options.Device();
+        var precision = Options.Precision();
         var threads = Options.Threads();
         var seed = Options.Seed();
         var json = Options.Json();
-        var command = new Command("train", "Times training steps on made-up pictures: forward, loss, backward, SGD step.") { model, batch, steps, device, threads, seed, json };
+        var command = new Command("train", "Times training steps on made-up pictures: forward, loss, backward, SGD step.") { model, batch, steps, device, precision, threads, seed, json };
         command.SetAction(parsed => Run(
             terminal,
             Zoo.Find(parsed.GetValue(model) ?? "resnet20"),
             parsed.GetValue(batch) ?? 128,
             parsed.GetValue(steps) ?? 20,
             (ulong)(parsed.GetValue(seed) ?? 1),
-            Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads)),
+            Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(precision)),
             parsed.GetValue(json)));
         return command;
     }

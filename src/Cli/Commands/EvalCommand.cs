@@ -29,11 +29,12 @@ internal static class EvalCommand
         var logits = Options.Text("--dump-logits", "FILE", "write the logits: float32, little-endian, a row a picture");
         var batch = Options.Batch("256");
         var device = Options.Device();
+        var precision = Options.Precision();
         var threads = Options.Threads();
         var json = Options.Json();
         var command = new Command("eval", "Measures a checkpoint, or weights that were trained elsewhere, on a data set.")
         {
-            checkpoint, model, shortcut, weights, dataset, data, split, valSplit, mean, std, logits, batch, device, threads, json,
+            checkpoint, model, shortcut, weights, dataset, data, split, valSplit, mean, std, logits, batch, device, precision, threads, json,
         };
         command.SetAction(parsed =>
         {
@@ -50,7 +51,7 @@ internal static class EvalCommand
                 parsed.GetValue(split),
                 parsed.GetValue(valSplit) ?? run?.ValSplit ?? 0);
             var normalization = Normalize(set, Given(parsed.GetValue(mean)), Given(parsed.GetValue(std)), trained?.Normalization);
-            var where = Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads));
+            var where = Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(precision));
             var network = file is not null
                 ? FromCheckpoint(file, trained!, set, where)
                 : FromWeights(Existing("--weights", parsed.GetValue(weights)!), parsed.GetValue(model)!, Options.ParseShortcut(parsed.GetValue(shortcut)), set, where);

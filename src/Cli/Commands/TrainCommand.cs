@@ -27,6 +27,7 @@ internal static class TrainCommand
         var smoothing = Options.Real("--label-smoothing", "the share of the target spread over all classes; default 0", minimum: 0, maximum: 1);
         var augment = Options.Text("--augment", "WORDS", $"what is done to training pictures, of {string.Join(", ", Augmentations.Names)}, with commas between; default crop,flip for colour pictures");
         var device = Options.Device();
+        var precision = Options.Precision();
         var threads = Options.Threads();
         var seed = Options.Seed();
         var output = Options.Text("--out", "DIR", "where checkpoints go; default runs/DATASET-MODEL");
@@ -34,7 +35,7 @@ internal static class TrainCommand
         var json = Options.Json();
         var command = new Command("train", "Trains a network. Without arguments: on the best data set that is present, with settings that suit it.")
         {
-            model, shortcut, dataset, data, valSplit, epochs, batch, optimizer, lr, schedule, momentum, weightDecay, smoothing, augment, device, threads, seed, output, resume, json,
+            model, shortcut, dataset, data, valSplit, epochs, batch, optimizer, lr, schedule, momentum, weightDecay, smoothing, augment, device, precision, threads, seed, output, resume, json,
         };
         command.SetAction(parsed => Run(
             terminal,
@@ -58,7 +59,7 @@ internal static class TrainCommand
             },
             parsed.GetValue(output),
             parsed.GetValue(resume),
-            Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads)),
+            Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(precision)),
             parsed.GetValue(json)));
         return command;
     }
