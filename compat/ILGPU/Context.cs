@@ -7,11 +7,9 @@ namespace ILGPU;
 /// <summary>How far kernels are optimized; the .NET JIT decides that here.</summary>
 public enum OptimizationLevel
 {
-    Debug = O0,
-    Release = O1,
-    O0 = 0,
-    O1 = 1,
-    O2 = 2,
+    O0,
+    O1,
+    O2,
 }
 
 /// <summary>How precise a kernel's mathematics is; always the default here.</summary>
@@ -25,10 +23,9 @@ public enum MathMode
 /// <summary>What is inlined into a kernel; the .NET JIT decides that here.</summary>
 public enum InliningMode
 {
-    Default = Aggressive,
-    Aggressive = 0,
-    Conservative = 1,
-    Disabled = 2,
+    Aggressive,
+    Conservative,
+    Disabled,
 }
 
 /// <summary>The root object: the devices that were asked for.</summary>
@@ -87,6 +84,9 @@ public sealed class Context : IDisposable
 
         /// <summary>Has no effect here.</summary>
         public Builder Inlining(InliningMode inliningMode) => this;
+
+        /// <summary>Has no effect here.</summary>
+        public Builder Profiling() => this;
 
         /// <summary>Has no effect here.</summary>
         public Builder Math(MathMode mathMode) => this;

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace ILGPU.Runtime;
 
 /// <summary>Runs kernels and owns their memory.</summary>
@@ -109,6 +111,35 @@ public sealed class AcceleratorStream : IDisposable
 
     /// <summary>Returns at once: whatever was queued is done.</summary>
     public void Synchronize() => Accelerator.Synchronize();
+
+    /// <summary>Marks what has been queued so far, all of which is done.</summary>
+    public ProfilingMarker AddProfilingMarker() => new();
+
+    public void Dispose()
+    {
+    }
+}
+
+/// <summary>A point in a stream.</summary>
+public sealed class ProfilingMarker : IDisposable
+{
+    readonly long time = Stopwatch.GetTimestamp();
+
+    internal ProfilingMarker()
+    {
+    }
+
+    /// <summary>Returns at once: whatever was queued before is done.</summary>
+    public void Synchronize()
+    {
+    }
+
+    /// <summary>The time since an earlier marker.</summary>
+    public TimeSpan MeasureFrom(ProfilingMarker marker)
+    {
+        ArgumentNullException.ThrowIfNull(marker);
+        return Stopwatch.GetElapsedTime(marker.time, time);
+    }
 
     public void Dispose()
     {

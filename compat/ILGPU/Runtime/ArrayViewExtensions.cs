@@ -56,6 +56,26 @@ public static unsafe class ArrayViewExtensions
         where TView : IContiguousArrayView
         => source.CopyTo(stream, target);
 
+    public static void CopyToCPUUnsafeAsync<T, TView>(this TView source, ref T cpuData, long length)
+        where TView : IContiguousArrayView<T>
+        where T : unmanaged
+        => source.CopyToCPU(ref cpuData, length);
+
+    public static void CopyToCPUUnsafeAsync<T, TView>(this TView source, AcceleratorStream stream, ref T cpuData, long length)
+        where TView : IContiguousArrayView<T>
+        where T : unmanaged
+        => source.CopyToCPU(stream, ref cpuData, length);
+
+    public static void CopyFromCPUUnsafeAsync<T, TView>(this TView target, ref T cpuData, long length)
+        where TView : IContiguousArrayView<T>
+        where T : unmanaged
+        => target.CopyFromCPU(ref cpuData, length);
+
+    public static void CopyFromCPUUnsafeAsync<T, TView>(this TView target, AcceleratorStream stream, ref T cpuData, long length)
+        where TView : IContiguousArrayView<T>
+        where T : unmanaged
+        => target.CopyFromCPU(stream, ref cpuData, length);
+
     public static void CopyToCPU<T, TView>(this TView source, ref T cpuData, long length)
         where TView : IContiguousArrayView<T>
         where T : unmanaged

@@ -16,8 +16,8 @@ public abstract unsafe class MemoryBuffer : IContiguousArrayView, IDisposable
         Accelerator = accelerator;
         Length = length;
         ElementSize = elementSize;
-        accelerator.Own(this);
         pointer = (nint)NativeMemory.AlignedAlloc((nuint)Math.Max(LengthInBytes, 1), Alignment);
+        accelerator.Own(this);
     }
 
     ~MemoryBuffer() => Free();
