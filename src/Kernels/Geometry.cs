@@ -216,7 +216,7 @@ public readonly record struct PoolGeometry(
     /// <summary>The columns of x in window column <paramref name="o"/>, clipped to x, and the window's columns with padding.</summary>
     public (int Start, int End, int Padded) ColumnWindow(int o) => Window(o, W, OutW, KernelW, StrideW, Padding.Left, Padding.Right);
 
-    static (int Start, int End, int Padded) Window(int o, int size, int outSize, int kernel, int stride, int before, int after)
+    internal static (int Start, int End, int Padded) Window(int o, int size, int outSize, int kernel, int stride, int before, int after)
     {
         if (kernel == 0)
         {

@@ -1,12 +1,66 @@
+using ILGPU;
+using ILGPU.Runtime;
+
 namespace CnnSharp.Kernels.Gpu;
 
 sealed partial class GpuKernels
 {
-    public void ReduceSum(in ReduceGeometry g, float scale, DeviceBuffer x, DeviceBuffer y) => throw new NotSupportedException(nameof(ReduceSum));
+    ColumnReduction<Value, ScaledSum>? columnSums;
+    ColumnReduction<Squared, ScaledSum>? sumOfSquares;
+    Action<Index1D, int, int, float, ArrayView<float>, ArrayView<float>>? expand;
+    Action<Index1D, int, ArrayView<float>, ArrayView<int>>? argMax;
 
-    public void Expand(in ReduceGeometry g, float scale, DeviceBuffer dy, DeviceBuffer dx) => throw new NotSupportedException(nameof(Expand));
+    /// <summary>y[c] = sum over the rows of x [rows, channels].</summary>
+    internal void ColumnSums(long rows, int channels, DeviceBuffer x, DeviceBuffer y) => ReduceSum(new(1, rows, channels), 1, x, y);
 
-    public void SumOfSquares(DeviceBuffer x, DeviceBuffer y) => throw new NotSupportedException(nameof(SumOfSquares));
+    public void ReduceSum(in ReduceGeometry g, float scale, DeviceBuffer x, DeviceBuffer y)
+        => (columnSums ??= new(this)).Run(g.Outer, g.Reduced, checked((int)g.Inner), new(Floats(x)), new(scale, Floats(y)));
 
-    public void ArgMax(long rows, int classes, DeviceBuffer x, DeviceBuffer indices) => throw new NotSupportedException(nameof(ArgMax));
+    /// <summary>dx[o, r, i] = scale dy[o, i].</summary>
+    static void ExpandKernel(Index1D i, int outerStride, int inner, float scale, ArrayView<float> dy, ArrayView<float> dx)
+        => dx[i] = scale * dy[(i.X / outerStride * inner) + (i.X % inner)];
+
+    public void Expand(in ReduceGeometry g, float scale, DeviceBuffer dy, DeviceBuffer dx)
+    {
+        if (dx.Length == 0) return;
+        expand ??= Compile(nameof(Expand), a => a.LoadAutoGroupedStreamKernel<Index1D, int, int, float, ArrayView<float>, ArrayView<float>>(ExpandKernel));
+        expand(Range(dx.Length), (int)(g.Reduced * g.Inner), (int)g.Inner, scale, Floats(dy), Floats(dx));
+    }
+
+    /// <summary>Adds up the squares of x.</summary>
+    internal readonly struct Squared(ArrayView<float> x) : IColumnTerm
+    {
+        readonly ArrayView<float> x = x;
+
+        public SumPair At(long i, int column) => new(x[i] * x[i], 0);
+    }
+
+    public void SumOfSquares(DeviceBuffer x, DeviceBuffer y) => (sumOfSquares ??= new(this)).Run(1, x.Length, 1, new(Floats(x)), new(1, Floats(y)));
+
+    /// <summary>One thread a row. NaN is above everything, and of equals the first stays.</summary>
+    static void ArgMaxKernel(Index1D row, int classes, ArrayView<float> x, ArrayView<int> indices)
+    {
+        var first = (long)row.X * classes;
+        var greatest = x[first];
+        var place = 0;
+        for (var c = 1; c < classes; c++)
+        {
+            var value = x[first + c];
+            if (!IsGreater(value, greatest)) continue;
+            greatest = value;
+            place = c;
+        }
+
+        indices[row] = place;
+    }
+
+    public void ArgMax(long rows, int classes, DeviceBuffer x, DeviceBuffer indices)
+    {
+        if (rows == 0) return;
+        argMax ??= Compile(nameof(ArgMax), a => a.LoadAutoGroupedStreamKernel<Index1D, int, ArrayView<float>, ArrayView<int>>(ArgMaxKernel));
+        argMax(Range(rows), classes, Floats(x), View<int>(indices));
+    }
+
+    /// <summary>The order of maxima: NaN is above everything, and of equals the first stays.</summary>
+    static bool IsGreater(float candidate, float greatest) => candidate > greatest || (float.IsNaN(candidate) && !float.IsNaN(greatest));
 }

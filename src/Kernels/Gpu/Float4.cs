@@ -1,0 +1,16 @@
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace CnnSharp.Kernels.Gpu;
+
+/// <summary>Four floats side by side, read and written by one 128-bit access of a view made by <see cref="Of"/>.</summary>
+readonly struct Float4(float x, float y, float z, float w)
+{
+    public readonly float X = x;
+    public readonly float Y = y;
+    public readonly float Z = z;
+    public readonly float W = w;
+
+    /// <summary>The view in quads. Called within a kernel, where the alignment must be seen; blocks of memory have it, and a whole number of quads must be before the view's start.</summary>
+    public static ArrayView<Float4> Of(ArrayView<float> view) => view.AsAligned(16).Cast<Float4>();
+}
