@@ -40,6 +40,9 @@ public abstract class Engine
     /// <summary>Bytes of a data set that may stay in this engine's memory beside a training; larger sets are sent batch by batch.</summary>
     public virtual long ResidentBytes => long.MaxValue;
 
+    /// <summary>The limits of this engine's hardware, to be measured; null where it does not strive for them.</summary>
+    public virtual IPeak? Peak => null;
+
     /// <summary>Takes a buffer of <paramref name="length"/> elements from the pool; its contents are undefined.</summary>
     public DeviceBuffer Rent(DType type, long length)
     {

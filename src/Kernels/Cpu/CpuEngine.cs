@@ -54,27 +54,8 @@ public sealed class CpuEngine : HostEngine
     /// <inheritdoc/>
     public override IKernels Kernels { get; }
 
-    /// <summary>Measures the machine's ceiling: floating-point operations a second of fused multiply-adds that touch no memory, on all threads.</summary>
-    /// <param name="duration">How long to measure.</param>
-    public double MeasureFmaPeak(TimeSpan duration) => ((IPeak)Kernels).FmaPeak(duration);
-
-    /// <summary>Measures bytes a second of a[i] += s b[i] on all threads: from the cache or the memory that holds so much.</summary>
-    /// <param name="bytes">The two arrays together.</param>
-    /// <param name="duration">How long to measure.</param>
-    public double MeasureBandwidth(long bytes, TimeSpan duration)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(bytes, 4096);
-        var memory = Rent(DType.Float32, bytes / sizeof(float));
-        try
-        {
-            Kernels.Fill(memory, 0);
-            return ((IPeak)Kernels).Bandwidth(memory, duration);
-        }
-        finally
-        {
-            memory.Release();
-        }
-    }
+    /// <inheritdoc/>
+    public override IPeak Peak => (IPeak)Kernels;
 }
 
 /// <summary>How wide the CPU engine's vectors are.</summary>

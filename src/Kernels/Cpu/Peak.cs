@@ -3,21 +3,10 @@ using System.Runtime.CompilerServices;
 
 namespace CnnSharp.Kernels.Cpu;
 
-/// <summary>What the machine can do at best: the limits that a kernel's speed is a share of.</summary>
-internal interface IPeak
-{
-    /// <summary>Floating-point operations a second of fused multiply-adds on registers, on all the engine's threads.</summary>
-    double FmaPeak(TimeSpan duration);
-
-    /// <summary>
-    /// Bytes a second of a[i] += s b[i], the two arrays filling <paramref name="memory"/>, on all the engine's threads. In
-    /// place, so that the two reads and the write are all the traffic there is: a line that is only written is read first.
-    /// </summary>
-    double Bandwidth(DeviceBuffer memory, TimeSpan duration);
-}
-
 internal sealed unsafe partial class CpuKernels<V> : IPeak
 {
+    public int Batch => 128;
+
     public double FmaPeak(TimeSpan duration)
     {
         // Tasks are short and many, so that a thread that loses its core for a while delays nobody.

@@ -12,6 +12,7 @@ public sealed class GpuEngine : Engine
 {
     readonly Accelerator accelerator;
     readonly UploadRing uploads;
+    readonly GpuKernels kernels;
     readonly HashSet<GpuBlock> blocks = [];
 
     internal GpuEngine(string name, Accelerator accelerator)
@@ -19,7 +20,7 @@ public sealed class GpuEngine : Engine
         Name = name;
         this.accelerator = accelerator;
         uploads = new(accelerator);
-        Kernels = new GpuKernels(this, accelerator);
+        kernels = new(this, accelerator);
     }
 
     /// <inheritdoc/>
@@ -32,7 +33,10 @@ public sealed class GpuEngine : Engine
     string Memory => accelerator.AcceleratorType == AcceleratorType.CPU ? "" : $"{accelerator.MemorySize / (1024.0 * 1024 * 1024):0.#} GiB, ";
 
     /// <inheritdoc/>
-    public override IKernels Kernels { get; }
+    public override IKernels Kernels => kernels;
+
+    /// <inheritdoc/>
+    public override IPeak Peak => kernels;
 
     /// <summary>Half of the device's memory.</summary>
     public override long ResidentBytes => accelerator.MemorySize / 2;
