@@ -16,7 +16,7 @@ public class Kernels
     Action call = () => { };
 
     /// <summary>The kernels' names.</summary>
-    public static IEnumerable<string> Names => KernelCase.Names;
+    public static IEnumerable<string> Names => KernelCase.Names(Engine.Peak.Batch);
 
     /// <summary>Which kernel.</summary>
     [ParamsSource(nameof(Names))]
@@ -24,7 +24,7 @@ public class Kernels
 
     /// <summary>Makes the kernel's buffers.</summary>
     [GlobalSetup]
-    public void Setup() => call = KernelCase.All(Engine, name => name == Name).First().Call;
+    public void Setup() => call = KernelCase.All(Engine, Engine.Peak.Batch, name => name == Name).First().Call;
 
     /// <summary>One call.</summary>
     [Benchmark]

@@ -126,6 +126,9 @@ internal static class Options
     /// <summary>What <see cref="Shortcut"/> was given.</summary>
     public static Shortcut ParseShortcut(string? text) => text == "b" ? Models.Shortcut.B : Models.Shortcut.A;
 
+    /// <summary>What <c>--precision</c> calls it.</summary>
+    public static string NameOf(Precision precision) => Precisions.First(pair => pair.Value == precision).Key;
+
     /// <summary>As <see cref="Open(string, int?)"/>, to compute as <c>--precision</c> asks.</summary>
     /// <exception cref="NotSupportedException">The device is not present, or has no such arithmetic.</exception>
     public static Device Open(string name, int? threads, string? precision)

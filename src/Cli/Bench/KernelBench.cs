@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using CnnSharp.Kernels.Cpu;
+using CnnSharp.Kernels;
 
 namespace CnnSharp.Cli.Bench;
 
@@ -16,42 +16,67 @@ internal sealed record KernelResult(KernelCase Case, double Speed, double Ceilin
 /// </summary>
 internal static class KernelBench
 {
+    /// <summary>Until a kernel is compiled, the caches are filled and the clock is up.</summary>
     static readonly TimeSpan WarmUp = TimeSpan.FromMilliseconds(250);
     static readonly TimeSpan Round = TimeSpan.FromMilliseconds(12);
     static readonly TimeSpan CeilingTime = TimeSpan.FromMilliseconds(4);
 
     /// <summary>Measures one kernel.</summary>
     /// <param name="engine">The engine it runs on.</param>
+    /// <param name="peak">The engine's limits.</param>
     /// <param name="kernel">The kernel.</param>
     /// <param name="rounds">At least 1.</param>
-    public static KernelResult Measure(CpuEngine engine, KernelCase kernel, int rounds)
+    public static KernelResult Measure(Engine engine, IPeak peak, KernelCase kernel, int rounds)
     {
-        // The JIT replaces its first, quick code after 30 calls and a pause: until then nothing is worth timing.
-        var clock = Stopwatch.StartNew();
-        for (var i = 0; i < 35 || clock.Elapsed < WarmUp; i++) kernel.Call();
-
+        var calls = CallsOfARound(engine, kernel);
         var speeds = new double[rounds];
         var ceilings = new double[rounds + 1];
         var shares = new double[rounds];
-        ceilings[0] = Ceiling(engine, kernel);
+        ceilings[0] = Ceiling(engine, peak, kernel);
         for (var r = 0; r < rounds; r++)
         {
-            var calls = 0;
-            clock.Restart();
-            do
-            {
-                kernel.Call();
-                calls++;
-            }
-            while (clock.Elapsed < Round);
-            speeds[r] = calls * kernel.Work / clock.Elapsed.TotalSeconds;
-            ceilings[r + 1] = Ceiling(engine, kernel);
+            speeds[r] = calls * kernel.Work / Time(engine, kernel, calls).TotalSeconds;
+            ceilings[r + 1] = Ceiling(engine, peak, kernel);
             shares[r] = speeds[r] / ((ceilings[r] + ceilings[r + 1]) / 2);
         }
 
         return new(kernel, Statistics.Median(speeds), Statistics.Median(ceilings), Statistics.Median(shares));
     }
 
-    static double Ceiling(CpuEngine engine, KernelCase kernel)
-        => kernel.Limit == Limit.Arithmetic ? engine.MeasureFmaPeak(CeilingTime) : engine.MeasureBandwidth((long)kernel.Work, CeilingTime);
+    /// <summary>Warms a kernel up and finds how many calls fill a round; a slow device's round is a single call.</summary>
+    static int CallsOfARound(Engine engine, KernelCase kernel)
+    {
+        var calls = 1;
+        var clock = Stopwatch.StartNew();
+        while (true)
+        {
+            var time = Time(engine, kernel, calls);
+            if (time < Round) calls *= 2;
+            else if (clock.Elapsed >= WarmUp) return calls;
+        }
+    }
+
+    /// <summary>Calls are queued one behind the other, and the last one is waited for.</summary>
+    static TimeSpan Time(Engine engine, KernelCase kernel, int calls)
+    {
+        var clock = Stopwatch.StartNew();
+        for (var i = 0; i < calls; i++) kernel.Call();
+        engine.Synchronize();
+        return clock.Elapsed;
+    }
+
+    static double Ceiling(Engine engine, IPeak peak, KernelCase kernel)
+    {
+        if (kernel.Limit == Limit.Arithmetic) return peak.FmaPeak(CeilingTime);
+        var memory = engine.Rent(DType.Float32, (long)kernel.Work / sizeof(float));
+        try
+        {
+            engine.Kernels.Fill(memory, 0);
+            return peak.Bandwidth(memory, CeilingTime);
+        }
+        finally
+        {
+            memory.Release();
+        }
+    }
 }

@@ -24,41 +24,24 @@ internal sealed record KernelCase(string Kernel, string Size, string Pass, Limit
     const string Conv = "conv 3x3", Norm = "batch norm + relu", Relu = "relu", Pool = "max pool 2x2", Sgd = "sgd nesterov";
     const string Forward = "forward", Backward = "backward", ByInput = "by input", ByWeight = "by weight", Step = "step";
 
-    /// <summary>The first stage of a CIFAR ResNet, where the kernels that only move memory cost most.</summary>
-    const int N = 128, Side = 32, C = 16;
-
-    /// <summary>The 3x3 convolutions of the CIFAR ResNets and of wider nets.</summary>
-    static readonly ConvSize[] Convolutions =
-    [
-        new(128, 32, 3, 16, 1),
-        new(128, 32, 16, 16, 1),
-        new(128, 32, 16, 32, 2),
-        new(128, 16, 32, 32, 1),
-        new(128, 16, 32, 64, 2),
-        new(128, 8, 64, 64, 1),
-        new(128, 32, 64, 64, 1),
-        new(128, 16, 128, 128, 1),
-        new(128, 8, 256, 256, 1),
-        new(16, 56, 64, 64, 1),
-        new(16, 28, 128, 128, 1),
-        new(16, 14, 256, 256, 1),
-    ];
-
-    static readonly string StageSize = new ConvSize(N, Side, C, C, 1).ToString();
+    static readonly (string Kernel, string Pass)[] MemoryBound = [(Norm, Forward), (Norm, Backward), (Relu, Forward), (Relu, Backward), (Pool, Forward), (Pool, Backward), (Sgd, Step)];
 
     /// <summary>What it is called in filters.</summary>
     public string Name => NameOf(Kernel, Size, Pass);
 
     /// <summary>Every kernel's name.</summary>
-    public static IEnumerable<string> Names => Convolutions
+    /// <param name="batch">Pictures of 32x32; of larger ones an eighth.</param>
+    public static IEnumerable<string> Names(int batch) => Convolutions(batch)
         .SelectMany(size => new[] { Forward, ByInput, ByWeight }.Select(pass => NameOf(Conv, size.ToString(), pass)))
-        .Concat(new[] { Norm, Relu, Pool }.SelectMany(kernel => new[] { Forward, Backward }.Select(pass => NameOf(kernel, StageSize, pass))))
-        .Append(NameOf(Sgd, StageSize, Step));
+        .Concat(MemoryBound.Select(pair => NameOf(pair.Kernel, FirstStage(batch).ToString(), pair.Pass)));
 
     /// <summary>The kernels whose name is wanted, each with its buffers, which live until the next is asked for.</summary>
-    public static IEnumerable<KernelCase> All(Engine engine, Func<string, bool> isWanted)
+    /// <param name="engine">Where.</param>
+    /// <param name="batch">Pictures of 32x32; of larger ones an eighth.</param>
+    /// <param name="isWanted">By name.</param>
+    public static IEnumerable<KernelCase> All(Engine engine, int batch, Func<string, bool> isWanted)
     {
-        foreach (var size in Convolutions)
+        foreach (var size in Convolutions(batch))
         {
             foreach (var pass in (string[])[Forward, ByInput, ByWeight])
             {
@@ -68,13 +51,37 @@ internal sealed record KernelCase(string Kernel, string Size, string Pass, Limit
             }
         }
 
-        foreach (var (kernel, pass) in ((string, string)[])[(Norm, Forward), (Norm, Backward), (Relu, Forward), (Relu, Backward), (Pool, Forward), (Pool, Backward), (Sgd, Step)])
+        foreach (var (kernel, pass) in MemoryBound)
         {
-            if (!isWanted(NameOf(kernel, StageSize, pass))) continue;
+            if (!isWanted(NameOf(kernel, FirstStage(batch).ToString(), pass))) continue;
             using var buffers = new Buffers(engine);
-            yield return MemoryBound(engine.Kernels, kernel, pass, buffers);
+            yield return OfMemory(engine.Kernels, FirstStage(batch), kernel, pass, buffers);
         }
     }
+
+    /// <summary>The 3x3 convolutions of the CIFAR ResNets and of wider nets.</summary>
+    static ConvSize[] Convolutions(int batch)
+    {
+        var few = Math.Max(1, batch / 8);
+        return
+        [
+            new(batch, 32, 3, 16, 1),
+            FirstStage(batch),
+            new(batch, 32, 16, 32, 2),
+            new(batch, 16, 32, 32, 1),
+            new(batch, 16, 32, 64, 2),
+            new(batch, 8, 64, 64, 1),
+            new(batch, 32, 64, 64, 1),
+            new(batch, 16, 128, 128, 1),
+            new(batch, 8, 256, 256, 1),
+            new(few, 56, 64, 64, 1),
+            new(few, 28, 128, 128, 1),
+            new(few, 14, 256, 256, 1),
+        ];
+    }
+
+    /// <summary>The first stage of a CIFAR ResNet, where the kernels that only move memory cost most.</summary>
+    static ConvSize FirstStage(int batch) => new(batch, 32, 16, 16, 1);
 
     static KernelCase Convolution(IKernels k, ConvSize size, string pass, Buffers buffers)
     {
@@ -91,28 +98,29 @@ internal sealed record KernelCase(string Kernel, string Size, string Pass, Limit
     }
 
     /// <summary>The bytes are what the formula cannot do without: an input that a sum over all of it must precede is read twice.</summary>
-    static KernelCase MemoryBound(IKernels k, string kernel, string pass, Buffers buffers)
+    static KernelCase OfMemory(IKernels k, ConvSize size, string kernel, string pass, Buffers buffers)
     {
-        const long Rows = (long)N * Side * Side, Count = Rows * C;
-        const double Stream = Count * sizeof(float);
-        var norm = new BatchNormGeometry(Rows, C, 1e-5f, 0.1f, Activation.Relu);
-        var pool = PoolGeometry.Create([N, Side, Side, C], 2, 2, 0, false, true);
-        var (x, y, dy, dx) = (buffers.Random(Count), buffers.Random(Count), buffers.Random(Count), buffers.Random(Count));
-        var (weight, bias, runningMean, runningVariance) = (buffers.Random(C), buffers.Random(C), buffers.Random(C), buffers.Random(C));
-        var (mean, invStd, dw, db) = (buffers.Random(C), buffers.Random(C), buffers.Random(C), buffers.Random(C));
-        var (pooled, places) = (buffers.Random(Count / 4), buffers.Integers(Count / 4));
+        var (rows, channels) = ((long)size.N * size.Side * size.Side, size.C);
+        var count = rows * channels;
+        var stream = (double)count * sizeof(float);
+        var norm = new BatchNormGeometry(rows, channels, 1e-5f, 0.1f, Activation.Relu);
+        var pool = PoolGeometry.Create([size.N, size.Side, size.Side, channels], 2, 2, 0, false, true);
+        var (x, y, dy, dx) = (buffers.Random(count), buffers.Random(count), buffers.Random(count), buffers.Random(count));
+        var (weight, bias, runningMean, runningVariance) = (buffers.Random(channels), buffers.Random(channels), buffers.Random(channels), buffers.Random(channels));
+        var (mean, invStd, dw, db) = (buffers.Random(channels), buffers.Random(channels), buffers.Random(channels), buffers.Random(channels));
+        var (pooled, places) = (buffers.Random(count / 4), buffers.Integers(count / 4));
         if (kernel == Pool) k.MaxPoolForward(pool, x, pooled, places);
         var (bytes, call) = (kernel, pass) switch
         {
-            (Norm, Forward) => (3 * Stream, () => k.BatchNormForward(norm, x, weight, bias, runningMean, runningVariance, null, y, mean, invStd)),
-            (Norm, Backward) => (7 * Stream, () => k.BatchNormBackward(norm, x, y, dy, weight, mean, invStd, dx, null, dw, db)),
-            (Relu, Forward) => (2 * Stream, () => k.Unary(UnaryOp.Relu, 0, x, y)),
-            (Relu, Backward) => (3 * Stream, () => k.UnaryBackward(UnaryOp.Relu, 0, x, y, dy, dx)),
-            (Pool, Forward) => (1.5 * Stream, () => k.MaxPoolForward(pool, x, pooled, places)),
-            (Pool, Backward) => (1.5 * Stream, () => k.MaxPoolBackward(pool, pooled, places, dx)),
-            _ => (5 * Stream, (Action)(() => k.Sgd(new(1e-6f, 0.9f, true, 5e-4f), x, dy, dx))),
+            (Norm, Forward) => (3 * stream, () => k.BatchNormForward(norm, x, weight, bias, runningMean, runningVariance, null, y, mean, invStd)),
+            (Norm, Backward) => (7 * stream, () => k.BatchNormBackward(norm, x, y, dy, weight, mean, invStd, dx, null, dw, db)),
+            (Relu, Forward) => (2 * stream, () => k.Unary(UnaryOp.Relu, 0, x, y)),
+            (Relu, Backward) => (3 * stream, () => k.UnaryBackward(UnaryOp.Relu, 0, x, y, dy, dx)),
+            (Pool, Forward) => (1.5 * stream, () => k.MaxPoolForward(pool, x, pooled, places)),
+            (Pool, Backward) => (1.5 * stream, () => k.MaxPoolBackward(pool, pooled, places, dx)),
+            _ => (5 * stream, (Action)(() => k.Sgd(new(1e-6f, 0.9f, true, 5e-4f), x, dy, dx))),
         };
-        return new(kernel, StageSize, pass, Limit.Memory, bytes, call);
+        return new(kernel, size.ToString(), pass, Limit.Memory, bytes, call);
     }
 
     static string NameOf(string kernel, string size, string pass) => $"{kernel} {size} {pass}";
@@ -128,13 +136,18 @@ internal sealed record KernelCase(string Kernel, string Size, string Pass, Limit
     /// <summary>A case's buffers, given back together.</summary>
     sealed class Buffers(Engine engine) : IDisposable
     {
+        /// <summary>Numbers that are drawn; a GPU's buffers of a hundred million repeat them.</summary>
+        const int Period = 1 << 20;
+
         readonly List<DeviceBuffer> rented = [];
 
         /// <summary>Numbers from 0 to 1: real work for the kernels, and no denormals.</summary>
         public DeviceBuffer Random(long length)
         {
             var values = new float[length];
-            for (var i = 0; i < values.Length; i++) values[i] = Philox.At(1, 0, (ulong)i) * (1f / uint.MaxValue);
+            var drawn = Math.Min(values.Length, Period);
+            for (var i = 0; i < drawn; i++) values[i] = Philox.At(1, 0, (ulong)i) * (1f / uint.MaxValue);
+            for (var start = drawn; start < values.Length; start += drawn) values.AsSpan(0, Math.Min(drawn, values.Length - start)).CopyTo(values.AsSpan(start));
             return Upload<float>(values, DType.Float32);
         }
 

@@ -6,10 +6,11 @@ using CnnSharp.Training;
 namespace CnnSharp.Cli.Bench;
 
 /// <summary>How fast a model trains.</summary>
-/// <param name="ImagesPerSecond">The batch by the median step.</param>
-/// <param name="StepSeconds">The median step.</param>
+/// <param name="ImagesPerSecond">The batch by the time of a step.</param>
+/// <param name="StepSeconds">A step of the median stretch.</param>
+/// <param name="DeviceBytes">Memory that the engine's pool took: weights, gradients, activations, and what lies ready for reuse.</param>
 /// <param name="Loss">The last step's: a number, if the arithmetic was.</param>
-internal sealed record TrainSpeed(double ImagesPerSecond, double StepSeconds, double Loss);
+internal sealed record TrainSpeed(double ImagesPerSecond, double StepSeconds, long DeviceBytes, double Loss);
 
 /// <summary>
 /// Times training steps on made-up pictures that are on the device already: forward, cross-entropy, backward and SGD with
@@ -19,6 +20,12 @@ internal static class TrainBench
 {
     /// <summary>Until the JIT has replaced its first, quick code, and the pool has all its buffers.</summary>
     static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(1.5);
+
+    /// <summary>
+    /// The steps are timed in as many stretches, of which the median counts. The device is waited for at the end of each and
+    /// not after each step, since a training does not: the host prepares the next steps meanwhile.
+    /// </summary>
+    const int Stretches = 10;
 
     /// <summary>Trains for some steps.</summary>
     /// <param name="entry">The model; residual networks with option B shortcuts.</param>
@@ -34,20 +41,25 @@ internal static class TrainBench
         var (pictures, labels) = MakeUp(entry.Input, batch, new(seed, stream: 1), device);
 
         var clock = Stopwatch.StartNew();
-        for (var i = 0; i < 3 || clock.Elapsed < WarmUp; i++) Step();
-
-        var seconds = new double[steps];
-        var loss = pictures;
-        for (var i = 0; i < steps; i++)
+        for (var i = 0; i < 3 || clock.Elapsed < WarmUp; i++)
         {
-            clock.Restart();
-            loss = Step();
+            Step();
             device.Engine.Synchronize();
-            seconds[i] = clock.Elapsed.TotalSeconds;
+        }
+
+        var seconds = new double[Math.Min(steps, Stretches)];
+        var loss = pictures;
+        for (var stretch = 0; stretch < seconds.Length; stretch++)
+        {
+            var length = ((stretch + 1) * steps / seconds.Length) - (stretch * steps / seconds.Length);
+            clock.Restart();
+            for (var i = 0; i < length; i++) loss = Step();
+            device.Engine.Synchronize();
+            seconds[stretch] = clock.Elapsed.TotalSeconds / length;
         }
 
         var median = Statistics.Median(seconds);
-        return new(batch / median, median, loss.Item());
+        return new(batch / median, median, device.Engine.Pool.AllocatedBytes, loss.Item());
 
         Tensor Step()
         {

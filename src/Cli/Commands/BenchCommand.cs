@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using CnnSharp.Cli.Bench;
-using CnnSharp.Kernels.Cpu;
 
 namespace CnnSharp.Cli.Commands;
 
@@ -13,27 +12,35 @@ internal static class BenchCommand
         var device = Options.Device();
         var threads = Options.Threads();
         var filter = Options.Text("--filter", "TEXT", "only kernels whose name holds this, for instance 'conv' or '64@8x8'");
+        var batch = Options.Batch("what keeps the device busy");
         var rounds = Options.Whole("--rounds", "rounds a kernel is timed for; default 9", minimum: 1, maximum: 1000);
         var json = Options.Json();
         var command = new Command("bench", "Times each kernel and states its share of what this machine can do: of its FMA ceiling, or of its memory bandwidth.")
         {
-            device, threads, filter, rounds, json, BenchTrainCommand.Create(terminal),
+            device, threads, filter, batch, rounds, json, BenchTrainCommand.Create(terminal),
         };
-        command.SetAction(parsed => Run(terminal, Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads)), parsed.GetValue(filter) ?? "", parsed.GetValue(rounds) ?? 9, parsed.GetValue(json)));
+        command.SetAction(parsed => Run(
+            terminal,
+            Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads)),
+            parsed.GetValue(filter) ?? "",
+            parsed.GetValue(batch),
+            parsed.GetValue(rounds) ?? 9,
+            parsed.GetValue(json)));
         return command;
     }
 
-    static int Run(Terminal terminal, Device device, string filter, int rounds, bool json)
+    static int Run(Terminal terminal, Device device, string filter, int? batch, int rounds, bool json)
     {
-        if (device.Engine is not CpuEngine engine) throw new UsageException($"--device {device}: a share of the machine's limits is measured on the cpu engine.");
-        var ceiling = engine.MeasureFmaPeak(TimeSpan.FromMilliseconds(100));
+        var engine = device.Engine;
+        var peak = engine.Peak ?? throw new UsageException($"--device {device}: this engine is for checking others by; its kernels have no limit worth a comparison.");
+        var ceiling = peak.FmaPeak(TimeSpan.FromMilliseconds(100));
         terminal.WriteLine($"{engine.Description}; FMA ceiling {ceiling / 1e9:F0} GFLOP/s. Medians of {rounds} rounds, the ceiling measured before and after each.");
 
         var results = new List<KernelResult>();
-        foreach (var kernel in KernelCase.All(engine, name => name.Contains(filter, StringComparison.OrdinalIgnoreCase)))
+        foreach (var kernel in KernelCase.All(engine, batch ?? peak.Batch, name => name.Contains(filter, StringComparison.OrdinalIgnoreCase)))
         {
             terminal.ShowProgress(kernel.Name);
-            results.Add(KernelBench.Measure(engine, kernel, rounds));
+            results.Add(KernelBench.Measure(engine, peak, kernel, rounds));
         }
 
         terminal.ShowProgress("");
@@ -47,8 +54,7 @@ internal static class BenchCommand
             terminal.WriteJson(new()
             {
                 ["device"] = device.Name,
-                ["simd"] = engine.Level.ToString(),
-                ["threads"] = engine.Threads,
+                ["engine"] = engine.Description,
                 ["fma_ceiling_gflops"] = Terminal.Number(ceiling / 1e9, 1),
                 ["kernels"] = new JsonArray([.. results.Select(Json)]),
             });

@@ -35,8 +35,10 @@ internal static class BenchTrainCommand
         terminal.ShowProgress($"{model.Name}: training {steps} steps of {batch} pictures ...");
         var speed = TrainBench.Measure(model, batch, steps, seed, device);
         using var process = Process.GetCurrentProcess();
-        var peak = process.PeakWorkingSet64 / (1024.0 * 1024);
-        terminal.WriteLine($"{model.Name}, batch {batch}, {device} ({device.Engine.Description}): {speed.ImagesPerSecond:N0} images/s, {speed.StepSeconds * 1e3:F1} ms a step (median of {steps}), peak memory {peak:N0} MiB");
+        const double MiB = 1024 * 1024;
+        var peak = process.PeakWorkingSet64 / MiB;
+        var onDevice = speed.DeviceBytes / MiB;
+        terminal.WriteLine($"{model.Name}, batch {batch}, {device} ({device.Engine.Description}): {speed.ImagesPerSecond:N0} images/s, {speed.StepSeconds * 1e3:F1} ms a step (of {steps}), tensors {onDevice:N0} MiB, peak memory of the process {peak:N0} MiB");
         if (json)
         {
             terminal.WriteJson(new()
@@ -45,9 +47,11 @@ internal static class BenchTrainCommand
                 ["batch"] = batch,
                 ["steps"] = steps,
                 ["device"] = device.Name,
+                ["precision"] = Options.NameOf(device.Engine.Precision),
                 ["images_per_second"] = Terminal.Number(speed.ImagesPerSecond, 1),
                 ["step_seconds"] = Terminal.Number(speed.StepSeconds),
                 ["loss"] = Terminal.Number(speed.Loss),
+                ["device_mib"] = Terminal.Number(onDevice, 1),
                 ["peak_rss_mib"] = Terminal.Number(peak, 1),
             });
         }

@@ -5,25 +5,28 @@ using CnnSharp.Cli.Verification;
 
 namespace CnnSharp.Cli.Commands;
 
-/// <summary><c>verify DIR</c>: replays reference cases on a device. The last line is "N passed, N failed, N skipped".</summary>
+/// <summary>
+/// <c>verify DIR</c>: replays reference cases on a device. <c>verify</c>: compares every operation with the plain engine in
+/// double precision. The last line is "N passed, N failed, N skipped".
+/// </summary>
 internal static class VerifyCommand
 {
     public static Command Create(Terminal terminal)
     {
-        var folder = new Argument<string>("DIR") { Description = "a folder of .safetensors files, one a case" };
+        var folder = new Argument<string?>("DIR") { Description = "a folder of .safetensors files, one a case; without it every operation is compared with the engine 'reference-f64'", Arity = ArgumentArity.ZeroOrOne };
         var device = Options.Device();
         var threads = Options.Threads();
         var json = Options.Json();
-        var command = new Command("verify", "Replays reference cases on a device and compares results and gradients.") { folder, device, threads, json };
-        command.SetAction(parsed => Run(terminal, parsed.GetValue(folder)!, Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads)), parsed.GetValue(json)));
+        var command = new Command("verify", "Compares results and gradients on a device with those of reference cases, or of the plain engine in double precision.") { folder, device, threads, json };
+        command.SetAction(parsed => Run(terminal, parsed.GetValue(folder), Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads)), parsed.GetValue(json)));
         return command;
     }
 
-    static int Run(Terminal terminal, string folder, Device device, bool json)
+    static int Run(Terminal terminal, string? folder, Device device, bool json)
     {
         var clock = Stopwatch.StartNew();
         var results = new List<CaseResult>();
-        foreach (var result in Verifier.Run(folder, device))
+        foreach (var result in folder is null ? Verifier.RunTable(device) : Verifier.Run(folder, device))
         {
             results.Add(result);
             terminal.ShowProgress(result.Name);

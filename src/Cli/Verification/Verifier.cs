@@ -14,12 +14,12 @@ public enum CaseOutcome
 }
 
 /// <summary>One case's result.</summary>
-/// <param name="Name">The file's name without its ending.</param>
+/// <param name="Name">The file's name without its ending, or the operation's.</param>
 /// <param name="Outcome">How it ended.</param>
 /// <param name="Detail">What differs and where, why it could not be run, or which operation is unknown; empty where it passed.</param>
 public sealed record CaseResult(string Name, CaseOutcome Outcome, string Detail);
 
-/// <summary>Replays reference cases on a device.</summary>
+/// <summary>Replays reference cases on a device, or the table of operations.</summary>
 /// <example>
 /// <code>
 /// foreach (var result in Verifier.Run("golden", Device.Cpu))
@@ -34,6 +34,23 @@ public static class Verifier
     {
         if (!Directory.Exists(folder)) throw new DirectoryNotFoundException($"There is no folder '{folder}'.");
         return Directory.GetFiles(folder, "*.safetensors").Order(StringComparer.Ordinal).Select(path => RunCase(path, device));
+    }
+
+    /// <summary>Compares every row of the <see cref="OperationTable"/> with the plain engine in double precision; each when its result is asked for.</summary>
+    public static IEnumerable<CaseResult> RunTable(Device device) => OperationTable.Rows.Select(row => RunRow(row, device));
+
+    static CaseResult RunRow(Operation row, Device device)
+    {
+        try
+        {
+            var difference = TableCase.Check(row, device);
+            return new(row.Name, difference is null ? CaseOutcome.Passed : CaseOutcome.Failed, difference ?? "");
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // A kernel that a device refuses is this row's result; the next may be accepted.
+            return new(row.Name, CaseOutcome.Failed, Explain(e));
+        }
     }
 
     /// <summary>Replays one case.</summary>
@@ -72,7 +89,7 @@ public static class Verifier
         catch (Exception e) when (e is not OutOfMemoryException)
         {
             // A case is a user's file: whatever is wrong with it is this case's result, and the next one is run.
-            return Failed(e is DataFormatException or FormatException or ArgumentException or NotSupportedException ? e.Message : $"{e.GetType().Name}: {e.Message}");
+            return Failed(Explain(e));
         }
         catch (OutOfMemoryException)
         {
@@ -82,4 +99,8 @@ public static class Verifier
         // An attribute that nothing reads is no failure of its own, but often the reason for one.
         CaseResult Failed(string detail) => new(name, CaseOutcome.Failed, unread.Length == 0 ? detail : $"{detail} (not read: {string.Join(", ", unread)})");
     }
+
+    /// <summary>A message that was written for users stands alone.</summary>
+    static string Explain(Exception e)
+        => e is DataFormatException or FormatException or ArgumentException or NotSupportedException ? e.Message : $"{e.GetType().Name}: {e.Message}";
 }

@@ -48,8 +48,8 @@ sealed partial class GpuKernels : IPeak
     /// <summary>One thread four elements.</summary>
     static void UpdateInPlace(Index1D i, float s, ArrayView<float> a, ArrayView<float> b)
     {
-        var target = a.AsAligned(16).Cast<Float4>();
-        var source = b.AsAligned(16).Cast<Float4>();
+        var target = Float4.Of(a);
+        var source = Float4.Of(b);
         var (x, y) = (target[i], source[i]);
         target[i] = new(x.X + (s * y.X), x.Y + (s * y.Y), x.Z + (s * y.Z), x.W + (s * y.W));
     }
@@ -86,12 +86,15 @@ sealed partial class GpuKernels : IPeak
         engine.Synchronize();
         var done = 0.0;
         var clock = Stopwatch.StartNew();
-        for (var launches = 1; clock.Elapsed < duration; launches *= 2)
+        var launches = 1;
+        do
         {
             for (var i = 0; i < launches; i++) launch();
             engine.Synchronize();
             done += launches * work;
+            launches *= 2;
         }
+        while (clock.Elapsed < duration);
 
         return done / clock.Elapsed.TotalSeconds;
     }

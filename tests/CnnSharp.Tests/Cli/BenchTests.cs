@@ -1,0 +1,64 @@
+using CnnSharp.Kernels;
+using Xunit;
+
+namespace CnnSharp.Tests.Cli;
+
+/// <summary><c>bench</c>, <c>bench train</c> and <c>verify</c> without a folder.</summary>
+public sealed class BenchTests : CliTest
+{
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("ilgpu-cpu")]
+    public void KernelsAreTimedBesideTheLimitsOfTheirDevice(string device)
+    {
+        var result = Run("bench", "--device", device, "--filter", "max pool", "--batch", "1", "--rounds", "2", "--json").IsDone().Json;
+        Assert.True(result.GetProperty("fma_ceiling_gflops").GetDouble() > 0);
+        var kernels = result.GetProperty("kernels").EnumerateArray().ToList();
+        Assert.Equal(["forward", "backward"], kernels.Select(kernel => kernel.GetProperty("pass").GetString()));
+        Assert.All(kernels, kernel =>
+        {
+            Assert.Equal("16@32x32 batch 1", kernel.GetProperty("size").GetString());
+            Assert.True(kernel.GetProperty("ceiling_gigabytes_per_second").GetDouble() > 0);
+            Assert.True(kernel.GetProperty("share").GetDouble() >= 0);
+        });
+    }
+
+    /// <summary>The update in place is what its formula says, to the last element of both arrays.</summary>
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("ilgpu-cpu")]
+    public void BandwidthIsOfAnUpdateOfEveryElement(string name)
+    {
+        const int Length = 4096;
+        var engine = Device.Parse(name).Engine;
+        var memory = engine.Rent(DType.Float32, 2 * Length);
+        var values = new float[2 * Length];
+        Array.Fill(values, 1f);
+        engine.Upload<float>(values, memory);
+        Assert.True(engine.Peak!.Bandwidth(memory, TimeSpan.FromTicks(1)) > 0);
+        engine.Download(memory, values.AsSpan());
+        memory.Release();
+        Assert.All(values[..Length], value => Assert.Equal(values[0], value));
+        Assert.True(values[0] > 1);
+        Assert.All(values[Length..], value => Assert.Equal(1f, value));
+    }
+
+    [Fact]
+    public void TrainingIsTimedAndItsMemoryCounted()
+    {
+        var result = Run("bench", "train", "--device", "cpu", "--model", "lenet5", "--batch", "2", "--steps", "3", "--json").IsDone().Json;
+        Assert.Equal("float32", result.GetProperty("precision").GetString());
+        Assert.True(result.GetProperty("images_per_second").GetDouble() > 0);
+        Assert.True(double.IsFinite(result.GetProperty("loss").GetDouble()));
+
+        // The weights, their gradients and the momentum: 3 x 62,006 floats.
+        Assert.True(result.GetProperty("device_mib").GetDouble() > 3 * 62_006 * sizeof(float) / (1024.0 * 1024));
+    }
+
+    [Fact]
+    public void VerifyWithoutAFolderComparesEveryOperation()
+    {
+        var result = Run("verify", "--device", "cpu").IsDone();
+        Assert.EndsWith($"{CnnSharp.Cli.Verification.OperationTable.Rows.Count} passed, 0 failed, 0 skipped", result.Output.TrimEnd(), StringComparison.Ordinal);
+    }
+}
