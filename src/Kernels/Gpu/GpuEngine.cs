@@ -62,9 +62,12 @@ public sealed class GpuEngine : Engine
     protected override void CopyIn(ReadOnlySpan<byte> source, MemoryBlock destination) => uploads.Copy(source, ((GpuBlock)destination).Bytes);
 
     /// <inheritdoc/>
-    protected override void CopyOut(MemoryBlock source, long start, Span<byte> destination)
+    protected override unsafe void CopyOut(MemoryBlock source, long start, Span<byte> destination)
     {
         if (destination.IsEmpty) return;
-        ((GpuBlock)source).Bytes.SubView(start, destination.Length).CopyToCPU(accelerator.DefaultStream, ref destination[0], destination.Length);
+
+        // ILGPU takes a plain address of the target, which the collector must not move meanwhile.
+        fixed (byte* pinned = destination)
+            ((GpuBlock)source).Bytes.SubView(start, destination.Length).CopyToCPU(accelerator.DefaultStream, ref *pinned, destination.Length);
     }
 }

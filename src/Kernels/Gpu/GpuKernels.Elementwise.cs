@@ -1,24 +1,88 @@
+using ILGPU;
+using ILGPU.Runtime;
+
 namespace CnnSharp.Kernels.Gpu;
 
+// Functions applied element by element, limited by memory: a thread has four consecutive elements, loaded and stored at
+// once; the last thread takes what is left where four do not divide the length. Results may lie where an input does:
+// a thread reads its elements before it writes them.
 sealed partial class GpuKernels
 {
-    public void Unary(UnaryOp op, float a, DeviceBuffer x, DeviceBuffer y) => throw new NotSupportedException(nameof(Unary));
+    /// <summary>A function of one input and a parameter.</summary>
+    internal interface IMap
+    {
+        static abstract float Apply(float x, float a);
+    }
 
-    public void UnaryBackward(UnaryOp op, float a, DeviceBuffer x, DeviceBuffer y, DeviceBuffer dy, DeviceBuffer dx) => throw new NotSupportedException(nameof(UnaryBackward));
+    /// <summary>A function of two inputs and a parameter.</summary>
+    internal interface IMap2
+    {
+        static abstract float Apply(float x0, float x1, float a);
+    }
 
-    public void Binary(BinaryOp op, in BroadcastGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer y) => throw new NotSupportedException(nameof(Binary));
+    /// <summary>A function of three inputs and a parameter.</summary>
+    internal interface IMap3
+    {
+        static abstract float Apply(float x0, float x1, float x2, float a);
+    }
 
-    public void AddScaled(float scale, DeviceBuffer x, DeviceBuffer y) => throw new NotSupportedException(nameof(AddScaled));
+    /// <summary>y = f(x, a).</summary>
+    static void Map<F>(Index1D i, float a, ArrayView<float> x, ArrayView<float> y)
+        where F : struct, IMap
+    {
+        if (i < y.Length / 4)
+        {
+            var p = Float4.Of(x)[i];
+            Float4.Of(y)[i] = new(F.Apply(p.X, a), F.Apply(p.Y, a), F.Apply(p.Z, a), F.Apply(p.W, a));
+        }
+        else
+        {
+            for (var j = 4L * i; j < y.Length; j++) y[j] = F.Apply(x[j], a);
+        }
+    }
 
-    public void PReluForward(long rows, int channels, DeviceBuffer x, DeviceBuffer w, DeviceBuffer y) => throw new NotSupportedException(nameof(PReluForward));
+    /// <summary>y = f(x0, x1, a).</summary>
+    static void Map2<F>(Index1D i, float a, ArrayView<float> x0, ArrayView<float> x1, ArrayView<float> y)
+        where F : struct, IMap2
+    {
+        if (i < y.Length / 4)
+        {
+            Float4 p = Float4.Of(x0)[i], q = Float4.Of(x1)[i];
+            Float4.Of(y)[i] = new(F.Apply(p.X, q.X, a), F.Apply(p.Y, q.Y, a), F.Apply(p.Z, q.Z, a), F.Apply(p.W, q.W, a));
+        }
+        else
+        {
+            for (var j = 4L * i; j < y.Length; j++) y[j] = F.Apply(x0[j], x1[j], a);
+        }
+    }
 
-    public void PReluBackwardInput(long rows, int channels, DeviceBuffer x, DeviceBuffer w, DeviceBuffer dy, DeviceBuffer dx) => throw new NotSupportedException(nameof(PReluBackwardInput));
+    /// <summary>y = f(x0, x1, x2, a).</summary>
+    static void Map3<F>(Index1D i, float a, ArrayView<float> x0, ArrayView<float> x1, ArrayView<float> x2, ArrayView<float> y)
+        where F : struct, IMap3
+    {
+        if (i < y.Length / 4)
+        {
+            Float4 p = Float4.Of(x0)[i], q = Float4.Of(x1)[i], r = Float4.Of(x2)[i];
+            Float4.Of(y)[i] = new(F.Apply(p.X, q.X, r.X, a), F.Apply(p.Y, q.Y, r.Y, a), F.Apply(p.Z, q.Z, r.Z, a), F.Apply(p.W, q.W, r.W, a));
+        }
+        else
+        {
+            for (var j = 4L * i; j < y.Length; j++) y[j] = F.Apply(x0[j], x1[j], x2[j], a);
+        }
+    }
 
-    public void PReluBackwardWeight(long rows, int channels, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw) => throw new NotSupportedException(nameof(PReluBackwardWeight));
+    /// <summary>Threads that take four elements each.</summary>
+    static Index1D Quads(long count) => Range((count + 3) / 4);
 
-    public void MaxoutForward(long rows, int channels, int pieces, DeviceBuffer x, DeviceBuffer y, DeviceBuffer indices) => throw new NotSupportedException(nameof(MaxoutForward));
+    Action<Index1D, float, ArrayView<float>, ArrayView<float>> CompileMap<F>()
+        where F : struct, IMap => Compile(KernelName<F>(), a => a.LoadAutoGroupedStreamKernel<Index1D, float, ArrayView<float>, ArrayView<float>>(Map<F>));
 
-    public void MaxoutBackward(long rows, int channels, int pieces, DeviceBuffer dy, DeviceBuffer indices, DeviceBuffer dx) => throw new NotSupportedException(nameof(MaxoutBackward));
+    Action<Index1D, float, ArrayView<float>, ArrayView<float>, ArrayView<float>> CompileMap2<F>()
+        where F : struct, IMap2 => Compile(KernelName<F>(), a => a.LoadAutoGroupedStreamKernel<Index1D, float, ArrayView<float>, ArrayView<float>, ArrayView<float>>(Map2<F>));
 
-    public void Dropout(float probability, ulong seed, ulong stream, DeviceBuffer x, DeviceBuffer y) => throw new NotSupportedException(nameof(Dropout));
+    Action<Index1D, float, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>> CompileMap3<F>()
+        where F : struct, IMap3 => Compile(KernelName<F>(), a => a.LoadAutoGroupedStreamKernel<Index1D, float, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(Map3<F>));
+
+    /// <summary><c>Backward of Gelu</c>, for messages.</summary>
+    static string KernelName<F>() => typeof(F) is { IsGenericType: true } type ? $"{type.Name[..type.Name.IndexOf('`')]} of {string.Join(", ", type.GetGenericArguments().Select(argument => argument.Name))}" : typeof(F).Name;
 }

@@ -8,7 +8,9 @@ sealed partial class GpuKernels
     Action<Index1D, float, ArrayView<float>>? fillFloats;
     Action<Index1D, int, ArrayView<int>>? fillIntegers;
     Action<Index1D, byte, ArrayView<byte>>? fillBytes;
-    Action<Index1D, RegionGeometry, int, ArrayView<float>, ArrayView<float>>? copyRegion;
+    Action<Index1D, RegionGeometry, ArrayView<float>, ArrayView<float>>? copyFloats, addRegion;
+    Action<Index1D, RegionGeometry, ArrayView<int>, ArrayView<int>>? copyIntegers;
+    Action<Index1D, RegionGeometry, ArrayView<byte>, ArrayView<byte>>? copyBytes;
 
     static void FillFloats(Index1D i, float value, ArrayView<float> y) => y[i] = value;
 
@@ -32,26 +34,42 @@ sealed partial class GpuKernels
         source.CopyTo(accelerator.DefaultStream, ((GpuBlock)y.Block).Bytes.SubView(0, x.Bytes));
     }
 
-    /// <summary>One thread an element of the box, the innermost axis fastest.</summary>
-    static void CopyRegionKernel(Index1D index, RegionGeometry g, int accumulate, ArrayView<float> source, ArrayView<float> target)
+    /// <summary>The elements of thread <paramref name="i"/> of a box, the innermost axis fastest.</summary>
+    static (long Source, long Target) Places(int i, in RegionGeometry g)
     {
-        int i = index;
         var i3 = i % g.D3;
         i /= g.D3;
         var i2 = i % g.D2;
         i /= g.D2;
         var i1 = i % g.D1;
         var i0 = i / g.D1;
-        var from = g.SourceOffset + (i0 * g.S0) + (i1 * g.S1) + (i2 * g.S2) + (i3 * g.S3);
-        var to = g.TargetOffset + (i0 * g.T0) + (i1 * g.T1) + (i2 * g.T2) + (i3 * g.T3);
-        if (accumulate != 0) target[to] += source[from];
-        else target[to] = source[from];
+        return (g.SourceOffset + (i0 * g.S0) + (i1 * g.S1) + (i2 * g.S2) + (i3 * g.S3), g.TargetOffset + (i0 * g.T0) + (i1 * g.T1) + (i2 * g.T2) + (i3 * g.T3));
+    }
+
+    static void CopyRegion<T>(Index1D i, RegionGeometry g, ArrayView<T> source, ArrayView<T> target)
+        where T : unmanaged
+    {
+        var (from, to) = Places(i, g);
+        target[to] = source[from];
+    }
+
+    static void AddRegion(Index1D i, RegionGeometry g, ArrayView<float> source, ArrayView<float> target)
+    {
+        var (from, to) = Places(i, g);
+        target[to] += source[from];
     }
 
     public void CopyRegion(in RegionGeometry g, DeviceBuffer source, DeviceBuffer target, bool accumulate = false)
     {
         var count = (long)g.D0 * g.D1 * g.D2 * g.D3;
         if (count == 0) return;
-        (copyRegion ??= Compile(nameof(CopyRegion), a => a.LoadAutoGroupedStreamKernel<Index1D, RegionGeometry, int, ArrayView<float>, ArrayView<float>>(CopyRegionKernel)))(Range(count), g, accumulate ? 1 : 0, Floats(source), Floats(target));
+        if (accumulate) (addRegion ??= Compile(nameof(AddRegion), a => a.LoadAutoGroupedStreamKernel<Index1D, RegionGeometry, ArrayView<float>, ArrayView<float>>(AddRegion)))(Range(count), g, Floats(source), Floats(target));
+        else if (source.Type == DType.Float32) (copyFloats ??= CompileCopyRegion<float>())(Range(count), g, Floats(source), Floats(target));
+        else if (source.Type == DType.Int32) (copyIntegers ??= CompileCopyRegion<int>())(Range(count), g, View<int>(source), View<int>(target));
+        else if (source.Type == DType.UInt8) (copyBytes ??= CompileCopyRegion<byte>())(Range(count), g, View<byte>(source), View<byte>(target));
+        else throw new NotSupportedException($"The GPU engine copies Float32, Int32 and UInt8 buffers, this one holds {source.Type}.");
     }
+
+    Action<Index1D, RegionGeometry, ArrayView<T>, ArrayView<T>> CompileCopyRegion<T>()
+        where T : unmanaged => Compile($"{nameof(CopyRegion)} of {typeof(T).Name}", a => a.LoadAutoGroupedStreamKernel<Index1D, RegionGeometry, ArrayView<T>, ArrayView<T>>(CopyRegion));
 }

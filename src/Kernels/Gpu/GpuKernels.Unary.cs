@@ -1,0 +1,277 @@
+using ILGPU;
+using ILGPU.Algorithms;
+using ILGPU.Runtime;
+
+namespace CnnSharp.Kernels.Gpu;
+
+// The functions of one input, each beside its derivative. A NaN goes through all of the functions.
+sealed partial class GpuKernels
+{
+    readonly Action<Index1D, float, ArrayView<float>, ArrayView<float>>?[] unary = new Action<Index1D, float, ArrayView<float>, ArrayView<float>>?[Enum.GetValues<UnaryOp>().Length];
+    readonly Action<Index1D, float, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>?[] unaryBackward = new Action<Index1D, float, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>?[Enum.GetValues<UnaryOp>().Length];
+
+    /// <summary>A function of one input and a parameter a, and its gradient given x, y = f(x) and dy.</summary>
+    internal interface IUnary
+    {
+        static abstract float Forward(float x, float a);
+
+        static abstract float Backward(float x, float y, float dy, float a);
+    }
+
+    internal readonly struct Forward<F> : IMap
+        where F : struct, IUnary
+    {
+        public static float Apply(float x, float a) => F.Forward(x, a);
+    }
+
+    internal readonly struct Backward<F> : IMap3
+        where F : struct, IUnary
+    {
+        public static float Apply(float x, float y, float dy, float a) => F.Backward(x, y, dy, a);
+    }
+
+    public void Unary(UnaryOp op, float a, DeviceBuffer x, DeviceBuffer y)
+    {
+        if (y.Length == 0) return;
+        (unary[(int)op] ??= CompileUnary(op))(Quads(y.Length), a, Floats(x), Floats(y));
+    }
+
+    public void UnaryBackward(UnaryOp op, float a, DeviceBuffer x, DeviceBuffer y, DeviceBuffer dy, DeviceBuffer dx)
+    {
+        if (dx.Length == 0) return;
+        (unaryBackward[(int)op] ??= CompileUnaryBackward(op))(Quads(dx.Length), a, Floats(x), Floats(y), Floats(dy), Floats(dx));
+    }
+
+    Action<Index1D, float, ArrayView<float>, ArrayView<float>> CompileUnary(UnaryOp op) => op switch
+    {
+        UnaryOp.Relu => CompileMap<Forward<Relu>>(),
+        UnaryOp.LeakyRelu => CompileMap<Forward<LeakyRelu>>(),
+        UnaryOp.Elu => CompileMap<Forward<Elu>>(),
+        UnaryOp.Sigmoid => CompileMap<Forward<Sigmoid>>(),
+        UnaryOp.Tanh => CompileMap<Forward<Tanh>>(),
+        UnaryOp.Gelu => CompileMap<Forward<Gelu>>(),
+        UnaryOp.Silu => CompileMap<Forward<Silu>>(),
+        UnaryOp.Softplus => CompileMap<Forward<Softplus>>(),
+        UnaryOp.Exp => CompileMap<Forward<Exp>>(),
+        UnaryOp.Log => CompileMap<Forward<Log>>(),
+        UnaryOp.Sqrt => CompileMap<Forward<Sqrt>>(),
+        UnaryOp.Abs => CompileMap<Forward<Abs>>(),
+        UnaryOp.Square => CompileMap<Forward<Square>>(),
+        UnaryOp.Scale => CompileMap<Forward<Scale>>(),
+        UnaryOp.Offset => CompileMap<Forward<Offset>>(),
+        _ => throw new ArgumentOutOfRangeException(nameof(op), op, "unknown function of one input"),
+    };
+
+    Action<Index1D, float, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>> CompileUnaryBackward(UnaryOp op) => op switch
+    {
+        UnaryOp.Relu => CompileMap3<Backward<Relu>>(),
+        UnaryOp.LeakyRelu => CompileMap3<Backward<LeakyRelu>>(),
+        UnaryOp.Elu => CompileMap3<Backward<Elu>>(),
+        UnaryOp.Sigmoid => CompileMap3<Backward<Sigmoid>>(),
+        UnaryOp.Tanh => CompileMap3<Backward<Tanh>>(),
+        UnaryOp.Gelu => CompileMap3<Backward<Gelu>>(),
+        UnaryOp.Silu => CompileMap3<Backward<Silu>>(),
+        UnaryOp.Softplus => CompileMap3<Backward<Softplus>>(),
+        UnaryOp.Exp => CompileMap3<Backward<Exp>>(),
+        UnaryOp.Log => CompileMap3<Backward<Log>>(),
+        UnaryOp.Sqrt => CompileMap3<Backward<Sqrt>>(),
+        UnaryOp.Abs => CompileMap3<Backward<Abs>>(),
+        UnaryOp.Square => CompileMap3<Backward<Square>>(),
+        UnaryOp.Scale => CompileMap3<Backward<Scale>>(),
+        UnaryOp.Offset => CompileMap3<Backward<Offset>>(),
+        _ => throw new ArgumentOutOfRangeException(nameof(op), op, "unknown function of one input"),
+    };
+
+    // ---- What the functions share ---------------------------------------------------------------------------------
+
+    /// <summary>max(x, 0); a NaN stays one, which an instruction for max would not promise.</summary>
+    static float Rectify(float x) => x < 0 ? 0 : x;
+
+    /// <summary>1 / (1 + exp(-x)): exp overflows to infinity below -88, and the quotient is 0 there, as it should be.</summary>
+    static float Logistic(float x) => 1 / (1 + XMath.Exp(-x));
+
+    /// <summary>exp(x) - 1. Near 0 by x + x^2 p(x), p a minimax polynomial on [-1/2, 1/2] (relative error 2e-8): the difference would cancel.</summary>
+    static float ExpMinusOne(float x)
+    {
+        if (!(XMath.Abs(x) < 0.5f)) return XMath.Exp(x) - 1;
+        var p = (1.9875620e-4f * x) + 1.3981997e-3f;
+        p = (p * x) + 8.3334522e-3f;
+        p = (p * x) + 4.1665796e-2f;
+        p = (p * x) + 1.6666665e-1f;
+        p = (p * x) + 0.5f;
+        return (x * x * p) + x;
+    }
+
+    /// <summary>log(1 + x) for x in [0, 1]. With u the rounded 1 + x, log(u) x / (u - 1) makes good what the rounding lost.</summary>
+    static float LogOnePlus(float x)
+    {
+        var u = 1 + x;
+        var lost = u - 1;
+        return lost > 0 ? XMath.Log(u) * (x / lost) : x;
+    }
+
+    /// <summary>log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)): nothing overflows.</summary>
+    static float LogOnePlusExp(float x) => Rectify(x) + LogOnePlus(XMath.Exp(-XMath.Abs(x)));
+
+    /// <summary>
+    /// tanh(x). Up to 5/8 by x p(x^2), p a minimax polynomial (relative error 4e-9), beyond by 1 - 2 / (exp(2 |x|) + 1). (That of
+    /// ILGPU cancels near 0 and is NaN above 44.)
+    /// </summary>
+    static float HyperbolicTangent(float x)
+    {
+        var size = XMath.Abs(x);
+        if (size < 0.625f)
+        {
+            var z = x * x;
+            var p = (-5.6599848e-3f * z) + 2.0590984e-2f;
+            p = (p * z) - 5.3721067e-2f;
+            p = (p * z) + 1.3331128e-1f;
+            p = (p * z) - 3.3333261e-1f;
+            return (x * z * p) + x;
+        }
+
+        var far = 1 - (2 / (XMath.Exp(size + size) + 1));
+        return x < 0 ? -far : far;
+    }
+
+    /// <summary>exp(-x^2 / 2): the normal density but for its factor 1 / sqrt(2 pi).</summary>
+    static float NormalDensity(float x) => XMath.Exp(-0.5f * x * x);
+
+    /// <summary>
+    /// Phi(x), the normal distribution function. The tail Phi(-|x|) is density t p(t) with t = 1 / (1 + 0.3 |x|), p a minimax
+    /// polynomial on (0, 1] (relative error 1e-7, so that erf(x) = 2 Phi(sqrt(2) x) - 1 has an absolute error below 2e-7).
+    /// </summary>
+    static float NormalDistribution(float x, float density)
+    {
+        var t = 1 / ((0.3f * XMath.Abs(x)) + 1);
+        var p = (-1.24345849e-2f * t) + 7.2970676e-2f;
+        p = (p * t) - 1.473007582e-1f;
+        p = (p * t) + 9.96461412e-2f;
+        p = (p * t) - 1.5573779e-2f;
+        p = (p * t) + 6.84008491e-2f;
+        p = (p * t) + 8.5916858e-2f;
+        p = (p * t) + 1.090119357e-1f;
+        p = (p * t) + 1.196800139e-1f;
+        p = (p * t) + 1.196826958e-1f;
+        var tail = density * t * p;
+        return x > 0 ? 1 - tail : tail;
+    }
+
+    // ---- The functions --------------------------------------------------------------------------------------------
+
+    internal readonly struct Relu : IUnary
+    {
+        public static float Forward(float x, float a) => Rectify(x);
+
+        public static float Backward(float x, float y, float dy, float a) => x > 0 ? dy : 0;
+    }
+
+    internal readonly struct LeakyRelu : IUnary
+    {
+        public static float Forward(float x, float a) => x > 0 ? x : a * x;
+
+        public static float Backward(float x, float y, float dy, float a) => x > 0 ? dy : a * dy;
+    }
+
+    internal readonly struct Elu : IUnary
+    {
+        public static float Forward(float x, float a) => x > 0 ? x : a * ExpMinusOne(x);
+
+        // a exp(x) and not y + a, which cancels where y nears -a.
+        public static float Backward(float x, float y, float dy, float a) => x > 0 ? dy : dy * a * XMath.Exp(x);
+    }
+
+    internal readonly struct Sigmoid : IUnary
+    {
+        public static float Forward(float x, float a) => Logistic(x);
+
+        public static float Backward(float x, float y, float dy, float a) => dy * y * (1 - y);
+    }
+
+    internal readonly struct Tanh : IUnary
+    {
+        public static float Forward(float x, float a) => HyperbolicTangent(x);
+
+        public static float Backward(float x, float y, float dy, float a) => dy * (1 - y) * (1 + y);
+    }
+
+    internal readonly struct Gelu : IUnary
+    {
+        public static float Forward(float x, float a) => x * NormalDistribution(x, NormalDensity(x));
+
+        // (x Phi(x))' = Phi(x) + x exp(-x^2 / 2) / sqrt(2 pi)
+        public static float Backward(float x, float y, float dy, float a)
+        {
+            var density = NormalDensity(x);
+            return dy * ((x * density * 0.39894228f) + NormalDistribution(x, density));
+        }
+    }
+
+    internal readonly struct Silu : IUnary
+    {
+        public static float Forward(float x, float a) => x / (1 + XMath.Exp(-x));
+
+        public static float Backward(float x, float y, float dy, float a)
+        {
+            var s = Logistic(x);
+            return dy * s * ((x * (1 - s)) + 1);
+        }
+    }
+
+    internal readonly struct Softplus : IUnary
+    {
+        public static float Forward(float x, float a) => LogOnePlusExp(x);
+
+        public static float Backward(float x, float y, float dy, float a) => dy * Logistic(x);
+    }
+
+    internal readonly struct Exp : IUnary
+    {
+        public static float Forward(float x, float a) => XMath.Exp(x);
+
+        public static float Backward(float x, float y, float dy, float a) => dy * y;
+    }
+
+    internal readonly struct Log : IUnary
+    {
+        public static float Forward(float x, float a) => XMath.Log(x);
+
+        public static float Backward(float x, float y, float dy, float a) => dy / x;
+    }
+
+    internal readonly struct Sqrt : IUnary
+    {
+        public static float Forward(float x, float a) => XMath.Sqrt(x);
+
+        public static float Backward(float x, float y, float dy, float a) => dy / (y + y);
+    }
+
+    internal readonly struct Abs : IUnary
+    {
+        public static float Forward(float x, float a) => XMath.Abs(x);
+
+        // The sign of x, 0 for 0 (and, as in PyTorch, for a NaN).
+        public static float Backward(float x, float y, float dy, float a) => x > 0 ? dy : x < 0 ? -dy : 0;
+    }
+
+    internal readonly struct Square : IUnary
+    {
+        public static float Forward(float x, float a) => x * x;
+
+        public static float Backward(float x, float y, float dy, float a) => (x + x) * dy;
+    }
+
+    internal readonly struct Scale : IUnary
+    {
+        public static float Forward(float x, float a) => a * x;
+
+        public static float Backward(float x, float y, float dy, float a) => a * dy;
+    }
+
+    internal readonly struct Offset : IUnary
+    {
+        public static float Forward(float x, float a) => x + a;
+
+        public static float Backward(float x, float y, float dy, float a) => dy;
+    }
+}
