@@ -39,12 +39,16 @@ public static class TorchWeights
     /// <returns>What was found and what was not; it is for the caller to insist that it be complete.</returns>
     /// <exception cref="ShapeException">A tensor has another shape than the model's, or two names become one; the message gives both.</exception>
     /// <exception cref="DataFormatException">The file's data cannot be read.</exception>
-    public static ImportReport Load(Layer model, SafeTensors file, string prefix = "")
+    public static ImportReport Load(Layer model, SafeTensors file, string prefix = "") => Load(model, file.Tensors, prefix);
+
+    /// <summary>As <see cref="Load(Layer, SafeTensors, string)"/>, of tensors from any file: <see cref="TorchFile.Read"/>.</summary>
+    /// <exception cref="ShapeException">A tensor has another shape than the model's, or two names become one; the message gives both.</exception>
+    public static ImportReport Load(Layer model, IReadOnlyList<SafeTensor> tensors, string prefix = "")
     {
         var named = model.NamedTensors().ToArray();
         var owners = Owners(model);
         var stored = new Dictionary<string, SafeTensor>();
-        foreach (var entry in file.Tensors)
+        foreach (var entry in tensors)
         {
             if (!entry.Name.StartsWith(prefix, StringComparison.Ordinal) || entry.Name.EndsWith("num_batches_tracked", StringComparison.Ordinal)) continue;
             var name = Translate(entry.Name[prefix.Length..]);

@@ -19,7 +19,7 @@ internal static class EvalCommand
         var checkpoint = Options.Text("--checkpoint", "FILE", "what 'train' wrote");
         var model = Options.Model("the checkpoint's");
         var shortcut = Options.Shortcut();
-        var weights = Options.Text("--weights", "FILE", "weights for --model: a .safetensors file with this tool's names, or with PyTorch's");
+        var weights = Options.Text("--weights", "FILE", "weights for --model: a .safetensors file with this tool's names or PyTorch's, or a .pt or .pth file of torch.save");
         var dataset = Options.Dataset("the checkpoint's, else cifar10");
         var data = Options.Data();
         var split = Options.Choice("--split", "split", "which pictures (default: those that the training was measured on, else test)", Splits);
@@ -142,6 +142,7 @@ internal static class EvalCommand
     static Layer FromWeights(string path, string name, Shortcut shortcut, PictureSet set, Device device)
     {
         var model = Build(name, shortcut, set, device);
+        if (TorchFile.IsTorchFile(path)) return Complete(TorchWeights.Load(model, TorchFile.Read(path)));
         using var file = SafeTensors.Open(path);
         if (model.NamedTensors().All(t => file.TryGet(t.Name, out var stored) && stored.Shape.SequenceEqual(t.Tensor.Shape.ToArray().Select(extent => (long)extent))))
         {
@@ -149,9 +150,11 @@ internal static class EvalCommand
             return model;
         }
 
-        var report = TorchWeights.Load(model, file);
-        if (!report.IsComplete) throw new DataFormatException(path, $"its tensors are not those of {name} with shortcut {shortcut.ToString().ToLowerInvariant()}: missing {Listing(report.Missing)}; left over {Listing(report.LeftOver)}");
-        return model;
+        return Complete(TorchWeights.Load(model, file));
+
+        Layer Complete(ImportReport report) => report.IsComplete
+            ? model
+            : throw new DataFormatException(path, $"its tensors are not those of {name} with shortcut {shortcut.ToString().ToLowerInvariant()}: missing {Listing(report.Missing)}; left over {Listing(report.LeftOver)}");
     }
 
     static Layer Build(string name, Shortcut shortcut, PictureSet set, Device device)

@@ -134,7 +134,7 @@ internal sealed unsafe partial class CpuKernels<V>
             packDy = g.GroupK % V.Count != 0 || (g.K > 2 * V.Count && Runs * RunLength >= 64);
 
             // About 128 pixels between loading and storing the sums, or fewer, where they load fast, so that what is copied does
-            // not leave the first-level cache (16->32@32x32 at stride 2: 71% to 78%).
+            // not leave the first-level cache (16->32@32x32 at stride 2: 71% to 77%).
             bandRows = Math.Min(g.OutH, DivideUp(128, g.OutW));
             if (copyX && PartialLength <= FewSums)
             {
