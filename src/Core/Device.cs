@@ -37,6 +37,9 @@ public sealed class Device
     /// <summary>The plain engine in double precision.</summary>
     public static Device ReferenceFloat64 => SharedReferenceFloat64.Value;
 
+    /// <summary>No device at all: tensors have shapes but no elements. What a model's summary needs, whatever the model's size.</summary>
+    public static Device Shapes { get; } = new(new ShapeEngine());
+
     /// <summary>The engine behind it.</summary>
     public Engine Engine { get; }
 

@@ -20,6 +20,9 @@ public abstract class Engine
     /// <summary>The type of activations, weights and gradients on this engine.</summary>
     public virtual DType FloatType => DType.Float32;
 
+    /// <summary>Whether buffers have elements: false where a model is built for its shapes alone.</summary>
+    public virtual bool HasElements => true;
+
     /// <summary>The primitives.</summary>
     public abstract IKernels Kernels { get; }
 

@@ -11,8 +11,8 @@ namespace CnnSharp.Layers;
 /// <remarks>
 /// Fields are walked in the order of their declaration, base classes first. A field holding a <see cref="Tensor"/> with
 /// <see cref="Tensor.RequiresGrad"/> is a parameter, one without a buffer (running statistics); a <see cref="Layer"/>, or a
-/// list of them, is a sub-layer. Names are the fields' names in camel case without a leading underscore; lists give indices:
-/// <c>layer1.0.conv1.weight</c>. The same names stand in checkpoints, summaries and errors.
+/// list of them, is a sub-layer. Names are the fields' names in camel case without a leading underscore; lists give indices,
+/// or the names that stand beside the layers: <c>layer1.0.conv1.weight</c>. The same names stand in checkpoints, summaries and errors.
 /// </remarks>
 public abstract class Layer
 {
@@ -125,19 +125,23 @@ public abstract class Layer
                 case Layer layer:
                     yield return (NameOf(field), layer);
                     break;
+                case IEnumerable<(string Name, Layer Layer)> named:
+                    foreach (var (name, layer) in named) yield return (Prefix(field) + name, layer);
+                    break;
                 case IEnumerable list and not string:
-                    // A Sequential's own list adds no level to the path: its items are "0", "1", ...
-                    var prefix = field.IsDefined(typeof(InlineAttribute)) ? "" : $"{NameOf(field)}.";
                     var i = 0;
                     foreach (var item in list)
                     {
-                        if (item is Layer layer) yield return ($"{prefix}{i}", layer);
+                        if (item is Layer layer) yield return ($"{Prefix(field)}{i}", layer);
                         i++;
                     }
 
                     break;
             }
         }
+
+        // A Sequential's own list adds no level to the path: its items are "0", "1", ...
+        static string Prefix(FieldInfo field) => field.IsDefined(typeof(InlineAttribute)) ? "" : $"{NameOf(field)}.";
     }
 
     /// <summary>Parameters and buffers with their dotted paths; a tensor reached twice is named once.</summary>

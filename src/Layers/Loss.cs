@@ -20,4 +20,16 @@ public static class Loss
 
     /// <inheritdoc cref="Functional.BinaryCrossEntropyWithLogits"/>
     public static Tensor BinaryCrossEntropyWithLogits(Tensor x, Tensor target, Reduction reduction = Reduction.Mean) => Functional.BinaryCrossEntropyWithLogits(x, target, reduction);
+
+    /// <summary>The loss of a model with its auxiliary heads, if it is one of <see cref="IAuxiliaryHeads"/>: <paramref name="loss"/> itself if not.</summary>
+    /// <param name="model">What was trained.</param>
+    /// <param name="loss">The mean cross-entropy of its logits.</param>
+    /// <param name="labels">The classes.</param>
+    /// <param name="labelSmoothing">As for the model's own loss; default 0.</param>
+    public static Tensor OfHeads(Layer model, Tensor loss, Tensor labels, float labelSmoothing = 0)
+    {
+        if (model is not IAuxiliaryHeads heads) return loss;
+        foreach (var logits in heads.AuxiliaryLogits) loss += heads.AuxiliaryWeight * CrossEntropy(logits, labels, labelSmoothing);
+        return loss;
+    }
 }

@@ -3,38 +3,53 @@ using CnnSharp.Kernels;
 
 namespace CnnSharp.Layers;
 
-/// <summary>Layers one behind the other. Their names are "0", "1", ...</summary>
+/// <summary>Layers one behind the other. Their names are "0", "1", ..., or given.</summary>
 public sealed class Sequential : Layer, IReadOnlyList<Layer>
 {
     [Inline]
-    readonly Layer[] layers;
+    readonly (string Name, Layer Layer)[] layers;
 
     /// <summary>Creates a chain.</summary>
-    public Sequential(params IEnumerable<Layer> layers) => this.layers = [.. layers];
+    public Sequential(params IEnumerable<Layer> layers) => this.layers = [.. layers.Select((layer, i) => ($"{i}", layer))];
+
+    /// <summary>Creates a chain of named layers.</summary>
+    public Sequential(params IEnumerable<(string Name, Layer Layer)> layers) => this.layers = [.. layers];
 
     /// <inheritdoc/>
     public int Count => layers.Length;
 
     /// <inheritdoc/>
-    public Layer this[int index] => layers[index];
+    public Layer this[int index] => layers[index].Layer;
+
+    /// <summary>Runs some of the layers, for a model that reads what lies between them.</summary>
+    /// <param name="x">What the first of them expects.</param>
+    /// <param name="part">Which.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There are no such layers.</exception>
+    public Tensor Forward(Tensor x, Range part)
+    {
+        var (start, count) = part.GetOffsetAndLength(layers.Length);
+        return Run(x, x => Compute(x, start, start + count));
+    }
 
     /// <inheritdoc/>
-    protected override Tensor Compute(Tensor x)
+    protected override Tensor Compute(Tensor x) => Compute(x, 0, layers.Length);
+
+    Tensor Compute(Tensor x, int start, int end)
     {
         // Without recording, each layer's input is freed as soon as the next one has read it.
         var mark = BeginForward();
-        for (var i = 0; i < layers.Length; i++)
+        for (var i = start; i < end; i++)
         {
             // A rectifier behind a layer that can apply it while it writes its result costs no pass of its own.
             // Whoever observes the layers is shown each of them.
-            if (Observer is null && layers[i] is IFusesActivation layer && i + 1 < layers.Length && layers[i + 1] is Relu)
+            if (Observer is null && layers[i].Layer is IFusesActivation layer && i + 1 < end && layers[i + 1].Layer is Relu)
             {
                 x = EndForward(mark, layer.Forward(x, Activation.Relu));
                 i++;
             }
             else
             {
-                x = EndForward(mark, layers[i].Forward(x));
+                x = EndForward(mark, layers[i].Layer.Forward(x));
             }
         }
 
@@ -42,7 +57,7 @@ public sealed class Sequential : Layer, IReadOnlyList<Layer>
     }
 
     /// <inheritdoc/>
-    public IEnumerator<Layer> GetEnumerator() => ((IEnumerable<Layer>)layers).GetEnumerator();
+    public IEnumerator<Layer> GetEnumerator() => layers.Select(l => l.Layer).GetEnumerator();
 
-    IEnumerator IEnumerable.GetEnumerator() => layers.GetEnumerator();
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 }

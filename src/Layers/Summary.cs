@@ -9,9 +9,10 @@ namespace CnnSharp.Layers;
 /// <param name="Output">The shape of its result for one input.</param>
 /// <param name="Weights">The elements of its own parameters.</param>
 /// <param name="MultiplyAdds">For one input.</param>
-public sealed record LayerSummary(string Path, string Kind, Shape Output, long Weights, long MultiplyAdds);
+/// <param name="Activations">The elements of its result for one input; 0 if they are its input's own.</param>
+public sealed record LayerSummary(string Path, string Kind, Shape Output, long Weights, long MultiplyAdds, long Activations);
 
-/// <summary>A model layer by layer: shapes, weights and arithmetic, for one input.</summary>
+/// <summary>A model layer by layer: shapes, weights, arithmetic and memory, for one input.</summary>
 /// <param name="Layers">The layers without sub-layers, in the order in which they are called.</param>
 /// <param name="Weights">All parameters' elements.</param>
 /// <param name="MultiplyAdds">Of a forward pass of one input.</param>
@@ -36,7 +37,7 @@ public sealed record Summary(IReadOnlyList<LayerSummary> Layers, long Weights, l
 
             // A layer that is called twice computes twice but has its weights once.
             var weights = seen.Add(layer) ? layer.ParameterCount : 0;
-            rows.Add(new(layer.Path, layer.GetType().Name, y.Shape, weights, layer.MultiplyAdds(x.Shape, y.Shape)));
+            rows.Add(new(layer.Path, layer.GetType().Name, y.Shape, weights, layer.MultiplyAdds(x.Shape, y.Shape), y.Data == x.Data ? 0 : y.Count));
         };
         try
         {
@@ -49,16 +50,16 @@ public sealed record Summary(IReadOnlyList<LayerSummary> Layers, long Weights, l
             foreach (var layer in training) layer.SetTraining();
         }
 
-        return new(rows, model.ParameterCount, rows.Sum(r => r.MultiplyAdds), rows.Sum(r => r.Output.Count));
+        return new(rows, model.ParameterCount, rows.Sum(r => r.MultiplyAdds), rows.Sum(r => r.Activations));
     }
 
     /// <summary>A table of text.</summary>
     public override string ToString()
     {
-        string[] header = ["layer", "kind", "output", "weights", "multiply-adds"];
-        var lines = Layers.Select(l => (string[])[l.Path, l.Kind, l.Output.ToString(), Text(l.Weights), Text(l.MultiplyAdds)])
+        string[] header = ["layer", "kind", "output", "weights", "multiply-adds", "activations"];
+        var lines = Layers.Select(l => (string[])[l.Path, l.Kind, l.Output.ToString(), Text(l.Weights), Text(l.MultiplyAdds), Text(l.Activations)])
             .Prepend(header)
-            .Append(["total", "", "", Text(Weights), Text(MultiplyAdds)])
+            .Append(["total", "", "", Text(Weights), Text(MultiplyAdds), Text(Activations)])
             .ToArray();
         var widths = header.Select((_, i) => lines.Max(l => l[i].Length)).ToArray();
         return string.Join('\n', lines.Select(l => string.Join("  ", l.Select((cell, i) => i < 3 ? cell.PadRight(widths[i]) : cell.PadLeft(widths[i])))));

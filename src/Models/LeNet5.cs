@@ -4,12 +4,12 @@ using CnnSharp.Layers;
 namespace CnnSharp.Models;
 
 /// <summary>
-/// LeNet-5 (LeCun et al. 1998, "Gradient-based learning applied to document recognition") in today's form: rectifiers,
-/// max-pooling and a softmax in place of sigmoids, learned subsampling and radial basis functions.
+/// LeNet-5 (LeCun et al. 1998, "Gradient-based learning applied to document recognition", section II.B), as it was and in
+/// today's form: rectifiers, max-pooling and a softmax in place of sigmoids, learned subsampling and radial basis functions.
 /// </summary>
 public static class LeNet5
 {
-    /// <summary>[N, H, W, C] to logits [N, classes]. 61,706 weights for 32 x 32 pictures of one channel and 10 classes.</summary>
+    /// <summary>Today's form: [N, H, W, C] to logits [N, classes]. 61,706 weights for 32 x 32 pictures of one channel and 10 classes.</summary>
     /// <param name="size">Rows and columns of the pictures; default 32. MNIST's 28 are padded to 32, as in the paper.</param>
     /// <param name="channels">Channels of the pictures; default 3.</param>
     /// <param name="classes">Default 10.</param>
@@ -36,6 +36,36 @@ public static class LeNet5
             new Relu(),
             new Linear(84, classes, device: device));
     }
+
+    /// <summary>The paper's form, layers C1 to F6 and the output: [N, H, W, C] to minus squared distances [N, classes], which serve as logits. 60,000 trained weights for pictures of one channel.</summary>
+    /// <param name="size">Rows and columns of the pictures: 32, or 28, which are padded to 32; default 32.</param>
+    /// <param name="channels">Channels of the pictures; default 1.</param>
+    /// <param name="classes">Default 10.</param>
+    /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
+    /// <exception cref="ShapeException">The pictures have another size.</exception>
+    public static Sequential Original(Size2d? size = null, int channels = 1, int classes = 10, Device? device = null)
+    {
+        var pictures = size ?? 32;
+        if (pictures != 32 && pictures != 28) throw new ShapeException("LeNet5", $"expected pictures of 32 x 32 or 28 x 28, got {pictures.H} x {pictures.W}.");
+        return new(
+            ("c1", new Conv2d(channels, 6, 5, padding: pictures == 28 ? 2 : 0, initializer: Initializer(25 * channels), device: device)),
+            ("squash1", new ScaledTanh()),
+            ("s2", new Subsampling(6, device)),
+            ("squash2", new ScaledTanh()),
+            ("c3", new PartialConv2d(device)),
+            ("squash3", new ScaledTanh()),
+            ("s4", new Subsampling(16, device)),
+            ("squash4", new ScaledTanh()),
+            ("c5", new Conv2d(16, 120, 5, initializer: Initializer(25 * 16), device: device)),
+            ("squash5", new ScaledTanh()),
+            ("flatten", new Flatten()),
+            ("f6", new Linear(120, RadialBasis.Features, initializer: Initializer(120), device: device)),
+            ("squash6", new ScaledTanh()),
+            ("output", new RadialBasis(classes, device)));
+    }
+
+    /// <summary>Section II.D: evenly within 2.4 / fan in.</summary>
+    internal static IInitializer Initializer(int fanIn) => Initializers.Uniform(-2.4 / fanIn, 2.4 / fanIn);
 
     /// <summary>What a 5 x 5 convolution and a 2 x 2 pooling leave.</summary>
     static int Halved(int size) => (size - 4) / 2;

@@ -50,7 +50,7 @@ public sealed class Vgg : Layer
 
     Vgg(VggConfiguration configuration, bool batchNorm, int channels, Size2d pooled, bool smallPictures, Func<int, Layer> head, Device? device)
     {
-        features = new(Features(configuration, batchNorm, channels, smallPictures, device));
+        features = new(Features(configuration, batchNorm, channels, partialWindows: smallPictures, device));
         avgpool = new(pooled);
         classifier = head(512 * pooled.H * pooled.W);
     }
@@ -81,18 +81,24 @@ public sealed class Vgg : Layer
     public static Vgg Cifar(VggConfiguration configuration, bool batchNorm = true, int classes = 10, Device? device = null, int channels = 3)
         => new(configuration, batchNorm, channels, pooled: 1, smallPictures: true, head: inputs => Linear(inputs, classes, device), device);
 
+    /// <summary>The convolutions.</summary>
+    internal Sequential Convolutions => features;
+
+    /// <summary>The linear layers.</summary>
+    internal IEnumerable<Linear> LinearLayers => classifier.Descend().OfType<Linear>();
+
     /// <inheritdoc/>
     protected override Tensor Compute(Tensor x) => classifier.Forward(flatten.Forward(avgpool.Forward(features.Forward(x))));
 
-    /// <summary>A row of the table. In small pictures the last, partial windows count, so that 28 rows and columns are enough.</summary>
-    static IEnumerable<Layer> Features(VggConfiguration configuration, bool batchNorm, int channels, bool smallPictures, Device? device)
+    /// <summary>A row of the table. Where the last, partial windows count, pictures may have any size: 28 rows, which 5 poolings would leave nothing of, say.</summary>
+    internal static IEnumerable<Layer> Features(VggConfiguration configuration, bool batchNorm, int channels, bool partialWindows, Device? device)
     {
         foreach (var entry in Table[configuration].Split(' '))
         {
             switch (entry)
             {
                 case "pool":
-                    yield return new MaxPool2d(2, ceilMode: smallPictures);
+                    yield return new MaxPool2d(2, ceilMode: partialWindows);
                     break;
                 case "lrn":
                     yield return new LocalResponseNorm(AlexNet.ResponseNorm);

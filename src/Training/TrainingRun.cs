@@ -114,7 +114,8 @@ sealed class TrainingRun : IDisposable
         var logits = Trainer.Forward(model, pictures, train);
         using var loss = Loss.CrossEntropy(logits, pictures.Labels, options.LabelSmoothing);
         meter.Add(loss, logits, pictures.Labels);
-        loss.Backward();
+        using var total = Loss.OfHeads(model, loss, pictures.Labels, options.LabelSmoothing);
+        total.Backward();
         optimizer.Step();
         batch++;
         step++;

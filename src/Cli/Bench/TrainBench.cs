@@ -38,7 +38,7 @@ internal static class TrainBench
         Generator.Default = new(seed);
         var model = Zoo.Build(entry.Name, new() { Shortcut = Shortcut.B, Device = device });
         var optimizer = new Sgd(model.Parameters, learningRate: 0.01f, momentum: 0.9f, nesterov: true, weightDecay: 5e-4f);
-        var (pictures, labels) = MakeUp(entry.Input, batch, new(seed, stream: 1), device);
+        var (pictures, labels) = MakeUp(entry.Input, (uint)entry.Classes, batch, new(seed, stream: 1), device);
 
         var clock = Stopwatch.StartNew();
         for (var i = 0; i < 3 || clock.Elapsed < WarmUp; i++)
@@ -63,20 +63,20 @@ internal static class TrainBench
 
         Tensor Step()
         {
-            var loss = Loss.CrossEntropy(model.Forward(pictures), labels);
+            var loss = Loss.OfHeads(model, Loss.CrossEntropy(model.Forward(pictures), labels), labels);
             loss.Backward();
             optimizer.Step();
             return loss;
         }
     }
 
-    static (Tensor Pictures, Tensor Labels) MakeUp(Shape picture, int batch, Generator generator, Device device)
+    static (Tensor Pictures, Tensor Labels) MakeUp(Shape picture, uint classes, int batch, Generator generator, Device device)
     {
         var shape = new Shape([batch, .. picture.AsSpan()]);
         var pixels = new float[shape.Count];
         generator.FillNormal(pixels, 0, 1);
         var labels = new int[batch];
-        for (var i = 0; i < batch; i++) labels[i] = (int)(generator.NextUInt32() % 10);
+        for (var i = 0; i < batch; i++) labels[i] = (int)(generator.NextUInt32() % classes);
         return (Tensor.From(pixels, shape, device), Tensor.From(labels, new(batch), device));
     }
 }

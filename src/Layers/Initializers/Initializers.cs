@@ -62,11 +62,16 @@ public static class Initializers
     /// <summary>Evenly over [low, high).</summary>
     public static IInitializer Uniform(double low = 0, double high = 1) => new Uniform(low, high);
 
-    /// <summary>A new parameter.</summary>
-    internal static Tensor Parameter(this IInitializer initializer, Shape shape, long fanIn, long fanOut, Device? device)
+    /// <summary>A new parameter, for a layer of one's own.</summary>
+    /// <param name="initializer">How it begins, with numbers from <see cref="Generator.Default"/>.</param>
+    /// <param name="shape">Its extents.</param>
+    /// <param name="fanIn">The inputs that one output is summed from.</param>
+    /// <param name="fanOut">The outputs that one input is summed into.</param>
+    /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
+    public static Tensor Parameter(this IInitializer initializer, Shape shape, long fanIn, long fanOut, Device? device)
     {
         var parameter = Tensor.Uninitialized(shape, device ?? Device.Best());
-        initializer.Fill(parameter, fanIn, fanOut, Generator.Default);
+        if (parameter.Device.Engine.HasElements) initializer.Fill(parameter, fanIn, fanOut, Generator.Default);
         parameter.RequiresGrad = true;
         return parameter;
     }

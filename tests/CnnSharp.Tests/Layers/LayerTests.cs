@@ -120,11 +120,11 @@ public sealed class LayerTests
         var summary = Summary.Of(model, new(4, 4, 4));
         Assert.Equal(
             [
-                new("0", "Conv2d", new(1, 2, 2, 8), (9 * 2 * 8) + 8, 2 * 2 * 8 * 9 * 2),
-                new("1", "Relu", new(1, 2, 2, 8), 0, 0),
-                new("2", "ConvTranspose2d", new(1, 4, 4, 4), 4 * 4 * 4, 2 * 2 * 8 * 4 * 2),
-                new("3", "Flatten", new(1, 64), 0, 0),
-                new LayerSummary("4", "Linear", new(1, 10), 650, 640),
+                new("0", "Conv2d", new(1, 2, 2, 8), (9 * 2 * 8) + 8, 2 * 2 * 8 * 9 * 2, 32),
+                new("1", "Relu", new(1, 2, 2, 8), 0, 0, 32),
+                new("2", "ConvTranspose2d", new(1, 4, 4, 4), 4 * 4 * 4, 2 * 2 * 8 * 4 * 2, 64),
+                new("3", "Flatten", new(1, 64), 0, 0, 0),
+                new LayerSummary("4", "Linear", new(1, 10), 650, 640, 10),
             ],
             summary.Layers);
         Assert.Equal(model.ParameterCount, summary.Weights);
