@@ -57,7 +57,7 @@ public readonly unsafe struct ArrayView<T> : IContiguousArrayView<T>
         Length = length;
     }
 
-    public bool IsValid => pointer != null;
+    public bool IsValid => Length > 0;
 
     public long Length { get; }
 

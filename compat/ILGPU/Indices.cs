@@ -41,7 +41,7 @@ public readonly record struct Index1D(int X) : IIndex
 
     public static explicit operator uint(Index1D index) => (uint)index.X;
 
-    public override string ToString() => $"{X}";
+    public override string ToString() => $"({X})";
 }
 
 /// <summary>A two-dimensional index; X is the fast one.</summary>
@@ -161,5 +161,5 @@ public readonly record struct LongIndex1D(long X) : IIndex
 
     public static explicit operator Index1D(LongIndex1D index) => index.ToIntIndex();
 
-    public override string ToString() => $"{X}";
+    public override string ToString() => $"({X})";
 }

@@ -642,7 +642,7 @@ file sealed class GroupedKernel<T1>(Accelerator accelerator, Action<T1> action) 
     }
 }
 
-file sealed class IndexedKernel<TIndex, T1>(Accelerator accelerator, Action<TIndex, T1> action) : IndexedKernel(accelerator, action)
+file sealed class IndexedKernel<TIndex, T1>(Accelerator accelerator, Action<TIndex, T1> action) : IndexedKernel(accelerator, action, typeof(TIndex))
     where TIndex : struct, IIndex
     where T1 : struct
 {
@@ -661,7 +661,7 @@ file sealed class IndexedKernel<TIndex, T1>(Accelerator accelerator, Action<TInd
         lock (Accelerator)
         {
             field1 = argument1;
-            Launch<TIndex>(extent);
+            Launch(extent);
         }
     }
 }
@@ -688,7 +688,7 @@ file sealed class GroupedKernel<T1, T2>(Accelerator accelerator, Action<T1, T2> 
     }
 }
 
-file sealed class IndexedKernel<TIndex, T1, T2>(Accelerator accelerator, Action<TIndex, T1, T2> action) : IndexedKernel(accelerator, action)
+file sealed class IndexedKernel<TIndex, T1, T2>(Accelerator accelerator, Action<TIndex, T1, T2> action) : IndexedKernel(accelerator, action, typeof(TIndex))
     where TIndex : struct, IIndex
     where T1 : struct
     where T2 : struct
@@ -710,7 +710,7 @@ file sealed class IndexedKernel<TIndex, T1, T2>(Accelerator accelerator, Action<
         {
             field1 = argument1;
             field2 = argument2;
-            Launch<TIndex>(extent);
+            Launch(extent);
         }
     }
 }
@@ -740,7 +740,7 @@ file sealed class GroupedKernel<T1, T2, T3>(Accelerator accelerator, Action<T1, 
     }
 }
 
-file sealed class IndexedKernel<TIndex, T1, T2, T3>(Accelerator accelerator, Action<TIndex, T1, T2, T3> action) : IndexedKernel(accelerator, action)
+file sealed class IndexedKernel<TIndex, T1, T2, T3>(Accelerator accelerator, Action<TIndex, T1, T2, T3> action) : IndexedKernel(accelerator, action, typeof(TIndex))
     where TIndex : struct, IIndex
     where T1 : struct
     where T2 : struct
@@ -765,7 +765,7 @@ file sealed class IndexedKernel<TIndex, T1, T2, T3>(Accelerator accelerator, Act
             field1 = argument1;
             field2 = argument2;
             field3 = argument3;
-            Launch<TIndex>(extent);
+            Launch(extent);
         }
     }
 }
@@ -798,7 +798,7 @@ file sealed class GroupedKernel<T1, T2, T3, T4>(Accelerator accelerator, Action<
     }
 }
 
-file sealed class IndexedKernel<TIndex, T1, T2, T3, T4>(Accelerator accelerator, Action<TIndex, T1, T2, T3, T4> action) : IndexedKernel(accelerator, action)
+file sealed class IndexedKernel<TIndex, T1, T2, T3, T4>(Accelerator accelerator, Action<TIndex, T1, T2, T3, T4> action) : IndexedKernel(accelerator, action, typeof(TIndex))
     where TIndex : struct, IIndex
     where T1 : struct
     where T2 : struct
@@ -826,7 +826,7 @@ file sealed class IndexedKernel<TIndex, T1, T2, T3, T4>(Accelerator accelerator,
             field2 = argument2;
             field3 = argument3;
             field4 = argument4;
-            Launch<TIndex>(extent);
+            Launch(extent);
         }
     }
 }
@@ -862,7 +862,7 @@ file sealed class GroupedKernel<T1, T2, T3, T4, T5>(Accelerator accelerator, Act
     }
 }
 
-file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5>(Accelerator accelerator, Action<TIndex, T1, T2, T3, T4, T5> action) : IndexedKernel(accelerator, action)
+file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5>(Accelerator accelerator, Action<TIndex, T1, T2, T3, T4, T5> action) : IndexedKernel(accelerator, action, typeof(TIndex))
     where TIndex : struct, IIndex
     where T1 : struct
     where T2 : struct
@@ -893,7 +893,7 @@ file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5>(Accelerator accelera
             field3 = argument3;
             field4 = argument4;
             field5 = argument5;
-            Launch<TIndex>(extent);
+            Launch(extent);
         }
     }
 }
@@ -932,7 +932,7 @@ file sealed class GroupedKernel<T1, T2, T3, T4, T5, T6>(Accelerator accelerator,
     }
 }
 
-file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5, T6>(Accelerator accelerator, Action<TIndex, T1, T2, T3, T4, T5, T6> action) : IndexedKernel(accelerator, action)
+file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5, T6>(Accelerator accelerator, Action<TIndex, T1, T2, T3, T4, T5, T6> action) : IndexedKernel(accelerator, action, typeof(TIndex))
     where TIndex : struct, IIndex
     where T1 : struct
     where T2 : struct
@@ -966,7 +966,7 @@ file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5, T6>(Accelerator acce
             field4 = argument4;
             field5 = argument5;
             field6 = argument6;
-            Launch<TIndex>(extent);
+            Launch(extent);
         }
     }
 }
@@ -1008,7 +1008,7 @@ file sealed class GroupedKernel<T1, T2, T3, T4, T5, T6, T7>(Accelerator accelera
     }
 }
 
-file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5, T6, T7>(Accelerator accelerator, Action<TIndex, T1, T2, T3, T4, T5, T6, T7> action) : IndexedKernel(accelerator, action)
+file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5, T6, T7>(Accelerator accelerator, Action<TIndex, T1, T2, T3, T4, T5, T6, T7> action) : IndexedKernel(accelerator, action, typeof(TIndex))
     where TIndex : struct, IIndex
     where T1 : struct
     where T2 : struct
@@ -1045,7 +1045,7 @@ file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5, T6, T7>(Accelerator 
             field5 = argument5;
             field6 = argument6;
             field7 = argument7;
-            Launch<TIndex>(extent);
+            Launch(extent);
         }
     }
 }
@@ -1090,7 +1090,7 @@ file sealed class GroupedKernel<T1, T2, T3, T4, T5, T6, T7, T8>(Accelerator acce
     }
 }
 
-file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5, T6, T7, T8>(Accelerator accelerator, Action<TIndex, T1, T2, T3, T4, T5, T6, T7, T8> action) : IndexedKernel(accelerator, action)
+file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5, T6, T7, T8>(Accelerator accelerator, Action<TIndex, T1, T2, T3, T4, T5, T6, T7, T8> action) : IndexedKernel(accelerator, action, typeof(TIndex))
     where TIndex : struct, IIndex
     where T1 : struct
     where T2 : struct
@@ -1130,7 +1130,7 @@ file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5, T6, T7, T8>(Accelera
             field6 = argument6;
             field7 = argument7;
             field8 = argument8;
-            Launch<TIndex>(extent);
+            Launch(extent);
         }
     }
 }
@@ -1178,7 +1178,7 @@ file sealed class GroupedKernel<T1, T2, T3, T4, T5, T6, T7, T8, T9>(Accelerator 
     }
 }
 
-file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9>(Accelerator accelerator, Action<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9> action) : IndexedKernel(accelerator, action)
+file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9>(Accelerator accelerator, Action<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9> action) : IndexedKernel(accelerator, action, typeof(TIndex))
     where TIndex : struct, IIndex
     where T1 : struct
     where T2 : struct
@@ -1221,7 +1221,7 @@ file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9>(Acce
             field7 = argument7;
             field8 = argument8;
             field9 = argument9;
-            Launch<TIndex>(extent);
+            Launch(extent);
         }
     }
 }
@@ -1272,7 +1272,7 @@ file sealed class GroupedKernel<T1, T2, T3, T4, T5, T6, T7, T8, T9, T10>(Acceler
     }
 }
 
-file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10>(Accelerator accelerator, Action<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10> action) : IndexedKernel(accelerator, action)
+file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10>(Accelerator accelerator, Action<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10> action) : IndexedKernel(accelerator, action, typeof(TIndex))
     where TIndex : struct, IIndex
     where T1 : struct
     where T2 : struct
@@ -1318,7 +1318,7 @@ file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10>
             field8 = argument8;
             field9 = argument9;
             field10 = argument10;
-            Launch<TIndex>(extent);
+            Launch(extent);
         }
     }
 }
@@ -1372,7 +1372,7 @@ file sealed class GroupedKernel<T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11>(Ac
     }
 }
 
-file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11>(Accelerator accelerator, Action<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11> action) : IndexedKernel(accelerator, action)
+file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11>(Accelerator accelerator, Action<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11> action) : IndexedKernel(accelerator, action, typeof(TIndex))
     where TIndex : struct, IIndex
     where T1 : struct
     where T2 : struct
@@ -1421,7 +1421,7 @@ file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10,
             field9 = argument9;
             field10 = argument10;
             field11 = argument11;
-            Launch<TIndex>(extent);
+            Launch(extent);
         }
     }
 }
@@ -1478,7 +1478,7 @@ file sealed class GroupedKernel<T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T1
     }
 }
 
-file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12>(Accelerator accelerator, Action<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12> action) : IndexedKernel(accelerator, action)
+file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12>(Accelerator accelerator, Action<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12> action) : IndexedKernel(accelerator, action, typeof(TIndex))
     where TIndex : struct, IIndex
     where T1 : struct
     where T2 : struct
@@ -1530,7 +1530,7 @@ file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10,
             field10 = argument10;
             field11 = argument11;
             field12 = argument12;
-            Launch<TIndex>(extent);
+            Launch(extent);
         }
     }
 }
@@ -1590,7 +1590,7 @@ file sealed class GroupedKernel<T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T1
     }
 }
 
-file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13>(Accelerator accelerator, Action<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13> action) : IndexedKernel(accelerator, action)
+file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13>(Accelerator accelerator, Action<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13> action) : IndexedKernel(accelerator, action, typeof(TIndex))
     where TIndex : struct, IIndex
     where T1 : struct
     where T2 : struct
@@ -1645,7 +1645,7 @@ file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10,
             field11 = argument11;
             field12 = argument12;
             field13 = argument13;
-            Launch<TIndex>(extent);
+            Launch(extent);
         }
     }
 }
@@ -1708,7 +1708,7 @@ file sealed class GroupedKernel<T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T1
     }
 }
 
-file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13, T14>(Accelerator accelerator, Action<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13, T14> action) : IndexedKernel(accelerator, action)
+file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13, T14>(Accelerator accelerator, Action<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13, T14> action) : IndexedKernel(accelerator, action, typeof(TIndex))
     where TIndex : struct, IIndex
     where T1 : struct
     where T2 : struct
@@ -1766,7 +1766,7 @@ file sealed class IndexedKernel<TIndex, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10,
             field12 = argument12;
             field13 = argument13;
             field14 = argument14;
-            Launch<TIndex>(extent);
+            Launch(extent);
         }
     }
 }

@@ -74,7 +74,7 @@ file sealed class GroupedKernel<{types}>(Accelerator accelerator, Action<{types}
     }}
 }}
 
-file sealed class IndexedKernel<TIndex, {types}>(Accelerator accelerator, Action<TIndex, {types}> action) : IndexedKernel(accelerator, action)
+file sealed class IndexedKernel<TIndex, {types}>(Accelerator accelerator, Action<TIndex, {types}> action) : IndexedKernel(accelerator, action, typeof(TIndex))
     where TIndex : struct, IIndex
 {where}
 {{
@@ -93,7 +93,7 @@ file sealed class IndexedKernel<TIndex, {types}>(Accelerator accelerator, Action
         lock (Accelerator)
         {{
 {stores}
-            Launch<TIndex>(extent);
+            Launch(extent);
         }}
     }}
 }}"""

@@ -30,6 +30,9 @@ public sealed class CPUAccelerator : Accelerator
         threads = new Thread?[multiprocessors.Length];
     }
 
+    /// <summary>Operating-system threads that belong to it and have not ended.</summary>
+    internal int LiveThreads => threads.Count(static thread => thread is { IsAlive: true }) + multiprocessors.Sum(static multiprocessor => multiprocessor.LiveThreads);
+
     internal override void Run(Kernel kernel)
     {
         ObjectDisposedException.ThrowIf(IsDisposed, this);

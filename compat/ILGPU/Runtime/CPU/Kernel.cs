@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Runtime.CompilerServices;
 
 namespace ILGPU.Runtime.CPU;
@@ -15,7 +16,15 @@ internal abstract class Kernel
             Name += $"<{string.Join(", ", action.Method.GetGenericArguments().Select(static type => type.Name))}>";
         if (action.Target is { } target && target.GetType().GetFields().Length > 0 && !action.Method.IsStatic)
             throw new NotSupportedException($"The kernel {Name} captures values; a kernel must be static and get them as arguments.");
+        foreach (ParameterInfo parameter in action.Method.GetParameters())
+        {
+            if (!IsReachable(parameter.ParameterType))
+                throw new NotSupportedException($"The kernel {Name} has a parameter '{parameter.Name}' whose type code that ILGPU generates cannot see: it must be public, or internal in an assembly with [InternalsVisibleTo(\"{Generated}\")].");
+        }
     }
+
+    /// <summary>The assembly that ILGPU compiles its launchers into.</summary>
+    const string Generated = "ILGPURuntime";
 
     /// <summary>The method's class and name.</summary>
     public string Name { get; }
@@ -27,6 +36,13 @@ internal abstract class Kernel
 
     /// <summary>Runs one of them.</summary>
     public abstract void Run(Multiprocessor multiprocessor, long item);
+
+    static bool IsReachable(Type type)
+    {
+        bool isFriend = type.Assembly.GetCustomAttributes<InternalsVisibleToAttribute>().Any(static friend => friend.AssemblyName.StartsWith(Generated, StringComparison.Ordinal));
+        bool isReachable = type.IsPublic || type.IsNestedPublic || (isFriend && (type.IsNotPublic || type.IsNestedAssembly || type.IsNestedFamORAssem));
+        return isReachable && (type.DeclaringType is not { } outer || IsReachable(outer)) && type.GetGenericArguments().All(IsReachable);
+    }
 }
 
 /// <summary>A kernel launched in groups of threads; a work item is a group.</summary>
@@ -51,38 +67,46 @@ internal abstract class GroupedKernel(Accelerator accelerator, Delegate action) 
 }
 
 /// <summary>A kernel launched on a range of indices; a work item is a chunk of the range.</summary>
-internal abstract class IndexedKernel(Accelerator accelerator, Delegate action) : Kernel(accelerator, action)
+internal abstract class IndexedKernel : Kernel
 {
     /// <summary>Indices in a work item: enough to make the claim of an item cheap, few enough to balance.</summary>
     const long Chunk = 1024;
 
-    long size;
+    readonly Type indexType;
 
-    /// <summary>The range as three extents; that of <see cref="LongIndex1D"/> does not fit and is not used.</summary>
-    public Index3D Extent { get; private set; }
+    protected IndexedKernel(Accelerator accelerator, Delegate action, Type indexType)
+        : base(accelerator, action)
+    {
+        if (indexType != typeof(Index1D) && indexType != typeof(Index2D) && indexType != typeof(Index3D))
+            throw new NotSupportedException($"{Name}: an automatically grouped kernel is launched on an Index1D, Index2D or Index3D, not on {indexType.Name}.");
+        this.indexType = indexType;
+    }
 
-    /// <summary>Whether the range is that of a <see cref="LongIndex1D"/> or <see cref="Index1D"/>.</summary>
-    public bool IsLinear { get; private set; }
+    public override long Items => (Extent.LongSize + Chunk - 1) / Chunk;
 
-    public override long Items => (size + Chunk - 1) / Chunk;
+    Index3D Extent { get; set; }
 
     public override void Run(Multiprocessor multiprocessor, long item)
-        => multiprocessor.RunRange(this, item * Chunk, Math.Min(size, (item + 1) * Chunk));
+        => multiprocessor.RunRange(this, item * Chunk, Math.Min(Extent.LongSize, (item + 1) * Chunk));
 
     public abstract void Invoke(Lane lane, long begin, long end);
 
-    protected void Launch<TIndex>(TIndex extent)
-        where TIndex : struct, IIndex
+    /// <summary>The index at a linear position, as its type writes it.</summary>
+    public string Describe(long position)
     {
-        (IsLinear, Extent) = extent switch
+        Index3D point = Index3D.At(position, Extent);
+        return indexType == typeof(Index1D) ? $"({point.X})" : indexType == typeof(Index2D) ? $"{point.XY}" : $"{point}";
+    }
+
+    protected void Launch(IIndex extent)
+    {
+        Extent = extent switch
         {
-            Index2D plane => (false, new Index3D(plane, 1)),
-            Index3D space => (false, space),
-            Index1D or LongIndex1D => (true, default),
-            _ => throw new NotSupportedException($"{Name}: {typeof(TIndex).Name} is no index that a kernel can be launched on."),
+            Index1D line => new(line, 1, 1),
+            Index2D plane => new(plane, 1),
+            _ => (Index3D)extent,
         };
-        size = extent.Size;
-        if (size < 1 || (!IsLinear && (Extent.X < 1 || Extent.Y < 1 || Extent.Z < 1)))
+        if (Extent.X < 1 || Extent.Y < 1 || Extent.Z < 1)
             throw new ArgumentOutOfRangeException(nameof(extent), $"{Name} was launched on an extent of {extent}; each must be at least 1.");
         Accelerator.Run(this);
     }
@@ -97,12 +121,6 @@ internal abstract class IndexedKernel(Accelerator accelerator, Delegate action) 
         {
             Index1D index = new((int)position);
             return Unsafe.As<Index1D, TIndex>(ref index);
-        }
-
-        if (typeof(TIndex) == typeof(LongIndex1D))
-        {
-            LongIndex1D index = new(position);
-            return Unsafe.As<LongIndex1D, TIndex>(ref index);
         }
 
         Index3D point = Index3D.At(position, Extent);

@@ -48,7 +48,7 @@ internal sealed unsafe class Lane(Multiprocessor multiprocessor) : IDisposable
     public long Position { get; set; }
 
     /// <summary>Signalled to give the group's turn to this lane.</summary>
-    public SemaphoreSlim Turn { get; } = new(0);
+    public Turn Turn { get; } = new();
 
     /// <summary>Makes this the calling thread's lane and returns the one before.</summary>
     public Lane? Enter()
@@ -107,15 +107,13 @@ internal sealed unsafe class Lane(Multiprocessor multiprocessor) : IDisposable
 
     public override string ToString() => kernel switch
     {
-        IndexedKernel { IsLinear: true } => $"{kernel.Name}, index {Position}",
-        IndexedKernel indexed => $"{kernel.Name}, index {Index3D.At(Position, indexed.Extent)}",
+        IndexedKernel indexed => $"{kernel.Name}, index {indexed.Describe(Position)}",
         GroupedKernel => $"{kernel.Name}, group {Group} of {GridDim}, thread {Thread} of {GroupDim}",
         _ => "No kernel",
     };
 
     public void Dispose()
     {
-        Turn.Dispose();
         foreach (Scratch scratch in local)
             scratch.Dispose();
     }

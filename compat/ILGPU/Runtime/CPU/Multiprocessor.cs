@@ -39,6 +39,9 @@ internal sealed unsafe class Multiprocessor : IDisposable
         caller = new(this);
     }
 
+    /// <summary>Threads, of those kept for groups, that have not ended.</summary>
+    public int LiveThreads => threads.Count(static thread => thread.IsAlive);
+
     /// <summary>The linear index of the thread whose turn it is.</summary>
     public int RunningThread { get; private set; }
 
@@ -104,7 +107,7 @@ internal sealed unsafe class Multiprocessor : IDisposable
         int thread = lane.LinearThread;
         waiting[thread] = lane;
         Lane next = started < count ? TakeIdle() : waiting[(thread + 1) % count]!;
-        next.Turn.Release();
+        next.Turn.Give();
         lane.Turn.Wait();
         waiting[thread] = null;
         RunningThread = thread;
@@ -148,7 +151,7 @@ internal sealed unsafe class Multiprocessor : IDisposable
     {
         stopping = true;
         foreach (Lane lane in idle)
-            lane.Turn.Release();
+            lane.Turn.Give();
         foreach (Thread thread in threads)
             thread.Join();
         foreach (Lane lane in idle)
@@ -198,7 +201,7 @@ internal sealed unsafe class Multiprocessor : IDisposable
         Lane? next = null;
         for (int i = 1; next is null; i++)
             next = waiting[(last + i) % count];
-        next.Turn.Release();
+        next.Turn.Give();
         return false;
     }
 
@@ -249,7 +252,7 @@ internal sealed unsafe class Multiprocessor : IDisposable
             if (RunThreads(lane))
             {
                 idle.Push(lane);
-                caller.Turn.Release();
+                caller.Turn.Give();
             }
         }
     }

@@ -50,13 +50,13 @@ internal sealed unsafe class SharedBlock(Multiprocessor multiprocessor) : IDispo
                 if (word.Thread == thread)
                     continue;
                 if (word.Value != value[i])
-                    throw Race(first + i, word.Thread);
+                    throw Race(first + i, word.Thread == Several ? "several threads used it before" : $"thread {word.Thread} used it before");
                 word.Thread = Several;
             }
             else
             {
                 if (WasRaced(word, value[i]))
-                    throw Race(first + i, Several);
+                    throw Race(first + i, "several threads used it before the last barrier");
                 word = new() { Interval = interval, Value = value[i], Thread = thread };
             }
         }
@@ -73,23 +73,24 @@ internal sealed unsafe class SharedBlock(Multiprocessor multiprocessor) : IDispo
         return true;
     }
 
-    /// <summary>Throws if a word that several threads used was written after the last of them had come by.</summary>
+    /// <summary>Looks for races that no later use has shown.</summary>
     public void Finish()
     {
         for (int i = 0; i < Bytes / sizeof(uint); i++)
         {
             if (WasRaced(words[i], ((uint*)Pointer)[i]))
-                throw Race(i, Several);
+                throw Race(i, "found when the group had ended");
         }
     }
 
     public void Dispose() => memory.Dispose();
 
+    /// <summary>Whether a word that several threads of this group used was written after the last of them had come by.</summary>
     bool WasRaced(in Word word, uint value)
         => word.Thread == Several && word.Interval >= multiprocessor.FirstInterval && word.Value != value;
 
-    KernelException Race(int word, int other)
-        => KernelException.Here($"shared memory at byte {word * sizeof(uint)} of an allocation of {Bytes} was written by one thread and used by another without a barrier between them{(other == Several ? "" : $" (thread {other} came first)")}");
+    static KernelException Race(int word, string how)
+        => KernelException.Here($"a race: shared memory at byte {word * sizeof(uint)} of its allocation was written by one thread and used by another with no barrier between them ({how})");
 
     struct Word
     {
