@@ -232,7 +232,7 @@ public sealed class KernelTests : StandinTest
 
     static void Long(LongIndex1D i, ArrayView<int> data) => data[i] = 1;
 
-    static void TakesHidden(Index1D i, Hidden hidden) => hidden.Values[i] = 1;
+    static void TakesHidden(Index1D i, Hidden hidden) => hidden = default;
 
     static void CountAtomically(ArrayView<int> integers, ArrayView<uint> unsigned, ArrayView<long> longs)
     {
@@ -268,10 +268,7 @@ public sealed class KernelTests : StandinTest
         y[11] = IntrinsicMath.Clamp(9, 1, IntrinsicMath.Min(5, 6));
     }
 
-    struct Hidden
-    {
-        public ArrayView<int> Values;
-    }
+    struct Hidden;
 }
 
 /// <summary>A function of one number.</summary>
