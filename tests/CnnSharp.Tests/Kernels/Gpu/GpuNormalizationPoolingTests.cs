@@ -1,0 +1,221 @@
+using CnnSharp.Kernels;
+using FsCheck;
+using FsCheck.Fluent;
+using Xunit;
+
+namespace CnnSharp.Tests;
+
+/// <summary>
+/// Reductions, normalisation, pooling and upsampling of the GPU engine against the plain kernels, on random shapes: to the
+/// bit where whole numbers make every order of a sum exact, else within a tolerance.
+/// </summary>
+[Collection(DeviceTests.Name)]
+public sealed class GpuNormalizationPoolingTests
+{
+    static readonly Device Gpu = Device.Parse("ilgpu-cpu");
+
+    /// <summary>One chunk and many, one row a thread and many, columns that fill no group.</summary>
+    [Fact]
+    public void ReduceSumAndExpandAreExact() => Check(
+        30,
+        from outer in Gen.Elements(1, 1, 1, 3)
+        from rows in Gen.Elements(0, 1, 2, 7, 15, 16, 33, 250, 700)
+        from columns in Gen.Elements(1, 2, 3, 8, 16, 17, 40)
+        select new ReduceGeometry(outer, rows, columns),
+        (g, random) =>
+        {
+            var (x, sums) = (Whole(random, g.Outer * g.Reduced * g.Inner), new float[g.Outer * g.Inner]);
+            Same((k, b) => k.ReduceSum(g, 0.5f, b[0], b[1]), x, sums);
+            Same((k, b) => k.Expand(g, 0.5f, b[0], b[1]), Whole(random, sums.Length), x);
+        });
+
+    [Fact]
+    public void SumOfSquaresIsExact()
+    {
+        foreach (var length in (int[])[0, 1, 17, 5000]) Same((k, b) => k.SumOfSquares(b[0], b[1]), Whole(new(length), length), new float[1]);
+    }
+
+    [Fact]
+    public void ArgMaxTakesTheFirstOfEqualsAndNaNAboveAll()
+        => Same((k, b) => k.ArgMax(4, 3, b[0], b[1]), new float[] { 1, 2, 2, float.NegativeInfinity, float.NegativeInfinity, -1, 3, float.NaN, float.NaN, 5, 5, float.PositiveInfinity }, new int[4]);
+
+    /// <summary>Forward, backward, and both with frozen statistics; the addend's gradient in the place of dy.</summary>
+    [Fact]
+    public void BatchNorm() => Check(
+        20,
+        from rows in Gen.Elements(1, 2, 5, 31, 300, 600)
+        from channels in Gen.Elements(1, 3, 4, 16, 17, 36)
+        from activation in Gen.Elements(Activation.None, Activation.Relu)
+        from add in Gen.Elements(true, false)
+        select (Geometry: new BatchNormGeometry(rows, channels, 1e-3f, 0.25f, activation), Add: add),
+        (drawn, random) =>
+        {
+            var g = drawn.Geometry;
+            var (size, c) = ((int)g.Rows * g.Channels, g.Channels);
+            float[] Channel(float offset = 0) => Real(random, c, offset);
+
+            // x, weight, bias, running mean and variance, addend, y, mean, invStd, dy, dx, dw, db
+            float[][] buffers = [Real(random, size, 3), Channel(), Channel(), Channel(), Channel(1.5f), Real(random, size), new float[size], new float[c], new float[c], Real(random, size), new float[size], new float[c], new float[c]];
+            Near(Train, 2e-4, buffers);
+            Near(Infer, 2e-4, buffers);
+            Assert.Equal(Run(Gpu, Train, buffers), Run(Gpu, Train, buffers));
+
+            void Train(IKernels k, DeviceBuffer[] b)
+            {
+                k.BatchNormForward(g, b[0], b[1], b[2], b[3], b[4], drawn.Add ? b[5] : null, b[6], b[7], b[8]);
+                k.BatchNormBackward(g, b[0], b[6], b[9], b[1], b[7], b[8], b[10], drawn.Add ? b[9] : null, b[11], b[12]);
+            }
+
+            void Infer(IKernels k, DeviceBuffer[] b)
+            {
+                k.BatchNormInference(g, b[0], b[1], b[2], b[3], b[4], drawn.Add ? b[5] : null, b[6]);
+                k.BatchNormInferenceBackward(g, b[0], b[6], b[9], b[1], b[3], b[4], b[10], drawn.Add ? b[9] : null, b[11], b[12]);
+            }
+        });
+
+    [Fact]
+    public void LocalResponse() => Check(
+        15,
+        from rows in Gen.Choose(1, 9)
+        from channels in Gen.Elements(1, 3, 8, 17)
+        from size in Gen.Choose(1, 6)
+        select new LrnGeometry(rows, channels, size, 0.3f, 0.75f, 2),
+        (g, random) =>
+        {
+            var size = g.Rows * g.Channels;
+            Near(
+                (k, b) =>
+                {
+                    k.LrnForward(g, b[0], b[1], b[2]);
+                    k.LrnBackward(g, b[0], b[1], b[2], b[3], b[4]);
+                },
+                1e-5,
+                Real(random, size), new float[size], new float[size], Real(random, size), new float[size]);
+        });
+
+    /// <summary>Equals, NaN and infinities in the windows, partial last windows, adaptive windows.</summary>
+    [Fact]
+    public void MaxPoolIsExact() => Check(
+        60,
+        Pools,
+        (g, random) =>
+        {
+            var (x, size) = (Whole(random, (long)g.N * g.H * g.W * g.C), g.N * g.OutH * g.OutW * g.C);
+            for (var i = 0; i < x.Length; i++) x[i] = random.Next(12) switch { 0 => float.NaN, 1 or 2 => float.NegativeInfinity, _ => x[i] };
+            Same(
+                (k, b) =>
+                {
+                    k.MaxPoolForward(g, b[0], b[1], b[2]);
+                    k.MaxPoolBackward(g, b[3], b[2], b[4]);
+                },
+                x, new float[size], new int[size], Whole(random, size), new float[x.Length]);
+        });
+
+    [Fact]
+    public void AvgPool() => Check(
+        60,
+        Pools,
+        (g, random) =>
+        {
+            int from = g.N * g.H * g.W * g.C, to = g.N * g.OutH * g.OutW * g.C;
+            Near(
+                (k, b) =>
+                {
+                    k.AvgPoolForward(g, b[0], b[1]);
+                    k.AvgPoolBackward(g, b[2], b[3]);
+                },
+                1e-6,
+                Real(random, from), new float[to], Real(random, to), new float[from]);
+        });
+
+    /// <summary>Enlarging, shrinking, a single output or source pixel.</summary>
+    [Fact]
+    public void Upsample() => Check(
+        60,
+        from sizes in Gen.Choose(1, 9).ArrayOf(4)
+        from n in Gen.Choose(1, 2)
+        from channels in Gen.Elements(1, 3)
+        from align in Gen.Elements(true, false)
+        select new UpsampleGeometry(n, sizes[0], sizes[1], channels, sizes[2], sizes[3], align),
+        (g, random) =>
+        {
+            int from = g.N * g.H * g.W * g.C, to = g.N * g.OutH * g.OutW * g.C;
+            Same(
+                (k, b) =>
+                {
+                    k.UpsampleNearestForward(g, b[0], b[1]);
+                    k.UpsampleNearestBackward(g, b[2], b[3]);
+                },
+                Whole(random, from), new float[to], Whole(random, to), new float[from]);
+            Near(
+                (k, b) =>
+                {
+                    k.UpsampleBilinearForward(g, b[0], b[1]);
+                    k.UpsampleBilinearBackward(g, b[2], b[3]);
+                },
+                1e-5,
+                Real(random, from), new float[to], Real(random, to), new float[from]);
+        });
+
+    static Gen<PoolGeometry> Pools =>
+        from n in Gen.Choose(1, 2)
+        from size in Gen.Choose(1, 8).ArrayOf(2)
+        from channels in Gen.Elements(1, 3)
+        from kernel in Gen.Choose(1, 4).ArrayOf(2)
+        from stride in Gen.Choose(1, 3).ArrayOf(2)
+        from pad in Gen.Choose(0, 1).ArrayOf(4)
+        from ceil in Gen.Elements(true, false)
+        from count in Gen.Elements(true, false)
+        from adaptive in Gen.Elements(true, false, false)
+        where adaptive || (size[0] + pad[0] + pad[1] >= kernel[0] && size[1] + pad[2] + pad[3] >= kernel[1] && pad[0] < kernel[0] && pad[1] < kernel[0] && pad[2] < kernel[1] && pad[3] < kernel[1])
+        select adaptive
+            ? PoolGeometry.CreateAdaptive([n, size[0], size[1], channels], (kernel[0], kernel[1]))
+            : PoolGeometry.Create([n, size[0], size[1], channels], (kernel[0], kernel[1]), (stride[0], stride[1]), new(pad[0], pad[1], pad[2], pad[3]), ceil, count);
+
+    static void Check<T>(int count, Gen<T> cases, Action<T, Random> body)
+    {
+        var seed = 0;
+        Prop.ForAll(cases.ToArbitrary(), drawn => body(drawn, new(++seed))).Check(Config.QuickThrowOnFailure.WithMaxTest(count).WithReplay(2024, 11));
+    }
+
+    static float[] Whole(Random random, long length) => [.. Enumerable.Range(0, (int)length).Select(_ => (float)random.Next(-4, 5))];
+
+    static float[] Real(Random random, long length, float offset = 0) => [.. Enumerable.Range(0, (int)length).Select(_ => (random.NextSingle() * 2) - 1 + offset)];
+
+    static void Same(Action<IKernels, DeviceBuffer[]> call, params Array[] buffers) => Assert.Equal(Run(Device.Reference, call, buffers), Run(Gpu, call, buffers));
+
+    /// <summary>Every buffer, relative to its largest value (at least 1).</summary>
+    static void Near(Action<IKernels, DeviceBuffer[]> call, double tolerance, params float[][] buffers)
+    {
+        foreach (var (expected, actual) in Run(Device.Reference, call, buffers).Cast<float[]>().Zip(Run(Gpu, call, buffers).Cast<float[]>()))
+        {
+            var largest = expected.Select(Math.Abs).Append(1).Max();
+            for (var i = 0; i < expected.Length; i++) Assert.Equal(expected[i], actual[i], tolerance * largest);
+        }
+    }
+
+    /// <summary>What the buffers hold after a call of a device's kernels.</summary>
+    static Array[] Run(Device device, Action<IKernels, DeviceBuffer[]> call, Array[] contents)
+    {
+        var buffers = contents.Select(values => values is float[] floats ? Upload(floats) : Upload((int[])values)).ToArray();
+        call(device.Kernels, buffers);
+        return [.. contents.Zip(buffers, (values, buffer) => values is float[] ? Download<float>(buffer) : (Array)Download<int>(buffer))];
+
+        DeviceBuffer Upload<T>(T[] values)
+            where T : unmanaged
+        {
+            var buffer = device.Engine.Rent(typeof(T) == typeof(float) ? DType.Float32 : DType.Int32, values.Length);
+            device.Engine.Upload<T>(values, buffer);
+            return buffer;
+        }
+
+        T[] Download<T>(DeviceBuffer buffer)
+            where T : unmanaged
+        {
+            var values = new T[buffer.Length];
+            device.Engine.Download(buffer, values.AsSpan());
+            buffer.Release();
+            return values;
+        }
+    }
+}
