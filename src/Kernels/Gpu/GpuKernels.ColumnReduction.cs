@@ -18,8 +18,11 @@ sealed partial class GpuKernels
     /// <summary>What a column reduction adds up.</summary>
     internal interface IColumnTerm
     {
-        /// <summary>The terms of element <paramref name="i"/> of [outer, rows, columns], which lies in <paramref name="column"/>.</summary>
-        SumPair At(long i, int column);
+        /// <summary>What all terms of a column have in common (its mean, where the terms are taken around it); read once.</summary>
+        float Centre(int column);
+
+        /// <summary>The terms of element <paramref name="i"/> of [outer, rows, columns].</summary>
+        SumPair At(long i, float centre);
     }
 
     /// <summary>What becomes of a column's sums.</summary>
@@ -120,17 +123,18 @@ sealed partial class GpuKernels
             var end = Math.Min((chunk + 1) * p.ChunkRows, p.Rows);
             var i = (((outer * p.Rows) + row) * p.Columns) + column;
             var step = (long)depth * p.Columns;
+            var centre = term.Centre(column);
 
             // Four rows at a time: their loads are under way together.
             for (; row + (3 * depth) < end; row += 4 * depth)
             {
-                sums += (term.At(i, column) + term.At(i + step, column)) + (term.At(i + (2 * step), column) + term.At(i + (3 * step), column));
+                sums += (term.At(i, centre) + term.At(i + step, centre)) + (term.At(i + (2 * step), centre) + term.At(i + (3 * step), centre));
                 i += 4 * step;
             }
 
             for (; row < end; row += depth)
             {
-                sums += term.At(i, column);
+                sums += term.At(i, centre);
                 i += step;
             }
         }
@@ -157,7 +161,9 @@ sealed partial class GpuKernels
         readonly ArrayView<float> first = first;
         readonly ArrayView<float> second = second;
 
-        public SumPair At(long i, int column) => new(first[i], second[i]);
+        public float Centre(int column) => 0;
+
+        public SumPair At(long i, float centre) => new(first[i], second[i]);
 
         public void Set(long i, int column, SumPair sums)
         {
@@ -171,7 +177,9 @@ sealed partial class GpuKernels
     {
         readonly ArrayView<float> x = x;
 
-        public SumPair At(long i, int column) => new(x[i], 0);
+        public float Centre(int column) => 0;
+
+        public SumPair At(long i, float centre) => new(x[i], 0);
     }
 
     /// <summary>y = scale sum.</summary>

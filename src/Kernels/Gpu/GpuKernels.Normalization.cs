@@ -9,7 +9,8 @@ namespace CnnSharp.Kernels.Gpu;
 sealed partial class GpuKernels
 {
     ColumnReduction<SquaredDistance, BatchStatistics>? batchStatistics;
-    ColumnReduction<NormGradients, TwoSums>? normGradients;
+    ColumnReduction<NormGradients, AffineGradients>? normGradients;
+    ColumnReduction<RectifiedNormGradients, AffineGradients>? rectifiedNormGradients;
     Action<Index1D, float, ArrayView<float>, ArrayView<float>>? inverseDeviation;
     Action<Index1D, NormOptions, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>? normalize;
     Action<Index1D, NormOptions, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>? normalizeQuads;
@@ -32,9 +33,11 @@ sealed partial class GpuKernels
         readonly ArrayView<float> x = x;
         readonly ArrayView<float> mean = mean;
 
-        public SumPair At(long i, int column)
+        public float Centre(int column) => mean[column];
+
+        public SumPair At(long i, float centre)
         {
-            var distance = x[i] - mean[column];
+            var distance = x[i] - centre;
             return new(distance * distance, 0);
         }
     }
@@ -131,33 +134,51 @@ sealed partial class GpuKernels
 
     // ---- Backward -----------------------------------------------------------------------------------------------
 
-    /// <summary>Adds up g' and g' h.</summary>
-    internal readonly struct NormGradients(int relu, ArrayView<float> x, ArrayView<float> y, ArrayView<float> dy, ArrayView<float> mean, ArrayView<float> invStd) : IColumnTerm
+    /// <summary>Adds up g' and g' (x - mean), g' being dy.</summary>
+    internal readonly struct NormGradients(ArrayView<float> x, ArrayView<float> dy, ArrayView<float> mean) : IColumnTerm
     {
-        readonly int relu = relu;
+        readonly ArrayView<float> x = x;
+        readonly ArrayView<float> dy = dy;
+        readonly ArrayView<float> mean = mean;
+
+        public float Centre(int column) => mean[column];
+
+        public SumPair At(long i, float centre)
+        {
+            var passed = dy[i];
+            return new(passed, passed * (x[i] - centre));
+        }
+    }
+
+    /// <summary>Adds up g' and g' (x - mean), g' being dy where y is above 0. A kernel of its own, so that no branch stands between the loads.</summary>
+    internal readonly struct RectifiedNormGradients(ArrayView<float> x, ArrayView<float> y, ArrayView<float> dy, ArrayView<float> mean) : IColumnTerm
+    {
         readonly ArrayView<float> x = x;
         readonly ArrayView<float> y = y;
         readonly ArrayView<float> dy = dy;
         readonly ArrayView<float> mean = mean;
-        readonly ArrayView<float> invStd = invStd;
 
-        public SumPair At(long i, int column)
+        public float Centre(int column) => mean[column];
+
+        public SumPair At(long i, float centre)
         {
-            var passed = Passed(relu, relu != 0 ? y[i] : 0, dy[i]);
-            return new(passed, passed * ((x[i] - mean[column]) * invStd[column]));
+            var (upstream, distance) = (dy[i], x[i] - centre);
+            var passed = y[i] > 0 ? upstream : 0;
+            return new(passed, passed * distance);
         }
     }
 
-    /// <summary>y and z are the two sums.</summary>
-    internal readonly struct TwoSums(ArrayView<float> y, ArrayView<float> z) : IColumnResult
+    /// <summary>db = the first sum, dw = invStd times the second.</summary>
+    internal readonly struct AffineGradients(ArrayView<float> invStd, ArrayView<float> dw, ArrayView<float> db) : IColumnResult
     {
-        readonly ArrayView<float> y = y;
-        readonly ArrayView<float> z = z;
+        readonly ArrayView<float> invStd = invStd;
+        readonly ArrayView<float> dw = dw;
+        readonly ArrayView<float> db = db;
 
         public void Set(long i, int column, SumPair sums)
         {
-            y[i] = sums.First;
-            z[i] = sums.Second;
+            db[column] = sums.First;
+            dw[column] = invStd[column] * sums.Second;
         }
     }
 
@@ -210,7 +231,9 @@ sealed partial class GpuKernels
     void NormalizeBackward(in BatchNormGeometry g, float inverseRows, DeviceBuffer x, DeviceBuffer y, DeviceBuffer dy, DeviceBuffer weight, DeviceBuffer mean, DeviceBuffer invStd, DeviceBuffer? dx, DeviceBuffer? dadd, DeviceBuffer dw, DeviceBuffer db)
     {
         var relu = Flag(g.Activation == Activation.Relu);
-        (normGradients ??= new(this)).Run(1, g.Rows, g.Channels, new(relu, Floats(x), Floats(y), Floats(dy), Floats(mean), Floats(invStd)), new(Floats(db), Floats(dw)));
+        var result = new AffineGradients(Floats(invStd), Floats(dw), Floats(db));
+        if (relu != 0) (rectifiedNormGradients ??= new(this)).Run(1, g.Rows, g.Channels, new(Floats(x), Floats(y), Floats(dy), Floats(mean)), result);
+        else (normGradients ??= new(this)).Run(1, g.Rows, g.Channels, new(Floats(x), Floats(dy), Floats(mean)), result);
         if (dy.Length == 0 || (dx is null && dadd is null)) return;
         var options = new NormOptions(g.Channels, relu, Flag(dadd is not null), Flag(dx is not null), inverseRows);
         if (g.Channels % 4 == 0)

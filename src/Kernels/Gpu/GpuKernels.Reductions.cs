@@ -32,7 +32,9 @@ sealed partial class GpuKernels
     {
         readonly ArrayView<float> x = x;
 
-        public SumPair At(long i, int column) => new(x[i] * x[i], 0);
+        public float Centre(int column) => 0;
+
+        public SumPair At(long i, float centre) => new(x[i] * x[i], 0);
     }
 
     public void SumOfSquares(DeviceBuffer x, DeviceBuffer y) => (sumOfSquares ??= new(this)).Run(1, x.Length, 1, new(Floats(x)), new(1, Floats(y)));
