@@ -31,6 +31,7 @@ public static class CommandLine
             TrainCommand.Create(terminal),
             EvalCommand.Create(terminal),
             VerifyCommand.Create(terminal),
+            OnnxCommand.Create(terminal),
             BenchCommand.Create(terminal),
             ModelsCommand.Create(terminal),
             DevicesCommand.Create(terminal),

@@ -11,8 +11,9 @@ namespace CnnSharp.Layers;
 /// <remarks>
 /// Fields are walked in the order of their declaration, base classes first. A field holding a <see cref="Tensor"/> with
 /// <see cref="Tensor.RequiresGrad"/> is a parameter, one without a buffer (running statistics); a <see cref="Layer"/>, or a
-/// list of them, is a sub-layer. Names are the fields' names in camel case without a leading underscore; lists give indices,
-/// or the names that stand beside the layers: <c>layer1.0.conv1.weight</c>. The same names stand in checkpoints, summaries and errors.
+/// list of them, is a sub-layer; a dictionary of tensors gives each under its own name. Names are the fields' names in camel
+/// case without a leading underscore; lists give indices, or the names that stand beside the layers: <c>layer1.0.conv1.weight</c>.
+/// The same names stand in checkpoints, summaries and errors.
 /// </remarks>
 public abstract class Layer
 {
@@ -153,10 +154,10 @@ public abstract class Layer
 
     IEnumerable<(string Name, Tensor Tensor)> Walk(string prefix, HashSet<Tensor> seen)
     {
-        foreach (var field in FieldsOf(GetType()))
+        foreach (var (own, tensor) in OwnTensors())
         {
-            if (field.GetValue(this) is not Tensor tensor || !seen.Add(tensor)) continue;
-            var name = prefix + NameOf(field);
+            if (!seen.Add(tensor)) continue;
+            var name = prefix + own;
             tensor.Name = name;
             yield return (name, tensor);
         }
@@ -182,12 +183,24 @@ public abstract class Layer
     void Locate(string at)
     {
         path = at;
+        foreach (var (name, tensor) in OwnTensors()) tensor.Name = at.Length == 0 ? name : $"{at}.{name}";
+        foreach (var (name, child) in Children()) child.Locate(at.Length == 0 ? name : $"{at}.{name}");
+    }
+
+    IEnumerable<(string Name, Tensor Tensor)> OwnTensors()
+    {
         foreach (var field in FieldsOf(GetType()))
         {
-            if (field.GetValue(this) is Tensor tensor) tensor.Name = at.Length == 0 ? NameOf(field) : $"{at}.{NameOf(field)}";
+            switch (field.GetValue(this))
+            {
+                case Tensor tensor:
+                    yield return (NameOf(field), tensor);
+                    break;
+                case IReadOnlyDictionary<string, Tensor> named:
+                    foreach (var (name, tensor) in named) yield return (name, tensor);
+                    break;
+            }
         }
-
-        foreach (var (name, child) in Children()) child.Locate(at.Length == 0 ? name : $"{at}.{name}");
     }
 
     static string NameOf(FieldInfo field)

@@ -1,0 +1,217 @@
+using CnnSharp.Kernels;
+
+namespace CnnSharp.Formats.Onnx;
+
+/// <summary>
+/// An ONNX file (https://onnx.ai): a graph of operators with its constant tensors. Read strictly: lengths that do not fit,
+/// tensors whose bytes are not what their shape needs, and graphs that are not in order are errors that name the place.
+/// </summary>
+public sealed class OnnxModel
+{
+    const int IrVersion = 8;
+
+    /// <summary>The file, for messages.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>The version of the standard operators.</summary>
+    public required int Opset { get; init; }
+
+    /// <summary>The nodes, each after those whose results it reads.</summary>
+    internal IReadOnlyList<OnnxNode> Nodes { get; init; } = [];
+
+    /// <summary>The constant tensors, by name.</summary>
+    internal IReadOnlyDictionary<string, OnnxTensor> Initializers { get; init; } = new Dictionary<string, OnnxTensor>();
+
+    /// <summary>What is fed in, in order, without the initializers.</summary>
+    public required IReadOnlyList<OnnxValueInfo> Inputs { get; init; }
+
+    /// <summary>What comes out, in order.</summary>
+    public required IReadOnlyList<OnnxValueInfo> Outputs { get; init; }
+
+    /// <summary>Reads a file.</summary>
+    /// <exception cref="DataFormatException">The file is not a sound model; the message says where and why.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public static OnnxModel Load(string path) => Read(ReadFile(path), path);
+
+    /// <summary>Reads a file's bytes, which must not change any more.</summary>
+    /// <param name="bytes">The content.</param>
+    /// <param name="path">What messages call it.</param>
+    /// <exception cref="DataFormatException">The file is not a sound model; the message says where and why.</exception>
+    public static OnnxModel Read(byte[] bytes, string path)
+    {
+        ArgumentNullException.ThrowIfNull(bytes);
+        var message = new ProtoReader(bytes, path, "the model");
+        ProtoReader? graph = null;
+        var opset = 1L;
+        while (message.Next())
+        {
+            switch (message.Field)
+            {
+                case 7:
+                    graph = message.Message("the graph");
+                    break;
+                case 8:
+                    var (domain, version) = ReadOpset(message.Message("opset_import"));
+                    if (domain is "" or "ai.onnx") opset = version;
+                    break;
+                default:
+                    message.Skip();
+                    break;
+            }
+        }
+
+        if (graph is not { } found) throw new DataFormatException(path, "holds no graph: it is not an ONNX model");
+        if (opset is < 1 or > OnnxOperators.LatestOpset) throw new DataFormatException(path, "the version of the standard operators", $"1 to {OnnxOperators.LatestOpset}", $"{opset}");
+        return ReadGraph(found, path, (int)opset);
+    }
+
+    /// <summary>Writes the model, atomically.</summary>
+    /// <param name="path">The file; its folder is created if it is missing.</param>
+    public void Save(string path) => AtomicFile.Write(path, stream =>
+    {
+        var writer = new ProtoWriter();
+        writer.Integer(1, IrVersion);
+        writer.Text(2, "CnnSharp");
+        writer.Text(3, typeof(OnnxModel).Assembly.GetName().Version?.ToString(3) ?? "");
+        writer.Message(7, graph =>
+        {
+            foreach (var node in Nodes) graph.Message(1, node.Write);
+            graph.Text(2, "network");
+            foreach (var tensor in Initializers.Values) graph.Message(5, tensor.Write);
+            foreach (var input in Inputs) graph.Message(11, input.Write);
+            foreach (var output in Outputs) graph.Message(12, output.Write);
+        });
+        writer.Message(8, set =>
+        {
+            set.Text(1, "");
+            set.Integer(2, Opset);
+        });
+        if (writer.Length > int.MaxValue) throw new NotSupportedException($"'{path}': the model takes {writer.Length:N0} bytes; an ONNX file holds at most {int.MaxValue:N0}.");
+        writer.WriteTo(stream);
+    });
+
+    /// <summary>A name out of a file, for a message: a hostile one must not make the message as long as the file.</summary>
+    internal static string Cut(string name) => name.Length <= 80 ? name : $"{name[..80]}...";
+
+    internal static byte[] ReadFile(string path)
+    {
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
+        if (stream.Length > Array.MaxLength) throw new DataFormatException(path, "the file", $"at most {Array.MaxLength:N0} bytes", $"{stream.Length:N0}");
+        var bytes = new byte[stream.Length];
+        stream.ReadExactly(bytes);
+        return bytes;
+    }
+
+    static (string Domain, long Version) ReadOpset(ProtoReader message)
+    {
+        var (domain, version) = ("", 0L);
+        while (message.Next())
+        {
+            if (message.Field == 1) domain = message.Text();
+            else if (message.Field == 2) version = message.Int64();
+            else message.Skip();
+        }
+
+        return (domain, version);
+    }
+
+    static OnnxModel ReadGraph(ProtoReader message, string path, int opset)
+    {
+        var nodes = new List<OnnxNode>();
+        var initializers = new Dictionary<string, OnnxTensor>(StringComparer.Ordinal);
+        List<OnnxValueInfo> inputs = [], outputs = [];
+        while (message.Next())
+        {
+            switch (message.Field)
+            {
+                case 1:
+                    nodes.Add(OnnxNode.Read(message.Message($"node {nodes.Count}"), path));
+                    break;
+                case 5:
+                    var tensor = OnnxTensor.Read(message.Message($"initializer {initializers.Count}"), path);
+                    if (tensor.Name.Length == 0) throw message.Error("an initializer has no name");
+                    if (!initializers.TryAdd(tensor.Name, tensor)) throw message.Error($"two initializers are called '{Cut(tensor.Name)}'");
+                    break;
+                case 11:
+                    inputs.Add(OnnxValueInfo.Read(message.Message($"input {inputs.Count}")));
+                    break;
+                case 12:
+                    outputs.Add(OnnxValueInfo.Read(message.Message($"output {outputs.Count}")));
+                    break;
+                case 15:
+                    throw message.Error("it has sparse initializers, which are not read");
+                default:
+                    message.Skip();
+                    break;
+            }
+        }
+
+        inputs.RemoveAll(input => initializers.ContainsKey(input.Name));
+        if (outputs.Count == 0) throw message.Error("it has no outputs");
+        return new()
+        {
+            Path = path,
+            Opset = opset,
+            Nodes = InOrder(nodes, initializers, inputs, outputs, path),
+            Initializers = initializers,
+            Inputs = inputs,
+            Outputs = outputs,
+        };
+    }
+
+    /// <summary>
+    /// The nodes with those whose results they read before them. Files are meant to be in that order; one that is not is
+    /// sorted, and one that cannot be has a cycle.
+    /// </summary>
+    static List<OnnxNode> InOrder(List<OnnxNode> nodes, Dictionary<string, OnnxTensor> initializers, List<OnnxValueInfo> inputs, List<OnnxValueInfo> outputs, string path)
+    {
+        var known = new HashSet<string>(initializers.Keys, StringComparer.Ordinal);
+        foreach (var input in inputs)
+        {
+            if (!known.Add(input.Name)) throw new DataFormatException(path, $"two inputs are called '{Cut(input.Name)}'");
+        }
+
+        var makers = new Dictionary<string, int>(StringComparer.Ordinal);
+        for (var i = 0; i < nodes.Count; i++)
+        {
+            foreach (var output in nodes[i].Outputs.Where(output => output.Length > 0))
+            {
+                if (known.Contains(output) || !makers.TryAdd(output, i)) throw new DataFormatException(path, $"{nodes[i].Label}: its result '{Cut(output)}' exists already");
+            }
+        }
+
+        // Depth first with a stack of its own: a file's chain of nodes may be longer than the thread's stack is deep.
+        var order = new List<OnnxNode>(nodes.Count);
+        var state = new byte[nodes.Count];
+        var stack = new Stack<(int Node, int Input)>();
+        for (var i = 0; i < nodes.Count; i++)
+        {
+            if (state[i] == 0) stack.Push((i, 0));
+            while (stack.TryPop(out var top))
+            {
+                var node = nodes[top.Node];
+                state[top.Node] = 1;
+                if (top.Input == node.Inputs.Count)
+                {
+                    state[top.Node] = 2;
+                    order.Add(node);
+                    continue;
+                }
+
+                stack.Push((top.Node, top.Input + 1));
+                var name = node.Inputs[top.Input];
+                if (name.Length == 0 || known.Contains(name)) continue;
+                if (!makers.TryGetValue(name, out var maker)) throw new DataFormatException(path, $"{node.Label}: its input '{Cut(name)}' is made by no node and is no input of the graph");
+                if (state[maker] == 1) throw new DataFormatException(path, $"{node.Label}: it stands on a cycle: its input '{Cut(name)}' depends on it");
+                if (state[maker] == 0) stack.Push((maker, 0));
+            }
+        }
+
+        foreach (var output in outputs)
+        {
+            if (!known.Contains(output.Name) && !makers.ContainsKey(output.Name)) throw new DataFormatException(path, $"the output '{Cut(output.Name)}' is made by no node");
+        }
+
+        return order;
+    }
+}

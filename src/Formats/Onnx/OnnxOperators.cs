@@ -1,0 +1,173 @@
+namespace CnnSharp.Formats.Onnx;
+
+/// <summary>
+/// The operators that are computed here, by name; the files beside this one hold them by family. An operator's maker reads
+/// the node's attributes once, checks them, and returns the function that runs.
+/// </summary>
+internal static partial class OnnxOperators
+{
+    /// <summary>The latest version of the standard operators whose rules are known here.</summary>
+    public const int LatestOpset = 21;
+
+    static readonly Dictionary<string, Func<Binding, Operator>> Table = new(StringComparer.Ordinal)
+    {
+        ["Conv"] = Conv,
+        ["ConvTranspose"] = ConvTranspose,
+        ["Gemm"] = Gemm,
+        ["MatMul"] = MatMul,
+
+        ["MaxPool"] = MaxPool,
+        ["AveragePool"] = AveragePool,
+        ["GlobalAveragePool"] = n => GlobalPool(n, Functional.AdaptiveAvgPool2d),
+        ["GlobalMaxPool"] = n => GlobalPool(n, Functional.AdaptiveMaxPool2d),
+
+        ["BatchNormalization"] = BatchNormalization,
+        ["InstanceNormalization"] = InstanceNormalization,
+        ["LRN"] = LocalResponseNormalization,
+        ["Softmax"] = n => Softmax(n, Functional.Softmax),
+        ["LogSoftmax"] = n => Softmax(n, Functional.LogSoftmax),
+        ["Dropout"] = Dropout,
+
+        ["Relu"] = n => Unary(n, Functional.Relu, x => Math.Max(x, 0)),
+        ["LeakyRelu"] = LeakyRelu,
+        ["PRelu"] = PRelu,
+        ["Elu"] = n => Unary(n, n.Float("alpha", 1), (x, alpha) => Functional.Elu(x, alpha)),
+        ["Selu"] = Selu,
+        ["Celu"] = n => Unary(n, n.Float("alpha", 1), (x, alpha) => Functional.Elu(x * (1 / alpha), 1) * alpha),
+        ["Gelu"] = Gelu,
+        ["Sigmoid"] = n => Unary(n, Functional.Sigmoid, x => 1 / (1 + Math.Exp(-x))),
+        ["Tanh"] = n => Unary(n, Functional.Tanh, Math.Tanh),
+        ["Softplus"] = n => Unary(n, Functional.Softplus, x => Math.Log(1 + Math.Exp(x))),
+        ["Softsign"] = n => Unary(n, x => x / (Functional.Abs(x) + 1), x => x / (1 + Math.Abs(x))),
+        ["HardSigmoid"] = HardSigmoid,
+        ["HardSwish"] = n => Unary(n, x => x * Within(x * (1f / 6) + 0.5f, 0, 1), x => x * Math.Clamp((x / 6) + 0.5, 0, 1)),
+        ["ThresholdedRelu"] = ThresholdedRelu,
+        ["Exp"] = n => Unary(n, Functional.Exp, Math.Exp),
+        ["Log"] = n => Unary(n, Functional.Log, Math.Log),
+        ["Sqrt"] = n => Unary(n, Functional.Sqrt, Math.Sqrt),
+        ["Abs"] = n => Unary(n, Functional.Abs, Math.Abs),
+        ["Neg"] = n => Unary(n, x => x * -1f, x => -x),
+        ["Reciprocal"] = n => Unary(n, x => Tensor.Full(default, 1, x.Device) / x, x => 1 / x),
+        ["Erf"] = n => OnHost(n, x => Kernels.SpecialFunctions.Erf(x)),
+        ["Floor"] = n => OnHost(n, Math.Floor),
+        ["Ceil"] = n => OnHost(n, Math.Ceiling),
+        ["Round"] = n => OnHost(n, x => Math.Round(x, MidpointRounding.ToEven)),
+        ["Sign"] = n => OnHost(n, x => double.IsNaN(x) ? x : Math.Sign(x)),
+        ["Sin"] = n => OnHost(n, Math.Sin),
+        ["Cos"] = n => OnHost(n, Math.Cos),
+        ["Tan"] = n => OnHost(n, Math.Tan),
+        ["Asin"] = n => OnHost(n, Math.Asin),
+        ["Acos"] = n => OnHost(n, Math.Acos),
+        ["Atan"] = n => OnHost(n, Math.Atan),
+        ["Sinh"] = n => OnHost(n, Math.Sinh),
+        ["Cosh"] = n => OnHost(n, Math.Cosh),
+        ["Asinh"] = n => OnHost(n, Math.Asinh),
+        ["Acosh"] = n => OnHost(n, Math.Acosh),
+        ["Atanh"] = n => OnHost(n, Math.Atanh),
+        ["IsNaN"] = n => Test(n, double.IsNaN),
+        ["IsInf"] = IsInf,
+        ["Not"] = n => One(x => Value.Of(new HostArray(OnnxType.Bool, x[0]!.Shape, Array.ConvertAll(x[0]!.Integers(), value => 1 - value)))),
+        ["Clip"] = Clip,
+
+        ["Add"] = n => Arithmetic(n, Functional.Add, (a, b) => a + b, (a, b) => a + b),
+        ["Sub"] = n => Arithmetic(n, Functional.Subtract, (a, b) => a - b, (a, b) => a - b),
+        ["Mul"] = n => Arithmetic(n, Functional.Multiply, (a, b) => a * b, (a, b) => a * b),
+        ["Div"] = n => Arithmetic(n, Functional.Divide, (a, b) => a / b, (a, b) => a / b),
+        ["Pow"] = Pow,
+        ["Mod"] = Mod,
+        ["Max"] = n => Variadic(n, Greatest, Math.Max, Math.Max),
+        ["Min"] = n => Variadic(n, Least, Math.Min, Math.Min),
+        ["Sum"] = n => Variadic(n, Functional.Add, (a, b) => a + b, (a, b) => a + b),
+        ["Mean"] = Mean,
+        ["Equal"] = n => Compare(n, (a, b) => a == b, (a, b) => a == b),
+        ["Greater"] = n => Compare(n, (a, b) => a > b, (a, b) => a > b),
+        ["GreaterOrEqual"] = n => Compare(n, (a, b) => a >= b, (a, b) => a >= b),
+        ["Less"] = n => Compare(n, (a, b) => a < b, (a, b) => a < b),
+        ["LessOrEqual"] = n => Compare(n, (a, b) => a <= b, (a, b) => a <= b),
+        ["And"] = n => Compare(n, null, (a, b) => (a & b) != 0),
+        ["Or"] = n => Compare(n, null, (a, b) => (a | b) != 0),
+        ["Xor"] = n => Compare(n, null, (a, b) => a != b),
+        ["Where"] = Where,
+
+        ["ReduceSum"] = n => Reduce(n, SumOver, values => values.Sum()),
+        ["ReduceMean"] = n => Reduce(n, MeanOver, values => values.Average()),
+        ["ReduceSumSquare"] = n => Reduce(n, (x, axes) => SumOver(Functional.Square(x), axes), values => values.Sum(value => value * value)),
+        ["ReduceL1"] = n => Reduce(n, (x, axes) => SumOver(Functional.Abs(x), axes), values => values.Sum(Math.Abs)),
+        ["ReduceL2"] = n => Reduce(n, (x, axes) => Functional.Sqrt(SumOver(Functional.Square(x), axes)), values => Math.Sqrt(values.Sum(value => value * value))),
+        ["ReduceLogSum"] = n => Reduce(n, (x, axes) => Functional.Log(SumOver(x, axes)), values => Math.Log(values.Sum())),
+        ["ReduceLogSumExp"] = n => Reduce(n, LogSumExpOver, LogSumExp),
+        ["ReduceMax"] = n => Reduce(n, GreatestOver, values => values.Max()),
+        ["ReduceMin"] = n => Reduce(n, (x, axes) => GreatestOver(x * -1f, axes) * -1f, values => values.Min()),
+        ["ReduceProd"] = n => Reduce(n, null, values => values.Aggregate(1.0, (product, value) => product * value)),
+        ["ArgMax"] = n => Choose(n, (value, best) => value > best),
+        ["ArgMin"] = n => Choose(n, (value, best) => value < best),
+
+        ["Identity"] = _ => One(x => x[0]!),
+        ["Reshape"] = Reshape,
+        ["Flatten"] = Flatten,
+        ["Squeeze"] = Squeeze,
+        ["Unsqueeze"] = Unsqueeze,
+        ["Transpose"] = Transpose,
+        ["Concat"] = Concat,
+        ["Split"] = Split,
+        ["Slice"] = Slice,
+        ["Pad"] = Pad,
+        ["Expand"] = Expand,
+        ["Tile"] = Tile,
+        ["DepthToSpace"] = DepthToSpace,
+        ["SpaceToDepth"] = SpaceToDepth,
+        ["Upsample"] = Upsample,
+        ["Resize"] = Resize,
+
+        ["Shape"] = ShapeOf,
+        ["Size"] = _ => One(x => Value.Of(new HostArray(OnnxType.Int64, default, new[] { x[0]!.Shape.Count }))),
+        ["ConstantOfShape"] = ConstantOfShape,
+        ["Range"] = Range,
+        ["Cast"] = Cast,
+        ["Gather"] = Gather,
+        ["GatherElements"] = GatherElements,
+        ["OneHot"] = OneHot,
+
+        ["NegativeLogLikelihoodLoss"] = NegativeLogLikelihood,
+        ["SoftmaxCrossEntropyLoss"] = SoftmaxCrossEntropy,
+    };
+
+    /// <summary>Whether a rectifier that alone reads the node's result can be merged into it.</summary>
+    public static bool TakesActivation(OnnxNode node) => node is { Operator: "Conv" or "Gemm" or "BatchNormalization", Domain: "", Outputs.Count: 1 };
+
+    /// <summary>Makes a node's operator.</summary>
+    /// <exception cref="UnsupportedOperatorException">There is none of its name, or it has none of that form.</exception>
+    public static Operator Make(OnnxNode node, Binding binding)
+    {
+        if (node.Domain.Length > 0) throw binding.Unsupported($"operators of the domain '{OnnxModel.Cut(node.Domain)}' are not computed");
+        if (!Table.TryGetValue(node.Operator, out var make)) throw binding.Unsupported("this operator is not computed");
+        if (node.Inputs.Count == 0 || node.Inputs[0].Length == 0) throw binding.Malformed("it has no input");
+        return make(binding);
+    }
+
+    /// <summary>The tensor that a node of the operator <c>Constant</c> holds.</summary>
+    public static OnnxTensor ReadConstant(Binding n)
+    {
+        if (n.Tensor("value") is { } tensor) return tensor;
+        if (n.Floats("value_floats") is { } floats) return OnnxTensor.Create("", [floats.Length], floats);
+        if (n.Ints("value_ints") is { } ints) return OnnxTensor.Create("", [ints.Length], ints);
+        if (n.HasAttribute("value_float")) return OnnxTensor.Create("", [], [n.Float("value_float", 0)]);
+        if (n.HasAttribute("value_int")) return OnnxTensor.Create("", [], [n.Int("value_int", 0)]);
+        throw n.Unsupported("its value is not a tensor of numbers");
+    }
+
+    /// <summary>An operator with one result.</summary>
+    static Operator One(Func<Value?[], Value> run) => x => [run(x)];
+
+    /// <summary>Small integers of an attribute up to some version, of an input from there on; null if neither is given.</summary>
+    static Func<Value?[], long[]?> IntegersOf(Binding n, string attribute, int input, int sinceOpset)
+    {
+        if (n.Opset < sinceOpset)
+        {
+            var fixedValues = n.Ints(attribute);
+            return _ => fixedValues;
+        }
+
+        return n.Has(input) ? x => x[input]!.Integers() : _ => null;
+    }
+}

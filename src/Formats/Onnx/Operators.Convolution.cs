@@ -1,0 +1,223 @@
+using CnnSharp.Kernels;
+
+namespace CnnSharp.Formats.Onnx;
+
+/// <summary>The windows of a convolution or pooling, as a node's attributes state them.</summary>
+/// <param name="Kernel">Extents, or null where the weights say.</param>
+/// <param name="Strides">Between windows, or null for 1.</param>
+/// <param name="Dilations">Between a window's elements, or null for 1.</param>
+/// <param name="Pads">Before each axis, then behind each; or null.</param>
+/// <param name="AutoPad">NOTSET, VALID, SAME_UPPER or SAME_LOWER.</param>
+internal sealed record Windows(int[]? Kernel, int[]? Strides, int[]? Dilations, long[]? Pads, string AutoPad)
+{
+    public static Windows Read(Binding n)
+    {
+        var windows = new Windows(n.Sizes("kernel_shape"), n.Sizes("strides"), n.Sizes("dilations"), n.Ints("pads"), n.Text("auto_pad", "NOTSET"));
+        if (windows.AutoPad is not ("NOTSET" or "VALID" or "SAME_UPPER" or "SAME_LOWER")) throw n.Malformed($"attribute 'auto_pad' is '{OnnxModel.Cut(windows.AutoPad)}'");
+        if (windows.Pads is { } pads && Array.Exists(pads, pad => pad is < 0 or > int.MaxValue / 4)) throw n.Malformed($"attribute 'pads' is [{string.Join(", ", pads)}]");
+        return windows;
+    }
+
+    /// <summary>The window along one of the picture's axes.</summary>
+    /// <param name="n">The node.</param>
+    /// <param name="axis">Which, counted from 0.</param>
+    /// <param name="axes">How many there are.</param>
+    /// <param name="size">The picture's extent along it.</param>
+    /// <param name="kernel">The weights' extent along it.</param>
+    public Window Along(Binding n, int axis, int axes, int size, int kernel)
+    {
+        if ((Kernel ?? Strides ?? Dilations)?.Length is { } length && length != axes || Strides is { } s && s.Length != axes || Dilations is { } d && d.Length != axes || Pads is { } p && p.Length != 2 * axes)
+            throw n.Malformed($"its attributes are not for pictures of {axes} axes");
+        if (Kernel is { } stated && stated[axis] != kernel) throw n.Malformed($"attribute 'kernel_shape' is [{string.Join(", ", stated)}], the weights have {kernel}");
+        int stride = Strides?[axis] ?? 1, dilation = Dilations?[axis] ?? 1;
+        if (AutoPad is "VALID" or "NOTSET") return new(kernel, stride, dilation, AutoPad == "VALID" ? 0 : (int)(Pads?[axis] ?? 0), AutoPad == "VALID" ? 0 : (int)(Pads?[axis + axes] ?? 0));
+        var outputs = (size + stride - 1) / stride;
+        var total = (int)Math.Clamp(((outputs - 1) * (long)stride) + ((kernel - 1) * (long)dilation) + 1 - size, 0, int.MaxValue / 2);
+        var less = total / 2;
+        return AutoPad == "SAME_UPPER" ? new(kernel, stride, dilation, less, total - less) : new(kernel, stride, dilation, total - less, less);
+    }
+}
+
+/// <summary>A window along one axis.</summary>
+internal readonly record struct Window(int Kernel, int Stride, int Dilation, int Before, int Behind)
+{
+    /// <summary>For an axis that is not there.</summary>
+    public static Window Point { get; } = new(1, 1, 1, 0, 0);
+
+    /// <summary>From the window's first element to its last.</summary>
+    public long Span => ((Kernel - 1) * (long)Dilation) + 1;
+}
+
+internal static partial class OnnxOperators
+{
+    /// <summary>x [N, C, ...], w [M, C / group, ...], b [M]. Pictures of one axis are pictures of one row.</summary>
+    static Operator Conv(Binding n)
+    {
+        var windows = Windows.Read(n);
+        var groups = Groups(n);
+        if (!n.Has(1)) throw n.Malformed("it has no weights");
+
+        // [M, C, kh, kw] to [kh, kw, C, M].
+        var weights = n.Weight(1, "conv", w => w.Shape.Rank switch
+        {
+            3 => Layout.Reshape(Layout.Permute(w, [2, 1, 0]), new(1, w.Shape[2], w.Shape[1], w.Shape[0])),
+            4 => Layout.Permute(w, [2, 3, 1, 0]),
+            _ => throw n.Unsupported($"it convolves pictures of {w.Shape.Rank - 2} axes, at most 2 are computed"),
+        });
+        var bias = n.Vector(2);
+        return One(x =>
+        {
+            var picture = Picture(n, x[0]!);
+            var w = weights(x);
+            var axes = x[0]!.Shape.Rank - 2;
+            var rows = axes == 2 ? windows.Along(n, 0, 2, picture.Shape[1], w.Shape[0]) : Window.Point;
+            var columns = windows.Along(n, axes - 1, axes, picture.Shape[2], w.Shape[1]);
+            var options = new Conv2dOptions
+            {
+                Stride = (rows.Stride, columns.Stride),
+                Padding = new(rows.Before, rows.Behind, columns.Before, columns.Behind),
+                Dilation = (rows.Dilation, columns.Dilation),
+                Groups = groups,
+            };
+            n.Checked([picture.Shape[0], Outputs(picture.Shape[1], rows), Outputs(picture.Shape[2], columns), w.Shape[3]]);
+            return Unpicture(Functional.Conv2d(picture, w, bias(x), options, n.Activation), axes);
+        });
+
+        static long Outputs(int size, Window window) => Math.Max(0, ((size + (long)window.Before + window.Behind - window.Span) / window.Stride) + 1);
+    }
+
+    /// <summary>x [N, C, ...], w [C, M / group, ...], b [M].</summary>
+    static Operator ConvTranspose(Binding n)
+    {
+        var windows = Windows.Read(n);
+        var groups = Groups(n);
+        var outputPadding = n.Ints("output_padding");
+        var outputShape = n.Sizes("output_shape");
+        if (!n.Has(1)) throw n.Malformed("it has no weights");
+
+        // [groups C', M', kh, kw] to [kh, kw, C', groups M'].
+        var weights = n.Weight(1, "convtranspose", w =>
+        {
+            if (w.Shape.Rank is not (3 or 4)) throw n.Unsupported($"it convolves pictures of {w.Shape.Rank - 2} axes, at most 2 are computed");
+            int c = w.Shape[0], m = w.Shape[1], kh = w.Shape.Rank == 4 ? w.Shape[2] : 1, kw = w.Shape[^1];
+            if (c % groups != 0) throw n.Malformed($"{groups} groups do not divide {c} channels");
+            w = Layout.Reshape(w, new(groups, c / groups, m, checked(kh * kw)));
+            return Layout.Reshape(Layout.Permute(w, [3, 1, 0, 2]), new(kh, kw, c / groups, checked(groups * m)));
+        });
+        var bias = n.Vector(2);
+        return One(x =>
+        {
+            var picture = Picture(n, x[0]!);
+            var w = weights(x);
+            var axes = x[0]!.Shape.Rank - 2;
+            var (rows, extraRows) = axes == 2 ? Spread(0, axes, picture.Shape[1], w.Shape[0]) : (Window.Point, 0);
+            var (columns, extraColumns) = Spread(axes - 1, axes, picture.Shape[2], w.Shape[1]);
+            var options = new ConvTranspose2dOptions
+            {
+                Stride = (rows.Stride, columns.Stride),
+                Padding = new(rows.Before, rows.Behind, columns.Before, columns.Behind),
+                OutputPadding = (extraRows, extraColumns),
+                Dilation = (rows.Dilation, columns.Dilation),
+                Groups = groups,
+            };
+            n.Checked([picture.Shape[0], Inputs(picture.Shape[1], rows) + extraRows, Inputs(picture.Shape[2], columns) + extraColumns, w.Shape[3]]);
+            return Unpicture(Functional.ConvTranspose2d(picture, w, bias(x), options), axes);
+        });
+
+        // The result's extent is stride (size - 1) + extra + span - before - behind.
+        static long Inputs(int size, Window window) => Math.Max(0, (window.Stride * (size - 1L)) + window.Span - window.Before - window.Behind);
+
+        (Window Window, int Extra) Spread(int axis, int axes, int size, int kernel)
+        {
+            if (outputPadding is { } stated && stated.Length != axes || outputShape is { } shape && shape.Length != axes) throw n.Malformed($"its attributes are not for pictures of {axes} axes");
+            var extra = checked((int)(outputPadding?[axis] ?? 0));
+            if (outputShape is null && windows.AutoPad is "NOTSET" or "VALID") return (windows.Along(n, axis, axes, size, kernel), extra);
+
+            // The padding follows from the result's extent; the larger half of an odd one stands before, or behind for SAME_UPPER.
+            var plain = (windows with { AutoPad = "NOTSET", Pads = null }).Along(n, axis, axes, size, kernel);
+            var wanted = outputShape?[axis] ?? checked(size * plain.Stride);
+            var total = checked((int)(Inputs(size, plain) + extra - wanted));
+            if (total < 0) return (plain, extra - total);
+            var less = total / 2;
+            return (windows.AutoPad == "SAME_UPPER" ? plain with { Before = less, Behind = total - less } : plain with { Before = total - less, Behind = less }, extra);
+        }
+    }
+
+    /// <summary>alpha A' B' + beta C, with A' = A or its transpose; C is repeated to the result's shape.</summary>
+    static Operator Gemm(Binding n)
+    {
+        float alpha = n.Float("alpha", 1), beta = n.Float("beta", 1);
+        bool transposeA = n.Flag("transA"), transposeB = n.Flag("transB");
+        if (n.Opset < 7) n.Flag("broadcast");
+        if (!n.Has(1)) throw n.Malformed("it has no second factor");
+        var weights = n.Weight(1, transposeB ? "transposed" : "plain", w => transposeB ? Layout.Permute(Matrix(w), [1, 0]) : Matrix(w));
+
+        // A bias that is a constant vector goes along with the product.
+        var isVector = beta == 1 && alpha == 1 && n.ConstantShape(2) is { Rank: 1, Count: > 1 };
+        var bias = isVector ? n.Vector(2) : _ => null;
+        var addend = n.Has(2) && !isVector ? n.Weight(2, "plain", c => c) : null;
+        return One(x =>
+        {
+            var a = Matrix(x[0]!.Plain(n.Device));
+            if (transposeA) a = Layout.Permute(a, [1, 0]);
+            var w = weights(x);
+            n.Checked([a.Shape[0], w.Shape[1]]);
+            var late = alpha != 1 || addend is not null;
+            var y = Functional.Linear(a, w, bias(x), late ? Activation.None : n.Activation);
+            if (alpha != 1) y *= alpha;
+            if (addend is not null) y += beta == 1 ? addend(x) : addend(x) * beta;
+            return Value.Of(late && n.Activation == Activation.Relu ? Functional.Relu(y) : y);
+        });
+
+        Tensor Matrix(Tensor t) => t.Shape.Rank == 2 ? t : throw n.Malformed($"it multiplies matrices, got {t.Shape}");
+    }
+
+    /// <summary>Matrix products over the last two axes, the others repeated to each other; a vector is a row before, a column behind.</summary>
+    static Operator MatMul(Binding n)
+    {
+        if (!n.Has(1)) throw n.Malformed("it has no second factor");
+        var right = n.Weight(1, "plain", w => w);
+        return One(x =>
+        {
+            Tensor a = x[0]!.Plain(n.Device), b = right(x);
+            if (a.Shape.Rank == 0 || b.Shape.Rank == 0) throw n.Malformed($"it multiplies matrices, got {a.Shape} and {b.Shape}");
+            var (row, column) = (a.Shape.Rank == 1, b.Shape.Rank == 1);
+            if (row) a = Layout.Reshape(a, new(1, a.Shape[0]));
+            if (column) b = Layout.Reshape(b, new(b.Shape[0], 1));
+            var y = Product(a, b);
+            if (row) y = Layout.Reshape(y, new([.. y.Shape.AsSpan()[..^2], y.Shape[^1]]));
+            if (column) y = Layout.Reshape(y, y.Shape.AsSpan()[..^1].ToArray());
+            return Value.Of(y);
+        });
+
+        Tensor Product(Tensor a, Tensor b)
+        {
+            int[] rows = a.Shape.ToArray()[..^2], columns = b.Shape.ToArray()[..^2];
+            n.Checked([.. Together(n, rows, columns).AsSpan(), a.Shape[^2], b.Shape[^1]]);
+            if (columns.Length == 0) return Functional.Linear(a, b);
+
+            // A product for each place along the other axes.
+            var batch = Together(n, rows, columns);
+            a = Layout.Reshape(Repeat(n, a, new([.. batch.AsSpan(), a.Shape[^2], a.Shape[^1]])), new(checked((int)batch.Count), a.Shape[^2], a.Shape[^1]));
+            b = Layout.Reshape(Repeat(n, b, new([.. batch.AsSpan(), b.Shape[^2], b.Shape[^1]])), new(checked((int)batch.Count), b.Shape[^2], b.Shape[^1]));
+            var products = Enumerable.Range(0, (int)batch.Count).Select(i => Functional.MatMul(Part(a, i), Part(b, i))).ToArray();
+            if (products.Length == 0) throw n.Malformed($"it multiplies nothing: {a.Shape} and {b.Shape}");
+            return Layout.Reshape(Functional.Concat(products, 0), new([.. batch.AsSpan(), a.Shape[^2], b.Shape[^1]]));
+        }
+
+        static Tensor Part(Tensor t, int i) => Layout.Reshape(Functional.Slice(t, 0, i, 1), new(t.Shape[1], t.Shape[2]));
+    }
+
+    static int Groups(Binding n) => n.Int("group", 1) is var groups and > 0 and <= int.MaxValue ? (int)groups : throw n.Malformed("attribute 'group' must be at least 1");
+
+    /// <summary>A batch of pictures [N, H, W, C], of one row where ONNX's have one axis.</summary>
+    static Tensor Picture(Binding n, Value x)
+    {
+        if (x.Shape.Rank is not (3 or 4)) throw n.Unsupported($"it is computed on pictures of 1 or 2 axes, not on {x.Shape}");
+        var t = x.ChannelsLast(n.Device);
+        return x.Shape.Rank == 4 ? t : Layout.Reshape(t, new(t.Shape[0], 1, t.Shape[1], t.Shape[2]));
+    }
+
+    /// <summary>The way back from <see cref="Picture"/>.</summary>
+    static Value Unpicture(Tensor y, int axes) => Value.OfChannelsLast(axes == 2 ? y : Layout.Reshape(y, new(y.Shape[0], y.Shape[2], y.Shape[3])));
+}

@@ -1,0 +1,327 @@
+using CnnSharp.Kernels;
+
+namespace CnnSharp.Formats.Onnx;
+
+internal static partial class OnnxOperators
+{
+    /// <summary>A function of each element: on the device for floats, on the host for other types.</summary>
+    static Operator Unary(Binding n, Func<Tensor, Tensor> function, Func<double, double> onHost)
+        => One(x => x[0]!.IsFloat ? OnDevice(n, x[0]!, function) : Value.Of(Map(x[0]!.Host(), onHost)));
+
+    /// <summary>A function of floats with a setting.</summary>
+    static Operator Unary(Binding n, float setting, Func<Tensor, float, Tensor> function) => One(x => OnDevice(n, x[0]!, t => function(t, setting)));
+
+    /// <summary>A function that no device has: computed on the host, without a gradient.</summary>
+    static Operator OnHost(Binding n, Func<double, double> function) => One(x => Value.Of(Map(x[0]!.Host(), function)));
+
+    static Operator Test(Binding n, Func<double, bool> test) => One(x =>
+    {
+        var a = x[0]!.Host();
+        var results = new long[a.Count];
+        for (var i = 0; i < results.Length; i++) results[i] = test(a.Real(i)) ? 1 : 0;
+        return Value.Of(new HostArray(OnnxType.Bool, a.Shape, results));
+    });
+
+    static Operator IsInf(Binding n)
+    {
+        bool negative = n.Flag("detect_negative", true), positive = n.Flag("detect_positive", true);
+        return Test(n, x => (negative && double.IsNegativeInfinity(x)) || (positive && double.IsPositiveInfinity(x)));
+    }
+
+    static Operator LeakyRelu(Binding n)
+    {
+        var alpha = n.Float("alpha", 0.01f);
+        return Unary(n, x => Functional.LeakyRelu(x, alpha), x => x > 0 ? x : alpha * x);
+    }
+
+    static Operator Selu(Binding n)
+    {
+        float alpha = n.Float("alpha", 1.67326319217681884765625f), gamma = n.Float("gamma", 1.05070102214813232421875f);
+        return Unary(n, x => Functional.Elu(x, alpha) * gamma, x => gamma * (x > 0 ? x : alpha * (Math.Exp(x) - 1)));
+    }
+
+    static Operator Gelu(Binding n)
+        => n.Text("approximate", "none") == "none" ? Unary(n, Functional.Gelu, x => x / 2 * (1 + SpecialFunctions.Erf(x / Math.Sqrt(2)))) : throw n.Unsupported("it approximates");
+
+    static Operator HardSigmoid(Binding n)
+    {
+        float alpha = n.Float("alpha", 0.2f), beta = n.Float("beta", 0.5f);
+        return Unary(n, x => Within((x * alpha) + beta, 0, 1), x => Math.Clamp((alpha * x) + beta, 0, 1));
+    }
+
+    static Operator ThresholdedRelu(Binding n)
+    {
+        var alpha = n.Float("alpha", 1);
+        return OnHost(n, x => x > alpha ? x : 0);
+    }
+
+    /// <summary>x where x > 0, else slope x; the slopes are repeated to x's shape.</summary>
+    static Operator PRelu(Binding n)
+    {
+        if (!n.Has(1)) throw n.Malformed("it has no slopes");
+        var slopes = n.Weight(1, "plain", w => w);
+        return One(x =>
+        {
+            var slope = slopes(x);
+
+            // One slope, or one a channel (of old versions as [C], else as [C, 1, ...]), are what the primitive takes.
+            var channels = x[0]!.Shape.Rank > 1 ? x[0]!.Shape[1] : 1;
+            var perChannel = slope.Count == channels && (slope.Shape.Rank == x[0]!.Shape.Rank ? slope.Shape[1] == channels
+                : slope.Shape.Rank == x[0]!.Shape.Rank - 1 ? slope.Shape.Rank == 0 || slope.Shape[0] == channels : slope.Shape.Rank == 1 && n.Opset < 9);
+            if (slope.Count == 1 || perChannel) return Value.OfChannelsLast(Functional.PRelu(x[0]!.ChannelsLast(n.Device), Layout.Reshape(slope, new((int)slope.Count))));
+            return Binary(n, Value.Of(slope), x[0]!, (w, t) => Functional.Relu(t) + (w * (t + (Functional.Relu(t) * -1f))));
+        });
+    }
+
+    /// <summary>Bounds are attributes before version 11, inputs from there on.</summary>
+    static Operator Clip(Binding n)
+    {
+        if (n.Opset < 11)
+        {
+            float least = n.Float("min", float.MinValue), most = n.Float("max", float.MaxValue);
+            return One(x => Clipped(n, x[0]!, least, most));
+        }
+
+        return One(x =>
+        {
+            if (x[0]!.IsFloat) return Clipped(n, x[0]!, (float?)Bound(x, 1), (float?)Bound(x, 2));
+            var a = x[0]!.Host();
+            double least = Bound(x, 1) ?? double.NegativeInfinity, most = Bound(x, 2) ?? double.PositiveInfinity;
+            return Value.Of(a.Reals is null
+                ? new HostArray(a.Type, a.Shape, Array.ConvertAll(a.Integers!, value => value < least ? (long)least : value > most ? (long)most : value))
+                : Map(a, value => Math.Min(Math.Max(value, least), most)));
+        });
+
+        static double? Bound(Value?[] x, int input) => input < x.Length && x[input] is { } bound ? bound.Host().Real(0) : null;
+    }
+
+    static Value Clipped(Binding n, Value x, float? least, float? most)
+        => OnDevice(n, x, t => Within(t, least > float.MinValue ? least : null, most < float.MaxValue ? most : null));
+
+    /// <summary>x, but at least and at most so much.</summary>
+    static Tensor Within(Tensor x, float? least, float? most)
+    {
+        if (least == 0) x = Functional.Relu(x);
+        else if (least is { } low) x = GreatestOf(x, Tensor.Full(x.Shape, low, x.Device));
+        return most is { } high ? GreatestOf(x * -1f, Tensor.Full(x.Shape, -high, x.Device)) * -1f : x;
+    }
+
+    /// <summary>Two operands repeated to a common shape. Before version 7 the second could be put at an axis of the first.</summary>
+    static Operator Arithmetic(Binding n, Func<Tensor, Tensor, Tensor> function, Func<double, double, double> reals, Func<long, long, long> integers)
+    {
+        var place = n.Opset < 7 && n.Flag("broadcast") ? n.Int("axis", long.MaxValue) : long.MaxValue;
+        if (!n.Has(1)) throw n.Malformed("it has no second operand");
+        var (left, right) = (n.Operand(0), n.Operand(1));
+        return One(x =>
+        {
+            Value a = left(x), b = right(x);
+            if (place != long.MaxValue) b = AlignedAt(n, a, b, place);
+            return a.IsFloat && b.IsFloat ? Binary(n, a, b, function) : Value.Of(Combine(n, a.Host(), b.Host(), a.Type, reals, integers));
+        });
+    }
+
+    /// <summary>The power keeps the base's type.</summary>
+    static Operator Pow(Binding n)
+    {
+        if (n.Opset < 7) _ = (n.Flag("broadcast"), n.Int("axis", 0));
+        return One(x =>
+        {
+            if (x[0]!.IsFloat && x[1] is { IsHost: true, Shape.Count: 1 } exponent)
+            {
+                switch (exponent.Host().Real(0))
+                {
+                    case 2:
+                        return OnDevice(n, x[0]!, Functional.Square);
+                    case 0.5:
+                        return OnDevice(n, x[0]!, Functional.Sqrt);
+                }
+            }
+
+            // An integer base comes back as the power's whole part.
+            var (a, b) = (x[0]!.Host(), x[1]!.Host());
+            var powers = Combine(n, a.Cast(OnnxType.Double), b.Cast(OnnxType.Double), OnnxType.Double, Math.Pow, null);
+            return Value.Of(powers.Cast(a.Type));
+        });
+    }
+
+    /// <summary>The remainder has the divisor's sign, or with fmod the dividend's.</summary>
+    static Operator Mod(Binding n)
+    {
+        var likeC = n.Flag("fmod");
+        return One(x => Value.Of(Combine(
+            n,
+            x[0]!.Host(),
+            x[1]!.Host(),
+            x[0]!.Type,
+            (a, b) => likeC ? a % b : a - (b * Math.Floor(a / b)),
+            (a, b) => likeC || a % b == 0 || (a < 0) == (b < 0) ? a % b : (a % b) + b)));
+    }
+
+    static Operator Variadic(Binding n, Func<Tensor, Tensor, Tensor> function, Func<double, double, double> reals, Func<long, long, long> integers) => One(x =>
+    {
+        var result = x[0]!;
+        foreach (var next in x.Skip(1))
+        {
+            result = result.IsFloat && next!.IsFloat ? Binary(n, result, next, function) : Value.Of(Combine(n, result.Host(), next!.Host(), result.Type, reals, integers));
+        }
+
+        return result;
+    });
+
+    static Operator Mean(Binding n)
+    {
+        var sum = Variadic(n, Functional.Add, (a, b) => a + b, (a, b) => a + b);
+        return One(x => OnDevice(n, sum(x)[0]!, t => t * (1f / x.Length)));
+    }
+
+    static Operator Compare(Binding n, Func<double, double, bool>? reals, Func<long, long, bool> integers)
+    {
+        if (n.Opset < 7) _ = (n.Flag("broadcast"), n.Int("axis", 0));
+        return One(x => Value.Of(Combine(n, x[0]!.Host(), x[1]!.Host(), OnnxType.Bool, reals is null ? null : (a, b) => reals(a, b) ? 1 : 0, (a, b) => integers(a, b) ? 1 : 0)));
+    }
+
+    /// <summary>The second operand where the first is true, else the third.</summary>
+    static Operator Where(Binding n) => One(x =>
+    {
+        HostArray condition = x[0]!.Host(), a = x[1]!.Host(), b = x[2]!.Host();
+        if (a.Type != b.Type) throw n.Malformed($"it chooses between {a.Type} and {b.Type}");
+        var shape = Together(n, Together(n, condition.Shape, a.Shape), b.Shape);
+        (condition, a, b) = (condition.Expand(shape), a.Expand(shape), b.Expand(shape));
+        var chosen = new double[a.Reals is null ? 0 : a.Count];
+        var integers = new long[a.Reals is null ? a.Count : 0];
+        for (var i = 0; i < a.Count; i++)
+        {
+            var from = condition.Integers![i] != 0 ? a : b;
+            if (a.Reals is null) integers[i] = from.Integers![i];
+            else chosen[i] = from.Reals![i];
+        }
+
+        return Value.Of(a.Reals is null ? new HostArray(a.Type, shape, integers) : new(a.Type, shape, chosen));
+    });
+
+    /// <summary>A function of each element of floats, which stay in the order of axes that they have.</summary>
+    static Value OnDevice(Binding n, Value x, Func<Tensor, Tensor> function)
+        => x.IsChannelsLast ? Value.OfChannelsLast(function(x.Stored!)) : Value.Of(function(x.Plain(n.Device)));
+
+    /// <summary>Two tensors of floats repeated to a common shape; where one is a batch of pictures in this tool's order, the result is too.</summary>
+    static Value Binary(Binding n, Value a, Value b, Func<Tensor, Tensor, Tensor> function)
+    {
+        var shape = Together(n, a.Shape, b.Shape);
+        if (a.IsChannelsLast == b.IsChannelsLast && a.Shape == b.Shape)
+        {
+            return a.IsChannelsLast
+                ? Value.OfChannelsLast(Merged(a.Stored!, b.Stored!, a.Stored!.Shape, function))
+                : Value.Of(Merged(a.Plain(n.Device), b.Plain(n.Device), shape, function));
+        }
+
+        if ((a.IsChannelsLast && a.Shape.Rank == shape.Rank) || (b.IsChannelsLast && b.Shape.Rank == shape.Rank))
+        {
+            return Value.OfChannelsLast(Merged(ToChannelsLast(a), ToChannelsLast(b), Layout.ToChannelsLastShape(shape), function));
+        }
+
+        return Value.Of(Merged(a.Plain(n.Device), b.Plain(n.Device), shape, function));
+
+        Tensor ToChannelsLast(Value v)
+        {
+            if (v.IsChannelsLast) return v.Stored!;
+            var t = v.Plain(n.Device);
+            return Layout.ToChannelsLast(Layout.Reshape(t, new([.. Enumerable.Repeat(1, shape.Rank - t.Shape.Rank), .. t.Shape.AsSpan()])));
+        }
+    }
+
+    /// <summary>Applies a function of two tensors of up to four axes to any number: axes that both read alike are merged.</summary>
+    static Tensor Merged(Tensor a, Tensor b, Shape shape, Func<Tensor, Tensor, Tensor> function)
+    {
+        if (shape.Rank <= 4) return function(a, b);
+        List<int> extentsA = [], extentsB = [];
+        var kind = (false, false);
+        for (var axis = 0; axis < shape.Rank; axis++)
+        {
+            int i = axis - shape.Rank + a.Shape.Rank, j = axis - shape.Rank + b.Shape.Rank;
+            int p = i < 0 ? 1 : a.Shape[i], q = j < 0 ? 1 : b.Shape[j];
+            if (shape[axis] == 1) continue;
+            var next = (p == 1, q == 1);
+            if (extentsA.Count > 0 && next == kind)
+            {
+                extentsA[^1] = checked(extentsA[^1] * p);
+                extentsB[^1] = checked(extentsB[^1] * q);
+            }
+            else
+            {
+                extentsA.Add(p);
+                extentsB.Add(q);
+                kind = next;
+            }
+        }
+
+        if (extentsA.Count > 4) throw new NotSupportedException($"{a.Shape} and {b.Shape} are repeated along more axes by turns than are computed");
+        return Layout.Reshape(function(Layout.Reshape(a, extentsA.ToArray()), Layout.Reshape(b, extentsB.ToArray())), shape);
+    }
+
+    /// <summary>A function of two arrays repeated to a common shape, element by element.</summary>
+    static HostArray Combine(Binding n, HostArray a, HostArray b, OnnxType type, Func<double, double, double>? reals, Func<long, long, long>? integers)
+    {
+        var shape = Together(n, a.Shape, b.Shape);
+        (a, b) = (a.Expand(shape), b.Expand(shape));
+        if (a.Reals is null && b.Reals is null && integers is not null) return new(type, shape, Results((i) => integers(a.Integers![i], b.Integers![i])));
+        if (reals is null) throw n.Unsupported($"it is not computed on {a.Type} and {b.Type}");
+        return type.IsReal() ? new(type, shape, Results(i => reals(a.Real(i), b.Real(i)))) : new HostArray(type, shape, Results(i => (long)reals(a.Real(i), b.Real(i))));
+
+        T[] Results<T>(Func<int, T> at)
+        {
+            var results = new T[a.Count];
+            for (var i = 0; i < results.Length; i++) results[i] = at(i);
+            return results;
+        }
+    }
+
+    static HostArray Map(HostArray a, Func<double, double> function)
+        => a.Reals is not null ? new(a.Type, a.Shape, Array.ConvertAll(a.Reals, value => function(value)))
+        : new HostArray(a.Type, a.Shape, Array.ConvertAll(a.Integers!, value => (long)function(value)));
+
+    /// <summary>The shape that two are repeated to: axes are aligned at the end, an extent of 1 meets any.</summary>
+    static Shape Together(Binding n, Shape a, Shape b)
+    {
+        var extents = new int[Math.Max(a.Rank, b.Rank)];
+        for (var axis = 0; axis < extents.Length; axis++)
+        {
+            int i = axis - extents.Length + a.Rank, j = axis - extents.Length + b.Rank;
+            int p = i < 0 ? 1 : a[i], q = j < 0 ? 1 : b[j];
+            if (p != q && p != 1 && q != 1) throw n.Malformed($"{a} and {b} cannot be repeated to a common shape");
+            extents[axis] = p == 1 ? q : p;
+        }
+
+        return n.Checked(extents);
+    }
+
+    /// <summary>The second operand with axes of extent 1 behind it, so that its first meets the given axis of the first operand.</summary>
+    static Value AlignedAt(Binding n, Value a, Value b, long place)
+    {
+        var behind = a.Shape.Rank - n.Axis(place, a.Shape.Rank) - b.Shape.Rank;
+        if (behind < 0) throw n.Malformed($"{b.Shape} does not fit at axis {place} of {a.Shape}");
+        Shape shape = new([.. b.Shape.AsSpan(), .. Enumerable.Repeat(1, behind)]);
+        return b.IsFloat ? Value.Of(Layout.Reshape(b.Plain(n.Device), shape)) : Value.Of(b.Host().Reshape(shape));
+    }
+
+    static Tensor Greatest(Tensor a, Tensor b)
+    {
+        // Repeated to a common shape by factors of 1, so that both stay exact.
+        if (a.Shape != b.Shape) (a, b) = (a * Tensor.Full(b.Shape, 1, b.Device), b * Tensor.Full(a.Shape, 1, a.Device));
+        return GreatestOf(a, b);
+    }
+
+    static Tensor Least(Tensor a, Tensor b) => Greatest(a * -1f, b * -1f) * -1f;
+
+    /// <summary>The greatest, element by element: one behind the other along a new last axis they are the pieces of a maxout.</summary>
+    static Tensor GreatestOf(params ReadOnlySpan<Tensor> tensors)
+    {
+        var shape = tensors[0].Shape;
+        var columns = new Tensor[tensors.Length];
+        for (var i = 0; i < columns.Length; i++) columns[i] = Layout.Reshape(tensors[i], new(checked((int)tensors[i].Count), 1));
+        return Layout.Reshape(Functional.Maxout(Functional.Concat(columns), columns.Length), shape);
+    }
+
+    /// <summary>A tensor repeated to a shape.</summary>
+    static Tensor Repeat(Binding n, Tensor x, Shape shape)
+        => x.Shape == shape ? x : Merged(x, Tensor.Full(n.Checked(shape.AsSpan()), 1, n.Device), shape, Functional.Multiply);
+}

@@ -1,0 +1,106 @@
+namespace CnnSharp.Formats.Onnx;
+
+internal static partial class OnnxOperators
+{
+    /// <summary>One number for all elements along some axes, all by default.</summary>
+    /// <param name="n">The node.</param>
+    /// <param name="function">The number along axes of a tensor, which stay with extent 1; null where no device computes it.</param>
+    /// <param name="onHost">The number of a list.</param>
+    static Operator Reduce(Binding n, Func<Tensor, int[], Tensor>? function, Func<IReadOnlyList<double>, double> onHost)
+    {
+        var keep = n.Flag("keepdims", true);
+        var since = n.Name == "ReduceSum" ? 13 : 18;
+        var none = n.Opset >= since && n.Flag("noop_with_empty_axes");
+        var stated = IntegersOf(n, "axes", 1, since);
+        return One(x =>
+        {
+            var value = x[0]!;
+            var rank = value.Shape.Rank;
+            var axes = stated(x) is { Length: > 0 } some ? Array.ConvertAll(some, axis => n.Axis(axis, rank)) : none ? [] : [.. Enumerable.Range(0, rank)];
+            if (axes.Distinct().Count() != axes.Length) throw n.Malformed($"it names an axis of [{string.Join(", ", axes)}] twice");
+            if (axes.Length == 0 && none) return value;
+            var kept = value.Shape.ToArray();
+            foreach (var axis in axes) kept[axis] = 1;
+            Shape result = keep ? kept : Enumerable.Range(0, rank).Except(axes).Select(axis => value.Shape[axis]).ToArray();
+            if (!value.IsFloat || function is null) return Value.Of(ReduceOnHost(value.Host(), axes, kept, onHost).Reshape(result));
+            if (!value.IsChannelsLast) return Value.Of(Layout.Reshape(function(value.Plain(n.Device), axes), result));
+            var y = Value.OfChannelsLast(function(value.Stored!, Array.ConvertAll(axes, axis => axis == 0 ? 0 : axis == 1 ? rank - 1 : axis - 1)));
+            return keep ? y : Value.Of(Layout.Reshape(y.Plain(n.Device), result));
+        });
+    }
+
+    static HostArray ReduceOnHost(HostArray a, int[] axes, Shape kept, Func<IReadOnlyList<double>, double> function)
+    {
+        var lists = new List<double>[checked((int)kept.Count)];
+        for (var i = 0; i < lists.Length; i++) lists[i] = [];
+        var strides = HostArray.RepeatedStrides(kept, a.Shape);
+        var places = new int[a.Shape.Rank];
+        for (var i = 0; i < a.Count; i++)
+        {
+            var at = 0L;
+            for (var axis = 0; axis < places.Length; axis++) at += axes.Contains(axis) ? 0 : places[axis] * strides[axis];
+            lists[at].Add(a.Real(i));
+            HostArray.Advance(places, a.Shape);
+        }
+
+        var results = Array.ConvertAll(lists, list => function(list));
+        return a.Type.IsReal() ? new(a.Type, kept, results) : new HostArray(a.Type, kept, Array.ConvertAll(results, value => (long)value));
+    }
+
+    static Tensor SumOver(Tensor x, int[] axes) => Functional.Sum(x, axes, keepAxes: true);
+
+    static Tensor MeanOver(Tensor x, int[] axes) => Functional.Mean(x, axes, keepAxes: true);
+
+    /// <summary>The greatest along axes: brought behind the others they are the pieces of a maxout.</summary>
+    static Tensor GreatestOver(Tensor x, int[] axes)
+    {
+        var others = Enumerable.Range(0, x.Shape.Rank).Except(axes).ToArray();
+        var pieces = checked((int)axes.Aggregate(1L, (product, axis) => product * x.Shape[axis]));
+        if (pieces == 0) throw new NotSupportedException($"there is no greatest of nothing in {x.Shape}");
+        var kept = x.Shape.ToArray();
+        foreach (var axis in axes) kept[axis] = 1;
+        var rows = Layout.Reshape(Layout.Permute(x, [.. others, .. axes]), new(checked((int)(x.Count / pieces)), pieces));
+        return Layout.Reshape(Functional.Maxout(rows, pieces), kept);
+    }
+
+    /// <summary>log of the sum of exp(x), the greatest taken out first so that nothing overflows.</summary>
+    static Tensor LogSumExpOver(Tensor x, int[] axes)
+    {
+        var greatest = GreatestOver(x, axes);
+        return Functional.Log(SumOver(Functional.Exp(Merged(x, greatest, x.Shape, Functional.Subtract)), axes)) + greatest;
+    }
+
+    static double LogSumExp(IReadOnlyList<double> values)
+    {
+        var greatest = values.Max();
+        return greatest + Math.Log(values.Sum(value => Math.Exp(value - greatest)));
+    }
+
+    /// <summary>The place of the first, or the last, of the elements along an axis that no other is better than.</summary>
+    static Operator Choose(Binding n, Func<double, double, bool> better)
+    {
+        var stated = n.Int("axis", 0);
+        bool keep = n.Flag("keepdims", true), last = n.Flag("select_last_index");
+        return One(x =>
+        {
+            var a = x[0]!.Host();
+            var axis = n.Axis(stated, a.Shape.Rank);
+            if (a.Shape[axis] == 0) throw n.Malformed($"there is nothing to choose along axis {axis} of {a.Shape}");
+            var stride = HostArray.Stride(a.Shape, axis);
+            var kept = a.Shape.With(axis, 1);
+            var places = new long[kept.Count];
+            for (var i = 0; i < places.Length; i++)
+            {
+                var start = (i / stride * stride * a.Shape[axis]) + (i % stride);
+                for (var j = 1; j < a.Shape[axis]; j++)
+                {
+                    double value = a.Real(start + (j * stride)), best = a.Real(start + (places[i] * stride));
+                    if (better(value, best) || (last && value == best)) places[i] = j;
+                }
+            }
+
+            var shape = keep ? kept : Enumerable.Range(0, a.Shape.Rank).Where(i => i != axis).Select(i => a.Shape[i]).ToArray();
+            return Value.Of(new HostArray(OnnxType.Int64, shape, places));
+        });
+    }
+}

@@ -1,0 +1,52 @@
+using CnnSharp.Formats.Onnx;
+using Xunit;
+
+namespace CnnSharp.Tests;
+
+/// <summary>ONNX's own backend cases, from Debian's package libonnx-testdata; skipped where it is not installed.</summary>
+public class OnnxCasesTests
+{
+    const string Data = "/usr/share/libonnx-testdata/data";
+
+    /// <summary>Operators that a convolutional network meets: none of their cases may be skipped, but for the forms named below.</summary>
+    static readonly string[] Families =
+    [
+        "add", "averagepool", "basic_conv", "batchnorm", "clip", "concat", "constant", "conv", "convtranspose", "dropout", "edge_pad", "elu", "flatten", "gemm",
+        "globalaveragepool", "globalmaxpool", "leakyrelu", "logsoftmax", "lrn", "matmul", "maxpool", "nllloss", "prelu", "reduce", "reflect_pad", "relu", "reshape",
+        "sce", "selu", "sigmoid", "softmax", "softplus", "softsign", "split", "squeeze", "tanh", "transpose", "unsqueeze",
+    ];
+
+    /// <summary>Quantised forms, and pictures of three axes.</summary>
+    static readonly string[] NotComputed = ["test_basic_convinteger", "test_convinteger_with_padding", "test_convinteger_without_padding", "test_matmulinteger", "test_convtranspose_3d"];
+
+    [SkippableTheory]
+    [InlineData("node", 676)]
+    [InlineData("pytorch-converted", 75)]
+    [InlineData("pytorch-operator", 35)]
+    [InlineData("simple", 6)]
+    public void NoCaseFails(string folder, int passed)
+    {
+        var results = Run(folder);
+        Assert.Empty(results.Where(result => result.Outcome == OnnxOutcome.Failed).Select(result => $"{result.Name}: {result.Detail}"));
+        Assert.Equal(passed, results.Count(result => result.Outcome == OnnxOutcome.Passed));
+    }
+
+    [SkippableFact]
+    public void EveryCaseOfTheOperatorsOfConvolutionalNetworksPasses()
+    {
+        var cases = Run("node").Where(result => Families.Any(family => result.Name.StartsWith($"test_{family}", StringComparison.Ordinal)) && !NotComputed.Contains(result.Name)).ToList();
+        Assert.True(cases.Count >= 170, $"{cases.Count} cases");
+        Assert.Empty(cases.Where(result => result.Outcome != OnnxOutcome.Passed).Select(result => $"{result.Name}: {result.Detail}"));
+    }
+
+    [SkippableFact]
+    public void EveryConvertedNetOnPicturesOfTwoAxesPasses()
+        => Assert.All(Run("pytorch-converted").Where(result => result.Outcome != OnnxOutcome.Passed), result => Assert.StartsWith("test_Conv3d", result.Name, StringComparison.Ordinal));
+
+    static List<OnnxCaseResult> Run(string folder)
+    {
+        var path = Path.Combine(Data, folder);
+        Skip.IfNot(Directory.Exists(path), $"There is no '{path}': install Debian's package libonnx-testdata.");
+        return [.. OnnxCases.Run(path, Device.Cpu)];
+    }
+}
