@@ -1,18 +1,114 @@
 namespace CnnSharp.Kernels.Gpu;
 
+// Forward and by input, a convolution is a correlation of a source's patches with weights (the gradient by input one for
+// each phase of the stride); by weight it is the product of x's patches, turned, with dy. All are matrix products whose
+// factors are never stored. Weights are [taps, channels that are summed, results], or turned, [taps, results, channels].
 sealed partial class GpuKernels
 {
-    public void ConvForward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y, Activation activation = Activation.None) => throw new NotSupportedException(nameof(ConvForward));
+    public void ConvForward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y, Activation activation = Activation.None)
+    {
+        if (IsNarrow(g)) NarrowForward(g, x, w, turned: false, b, y, activation == Activation.Relu, accumulate: false);
+        else Forward(g, x, w, turned: false, b, y, activation == Activation.Relu, accumulate: false);
+    }
 
-    public void ConvBackwardInput(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, DeviceBuffer dx, bool accumulate = false) => throw new NotSupportedException(nameof(ConvBackwardInput));
+    public void ConvBackwardInput(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, DeviceBuffer dx, bool accumulate = false)
+    {
+        if (IsNarrow(g)) NarrowBackward(g, dy, w, turned: true, null, dx, accumulate);
+        else Backward(g, dy, w, turned: true, null, dx, accumulate);
+    }
 
-    public void ConvBackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw) => throw new NotSupportedException(nameof(ConvBackwardWeight));
+    public void ConvBackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
+    {
+        if (IsNarrow(g)) NarrowWeight(g, x, dy, dw, exchanged: false);
+        else Weight(g, x, dy, dw, exchanged: false);
+    }
 
-    public void BiasBackward(long rows, int channels, DeviceBuffer dy, DeviceBuffer db) => throw new NotSupportedException(nameof(BiasBackward));
+    public void BiasBackward(long rows, int channels, DeviceBuffer dy, DeviceBuffer db) => ReduceSum(new(1, rows, channels), 1f, dy, db);
 
-    public void ConvTransposeForward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y) => throw new NotSupportedException(nameof(ConvTransposeForward));
+    /// <summary>y = act(b + convolution g of x), or y += it.</summary>
+    void Forward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, bool turned, DeviceBuffer? b, DeviceBuffer y, bool relu, bool accumulate)
+    {
+        RequireIndexable(x, w, y);
+        var down = Axis.Forward(g.H, g.OutH, g.KernelH, g.StrideH, g.PadTop, g.DilationH);
+        var right = Axis.Forward(g.W, g.OutW, g.KernelW, g.StrideW, g.PadLeft, g.DilationW);
+        var correlation = new Correlation(g.N, down, right, g.C, g.GroupC, g.K, g.GroupK, g.Groups, turned);
+        if (g.GroupK % 4 == 0) Correlate(correlation, x, w, new RowResults<Vectors>(new(VectorsOf(y), ViewOrEmpty<float>(b), g.GroupK, b is not null, relu, accumulate), g.K, g.GroupK));
+        else Correlate(correlation, x, w, new RowResults<Scalars>(new(ScalarsOf(y), ViewOrEmpty<float>(b), g.GroupK, b is not null, relu, accumulate), g.K, g.GroupK));
+    }
 
-    public void ConvTransposeBackwardInput(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, DeviceBuffer dx, bool accumulate = false) => throw new NotSupportedException(nameof(ConvTransposeBackwardInput));
+    /// <summary>dx = b + the gradient by input of convolution g, or dx += it.</summary>
+    void Backward(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, bool turned, DeviceBuffer? b, DeviceBuffer dx, bool accumulate)
+    {
+        RequireIndexable(dy, w, dx);
+        for (var phaseH = 0; phaseH < g.StrideH; phaseH++)
+        {
+            var down = Axis.Backward(g.H, g.OutH, g.KernelH, g.StrideH, g.PadTop, g.DilationH, phaseH);
+            for (var phaseW = 0; phaseW < g.StrideW; phaseW++)
+            {
+                var right = Axis.Backward(g.W, g.OutW, g.KernelW, g.StrideW, g.PadLeft, g.DilationW, phaseW);
+                if (down.Results == 0 || right.Results == 0) continue;
+                var correlation = new Correlation(g.N, down, right, g.K, g.GroupK, g.C, g.GroupC, g.Groups, turned);
+                if (g.GroupC % 4 == 0) Correlate(correlation, dy, w, new PixelResults<Vectors>(new(VectorsOf(dx), ViewOrEmpty<float>(b), g.GroupC, b is not null, false, accumulate), down, right, g.C, g.GroupC));
+                else Correlate(correlation, dy, w, new PixelResults<Scalars>(new(ScalarsOf(dx), ViewOrEmpty<float>(b), g.GroupC, b is not null, false, accumulate), down, right, g.C, g.GroupC));
+            }
+        }
+    }
 
-    public void ConvTransposeBackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw) => throw new NotSupportedException(nameof(ConvTransposeBackwardWeight));
+    /// <summary>dw [taps, c, k] of convolution g, or, exchanged, [taps, k, c].</summary>
+    void Weight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw, bool exchanged)
+    {
+        RequireIndexable(x, dy, dw);
+        var taps = new Taps(g.KernelW, g.GroupC);
+        if (exchanged) Weight(g, x, dy, new ExchangedWeightResults(Floats(dw), taps, g.GroupK, g.C));
+        else if (g.GroupK % 4 == 0) Weight(g, x, dy, new WeightResults<Vectors>(VectorsOf(dw), taps, g.GroupK, g.K));
+        else Weight(g, x, dy, new WeightResults<Scalars>(ScalarsOf(dw), taps, g.GroupK, g.K));
+    }
+
+    void Weight<TResults>(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, TResults results)
+        where TResults : struct, IResults
+    {
+        var down = Axis.Forward(g.H, g.OutH, g.KernelH, g.StrideH, g.PadTop, g.DilationH);
+        var right = Axis.Forward(g.W, g.OutW, g.KernelW, g.StrideW, g.PadLeft, g.DilationW);
+        if (g.GroupC % 4 == 0) Weight(g, new PatchColumns<Vectors>(VectorsOf(x), down, right, g.C, g.GroupC), dy, results);
+        else Weight(g, new PatchColumns<Scalars>(ScalarsOf(x), down, right, g.C, g.GroupC), dy, results);
+    }
+
+    void Weight<TLeft, TResults>(in ConvGeometry g, TLeft left, DeviceBuffer dy, TResults results)
+        where TLeft : struct, IOperand
+        where TResults : struct, IResults
+    {
+        var rows = g.KernelH * g.KernelW * Taps.Padded(g.GroupC);
+        var depth = g.N * g.OutH * g.OutW;
+        if (g.GroupK % 4 == 0) Multiply(left, new ColumnMatrix<Vectors>(VectorsOf(dy), g.GroupK, g.K, g.GroupK), results, rows, g.GroupK, depth, g.Groups);
+        else Multiply(left, new ColumnMatrix<Scalars>(ScalarsOf(dy), g.GroupK, g.K, g.GroupK), results, rows, g.GroupK, depth, g.Groups);
+    }
+
+    /// <summary>A source's patches times weights, for one phase: from Channels of the source to Columns of the result.</summary>
+    readonly record struct Correlation(int Pictures, Axis Y, Axis X, int Channels, int GroupChannels, int Columns, int GroupColumns, int Groups, bool Turned)
+    {
+        public int Rows => Pictures * Y.Results * X.Results;
+
+        public int Depth => Y.Taps * X.Taps * Taps.Padded(GroupChannels);
+
+        /// <summary>Patches of one tap that read every pixel once: the source itself is the matrix.</summary>
+        public bool IsPlain => Y is { Taps: 1, Stride: 1, Start: 0, KernelTaps: 1 } && X is { Taps: 1, Stride: 1, Start: 0, KernelTaps: 1 } && Y.Results == Y.Extent && X.Results == X.Extent;
+    }
+
+    void Correlate<TResults>(in Correlation c, DeviceBuffer source, DeviceBuffer w, TResults results)
+        where TResults : struct, IResults
+    {
+        if (c.GroupChannels % 4 != 0) Correlate(c, new Patches<Scalars>(ScalarsOf(source), c.Pictures, c.Y, c.X, c.Channels, c.GroupChannels), w, results);
+        else if (c.IsPlain) Correlate(c, new RowMatrix<Vectors>(VectorsOf(source), c.Rows, c.GroupChannels, c.Channels, c.GroupChannels), w, results);
+        else Correlate(c, new Patches<Vectors>(VectorsOf(source), c.Pictures, c.Y, c.X, c.Channels, c.GroupChannels), w, results);
+    }
+
+    void Correlate<TLeft, TResults>(in Correlation c, TLeft left, DeviceBuffer w, TResults results)
+        where TLeft : struct, IOperand
+        where TResults : struct, IResults
+    {
+        if (c.Turned && c.GroupChannels % 4 == 0) Multiply(left, new TurnedTapWeights<Vectors>(VectorsOf(w), c.Y, c.X, c.GroupChannels, c.GroupColumns, c.Channels), results, c.Rows, c.GroupColumns, c.Depth, c.Groups);
+        else if (c.Turned) Multiply(left, new TurnedTapWeights<Scalars>(ScalarsOf(w), c.Y, c.X, c.GroupChannels, c.GroupColumns, c.Channels), results, c.Rows, c.GroupColumns, c.Depth, c.Groups);
+        else if (c.GroupColumns % 4 == 0) Multiply(left, new TapWeights<Vectors>(VectorsOf(w), c.Y, c.X, c.GroupChannels, c.GroupColumns, c.Columns), results, c.Rows, c.GroupColumns, c.Depth, c.Groups);
+        else Multiply(left, new TapWeights<Scalars>(ScalarsOf(w), c.Y, c.X, c.GroupChannels, c.GroupColumns, c.Columns), results, c.Rows, c.GroupColumns, c.Depth, c.Groups);
+    }
 }

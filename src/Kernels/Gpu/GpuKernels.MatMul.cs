@@ -2,5 +2,37 @@ namespace CnnSharp.Kernels.Gpu;
 
 sealed partial class GpuKernels
 {
-    public void MatMul(in MatMulGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer? bias, DeviceBuffer c, Activation activation = Activation.None, bool accumulate = false) => throw new NotSupportedException(nameof(MatMul));
+    public void MatMul(in MatMulGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer? bias, DeviceBuffer c, Activation activation = Activation.None, bool accumulate = false)
+    {
+        RequireIndexable(a, b, c);
+        if (g.N % 4 == 0) MatMul(g, a, b, new RowResults<Vectors>(new(VectorsOf(c), ViewOrEmpty<float>(bias), g.N, bias is not null, activation == Activation.Relu, accumulate), g.N, 0));
+        else MatMul(g, a, b, new RowResults<Scalars>(new(ScalarsOf(c), ViewOrEmpty<float>(bias), g.N, bias is not null, activation == Activation.Relu, accumulate), g.N, 0));
+    }
+
+    // Each factor is read along its contiguous axis.
+    void MatMul<TResults>(in MatMulGeometry g, DeviceBuffer a, DeviceBuffer b, TResults results)
+        where TResults : struct, IResults
+    {
+        if (g.TransposeA && g.M % 4 == 0) MatMul(g, new ColumnMatrix<Vectors>(VectorsOf(a), g.M, g.M, 0), b, results);
+        else if (g.TransposeA) MatMul(g, new ColumnMatrix<Scalars>(ScalarsOf(a), g.M, g.M, 0), b, results);
+        else if (g.K % 4 == 0) MatMul(g, new RowMatrix<Vectors>(VectorsOf(a), g.M, g.K, g.K, 0), b, results);
+        else MatMul(g, new RowMatrix<Scalars>(ScalarsOf(a), g.M, g.K, g.K, 0), b, results);
+    }
+
+    void MatMul<TLeft, TResults>(in MatMulGeometry g, TLeft left, DeviceBuffer b, TResults results)
+        where TLeft : struct, IOperand
+        where TResults : struct, IResults
+    {
+        if (g.TransposeB && g.K % 4 == 0) Multiply(left, new RowMatrix<Vectors>(VectorsOf(b), g.N, g.K, g.K, 0), results, g.M, g.N, g.K, 1);
+        else if (g.TransposeB) Multiply(left, new RowMatrix<Scalars>(ScalarsOf(b), g.N, g.K, g.K, 0), results, g.M, g.N, g.K, 1);
+        else if (g.N % 4 == 0) Multiply(left, new ColumnMatrix<Vectors>(VectorsOf(b), g.N, g.N, 0), results, g.M, g.N, g.K, 1);
+        else Multiply(left, new ColumnMatrix<Scalars>(ScalarsOf(b), g.N, g.N, 0), results, g.M, g.N, g.K, 1);
+    }
+
+    static Vectors VectorsOf(DeviceBuffer buffer) => new(Floats(buffer));
+
+    static Scalars ScalarsOf(DeviceBuffer buffer) => new(Floats(buffer));
+
+    /// <summary>Offsets in products are 32-bit.</summary>
+    static void RequireIndexable(DeviceBuffer a, DeviceBuffer b, DeviceBuffer c) => _ = Range(Math.Max(a.Length, Math.Max(b.Length, c.Length)));
 }

@@ -1,0 +1,167 @@
+using ILGPU;
+
+namespace CnnSharp.Kernels.Gpu;
+
+/// <summary>The extents of a product, and the parts its depth is summed in.</summary>
+/// <param name="rows">Of the left factor and the result.</param>
+/// <param name="columns">Of the result.</param>
+/// <param name="depth">That is summed over.</param>
+/// <param name="groups">Independent products of these extents.</param>
+/// <param name="splits">Parts of the depth.</param>
+/// <param name="splitDepth">Depth of a part: a multiple of 16; the last may be less.</param>
+readonly struct GemmShape(int rows, int columns, int depth, int groups, int splits, int splitDepth)
+{
+    public readonly int Rows = rows, Columns = columns, Depth = depth, Groups = groups, Splits = splits, SplitDepth = splitDepth;
+}
+
+/// <summary>
+/// The matrix product behind convolutions, their gradients and linear layers: results = left right', tile by tile.
+/// Both factors pass through two buffers in shared memory: while the products of one are summed, the next is on its way
+/// from global memory in registers, so there is one barrier for each <see cref="ITile.Depth"/>.
+/// </summary>
+/// <remarks>
+/// What a thread of <see cref="Tile128x128"/> issues for a depth of 8: 512 multiply-adds, 32 128-bit reads of shared memory, 1 + 1
+/// 128-bit loads with about 20 instructions of address and check each (<see cref="Patches{TElements}"/>; a plain matrix has 4), 5 to 8 writes to shared
+/// memory: the arithmetic is 85 to 90% of what is issued. <see cref="Tile64x64"/> issues 256, 32, 1 + 1 and the same overhead at a depth of 16: 70 to 75%.
+/// </remarks>
+static class Gemm
+{
+    /// <summary>Group: the threads of the tile. Grid: tiles of rows, tiles of columns, groups x splits.</summary>
+    public static void Multiply<TTile, TLeft, TRight, TResults>(TLeft left, TRight right, TResults results, GemmShape shape)
+        where TTile : struct, ITile
+        where TLeft : struct, IOperand
+        where TRight : struct, IOperand
+        where TResults : struct, IResults
+    {
+        var tile = default(TTile);
+        var rows = TileRows<TTile>();
+        var columns = TileColumns<TTile>();
+
+        // Four floats more than a row of the tile, so that runs along the depth are stored without bank conflicts.
+        var (leftStride, rightStride) = (rows + 4, columns + 4);
+        var leftTile = SharedMemory.Allocate<float>(2 * tile.Depth * (TileRows<TTile>() + 4));
+        var rightTile = SharedMemory.Allocate<float>(2 * tile.Depth * (TileColumns<TTile>() + 4));
+        var (leftQuads, rightQuads) = (Float4.Of(leftTile), Float4.Of(rightTile));
+
+        var thread = Group.IdxX;
+        var group = Grid.IdxZ / shape.Splits;
+        var split = Grid.IdxZ - (group * shape.Splits);
+        var start = split * shape.SplitDepth;
+        var end = Math.Min(start + shape.SplitDepth, shape.Depth);
+        var (firstRow, firstColumn) = (Grid.IdxX * rows, Grid.IdxY * columns);
+
+        // A warp covers 4 x 8 threads of the tile (8 x 4 where the tile is four threads wide), so its reads of shared memory are few words.
+        var threadColumn = thread % tile.ColumnThreads;
+        var threadRow = thread / tile.ColumnThreads;
+        if (tile.ColumnThreads == 16)
+        {
+            threadColumn = (thread & 7) + (((thread >> 5) & 1) * 8);
+            threadRow = ((thread >> 3) & 3) + ((thread >> 6) * 4);
+        }
+
+        TileReader<TLeft> leftReader = default;
+        TileReader<TRight> rightReader = default;
+        leftReader.Start(left, group, firstRow, thread, rows, Threads<TTile>(), tile.Depth);
+        rightReader.Start(right, group, firstColumn, thread, columns, Threads<TTile>(), tile.Depth);
+
+        Accumulators sums = default;
+        leftReader.Load(left, start, end, rows, Threads<TTile>(), tile.Depth);
+        rightReader.Load(right, start, end, columns, Threads<TTile>(), tile.Depth);
+        leftReader.Store(leftTile, leftQuads, 0, rows, Threads<TTile>(), tile.Depth);
+        rightReader.Store(rightTile, rightQuads, 0, columns, Threads<TTile>(), tile.Depth);
+        Group.Barrier();
+
+        var buffer = 0;
+        for (var depth = start; depth < end; depth += tile.Depth)
+        {
+            var next = depth + tile.Depth;
+            if (next < end)
+            {
+                leftReader.Load(left, next, end, rows, Threads<TTile>(), tile.Depth);
+                rightReader.Load(right, next, end, columns, Threads<TTile>(), tile.Depth);
+            }
+
+            var (i, j) = ((buffer * tile.Depth * (leftStride / 4)) + threadRow, (buffer * tile.Depth * (rightStride / 4)) + threadColumn);
+            AddEight<TTile>(ref sums, leftQuads, i, rightQuads, j);
+            if (tile.Depth > 8) AddEight<TTile>(ref sums, leftQuads, i + (8 * (leftStride / 4)), rightQuads, j + (8 * (rightStride / 4)));
+
+            buffer ^= 1;
+            if (next < end)
+            {
+                leftReader.Store(leftTile, leftQuads, buffer * tile.Depth * leftStride, rows, Threads<TTile>(), tile.Depth);
+                rightReader.Store(rightTile, rightQuads, buffer * tile.Depth * rightStride, columns, Threads<TTile>(), tile.Depth);
+            }
+
+            Group.Barrier();
+        }
+
+        var (row, column) = (firstRow + (4 * threadRow), firstColumn + (4 * threadColumn));
+        StoreRows<TTile, TResults>(results, shape, group, split, row, column, sums.Q00, sums.Q01);
+        if (tile.RowQuads > 1) StoreRows<TTile, TResults>(results, shape, group, split, row + (4 * tile.RowThreads), column, sums.Q10, sums.Q11);
+    }
+
+    /// <summary>Adds up the parts of the depth, in their order; one thread four columns of a row.</summary>
+    public static void AddPartials<TResults>(Index1D index, ArrayView<float> partials, TResults results, GemmShape shape)
+        where TResults : struct, IResults
+    {
+        var quads = (shape.Columns + 3) / 4;
+        var part = shape.Groups * shape.Rows * quads;
+        int place = index;
+        var parts = Float4.Of(partials);
+        var sum = parts[place];
+        for (var split = 1; split < shape.Splits; split++) sum += parts[(split * part) + place];
+        var rowOfAll = place / quads;
+        var group = rowOfAll / shape.Rows;
+        var offset = results.Row(group, 0, rowOfAll - (group * shape.Rows));
+        if (offset >= 0) results.Store(offset, group, 4 * (place - (rowOfAll * quads)), sum);
+    }
+
+    /// <summary>Rows of a tile.</summary>
+    public static int TileRows<TTile>()
+        where TTile : struct, ITile => 4 * default(TTile).RowQuads * default(TTile).RowThreads;
+
+    /// <summary>Columns of a tile.</summary>
+    public static int TileColumns<TTile>()
+        where TTile : struct, ITile => 4 * default(TTile).ColumnQuads * default(TTile).ColumnThreads;
+
+    /// <summary>Threads of a tile's group.</summary>
+    public static int Threads<TTile>()
+        where TTile : struct, ITile => default(TTile).RowThreads * default(TTile).ColumnThreads;
+
+    // Written out: ILGPU unrolls no loops.
+    static void AddEight<TTile>(ref Accumulators sums, ArrayView<Float4> a, int i, ArrayView<Float4> b, int j)
+        where TTile : struct, ITile
+    {
+        var (down, right) = ((TileRows<TTile>() + 4) / 4, (TileColumns<TTile>() + 4) / 4);
+        sums.Add<TTile>(a, i, b, j);
+        sums.Add<TTile>(a, i + down, b, j + right);
+        sums.Add<TTile>(a, i + (2 * down), b, j + (2 * right));
+        sums.Add<TTile>(a, i + (3 * down), b, j + (3 * right));
+        sums.Add<TTile>(a, i + (4 * down), b, j + (4 * right));
+        sums.Add<TTile>(a, i + (5 * down), b, j + (5 * right));
+        sums.Add<TTile>(a, i + (6 * down), b, j + (6 * right));
+        sums.Add<TTile>(a, i + (7 * down), b, j + (7 * right));
+    }
+
+    static void StoreRows<TTile, TResults>(TResults results, GemmShape shape, int group, int split, int row, int column, Quad near, Quad far)
+        where TTile : struct, ITile
+        where TResults : struct, IResults
+    {
+        StoreRow<TTile, TResults>(results, shape, group, split, row, column, near.R0, far.R0);
+        StoreRow<TTile, TResults>(results, shape, group, split, row + 1, column, near.R1, far.R1);
+        StoreRow<TTile, TResults>(results, shape, group, split, row + 2, column, near.R2, far.R2);
+        StoreRow<TTile, TResults>(results, shape, group, split, row + 3, column, near.R3, far.R3);
+    }
+
+    static void StoreRow<TTile, TResults>(TResults results, GemmShape shape, int group, int split, int row, int column, Float4 near, Float4 far)
+        where TTile : struct, ITile
+        where TResults : struct, IResults
+    {
+        if (row >= shape.Rows) return;
+        var offset = results.Row(group, split, row);
+        if (offset < 0) return;
+        if (column < shape.Columns) results.Store(offset, group, column, near);
+        var farColumn = column + (4 * default(TTile).ColumnThreads);
+        if (default(TTile).ColumnQuads > 1 && farColumn < shape.Columns) results.Store(offset, group, farColumn, far);
+    }
+}

@@ -1,0 +1,284 @@
+using ILGPU;
+
+namespace CnnSharp.Kernels.Gpu;
+
+/// <summary>How four consecutive floats of global memory are read and written.</summary>
+interface IElements
+{
+    /// <summary>Elements offset .. offset + 3, of which those from <paramref name="count"/> on (1 or more) are 0 and not read.</summary>
+    Float4 Load(int offset, int count);
+
+    /// <summary>Writes elements offset .. offset + 3, up to <paramref name="count"/>.</summary>
+    void Store(int offset, int count, Float4 value);
+}
+
+/// <summary>128-bit access, where runs are multiples of four long and start at multiples of four.</summary>
+readonly struct Vectors(ArrayView<float> view) : IElements
+{
+    readonly ArrayView<float> view = view;
+
+    public Float4 Load(int offset, int count) => Float4.Of(view)[offset >> 2];
+
+    public void Store(int offset, int count, Float4 value)
+    {
+        var quads = Float4.Of(view);
+        quads[offset >> 2] = value;
+    }
+}
+
+/// <summary>Access one by one, for runs of any length.</summary>
+readonly struct Scalars(ArrayView<float> view) : IElements
+{
+    readonly ArrayView<float> view = view;
+
+    public Float4 Load(int offset, int count)
+    {
+        var (x, y, z, w) = (view[offset], 0f, 0f, 0f);
+        if (count > 1) y = view[offset + 1];
+        if (count > 2) z = view[offset + 2];
+        if (count > 3) w = view[offset + 3];
+        return new(x, y, z, w);
+    }
+
+    public void Store(int offset, int count, Float4 value)
+    {
+        view[offset] = value.X;
+        if (count > 1) view[offset + 1] = value.Y;
+        if (count > 2) view[offset + 2] = value.Z;
+        if (count > 3) view[offset + 3] = value.W;
+    }
+}
+
+/// <summary>What of an operand's row stays the same along the depth: worked out once, ahead of the loop.</summary>
+/// <param name="offset">Of its first element.</param>
+/// <param name="count">Rows from here to the end; none beyond it.</param>
+/// <param name="y">The picture's row that the first tap reads (patches).</param>
+/// <param name="x">The picture's column that the first tap reads (patches).</param>
+readonly struct OperandRow(int offset, int count, int y = 0, int x = 0)
+{
+    public readonly int Offset = offset, Count = count, Y = y, X = x;
+}
+
+/// <summary>
+/// One factor of a product: rows (of the left one; columns of the right one) by depth. It is read in runs of four that
+/// are consecutive in memory, either along the depth or across the rows.
+/// </summary>
+interface IOperand
+{
+    /// <summary>Whether runs lie along the depth. A constant of the type.</summary>
+    bool AlongDepth { get; }
+
+    /// <summary>What is constant along a row; rows beyond the last are allowed and read as 0.</summary>
+    OperandRow Row(int group, int row);
+
+    /// <summary>
+    /// Elements (row, depth .. depth + 3) if <see cref="AlongDepth"/>, else (row .. row + 3, depth), 0 outside. Along the
+    /// depth, depth is a multiple of four.
+    /// </summary>
+    Float4 Load(OperandRow row, int depth);
+}
+
+/// <summary>A matrix whose rows are contiguous: element (row, depth) at row Stride + depth.</summary>
+readonly struct RowMatrix<TElements>(TElements elements, int rows, int depth, int stride, int groupStride) : IOperand
+    where TElements : struct, IElements
+{
+    readonly TElements elements = elements;
+    readonly int rows = rows, depths = depth, stride = stride, groupStride = groupStride;
+
+    public bool AlongDepth => true;
+
+    public OperandRow Row(int group, int row) => new((group * groupStride) + (row * stride), rows - row);
+
+    public Float4 Load(OperandRow row, int depth)
+    {
+        if (row.Count <= 0) return default;
+        return elements.Load(row.Offset + depth, depths - depth);
+    }
+}
+
+/// <summary>A matrix whose columns are contiguous: element (row, depth) at depth Stride + row.</summary>
+readonly struct ColumnMatrix<TElements>(TElements elements, int rows, int stride, int groupStride) : IOperand
+    where TElements : struct, IElements
+{
+    readonly TElements elements = elements;
+    readonly int rows = rows, stride = stride, groupStride = groupStride;
+
+    public bool AlongDepth => false;
+
+    public OperandRow Row(int group, int row) => new((group * groupStride) + row, rows - row);
+
+    public Float4 Load(OperandRow row, int depth)
+    {
+        if (row.Count <= 0) return default;
+        return elements.Load(row.Offset + (depth * stride), row.Count);
+    }
+}
+
+/// <summary>
+/// Depth as (tap row, tap column, channel), the channels of a tap filled up to a multiple of four with zeros, so that a
+/// run of four never crosses taps.
+/// </summary>
+readonly struct Taps(int columns, int channels)
+{
+    // A phase without taps has no depth, and is never asked.
+    readonly FastDivide columns = new(Math.Max(columns, 1)), padded = new(Padded(channels));
+    public readonly int Channels = channels;
+
+    /// <summary>What a tap's channels take.</summary>
+    public static int Padded(int channels) => (channels + 3) / 4 * 4;
+
+    public int Tap(int depth) => padded.Quotient(depth);
+
+    public int Channel(int depth, int tap) => depth - (tap * padded.Divisor);
+
+    public int Row(int tap) => columns.Quotient(tap);
+
+    public int Column(int tap, int row) => tap - (row * columns.Divisor);
+}
+
+/// <summary>Rows as (picture, row, column) of a grid of pixels.</summary>
+readonly struct Pixels(int height, int width)
+{
+    readonly FastDivide height = new(height), width = new(width);
+
+    /// <summary>n Height + y.</summary>
+    public int Line(int pixel) => width.Quotient(pixel);
+
+    public int Column(int pixel, int line) => pixel - (line * width.Divisor);
+
+    public int Picture(int line) => height.Quotient(line);
+
+    public int Row(int line, int picture) => line - (picture * height.Divisor);
+}
+
+/// <summary>
+/// The patches that a convolution multiplies with its weights (im2col, never stored). Row: a result pixel; depth: a tap's channel.
+/// Either x, read by the forward pass, or dy, read by one phase of the gradient by input; see <see cref="Axis"/>.
+/// </summary>
+/// <remarks>A load costs two divisions by constants (8 instructions), the place in the picture (2), its check (3), the address (4).</remarks>
+readonly struct Patches<TElements>(TElements elements, int pictures, Axis y, Axis x, int channels, int groupChannels) : IOperand
+    where TElements : struct, IElements
+{
+    /// <summary>A place that no tap brings back into the picture.</summary>
+    const int Outside = int.MinValue / 2;
+
+    readonly TElements elements = elements;
+    readonly Axis y = y, x = x;
+    readonly int channels = channels, rows = pictures * y.Results * x.Results;
+    readonly Pixels pixels = new(y.Results, x.Results);
+    readonly Taps taps = new(x.Taps, groupChannels);
+
+    public bool AlongDepth => true;
+
+    public OperandRow Row(int group, int row)
+    {
+        if (row >= rows) return new(0, 0, Outside, Outside);
+        var line = pixels.Line(row);
+        var picture = pixels.Picture(line);
+        var h = (pixels.Row(line, picture) * y.Stride) + y.Start;
+        var w = (pixels.Column(row, line) * x.Stride) + x.Start;
+        return new((((((picture * y.Extent) + h) * x.Extent) + w) * channels) + (group * taps.Channels), 1, h, w);
+    }
+
+    public Float4 Load(OperandRow row, int depth)
+    {
+        var tap = taps.Tap(depth);
+        var channel = taps.Channel(depth, tap);
+        var tapRow = taps.Row(tap);
+        var down = tapRow * y.Step;
+        var right = taps.Column(tap, tapRow) * x.Step;
+        if ((uint)(row.Y + down) >= (uint)y.Extent || (uint)(row.X + right) >= (uint)x.Extent) return default;
+        return elements.Load(row.Offset + (((down * x.Extent) + right) * channels) + channel, taps.Channels - channel);
+    }
+}
+
+/// <summary>The patches of x turned on their side, for the gradient by weight. Row: a tap's channel; depth: a pixel of y.</summary>
+readonly struct PatchColumns<TElements>(TElements elements, Axis y, Axis x, int channels, int groupChannels) : IOperand
+    where TElements : struct, IElements
+{
+    readonly TElements elements = elements;
+    readonly Axis y = y, x = x;
+    readonly int channels = channels;
+    readonly Pixels pixels = new(y.Results, x.Results);
+    readonly Taps taps = new(x.Taps, groupChannels);
+
+    public bool AlongDepth => false;
+
+    public OperandRow Row(int group, int row)
+    {
+        var tap = taps.Tap(row);
+        var channel = taps.Channel(row, tap);
+        var tapRow = taps.Row(tap);
+        var h = (tapRow * y.Step) + y.Start;
+        var w = (taps.Column(tap, tapRow) * x.Step) + x.Start;
+        return new((((h * x.Extent) + w) * channels) + (group * taps.Channels) + channel, tapRow < y.Taps ? taps.Channels - channel : 0, h, w);
+    }
+
+    public Float4 Load(OperandRow row, int depth)
+    {
+        var line = pixels.Line(depth);
+        var picture = pixels.Picture(line);
+        var down = pixels.Row(line, picture) * y.Stride;
+        var right = pixels.Column(depth, line) * x.Stride;
+        if (row.Count <= 0 || (uint)(row.Y + down) >= (uint)y.Extent || (uint)(row.X + right) >= (uint)x.Extent) return default;
+        return elements.Load(row.Offset + (((((picture * y.Extent) + down) * x.Extent) + right) * channels), row.Count);
+    }
+}
+
+/// <summary>
+/// Weights [kh, kw, channels, results] as the right factor, read across the results. Row: a result channel; depth: a tap's
+/// channel, of the taps that the axes name.
+/// </summary>
+readonly struct TapWeights<TElements>(TElements elements, Axis y, Axis x, int channels, int results, int stride) : IOperand
+    where TElements : struct, IElements
+{
+    readonly TElements elements = elements;
+    readonly TapPlaces places = new(y, x);
+    readonly Taps taps = new(x.Taps, channels);
+    readonly int results = results, stride = stride;
+
+    public bool AlongDepth => false;
+
+    public OperandRow Row(int group, int row) => new((group * results) + row, results - row);
+
+    public Float4 Load(OperandRow row, int depth)
+    {
+        var tap = taps.Tap(depth);
+        var channel = taps.Channel(depth, tap);
+        if (row.Count <= 0 || channel >= taps.Channels) return default;
+        var tapRow = taps.Row(tap);
+        return elements.Load(row.Offset + (((places.Of(tapRow, taps.Column(tap, tapRow)) * taps.Channels) + channel) * stride), row.Count);
+    }
+}
+
+/// <summary>Weights [kh, kw, results, channels] as the right factor, read along the channels.</summary>
+readonly struct TurnedTapWeights<TElements>(TElements elements, Axis y, Axis x, int channels, int results, int stride) : IOperand
+    where TElements : struct, IElements
+{
+    readonly TElements elements = elements;
+    readonly TapPlaces places = new(y, x);
+    readonly Taps taps = new(x.Taps, channels);
+    readonly int results = results, stride = stride;
+
+    public bool AlongDepth => true;
+
+    public OperandRow Row(int group, int row) => new((group * taps.Channels) + (row * stride), results - row);
+
+    public Float4 Load(OperandRow row, int depth)
+    {
+        if (row.Count <= 0) return default;
+        var tap = taps.Tap(depth);
+        var channel = taps.Channel(depth, tap);
+        var tapRow = taps.Row(tap);
+        return elements.Load(row.Offset + (places.Of(tapRow, taps.Column(tap, tapRow)) * results * stride) + channel, taps.Channels - channel);
+    }
+}
+
+/// <summary>Where the taps of a phase lie in the whole kernel.</summary>
+readonly struct TapPlaces(Axis y, Axis x)
+{
+    readonly int first = (y.FirstTap * x.KernelTaps) + x.FirstTap, down = y.TapStep * x.KernelTaps, right = x.TapStep;
+
+    /// <summary>kh KernelW + kw of a tap.</summary>
+    public int Of(int row, int column) => first + (row * down) + (column * right);
+}

@@ -1,0 +1,92 @@
+using System.Collections.Concurrent;
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace CnnSharp.Kernels.Gpu;
+
+// Which tile a product takes, how many parts its depth is summed in, and the launch.
+sealed partial class GpuKernels
+{
+    /// <summary>Tiles below which a device is not full: smaller tiles are taken, or the depth is split. A fixed number, so that results are the same on devices of any size.</summary>
+    const int FullGrid = 256;
+
+    /// <summary>The least depth that is worth a part of its own.</summary>
+    const int LeastSplitDepth = 256;
+
+    const int MostSplits = 128;
+
+    /// <summary>Compiled products by their four types; they are too many for a field each.</summary>
+    readonly ConcurrentDictionary<Type, Delegate> products = new();
+
+    /// <summary>results = left right'; a result without depth is that of an empty sum.</summary>
+    void Multiply<TLeft, TRight, TResults>(TLeft left, TRight right, TResults results, int rows, int columns, int depth, int groups)
+        where TLeft : struct, IOperand
+        where TRight : struct, IOperand
+        where TResults : struct, IResults
+    {
+        if (rows == 0 || columns == 0) return;
+        if (accelerator.MaxNumThreadsPerGroup < Gemm.Threads<Tile128x128>()) Multiply<Tile32x32, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
+        else if (columns <= 16 && Tiles<Tile128x16>(rows, columns, groups) < FullGrid) Multiply<Tile64x16, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
+        else if (columns <= 16) Multiply<Tile128x16, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
+        else if (columns <= 32 && rows > 64) Multiply<Tile128x32, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
+        else if (columns > 64 && Tiles<Tile128x128>(rows, columns, groups) >= FullGrid) Multiply<Tile128x128, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
+        else if (Tiles<Tile128x64>(rows, columns, groups) >= FullGrid) Multiply<Tile128x64, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
+        else Multiply<Tile64x64, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
+    }
+
+    void Multiply<TTile, TLeft, TRight, TResults>(TLeft left, TRight right, TResults results, int rows, int columns, int depth, int groups)
+        where TTile : struct, ITile
+        where TLeft : struct, IOperand
+        where TRight : struct, IOperand
+        where TResults : struct, IResults
+    {
+        var splits = Splits(Tiles<TTile>(rows, columns, groups), depth);
+        var splitDepth = (Blocks(depth, splits) + 15) / 16 * 16;
+        splits = Math.Max(1, Blocks(depth, Math.Max(splitDepth, 1)));
+        var shape = new GemmShape(rows, columns, depth, groups, splits, splitDepth);
+        if (splits == 1)
+        {
+            Launch<TTile, TLeft, TRight, TResults>(left, right, results, shape);
+            return;
+        }
+
+        var count = (long)splits * groups * rows * ((columns + 3) / 4);
+        var partials = engine.Rent(DType.Float32, 4 * count);
+        try
+        {
+            var view = Floats(partials);
+            Launch<TTile, TLeft, TRight, PartialResults>(left, right, new(view, groups, rows, columns), shape);
+            var add = (Action<Index1D, ArrayView<float>, TResults, GemmShape>)products.GetOrAdd(
+                typeof(TResults),
+                static (_, kernels) => kernels.Compile(nameof(Gemm.AddPartials), a => a.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, TResults, GemmShape>(Gemm.AddPartials)),
+                this);
+            add(Range(count / splits), view, results, shape);
+        }
+        finally
+        {
+            partials.Release();
+        }
+    }
+
+    void Launch<TTile, TLeft, TRight, TResults>(TLeft left, TRight right, TResults results, GemmShape shape)
+        where TTile : struct, ITile
+        where TLeft : struct, IOperand
+        where TRight : struct, IOperand
+        where TResults : struct, IResults
+    {
+        var multiply = (Action<KernelConfig, TLeft, TRight, TResults, GemmShape>)products.GetOrAdd(
+            typeof((TTile, TLeft, TRight, TResults)),
+            static (_, kernels) => kernels.Compile(nameof(Gemm.Multiply), a => a.LoadStreamKernel<TLeft, TRight, TResults, GemmShape>(Gemm.Multiply<TTile, TLeft, TRight, TResults>)),
+            this);
+        var grid = new Index3D(Blocks(shape.Rows, Gemm.TileRows<TTile>()), Blocks(shape.Columns, Gemm.TileColumns<TTile>()), shape.Groups * shape.Splits);
+        multiply(new(grid, new Index3D(Gemm.Threads<TTile>(), 1, 1)), left, right, results, shape);
+    }
+
+    static long Tiles<TTile>(int rows, int columns, int groups)
+        where TTile : struct, ITile => (long)Blocks(rows, Gemm.TileRows<TTile>()) * Blocks(columns, Gemm.TileColumns<TTile>()) * groups;
+
+    /// <summary>Parts of the depth that fill the device twice, each of a depth worth its sum.</summary>
+    static int Splits(long tiles, int depth) => (int)Math.Clamp(2 * FullGrid / tiles, 1, Math.Clamp(depth / LeastSplitDepth, 1, MostSplits));
+
+    static int Blocks(int count, int size) => (int)(((long)count + size - 1) / size);
+}
