@@ -16,15 +16,6 @@ sealed partial class GpuKernels
 
     static bool IsNarrow(in ConvGeometry g) => g.Groups > 1 && (g.GroupC < 4 || g.GroupK < 4);
 
-    /// <param name="turned">Whether the weights are [taps, results, channels] rather than [taps, channels, results].</param>
-    /// <param name="hasBias">Whether the bias is added.</param>
-    /// <param name="relu">Whether negative results become 0.</param>
-    /// <param name="accumulate">Whether results are added to what is there.</param>
-    readonly struct NarrowOptions(bool turned, bool hasBias, bool relu, bool accumulate)
-    {
-        public readonly int Turned = turned ? 1 : 0, HasBias = hasBias ? 1 : 0, Relu = relu ? 1 : 0, Accumulate = accumulate ? 1 : 0;
-    }
-
     /// <summary>One thread an element of y [N, OutH, OutW, K].</summary>
     static void NarrowForwardKernel(Index1D index, ConvGeometry g, NarrowOptions options, ArrayView<float> x, ArrayView<float> w, ArrayView<float> bias, ArrayView<float> y)
     {
@@ -177,4 +168,14 @@ sealed partial class GpuKernels
             sums.Release();
         }
     }
+}
+
+/// <summary>What a kernel for narrow groups does besides its sum.</summary>
+/// <param name="turned">Whether the weights are [taps, results, channels] rather than [taps, channels, results].</param>
+/// <param name="hasBias">Whether the bias is added.</param>
+/// <param name="relu">Whether negative results become 0.</param>
+/// <param name="accumulate">Whether results are added to what is there.</param>
+readonly struct NarrowOptions(bool turned, bool hasBias, bool relu, bool accumulate)
+{
+    public readonly int Turned = turned ? 1 : 0, HasBias = hasBias ? 1 : 0, Relu = relu ? 1 : 0, Accumulate = accumulate ? 1 : 0;
 }
