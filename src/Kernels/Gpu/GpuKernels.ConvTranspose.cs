@@ -7,18 +7,18 @@ sealed partial class GpuKernels
     public void ConvTransposeForward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y)
     {
         if (IsNarrow(g)) NarrowBackward(g, x, w, turned: false, b, y, accumulate: false);
-        else Backward(g, x, w, turned: false, b, y, accumulate: false);
+        else CorrelateBackward(g, x, w, turned: false, b, y, accumulate: false);
     }
 
     public void ConvTransposeBackwardInput(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, DeviceBuffer dx, bool accumulate = false)
     {
         if (IsNarrow(g)) NarrowForward(g, dy, w, turned: true, null, dx, relu: false, accumulate);
-        else Forward(g, dy, w, turned: true, null, dx, relu: false, accumulate);
+        else CorrelateForward(g, dy, w, turned: true, null, dx, relu: false, accumulate);
     }
 
     public void ConvTransposeBackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
     {
         if (IsNarrow(g)) NarrowWeight(g, dy, x, dw, exchanged: true);
-        else Weight(g, dy, x, dw, exchanged: true);
+        else WeightGradient(g, dy, x, dw, exchanged: true);
     }
 }

@@ -8,25 +8,25 @@ sealed partial class GpuKernels
     public void ConvForward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y, Activation activation = Activation.None)
     {
         if (IsNarrow(g)) NarrowForward(g, x, w, turned: false, b, y, activation == Activation.Relu, accumulate: false);
-        else Forward(g, x, w, turned: false, b, y, activation == Activation.Relu, accumulate: false);
+        else CorrelateForward(g, x, w, turned: false, b, y, activation == Activation.Relu, accumulate: false);
     }
 
     public void ConvBackwardInput(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, DeviceBuffer dx, bool accumulate = false)
     {
         if (IsNarrow(g)) NarrowBackward(g, dy, w, turned: true, null, dx, accumulate);
-        else Backward(g, dy, w, turned: true, null, dx, accumulate);
+        else CorrelateBackward(g, dy, w, turned: true, null, dx, accumulate);
     }
 
     public void ConvBackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
     {
         if (IsNarrow(g)) NarrowWeight(g, x, dy, dw, exchanged: false);
-        else Weight(g, x, dy, dw, exchanged: false);
+        else WeightGradient(g, x, dy, dw, exchanged: false);
     }
 
     public void BiasBackward(long rows, int channels, DeviceBuffer dy, DeviceBuffer db) => ReduceSum(new(1, rows, channels), 1f, dy, db);
 
     /// <summary>y = act(b + convolution g of x), or y += it.</summary>
-    void Forward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, bool turned, DeviceBuffer? b, DeviceBuffer y, bool relu, bool accumulate)
+    void CorrelateForward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, bool turned, DeviceBuffer? b, DeviceBuffer y, bool relu, bool accumulate)
     {
         RequireIndexable(x, w, y);
         var down = Axis.Forward(g.H, g.OutH, g.KernelH, g.StrideH, g.PadTop, g.DilationH);
@@ -37,7 +37,7 @@ sealed partial class GpuKernels
     }
 
     /// <summary>dx = b + the gradient by input of convolution g, or dx += it.</summary>
-    void Backward(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, bool turned, DeviceBuffer? b, DeviceBuffer dx, bool accumulate)
+    void CorrelateBackward(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, bool turned, DeviceBuffer? b, DeviceBuffer dx, bool accumulate)
     {
         RequireIndexable(dy, w, dx);
         for (var phaseH = 0; phaseH < g.StrideH; phaseH++)
@@ -55,32 +55,32 @@ sealed partial class GpuKernels
     }
 
     /// <summary>dw [taps, c, k] of convolution g, or, exchanged, [taps, k, c].</summary>
-    void Weight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw, bool exchanged)
+    void WeightGradient(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw, bool exchanged)
     {
         RequireIndexable(x, dy, dw);
         var taps = new Taps(g.KernelW, g.GroupC);
-        if (exchanged) Weight(g, x, dy, new ExchangedWeightResults(Floats(dw), taps, g.GroupK, g.C));
-        else if (g.GroupK % 4 == 0) Weight(g, x, dy, new WeightResults<Vectors>(VectorsOf(dw), taps, g.GroupK, g.K));
-        else Weight(g, x, dy, new WeightResults<Scalars>(ScalarsOf(dw), taps, g.GroupK, g.K));
+        if (exchanged) WeightGradient(g, x, dy, new ExchangedWeightResults(Floats(dw), taps, g.GroupK, g.C));
+        else if (g.GroupK % 4 == 0) WeightGradient(g, x, dy, new WeightResults<Vectors>(VectorsOf(dw), taps, g.GroupK, g.K));
+        else WeightGradient(g, x, dy, new WeightResults<Scalars>(ScalarsOf(dw), taps, g.GroupK, g.K));
     }
 
-    void Weight<TResults>(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, TResults results)
+    void WeightGradient<TResults>(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, TResults results)
         where TResults : struct, IResults
     {
         var down = Axis.Forward(g.H, g.OutH, g.KernelH, g.StrideH, g.PadTop, g.DilationH);
         var right = Axis.Forward(g.W, g.OutW, g.KernelW, g.StrideW, g.PadLeft, g.DilationW);
-        if (g.GroupC % 4 == 0) Weight(g, new PatchColumns<Vectors>(VectorsOf(x), down, right, g.C, g.GroupC), dy, results);
-        else Weight(g, new PatchColumns<Scalars>(ScalarsOf(x), down, right, g.C, g.GroupC), dy, results);
+        if (g.GroupC % 4 == 0) WeightGradient(g, new PatchColumns<Vectors>(VectorsOf(x), down, right, g.C, g.GroupC), dy, results);
+        else WeightGradient(g, new PatchColumns<Scalars>(ScalarsOf(x), down, right, g.C, g.GroupC), dy, results);
     }
 
-    void Weight<TLeft, TResults>(in ConvGeometry g, TLeft left, DeviceBuffer dy, TResults results)
+    void WeightGradient<TLeft, TResults>(in ConvGeometry g, TLeft left, DeviceBuffer dy, TResults results)
         where TLeft : struct, IOperand
         where TResults : struct, IResults
     {
         var rows = g.KernelH * g.KernelW * Taps.Padded(g.GroupC);
         var depth = g.N * g.OutH * g.OutW;
-        if (g.GroupK % 4 == 0) Multiply(left, new ColumnMatrix<Vectors>(VectorsOf(dy), g.GroupK, g.K, g.GroupK), results, rows, g.GroupK, depth, g.Groups);
-        else Multiply(left, new ColumnMatrix<Scalars>(ScalarsOf(dy), g.GroupK, g.K, g.GroupK), results, rows, g.GroupK, depth, g.Groups);
+        if (g.GroupK % 4 == 0) Product(left, new ColumnMatrix<Vectors>(VectorsOf(dy), g.GroupK, g.K, g.GroupK), results, rows, g.GroupK, depth, g.Groups);
+        else Product(left, new ColumnMatrix<Scalars>(ScalarsOf(dy), g.GroupK, g.K, g.GroupK), results, rows, g.GroupK, depth, g.Groups);
     }
 
     /// <summary>A source's patches times weights, for one phase: from Channels of the source to Columns of the result.</summary>
@@ -106,9 +106,9 @@ sealed partial class GpuKernels
         where TLeft : struct, IOperand
         where TResults : struct, IResults
     {
-        if (c.Turned && c.GroupChannels % 4 == 0) Multiply(left, new TurnedTapWeights<Vectors>(VectorsOf(w), c.Y, c.X, c.GroupChannels, c.GroupColumns, c.Channels), results, c.Rows, c.GroupColumns, c.Depth, c.Groups);
-        else if (c.Turned) Multiply(left, new TurnedTapWeights<Scalars>(ScalarsOf(w), c.Y, c.X, c.GroupChannels, c.GroupColumns, c.Channels), results, c.Rows, c.GroupColumns, c.Depth, c.Groups);
-        else if (c.GroupColumns % 4 == 0) Multiply(left, new TapWeights<Vectors>(VectorsOf(w), c.Y, c.X, c.GroupChannels, c.GroupColumns, c.Columns), results, c.Rows, c.GroupColumns, c.Depth, c.Groups);
-        else Multiply(left, new TapWeights<Scalars>(ScalarsOf(w), c.Y, c.X, c.GroupChannels, c.GroupColumns, c.Columns), results, c.Rows, c.GroupColumns, c.Depth, c.Groups);
+        if (c.Turned && c.GroupChannels % 4 == 0) Product(left, new TurnedTapWeights<Vectors>(VectorsOf(w), c.Y, c.X, c.GroupChannels, c.GroupColumns, c.Channels), results, c.Rows, c.GroupColumns, c.Depth, c.Groups);
+        else if (c.Turned) Product(left, new TurnedTapWeights<Scalars>(ScalarsOf(w), c.Y, c.X, c.GroupChannels, c.GroupColumns, c.Channels), results, c.Rows, c.GroupColumns, c.Depth, c.Groups);
+        else if (c.GroupColumns % 4 == 0) Product(left, new TapWeights<Vectors>(VectorsOf(w), c.Y, c.X, c.GroupChannels, c.GroupColumns, c.Columns), results, c.Rows, c.GroupColumns, c.Depth, c.Groups);
+        else Product(left, new TapWeights<Scalars>(ScalarsOf(w), c.Y, c.X, c.GroupChannels, c.GroupColumns, c.Columns), results, c.Rows, c.GroupColumns, c.Depth, c.Groups);
     }
 }

@@ -19,22 +19,22 @@ sealed partial class GpuKernels
     readonly ConcurrentDictionary<Type, Delegate> products = new();
 
     /// <summary>results = left right'; a result without depth is that of an empty sum.</summary>
-    void Multiply<TLeft, TRight, TResults>(TLeft left, TRight right, TResults results, int rows, int columns, int depth, int groups)
+    void Product<TLeft, TRight, TResults>(TLeft left, TRight right, TResults results, int rows, int columns, int depth, int groups)
         where TLeft : struct, IOperand
         where TRight : struct, IOperand
         where TResults : struct, IResults
     {
         if (rows == 0 || columns == 0) return;
-        if (accelerator.MaxNumThreadsPerGroup < Gemm.Threads<Tile128x128>()) Multiply<Tile32x32, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
-        else if (columns <= 16 && Tiles<Tile128x16>(rows, columns, groups) < FullGrid) Multiply<Tile64x16, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
-        else if (columns <= 16) Multiply<Tile128x16, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
-        else if (columns <= 32 && rows > 64) Multiply<Tile128x32, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
-        else if (columns > 64 && Tiles<Tile128x128>(rows, columns, groups) >= FullGrid) Multiply<Tile128x128, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
-        else if (Tiles<Tile128x64>(rows, columns, groups) >= FullGrid) Multiply<Tile128x64, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
-        else Multiply<Tile64x64, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
+        if (accelerator.MaxNumThreadsPerGroup < Gemm.Threads<Tile128x128>()) Product<Tile32x32, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
+        else if (columns <= 16 && Tiles<Tile128x16>(rows, columns, groups) < FullGrid) Product<Tile64x16, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
+        else if (columns <= 16) Product<Tile128x16, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
+        else if (columns <= 32 && rows > 64) Product<Tile128x32, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
+        else if (columns > 64 && Tiles<Tile128x128>(rows, columns, groups) >= FullGrid) Product<Tile128x128, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
+        else if (Tiles<Tile128x64>(rows, columns, groups) >= FullGrid) Product<Tile128x64, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
+        else Product<Tile64x64, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
     }
 
-    void Multiply<TTile, TLeft, TRight, TResults>(TLeft left, TRight right, TResults results, int rows, int columns, int depth, int groups)
+    void Product<TTile, TLeft, TRight, TResults>(TLeft left, TRight right, TResults results, int rows, int columns, int depth, int groups)
         where TTile : struct, ITile
         where TLeft : struct, IOperand
         where TRight : struct, IOperand

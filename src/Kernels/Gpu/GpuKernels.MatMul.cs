@@ -23,10 +23,10 @@ sealed partial class GpuKernels
         where TLeft : struct, IOperand
         where TResults : struct, IResults
     {
-        if (g.TransposeB && g.K % 4 == 0) Multiply(left, new RowMatrix<Vectors>(VectorsOf(b), g.N, g.K, g.K, 0), results, g.M, g.N, g.K, 1);
-        else if (g.TransposeB) Multiply(left, new RowMatrix<Scalars>(ScalarsOf(b), g.N, g.K, g.K, 0), results, g.M, g.N, g.K, 1);
-        else if (g.N % 4 == 0) Multiply(left, new ColumnMatrix<Vectors>(VectorsOf(b), g.N, g.N, 0), results, g.M, g.N, g.K, 1);
-        else Multiply(left, new ColumnMatrix<Scalars>(ScalarsOf(b), g.N, g.N, 0), results, g.M, g.N, g.K, 1);
+        if (g.TransposeB && g.K % 4 == 0) Product(left, new RowMatrix<Vectors>(VectorsOf(b), g.N, g.K, g.K, 0), results, g.M, g.N, g.K, 1);
+        else if (g.TransposeB) Product(left, new RowMatrix<Scalars>(ScalarsOf(b), g.N, g.K, g.K, 0), results, g.M, g.N, g.K, 1);
+        else if (g.N % 4 == 0) Product(left, new ColumnMatrix<Vectors>(VectorsOf(b), g.N, g.N, 0), results, g.M, g.N, g.K, 1);
+        else Product(left, new ColumnMatrix<Scalars>(ScalarsOf(b), g.N, g.N, 0), results, g.M, g.N, g.K, 1);
     }
 
     static Vectors VectorsOf(DeviceBuffer buffer) => new(Floats(buffer));
