@@ -14,54 +14,11 @@ import statistics
 import time
 
 import torch
-from torch import nn
 from torch.nn import functional as F
 
+from torch_nets import MODELS
+
 LAYOUTS = {"nchw": torch.contiguous_format, "channels_last": torch.channels_last}
-
-
-def lenet5():
-    """LeCun et al. 1998 in today's form: ReLU, max pooling, softmax; for 32x32 pictures of three channels."""
-    return nn.Sequential(
-        nn.Conv2d(3, 6, 5), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(16 * 5 * 5, 120), nn.ReLU(),
-        nn.Linear(120, 84), nn.ReLU(),
-        nn.Linear(84, 10),
-    )
-
-
-class ResidualUnit(nn.Module):
-    """He et al. 2015, figure 2; where the shape changes, the shortcut is a 1x1 convolution (option B)."""
-
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
-        self.norm1 = nn.BatchNorm2d(outputs)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-        self.norm2 = nn.BatchNorm2d(outputs)
-        self.shortcut = nn.Identity()
-        if stride != 1 or inputs != outputs:
-            self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
-
-    def forward(self, x):
-        y = F.relu(self.norm1(self.conv1(x)), inplace=True)
-        return F.relu(self.norm2(self.conv2(y)) + self.shortcut(x), inplace=True)
-
-
-def resnet20():
-    """He et al. 2015, section 4.2, n = 3."""
-    layers = [nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU(inplace=True)]
-    inputs = 16
-    for outputs in (16, 32, 64):
-        for unit in range(3):
-            layers.append(ResidualUnit(inputs, outputs, 2 if unit == 0 and outputs != 16 else 1))
-            inputs = outputs
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
-
-
-MODELS = {"lenet5": lenet5, "resnet20": resnet20}
 
 
 def images_per_second(model, layout, batch, steps, warm_up):

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Packs all that bench/gpu/run.sh needs on a machine without SDK and network into one archive, and says how large it is.
+#
+#     bench/gpu/publish.sh [FILE.tar.xz]      # default: artifacts/cnnsharp-linux-x64.tar.xz
+#
+# There: tar xf FILE.tar.xz && cnnsharp-linux-x64/bench/gpu/run.sh
+# The tool is published whole, with its runtime: ILGPU finds kernels by reflection, which trimming would break. Needs the
+# .NET 10 SDK, xz, and a feed with the package ILGPU (its stand-in knows no CUDA).
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+archive=${1:-$root/artifacts/cnnsharp-linux-x64.tar.xz}
+name=cnnsharp-linux-x64
+
+staging=$(mktemp -d)
+trap 'rm -rf "$staging"' EXIT
+cases=tests/CnnSharp.Tests/Verification/Cases
+mkdir -p "$staging/$name/bench" "$staging/$name/$(dirname "$cases")" "$(dirname "$archive")"
+
+dotnet publish "$root/src/Cli" --configuration Release --runtime linux-x64 --self-contained --nologo --verbosity quiet \
+    -p:IlgpuProvider=package -p:PublishTrimmed=false -p:DebugType=none -p:GenerateDocumentationFile=false \
+    --output "$staging/$name/cnnsharp"
+cp -r "$root/$cases" "$staging/$name/$cases"
+cp -r "$root/bench/gpu" "$root/bench/peers" "$staging/$name/bench"
+find "$staging" -name __pycache__ -prune -exec rm -rf {} +
+
+tar --directory "$staging" --sort=name --owner=0 --group=0 --create "$name" | xz --threads=0 -9 > "$archive.partial"
+mv "$archive.partial" "$archive"
+echo "$archive: $(du -m "$archive" | cut -f1) MiB, unpacked $(du -sm "$staging/$name" | cut -f1) MiB"
