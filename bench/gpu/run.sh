@@ -19,10 +19,10 @@
 # device's limits; 3. training in images/s; 4. one table of ratios. Exit code 1: no such device, or something failed.
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-command_line="$0 $*"
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+command_line=$(printf '%q ' "$0" "$@")
 device=cuda:0 python=python3 models="resnet20 resnet18-cifar vgg16-cifar" precisions="float32 tf32 bf16"
-batch=512 steps=100 rounds=3 kernels="" published="" cases=("$here/../../tests/CnnSharp.Tests/Verification/Cases")
+batch=512 steps=100 rounds=3 kernels="" published="" cases=("$root/tests/CnnSharp.Tests/Verification/Cases")
 
 fail() {
     echo "run.sh: $*" >&2
@@ -48,7 +48,8 @@ while [ $# -gt 0 ]; do
     esac
 done
 
-tool=${published:-$here/../../cnnsharp}/cnnsharp
+published=${published:-$root/cnnsharp}
+tool=$published/cnnsharp
 [ -x "$tool" ] || fail "there is no tool '$tool': bench/gpu/publish.sh makes it"
 
 # field NAME < JSON: a number or text of the object on the last line; nothing where it is null or missing.
@@ -58,7 +59,7 @@ field() {
 
 # median < NUMBERS, one a line; nothing where there are none.
 median() {
-    sort -n | awk 'NF { v[++n] = $1 } END { if (n) print n % 2 ? v[(n + 1) / 2] : (v[n / 2] + v[n / 2 + 1]) / 2 }'
+    sort -n | awk 'NF { v[++n] = $1 } END { if (n) printf "%.1f\n", n % 2 ? v[(n + 1) / 2] : (v[n / 2] + v[n / 2 + 1]) / 2 }'
 }
 
 found=$("$tool" devices --json | tail -n 1)
@@ -120,7 +121,7 @@ for model in $models; do
                 fi
             fi
             [ -z "$peer_missing" ] || continue
-            if line=$("$python" "$here/torch_train.py" --model "$model" --batch "$batch" --steps "$steps" --device "$peer_device" --precision "$precision"); then
+            if line=$("$python" "$root/bench/gpu/torch_train.py" --model "$model" --batch "$batch" --steps "$steps" --device "$peer_device" --precision "$precision"); then
                 theirs+=("$(field images_per_second <<< "$line")")
                 way=$(field best <<< "$line")
                 their_memory=$(field device_mib <<< "$line")

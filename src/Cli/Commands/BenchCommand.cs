@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json.Nodes;
 using CnnSharp.Cli.Bench;
 
@@ -34,7 +35,7 @@ internal static class BenchCommand
         var engine = device.Engine;
         var peak = engine.Peak ?? throw new UsageException($"--device {device}: this engine is for checking others by; its kernels have no limit worth a comparison.");
         var ceiling = peak.FmaPeak(TimeSpan.FromMilliseconds(100));
-        terminal.WriteLine($"{engine.Description}; FMA ceiling {ceiling / 1e9:F0} GFLOP/s. Medians of {rounds} rounds, the ceiling measured before and after each.");
+        terminal.WriteLine($"{engine.Description}; FMA ceiling {Giga(ceiling)} GFLOP/s. Medians of {rounds} rounds, the ceiling measured before and after each.");
 
         var results = new List<KernelResult>();
         foreach (var kernel in KernelCase.All(engine, batch ?? peak.Batch, name => name.Contains(filter, StringComparison.OrdinalIgnoreCase)))
@@ -47,7 +48,7 @@ internal static class BenchCommand
         if (results.Count == 0) throw new UsageException($"--filter '{filter}': no kernel's name holds that; try 'conv', 'norm', 'relu', 'pool' or 'sgd'.");
         terminal.WriteTable(
             ["kernel", "size", "pass", ">speed", "unit", ">ceiling", ">share"],
-            results.Select(r => (IReadOnlyList<string>)[r.Case.Kernel, r.Case.Size, r.Case.Pass, $"{r.Speed / 1e9:F0}", r.Case.Limit == Limit.Arithmetic ? "GFLOP/s" : "GB/s", $"{r.Ceiling / 1e9:F0}", $"{Terminal.Percent(r.Share, 0)}"]));
+            results.Select(r => (IReadOnlyList<string>)[r.Case.Kernel, r.Case.Size, r.Case.Pass, Giga(r.Speed), r.Case.Limit == Limit.Arithmetic ? "GFLOP/s" : "GB/s", Giga(r.Ceiling), $"{Terminal.Percent(r.Share, 0)}"]));
         terminal.WriteLine("Convolutions: operations of the direct method. Where Winograd's runs, which needs fewer, the share can pass 100%.");
         if (json)
         {
@@ -62,6 +63,9 @@ internal static class BenchCommand
 
         return CommandLine.Done;
     }
+
+    /// <summary>In units of 1e9: whole numbers, or as many digits as a slow device needs.</summary>
+    static string Giga(double perSecond) => (perSecond / 1e9).ToString(perSecond >= 10e9 ? "F0" : "0.0##", CultureInfo.InvariantCulture);
 
     static JsonObject Json(KernelResult r)
     {
