@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Packs all that bench/gpu/run.sh needs on a machine without SDK and network into one archive, and says how large it is.
+# Packs the tool, the test suite and all else that bench/gpu/run.sh needs on a machine without SDK and network into one archive, and says how large it is.
 #
 #     bench/gpu/publish.sh [FILE.tar.xz]      # default: artifacts/cnnsharp-linux-x64.tar.xz
 #
@@ -17,9 +17,12 @@ trap 'rm -rf "$staging"' EXIT
 cases=tests/CnnSharp.Tests/Verification/Cases
 mkdir -p "$staging/$name/bench" "$staging/$name/$(dirname "$cases")" "$(dirname "$archive")"
 
-dotnet publish "$root/src/Cli" --configuration Release --runtime linux-x64 --self-contained --nologo --verbosity quiet \
-    -p:IlgpuProvider=package -p:PublishTrimmed=false -p:DebugType=none -p:GenerateDocumentationFile=false \
-    --output "$staging/$name/cnnsharp"
+# The suite goes into the same folder: they share the runtime.
+for project in tests/CnnSharp.Tests src/Cli; do
+    dotnet publish "$root/$project" --configuration Release --runtime linux-x64 --self-contained --nologo --verbosity quiet \
+        -p:IlgpuProvider=package -p:PublishTrimmed=false -p:DebugType=none -p:GenerateDocumentationFile=false \
+        --output "$staging/$name/cnnsharp"
+done
 cp -r "$root/$cases" "$staging/$name/$cases"
 cp -r "$root/bench/gpu" "$root/bench/peers" "$staging/$name/bench"
 find "$staging" -name __pycache__ -prune -exec rm -rf {} +

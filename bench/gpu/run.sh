@@ -14,15 +14,16 @@
 #     --rounds N           how often CnnSharp and PyTorch train by turns; the medians count; default 3
 #     --kernels TEXT       only kernels whose name holds this; "none": no kernel benchmark
 #     --cases DIR          more reference cases to replay
+#     --tests TEXT         only tests whose name holds this; default the device's name; "none": no test suite
 #
-# 1. every operation against the plain engine in double precision, and reference cases; 2. the kernels as shares of the
+# 1. every operation against the plain engine in double precision, reference cases, the test suite; 2. the kernels as shares of the
 # device's limits; 3. training in images/s; 4. one table of ratios. Exit code 1: no such device, or something failed.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 command_line=$(printf '%q ' "$0" "$@")
 device=cuda:0 python=python3 models="resnet20 resnet18-cifar vgg16-cifar" precisions="float32 tf32 bf16"
-batch=512 steps=100 rounds=3 kernels="" published="" cases=("$root/tests/CnnSharp.Tests/Verification/Cases")
+batch=512 steps=100 rounds=3 kernels="" tests="" published="" cases=("$root/tests/CnnSharp.Tests/Verification/Cases")
 
 fail() {
     echo "run.sh: $*" >&2
@@ -31,7 +32,7 @@ fail() {
 
 while [ $# -gt 0 ]; do
     case $1 in
-        --device | --python | --models | --precisions | --batch | --steps | --rounds | --kernels | --cases)
+        --device | --python | --models | --precisions | --batch | --steps | --rounds | --kernels | --cases | --tests)
             [ $# -ge 2 ] || fail "$1 needs a value"
             if [ "$1" = --cases ]; then cases+=("$2"); else printf -v "${1#--}" %s "$2"; fi
             shift 2
@@ -96,6 +97,10 @@ for folder in "${cases[@]}"; do
     echo "reference cases in $folder:"
     "$tool" verify "$folder" --device "$device" || failures=$((failures + 1))
 done
+if [ "$tests" != none ]; then
+    echo "the test suite, of which what holds '${tests:-$device}':"
+    "$published/CnnSharp.Tests" "${tests:-$device}" || failures=$((failures + 1))
+fi
 
 if [ "$kernels" != none ]; then
     echo

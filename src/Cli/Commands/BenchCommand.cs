@@ -56,7 +56,7 @@ internal static class BenchCommand
             {
                 ["device"] = device.Name,
                 ["engine"] = engine.Description,
-                ["fma_ceiling_gflops"] = Terminal.Number(ceiling / 1e9, 1),
+                ["fma_ceiling_gflops"] = Terminal.Number(ceiling / 1e9, 4),
                 ["kernels"] = new JsonArray([.. results.Select(Json)]),
             });
         }
@@ -75,8 +75,8 @@ internal static class BenchCommand
             ["kernel"] = r.Case.Kernel,
             ["size"] = r.Case.Size,
             ["pass"] = r.Case.Pass,
-            [unit] = Terminal.Number(r.Speed / 1e9, 1),
-            [$"ceiling_{unit}"] = Terminal.Number(r.Ceiling / 1e9, 1),
+            [unit] = Terminal.Number(r.Speed / 1e9, 4),
+            [$"ceiling_{unit}"] = Terminal.Number(r.Ceiling / 1e9, 4),
             ["share"] = Terminal.Number(r.Share, 3),
         };
     }
