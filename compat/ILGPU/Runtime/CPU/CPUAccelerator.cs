@@ -3,12 +3,17 @@ using System.Runtime.ExceptionServices;
 
 namespace ILGPU.Runtime.CPU;
 
-/// <summary>Runs kernels on the CPU, while the launching thread waits.</summary>
+/// <summary>
+/// Runs kernels on the CPU, while the launching thread waits. That thread does the work itself, with others where it is
+/// long, except for groups that wait at barriers: their threads are best kept on one processor, which is not for us to
+/// do to a caller's thread.
+/// </summary>
 public sealed class CPUAccelerator : Accelerator
 {
     /// <summary>A launch that takes longer than this on the launching thread is shared with others.</summary>
     static readonly long Patience = Stopwatch.Frequency / 10_000;
 
+    /// <summary>The launching thread's, then one for each of the threads.</summary>
     readonly Multiprocessor[] multiprocessors;
     readonly Thread?[] threads;
     readonly SemaphoreSlim work = new(0);
@@ -20,14 +25,15 @@ public sealed class CPUAccelerator : Accelerator
     int busy;
     bool stopping;
     Exception? failure;
+    long failed;
 
     internal CPUAccelerator(Context context, CPUDevice device)
         : base(context, device)
     {
-        multiprocessors = new Multiprocessor[Environment.ProcessorCount];
+        threads = new Thread?[Environment.ProcessorCount];
+        multiprocessors = new Multiprocessor[threads.Length + 1];
         for (int i = 0; i < multiprocessors.Length; i++)
             multiprocessors[i] = new(device.MaxNumThreadsPerGroup, device.MaxSharedMemoryPerGroup);
-        threads = new Thread?[multiprocessors.Length];
     }
 
     /// <summary>Operating-system threads that belong to it and have not ended.</summary>
@@ -42,12 +48,24 @@ public sealed class CPUAccelerator : Accelerator
         failure = null;
         busy = 1;
         done.Reset();
+        bool isShared = false;
         long patience = Stopwatch.GetTimestamp() + Patience;
-        for (long item; (item = Claim()) < items;)
+        for (long item; !kernel.TakesTurns && (item = Claim()) < items;)
         {
             RunItem(multiprocessors[0], item);
-            if (busy == 1 && items - item > 1 && Stopwatch.GetTimestamp() > patience)
-                Share();
+            if (!isShared && items - item > 1 && Stopwatch.GetTimestamp() > patience)
+                isShared = Share(threads.Length - 1);
+        }
+
+        if (!kernel.TakesTurns)
+        {
+            // Whoever has not come by now need not come: on a busy machine that would be a long wait.
+            while (Volatile.Read(ref busy) > 1 && work.Wait(0))
+                Interlocked.Decrement(ref busy);
+        }
+        else if (!isShared)
+        {
+            Share(threads.Length);
         }
 
         if (Interlocked.Decrement(ref busy) > 0)
@@ -70,39 +88,45 @@ public sealed class CPUAccelerator : Accelerator
 
     long Claim() => Interlocked.Increment(ref claimed) - 1;
 
-    /// <summary>Lets the other multiprocessors take part in what is left.</summary>
-    void Share()
+    /// <summary>Lets so many threads, at the most, take part in what is left. Whether any does.</summary>
+    bool Share(int most)
     {
-        int others = (int)Math.Min(threads.Length - 1, items - Volatile.Read(ref claimed));
+        int others = (int)Math.Min(most, items - Volatile.Read(ref claimed));
         if (others < 1)
-            return;
-        Interlocked.Add(ref busy, others);
-        for (int i = 1; i < threads.Length; i++)
+            return false;
+        for (int i = 0; i < threads.Length; i++)
         {
             if (threads[i] is not null)
                 continue;
-            threads[i] = new(Serve) { IsBackground = true, Name = $"multiprocessor {i}" };
-            threads[i]!.Start(multiprocessors[i]);
+            threads[i] = new(Serve) { IsBackground = true, Name = $"multiprocessor {i + 1}" };
+            threads[i]!.Start(i);
         }
 
+        Interlocked.Add(ref busy, others);
         work.Release(others);
+        return true;
     }
 
-    void Serve(object? multiprocessor)
+    void Serve(object? index)
     {
+        Affinity.Keep((int)index!);
+        Multiprocessor multiprocessor = multiprocessors[(int)index + 1];
         for (; ; )
         {
             work.Wait();
             if (stopping)
                 return;
             for (long item; (item = Claim()) < items;)
-                RunItem((Multiprocessor)multiprocessor!, item);
+                RunItem(multiprocessor, item);
             if (Interlocked.Decrement(ref busy) == 0)
                 done.Set();
         }
     }
 
-    /// <summary>Runs an item; a failure is kept for the launching thread and ends the launch.</summary>
+    /// <summary>
+    /// Runs an item. A failure ends the launch; items are claimed in order and those claimed are finished, so that the
+    /// failure of the first item that fails is told, whoever ran it.
+    /// </summary>
     void RunItem(Multiprocessor multiprocessor, long item)
     {
         try
@@ -111,8 +135,12 @@ public sealed class CPUAccelerator : Accelerator
         }
         catch (KernelException e)
         {
-            Interlocked.CompareExchange(ref failure, e, null);
-            Volatile.Write(ref claimed, items);
+            Interlocked.Exchange(ref claimed, items);
+            lock (work)
+            {
+                if (failure is null || item < failed)
+                    (failure, failed) = (e, item);
+            }
         }
     }
 }

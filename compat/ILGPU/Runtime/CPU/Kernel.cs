@@ -34,6 +34,9 @@ internal abstract class Kernel
     /// <summary>How many work items the launch has.</summary>
     public abstract long Items { get; }
 
+    /// <summary>Whether threads of its groups are known to wait for each other.</summary>
+    public virtual bool TakesTurns => false;
+
     /// <summary>Runs one of them.</summary>
     public abstract void Run(Multiprocessor multiprocessor, long item);
 
@@ -51,6 +54,11 @@ internal abstract class GroupedKernel(Accelerator accelerator, Delegate action) 
     public KernelConfig Config { get; private set; }
 
     public override long Items => Config.GridDim.LongSize;
+
+    public override bool TakesTurns => HasWaited && Config.GroupDim.LongSize > 1;
+
+    /// <summary>Whether any of its threads has ever waited at a barrier.</summary>
+    public bool HasWaited { get; set; }
 
     public override void Run(Multiprocessor multiprocessor, long item)
         => multiprocessor.RunGroup(this, Index3D.At(item, Config.GridDim));

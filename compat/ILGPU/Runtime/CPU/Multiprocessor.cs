@@ -104,6 +104,7 @@ internal sealed unsafe class Multiprocessor : IDisposable
             return;
         }
 
+        kernel!.HasWaited = true;
         int thread = lane.LinearThread;
         waiting[thread] = lane;
         Lane next = started < count ? TakeIdle() : waiting[(thread + 1) % count]!;
