@@ -33,7 +33,7 @@ public static class TorchWeights
     ];
 
     /// <summary>Replaces the model's parameters and buffers by those of a file. If it throws, none is replaced.</summary>
-    /// <param name="model">The model. Flattened pictures are recognised by a linear layer whose inputs are a multiple of the channels of the convolution before it, in the order of <see cref="Layer.Descend"/>.</param>
+    /// <param name="model">The model. Flattened pictures are recognised by a linear layer whose inputs are a multiple of the pixels that a pooling to a fixed size, or else of the channels that a convolution, leaves before it, in the order of <see cref="Layer.Descend"/>.</param>
     /// <param name="file">The file, with PyTorch's names; <c>num_batches_tracked</c> is ignored.</param>
     /// <param name="prefix">Of the names; entries without it are not looked at. Default none.</param>
     /// <returns>What was found and what was not; it is for the caller to insist that it be complete.</returns>
@@ -90,23 +90,33 @@ public static class TorchWeights
     {
         var owners = new Dictionary<Tensor, (Layer, int)>(ReferenceEqualityComparer.Instance);
         var channels = 1;
+        var pixels = 0;
         foreach (var layer in model.Descend())
         {
             switch (layer)
             {
                 case Conv2d convolution:
                     owners.TryAdd(convolution.Weight, (convolution, 1));
-                    channels = convolution.Weight.Shape[3];
+                    (channels, pixels) = (convolution.Weight.Shape[3], 0);
                     break;
                 case ConvTranspose2d convolution:
                     owners.TryAdd(convolution.Weight, (convolution, 1));
-                    channels = convolution.Weight.Shape[3];
+                    (channels, pixels) = (convolution.Weight.Shape[3], 0);
+                    break;
+                case GlobalAvgPool2d:
+                    pixels = 1;
+                    break;
+                case AdaptiveAvgPool2d pool:
+                    pixels = pool.Output.H * pool.Output.W;
                     break;
                 case Maxout maxout:
                     channels /= maxout.Pieces;
                     break;
                 case Linear linear:
-                    owners.TryAdd(linear.Weight, (linear, channels > 0 && linear.Weight.Shape[0] % channels == 0 ? channels : 1));
+                    var inputs = linear.Weight.Shape[0];
+                    if (pixels > 0 && inputs % pixels == 0) channels = inputs / pixels;
+                    owners.TryAdd(linear.Weight, (linear, channels > 0 && inputs % channels == 0 ? channels : 1));
+                    pixels = 0;
                     channels = 1;
                     break;
             }

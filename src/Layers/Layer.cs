@@ -15,7 +15,7 @@ namespace CnnSharp.Layers;
 /// case without a leading underscore; lists give indices, or the names that stand beside the layers: <c>layer1.0.conv1.weight</c>.
 /// The same names stand in checkpoints, summaries and errors.
 /// </remarks>
-public abstract class Layer
+public abstract partial class Layer
 {
     static readonly Dictionary<Type, FieldInfo[]> FieldsByType = [];
 

@@ -22,6 +22,9 @@ public sealed record TrainingOptions
     [JsonIgnore]
     public Augment? Augmentation { get; init; }
 
+    /// <summary>Rates of their own for some of the parameters, such as those that were trained before; the first rule that fits decides. Default: none.</summary>
+    public IReadOnlyList<LearningRateRule> LearningRates { get; init; } = [];
+
     /// <summary>The share of the target that is spread over all classes (Szegedy et al. 2015), within [0, 1]; default 0.</summary>
     public float LabelSmoothing { get; init; }
 

@@ -40,7 +40,7 @@ sealed class TrainingRun : IDisposable
         (this.model, this.train, this.options, this.observer) = (model, train, options, observer);
         var device = Trainer.DeviceOf(model);
         loader = new(train, options.BatchSize, device, options.Augmentation, options.Seed, shuffle: true, options.DropLast);
-        optimizer = options.Optimizer.Create(model.Parameters);
+        optimizer = options.Optimizer.Create(ParameterGroup.Of(model, options.LearningRates));
         meter = new(device, loader.Batches, train.Count);
 
         // Validation pixels are normalised like those that were trained on.

@@ -1,4 +1,11 @@
+using CnnSharp.Layers;
+
 namespace CnnSharp.Training;
+
+/// <summary>The learning rate of some of a model's parameters.</summary>
+/// <param name="Pattern">Of their paths; <c>*</c> stands for any characters: <c>layer1.*</c>.</param>
+/// <param name="Scale">What the optimiser's rate is multiplied by; 0 leaves the parameters as they are, though their gradients are computed (<see cref="Layer.Freeze"/> spares that).</param>
+public readonly record struct LearningRateRule(string Pattern, float Scale);
 
 /// <summary>Parameters that are trained alike.</summary>
 public sealed class ParameterGroup
@@ -6,6 +13,25 @@ public sealed class ParameterGroup
     /// <summary>Creates a group.</summary>
     /// <param name="parameters">Tensors with <see cref="Tensor.RequiresGrad"/>.</param>
     public ParameterGroup(IEnumerable<Tensor> parameters) => Parameters = [.. parameters];
+
+    /// <summary>A model's parameters by rate: each belongs to the first rule that it fits, what fits none to the last group, at the optimiser's own rate.</summary>
+    /// <param name="model">Any.</param>
+    /// <param name="rates">The rules.</param>
+    /// <exception cref="ArgumentException">A rule fits no parameter, or a scale is negative.</exception>
+    public static IReadOnlyList<ParameterGroup> Of(Layer model, params IReadOnlyList<LearningRateRule> rates)
+    {
+        var parameters = model.Parameters;
+        var left = new HashSet<Tensor>(parameters, ReferenceEqualityComparer.Instance);
+        var groups = new List<ParameterGroup>();
+        foreach (var (pattern, scale) in rates)
+        {
+            if (!(scale >= 0)) throw new ArgumentOutOfRangeException(nameof(rates), scale, $"The learning rate of '{pattern}' must be scaled by at least 0.");
+            groups.Add(new(model.ParametersLike(pattern).Select(t => t.Tensor).Where(left.Remove)) { LearningRateScale = scale });
+        }
+
+        groups.Add(new(parameters.Where(left.Contains)));
+        return groups;
+    }
 
     /// <summary>The parameters.</summary>
     public IReadOnlyList<Tensor> Parameters { get; }
