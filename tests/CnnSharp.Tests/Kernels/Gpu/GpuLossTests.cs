@@ -1,0 +1,110 @@
+using CnnSharp.Kernels;
+using FsCheck.Fluent;
+using Xunit;
+using static CnnSharp.Tests.GpuRun;
+
+namespace CnnSharp.Tests;
+
+/// <summary>Softmax and losses of the GPU engine against the plain kernels: rows of one thread each (up to 32 classes) and of a group each.</summary>
+[Collection(DeviceTests.Name)]
+public sealed class GpuLossTests
+{
+    // Few rows where a group has each: barriers are slow on ILGPU's CPU accelerator.
+    static readonly FsCheck.Gen<(int Rows, int Classes)> Shapes = Gen.Elements((1, 1), (17, 2), (33, 10), (16, 32), (1, 33), (2, 70));
+
+    [Fact]
+    public void Softmax() => Check(
+        12,
+        from shape in Shapes
+        from log in Gen.Elements(true, false)
+        select (shape.Rows, shape.Classes, log),
+        (drawn, random) =>
+        {
+            var (rows, classes, log) = drawn;
+            var size = rows * classes;
+            Array[] buffers = [Real(random, size, -30, 90), new float[size], Real(random, size), new float[size]];
+            Near(2e-6, ForwardAndBackward, buffers);
+            Assert.Equal(On(Gpu, ForwardAndBackward, buffers), On(Gpu, ForwardAndBackward, buffers));
+
+            void ForwardAndBackward(IKernels k, DeviceBuffer[] b)
+            {
+                k.SoftmaxForward(rows, classes, log, b[0], b[1]);
+                k.SoftmaxBackward(rows, classes, log, b[1], b[2], b[3]);
+            }
+        });
+
+    [Fact]
+    public void CrossEntropy() => Check(
+        12,
+        from shape in Shapes
+        from smoothing in Gen.Elements(0f, 0.1f)
+        select (shape.Rows, shape.Classes, smoothing),
+        (drawn, random) =>
+        {
+            var (rows, classes, smoothing) = drawn;
+            Near(
+                2e-6,
+                (k, b) =>
+                {
+                    k.CrossEntropyForward(rows, classes, smoothing, b[0], b[1], b[2], b[3]);
+                    k.CrossEntropyBackward(rows, classes, smoothing, b[0], b[1], b[3], b[4], b[5]);
+                },
+                Real(random, rows * classes, -30, 30), Labels(random, rows, classes), new float[rows], new float[rows], Real(random, rows), new float[rows * classes]);
+        });
+
+    [Fact]
+    public void MulticlassHingeIsExact() => Check(
+        12,
+        Shapes,
+        (shape, random) =>
+        {
+            var (rows, classes) = shape;
+            Same(
+                (k, b) =>
+                {
+                    k.MulticlassHingeForward(rows, classes, 1, b[0], b[1], b[2]);
+                    k.MulticlassHingeBackward(rows, classes, 1, b[0], b[1], b[3], b[4]);
+                },
+                Whole(random, rows * classes), Labels(random, rows, classes), new float[rows], Whole(random, rows), new float[rows * classes]);
+        });
+
+    /// <summary>A label that is no class gives a NaN, and reads nothing outside the row.</summary>
+    [Theory]
+    [InlineData(3)]
+    [InlineData(40)]
+    public void LabelsOutsideGiveNaN(int classes)
+    {
+        int[] labels = [-1, classes, int.MaxValue];
+        var buffers = On(
+            Gpu,
+            (k, b) =>
+            {
+                k.CrossEntropyForward(3, classes, 0, b[0], b[1], b[2], b[3]);
+                k.MulticlassHingeForward(3, classes, 1, b[0], b[1], b[4]);
+                k.MulticlassHingeBackward(3, classes, 1, b[0], b[1], b[4], b[5]);
+            },
+            new float[3 * classes], labels, new float[3], new float[3], new float[3], Real(new(1), 3 * classes));
+        Assert.Equal([float.NaN, float.NaN, float.NaN], (float[])buffers[2]);
+        Assert.Equal([float.NaN, float.NaN, float.NaN], (float[])buffers[4]);
+        Assert.All((float[])buffers[5], gradient => Assert.Equal(0, gradient));
+    }
+
+    [Fact]
+    public void ElementwiseLosses() => Check(
+        24,
+        from op in Gen.Elements(Enum.GetValues<LossOp>())
+        from length in Gen.Elements(1, 3, 4, 6, 41)
+        select (op, length),
+        (drawn, random) =>
+        {
+            var (op, length) = drawn;
+            Near(
+                1e-6,
+                (k, b) =>
+                {
+                    k.LossForward(op, b[0], b[1], b[2]);
+                    k.LossBackward(op, b[0], b[1], b[3], b[4]);
+                },
+                Real(random, length, -3, 3), Real(random, length, 0, 1), new float[length], Real(random, length), new float[length]);
+        });
+}
