@@ -18,7 +18,7 @@ public static partial class Accelerators
     /// <summary>Threads of a group on <c>ilgpu-cpu</c>: what ILGPU's CPU accelerator has by default, in warps of four.</summary>
     const int CpuWarp = 4, CpuWarps = 4;
 
-    static readonly Lazy<GpuEngine> Cpu = new(OpenCpu);
+    static readonly Lazy<GpuEngine> Cpu = new(() => OpenCpu("ilgpu-cpu", CpuWarp, CpuWarps));
     static readonly Lazy<IReadOnlyList<AcceleratorEntry>> Entries = new(Find);
 
     /// <summary>Every device by name, CUDA's first, then OpenCL's, then ILGPU's CPU accelerator. Kinds with no device have one entry that says why.</summary>
@@ -35,10 +35,11 @@ public static partial class Accelerators
     /// <summary>Devices that only the package reaches.</summary>
     static partial void AddDevices(List<AcceleratorEntry> found);
 
-    static GpuEngine OpenCpu()
+    /// <summary>ILGPU's CPU accelerator with groups of warp x warps threads: with 256, kernels run as they do on a GPU, slowly.</summary>
+    internal static GpuEngine OpenCpu(string name, int warp, int warps)
     {
-        var context = Context.Create(builder => Configure(builder).CPU(new CPUDevice(CpuWarp, CpuWarps, 1)));
-        return new("ilgpu-cpu", context.CreateCPUAccelerator(0));
+        var context = Context.Create(builder => Configure(builder).CPU(new CPUDevice(warp, warps, 1)));
+        return new(name, context.CreateCPUAccelerator(0));
     }
 
     /// <summary>

@@ -2,6 +2,7 @@ using CnnSharp.Kernels;
 using FsCheck;
 using FsCheck.Fluent;
 using Xunit;
+using static CnnSharp.Tests.GpuChecks;
 
 namespace CnnSharp.Tests;
 
@@ -12,8 +13,6 @@ namespace CnnSharp.Tests;
 [Collection(DeviceTests.Name)]
 public sealed class GpuNormalizationPoolingTests
 {
-    static readonly Device Gpu = Device.Parse("ilgpu-cpu");
-
     /// <summary>One chunk and many, one row a thread and many, columns that fill no group.</summary>
     [Fact]
     public void ReduceSumAndExpandAreExact() => Check(
@@ -171,51 +170,4 @@ public sealed class GpuNormalizationPoolingTests
         select adaptive
             ? PoolGeometry.CreateAdaptive([n, size[0], size[1], channels], (kernel[0], kernel[1]))
             : PoolGeometry.Create([n, size[0], size[1], channels], (kernel[0], kernel[1]), (stride[0], stride[1]), new(pad[0], pad[1], pad[2], pad[3]), ceil, count);
-
-    static void Check<T>(int count, Gen<T> cases, Action<T, Random> body)
-    {
-        var seed = 0;
-        Prop.ForAll(cases.ToArbitrary(), drawn => body(drawn, new(++seed))).Check(Config.QuickThrowOnFailure.WithMaxTest(count).WithReplay(2024, 11));
-    }
-
-    static float[] Whole(Random random, long length) => [.. Enumerable.Range(0, (int)length).Select(_ => (float)random.Next(-4, 5))];
-
-    static float[] Real(Random random, long length, float offset = 0) => [.. Enumerable.Range(0, (int)length).Select(_ => (random.NextSingle() * 2) - 1 + offset)];
-
-    static void Same(Action<IKernels, DeviceBuffer[]> call, params Array[] buffers) => Assert.Equal(Run(Device.Reference, call, buffers), Run(Gpu, call, buffers));
-
-    /// <summary>Every buffer, relative to its largest value (at least 1).</summary>
-    static void Near(Action<IKernels, DeviceBuffer[]> call, double tolerance, params float[][] buffers)
-    {
-        foreach (var (expected, actual) in Run(Device.Reference, call, buffers).Cast<float[]>().Zip(Run(Gpu, call, buffers).Cast<float[]>()))
-        {
-            var largest = expected.Select(Math.Abs).Append(1).Max();
-            for (var i = 0; i < expected.Length; i++) Assert.Equal(expected[i], actual[i], tolerance * largest);
-        }
-    }
-
-    /// <summary>What the buffers hold after a call of a device's kernels.</summary>
-    static Array[] Run(Device device, Action<IKernels, DeviceBuffer[]> call, Array[] contents)
-    {
-        var buffers = contents.Select(values => values is float[] floats ? Upload(floats) : Upload((int[])values)).ToArray();
-        call(device.Kernels, buffers);
-        return [.. contents.Zip(buffers, (values, buffer) => values is float[] ? Download<float>(buffer) : (Array)Download<int>(buffer))];
-
-        DeviceBuffer Upload<T>(T[] values)
-            where T : unmanaged
-        {
-            var buffer = device.Engine.Rent(typeof(T) == typeof(float) ? DType.Float32 : DType.Int32, values.Length);
-            device.Engine.Upload<T>(values, buffer);
-            return buffer;
-        }
-
-        T[] Download<T>(DeviceBuffer buffer)
-            where T : unmanaged
-        {
-            var values = new T[buffer.Length];
-            device.Engine.Download(buffer, values.AsSpan());
-            buffer.Release();
-            return values;
-        }
-    }
 }

@@ -1,0 +1,184 @@
+using CnnSharp.Kernels;
+using CnnSharp.Kernels.Gpu;
+using FsCheck;
+using FsCheck.Fluent;
+using Xunit;
+using static CnnSharp.Tests.GpuChecks;
+
+namespace CnnSharp.Tests;
+
+/// <summary>
+/// Convolutions, transposed convolutions and matrix products of the GPU engine against the plain kernels. Inputs are whole
+/// numbers, so that results agree to the bit whatever the order of the sums.
+/// </summary>
+[Collection(DeviceTests.Name)]
+public sealed class GpuConvolutionTests
+{
+    /// <summary>ILGPU's CPU accelerator with the groups of a GPU, and so its tiles.</summary>
+    static readonly Lazy<Device> Wide = new(() => new(Accelerators.OpenCpu("ilgpu-cpu-256", 32, 8)));
+
+    [Fact]
+    public void ConvolutionsAreExact() => Check(60, Convolutions, (g, random) => Convolve(Gpu, g, random));
+
+    [Fact]
+    public void TransposedConvolutionsAreExact() => Check(40, Convolutions, (g, random) => ConvolveTransposed(Gpu, g, random));
+
+    /// <summary>Larger than a tile in every direction; a gradient by weight that is summed in parts; 1 x 1; a stride that leaves places of x unread; a stride that shares a factor with the dilation.</summary>
+    [Fact]
+    public void ConvolutionsLargerThanATileAreExact()
+    {
+        ConvGeometry[] cases =
+        [
+            ConvGeometry.Create([2, 9, 10, 36], [3, 3, 36, 40], 1, 1, 1, 1),
+            ConvGeometry.Create([3, 14, 15, 5], [3, 2, 5, 6], 1, 1, 1, 1),
+            ConvGeometry.Create([1, 7, 6, 40], [1, 1, 40, 36], 1, 0, 1, 1),
+            ConvGeometry.Create([2, 9, 8, 8], [1, 1, 8, 12], 2, 0, 1, 1),
+            ConvGeometry.Create([1, 17, 18, 6], [2, 3, 6, 34], (4, 3), (0, 1), (2, 3), 1),
+            ConvGeometry.Create([1, 11, 11, 3], [5, 5, 3, 8], 2, new(1, 2, 0, 3), 1, 1),
+        ];
+        foreach (var g in cases)
+        {
+            Convolve(Gpu, g, new(1));
+            ConvolveTransposed(Gpu, g, new(2));
+        }
+    }
+
+    /// <summary>
+    /// The tiles of a GPU. Many groups fill its grid and call for the large tiles, few pixels for the small ones; extents
+    /// lie on both sides of the tiles'.
+    /// </summary>
+    [Theory]
+    [InlineData(1, 4, 8)]
+    [InlineData(1, 3, 15)]
+    [InlineData(1, 8, 30)]
+    [InlineData(1, 6, 68)]
+    [InlineData(256, 4, 6)]
+    [InlineData(256, 4, 36)]
+    [InlineData(256, 4, 68)]
+    public void EveryTileIsExact(int groups, int channels, int results)
+    {
+        var g = ConvGeometry.Create([1, groups == 1 ? 12 : 1, groups == 1 ? 11 : 2, groups * channels], [1, 3, channels, groups * results], 1, (0, 1), 1, groups);
+        var (random, x, y, w) = (new Random(groups + results), (long)g.H * g.W * g.C, (long)g.OutH * g.OutW * g.K, 3L * channels * g.K);
+        Same(
+            Wide.Value,
+            (k, b) =>
+            {
+                k.ConvForward(g, b[0], b[1], b[2], b[3], Activation.Relu);
+                k.ConvBackwardWeight(g, b[0], b[3], b[4]);
+            },
+            Whole(random, x), Whole(random, w), Whole(random, g.K), Dirt(y), Dirt(w));
+    }
+
+    [Fact]
+    public void MatrixProductsAreExact() => Check(
+        60,
+        from m in Gen.Elements(1, 4, 31, 33, 64, 70)
+        from n in Gen.Elements(1, 10, 32, 36)
+        from k in Gen.Elements(0, 1, 7, 8, 30, 64, 600)
+        from a in Gen.Elements(true, false)
+        from b in Gen.Elements(true, false)
+        select new MatMulGeometry(m, n, k, a, b),
+        (g, random) => Multiply(Gpu, g, random));
+
+    [Theory]
+    [InlineData(130, 20, 40, true, false)]
+    [InlineData(65, 70, 33, false, true)]
+    public void MatrixProductsOfAGpuAreExact(int m, int n, int k, bool transposeA, bool transposeB) => Multiply(Wide.Value, new(m, n, k, transposeA, transposeB), new(m));
+
+    /// <summary>No input, no sum: results are the bias, gradients by weight 0.</summary>
+    [Fact]
+    public void EmptyBatches()
+    {
+        Convolve(Gpu, ConvGeometry.Create([0, 4, 4, 4], [3, 3, 4, 8], 1, 1, 1, 1), new(1));
+        Convolve(Gpu, ConvGeometry.Create([0, 4, 4, 4], [3, 3, 1, 4], 1, 1, 1, 4), new(1));
+    }
+
+    /// <summary>The same bytes each time, with values whose sums depend on their order.</summary>
+    [Fact]
+    public void SumsInPartsAreTheSameEachTime()
+    {
+        var (g, random) = (ConvGeometry.Create([2, 20, 20, 4], [3, 3, 4, 8], 1, 1, 1, 1), new Random(3));
+        Array[] buffers = [Real(random, 3200), Real(random, 6400), new float[288]];
+        void Call(IKernels k, DeviceBuffer[] b) => k.ConvBackwardWeight(g, b[0], b[1], b[2]);
+        Assert.Equal(Run(Gpu, Call, buffers), Run(Gpu, Call, buffers));
+    }
+
+    /// <summary>Division by multiplication, at every divisor's hardest numbers.</summary>
+    [Fact]
+    public void FastDivisionIsExact()
+    {
+        foreach (var divisor in (int[])[1, 2, 3, 5, 7, 9, 32, 49, 641, 1000, 65535, 65536, 1 << 30, int.MaxValue - 1, int.MaxValue])
+        {
+            var divide = new FastDivide(divisor);
+            foreach (var n in new long[] { 0, 1, divisor - 1L, divisor, divisor + 1L, int.MaxValue - 1, int.MaxValue, int.MaxValue / divisor * (long)divisor, (int.MaxValue / divisor * (long)divisor) - 1 })
+            {
+                if (n is >= 0 and <= int.MaxValue) Assert.Equal((int)n / divisor, divide.Quotient((int)n));
+            }
+        }
+    }
+
+    static Gen<ConvGeometry> Convolutions =>
+        from n in Gen.Choose(1, 2)
+        from size in Gen.Choose(1, 9).ArrayOf(2)
+        from kernel in Gen.Choose(1, 4).ArrayOf(2)
+        from stride in Gen.Elements(1, 1, 2, 3).ArrayOf(2)
+        from dilation in Gen.Elements(1, 1, 2).ArrayOf(2)
+        from pad in Gen.Choose(0, 2).ArrayOf(4)
+        from groups in Gen.Elements(1, 1, 1, 2, 5)
+        from channels in Gen.Elements(1, 2, 3, 4, 5, 8)
+        from results in Gen.Elements(1, 2, 4, 7, 8, 33)
+        where size[0] + pad[0] + pad[1] > (kernel[0] - 1) * dilation[0] && size[1] + pad[2] + pad[3] > (kernel[1] - 1) * dilation[1]
+        select ConvGeometry.Create([n, size[0], size[1], groups * channels], [kernel[0], kernel[1], channels, groups * results], (stride[0], stride[1]), new(pad[0], pad[1], pad[2], pad[3]), (dilation[0], dilation[1]), groups);
+
+    /// <summary>Forward, with and without bias and ReLU; by input, once overwritten and once added to; by weight; by bias.</summary>
+    static void Convolve(Device device, ConvGeometry g, Random random)
+    {
+        var (x, y, w) = ((long)g.N * g.H * g.W * g.C, (long)g.N * g.OutH * g.OutW * g.K, (long)g.KernelH * g.KernelW * g.GroupC * g.K);
+        Same(
+            device,
+            (k, b) =>
+            {
+                k.ConvForward(g, b[0], b[1], b[2], b[3], Activation.Relu);
+                k.ConvForward(g, b[0], b[1], null, b[4]);
+                k.ConvBackwardInput(g, b[5], b[1], b[6]);
+                k.ConvBackwardInput(g, b[5], b[1], b[6], accumulate: true);
+                k.ConvBackwardWeight(g, b[0], b[5], b[7]);
+                k.BiasBackward((long)g.N * g.OutH * g.OutW, g.K, b[5], b[8]);
+            },
+            Whole(random, x), Whole(random, w), Whole(random, g.K), Dirt(y), Dirt(y), Whole(random, y), Dirt(x), Dirt(w), Dirt(g.K));
+    }
+
+    static void ConvolveTransposed(Device device, ConvGeometry g, Random random)
+    {
+        var (x, y, w) = ((long)g.N * g.OutH * g.OutW * g.K, (long)g.N * g.H * g.W * g.C, (long)g.KernelH * g.KernelW * g.GroupC * g.K);
+        Same(
+            device,
+            (k, b) =>
+            {
+                k.ConvTransposeForward(g, b[0], b[1], b[2], b[3]);
+                k.ConvTransposeForward(g, b[0], b[1], null, b[4]);
+                k.ConvTransposeBackwardInput(g, b[5], b[1], b[6]);
+                k.ConvTransposeBackwardInput(g, b[5], b[1], b[6], accumulate: true);
+                k.ConvTransposeBackwardWeight(g, b[0], b[5], b[7]);
+            },
+            Whole(random, x), Whole(random, w), Whole(random, g.C), Dirt(y), Dirt(y), Whole(random, y), Dirt(x), Dirt(w));
+    }
+
+    static void Multiply(Device device, MatMulGeometry g, Random random) => Same(
+        device,
+        (k, b) =>
+        {
+            k.MatMul(g, b[0], b[1], null, b[3]);
+            k.MatMul(g, b[0], b[1], b[2], b[4], Activation.Relu);
+            k.MatMul(g, b[0], b[1], b[2], b[4], Activation.Relu, accumulate: true);
+        },
+        Whole(random, (long)g.M * g.K), Whole(random, (long)g.K * g.N), Whole(random, g.N), Dirt((long)g.M * g.N), Dirt((long)g.M * g.N));
+
+    /// <summary>What a rented buffer may hold.</summary>
+    static float[] Dirt(long length)
+    {
+        var values = new float[length];
+        Array.Fill(values, float.NaN);
+        return values;
+    }
+}
