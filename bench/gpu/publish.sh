@@ -14,16 +14,15 @@ name=cnnsharp-linux-x64
 
 staging=$(mktemp -d)
 trap 'rm -rf "$staging"' EXIT
-cases=tests/CnnSharp.Tests/Verification/Cases
-mkdir -p "$staging/$name/bench" "$staging/$name/$(dirname "$cases")" "$(dirname "$archive")"
+mkdir -p "$staging/$name/bench" "$(dirname "$archive")"
 
 # The suite goes into the same folder: they share the runtime.
 for project in tests/CnnSharp.Tests src/Cli; do
     dotnet publish "$root/$project" --configuration Release --runtime linux-x64 --self-contained --nologo --verbosity quiet \
-        -p:IlgpuProvider=package -p:PublishTrimmed=false -p:DebugType=none -p:GenerateDocumentationFile=false \
+        -p:IlgpuProvider=package -p:UseAppHost=true -p:PublishTrimmed=false -p:DebugType=none -p:GenerateDocumentationFile=false \
         --output "$staging/$name/cnnsharp"
 done
-cp -r "$root/$cases" "$staging/$name/$cases"
+rm -rf "$staging/$name/cnnsharp/Microsoft.CodeCoverage"
 cp -r "$root/bench/gpu" "$root/bench/peers" "$staging/$name/bench"
 find "$staging" -name __pycache__ -prune -exec rm -rf {} +
 

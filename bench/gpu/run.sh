@@ -23,7 +23,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 command_line=$(printf '%q ' "$0" "$@")
 device=cuda:0 python=python3 models="resnet20 resnet18-cifar vgg16-cifar" precisions="float32 tf32 bf16"
-batch=512 steps=100 rounds=3 kernels="" tests="" published="" cases=("$root/tests/CnnSharp.Tests/Verification/Cases")
+batch=512 steps=100 rounds=3 kernels="" tests="" published="" cases=()
 
 fail() {
     echo "run.sh: $*" >&2
@@ -51,6 +51,7 @@ done
 
 published=${published:-$root/cnnsharp}
 tool=$published/cnnsharp
+cases=("$published/Verification/Cases" "${cases[@]}")
 [ -x "$tool" ] || fail "there is no tool '$tool': bench/gpu/publish.sh makes it"
 
 # field NAME < JSON: a number or text of the object on the last line; nothing where it is null or missing.
