@@ -32,7 +32,7 @@ public sealed class EnginesAgreeTests
         var actual = Losses(copy, accelerator, batch, side, out var allocations);
         for (var i = 0; i < Steps; i++)
             Assert.True(Math.Abs(actual[i] - expected[i]) <= Tolerance * expected[i], $"step {i + 1}: the loss is {actual[i]} on {name}, {expected[i]} on cpu.");
-        Assert.True(actual[^1] < 0.9f * actual[0], $"the loss went from {actual[0]} to {actual[^1]}");
+        Assert.True(actual[^1] < 0.95f * actual[0], $"the loss went from {actual[0]} to {actual[^1]}");
         Assert.Equal(allocations.AfterSecondStep, allocations.AtEnd);
     }
 
