@@ -31,6 +31,8 @@ public static class CommandLine
             TrainCommand.Create(terminal),
             EvalCommand.Create(terminal),
             VerifyCommand.Create(terminal),
+            ExportCommand.Create(terminal),
+            ImportCommand.Create(terminal),
             OnnxCommand.Create(terminal),
             BenchCommand.Create(terminal),
             ModelsCommand.Create(terminal),

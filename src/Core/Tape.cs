@@ -21,6 +21,10 @@ public static class Tape
     [ThreadStatic]
     static List<Node>? order;
 
+    /// <summary>Told of every operation on this thread as its result is computed, whether it is recorded or not: how a network is exported.</summary>
+    [ThreadStatic]
+    internal static Action<TracedOperation>? Observer;
+
     /// <summary>Whether operations are recorded on this thread.</summary>
     public static bool IsRecording => scope is null;
 
@@ -40,8 +44,20 @@ public static class Tape
     /// <param name="saved">Buffers that only <paramref name="backward"/> needs; given back after it, or at once if nothing is recorded.</param>
     /// <returns><paramref name="y"/>.</returns>
     public static Tensor Record(string operation, Tensor y, ReadOnlySpan<Tensor?> inputs, BackwardFunction backward, params ReadOnlySpan<DeviceBuffer> saved)
+        => Record<object?>(operation, null, y, inputs, backward, saved);
+
+    /// <summary>As above, for an operation with settings: with its inputs they say all that is needed to compute it elsewhere.</summary>
+    /// <param name="operation">Its name, for messages.</param>
+    /// <param name="settings">What the operation does besides its inputs: a geometry, an axis.</param>
+    /// <param name="y">The result.</param>
+    /// <param name="inputs">What it was computed from; null for an optional input that is missing.</param>
+    /// <param name="backward">Writes the inputs' gradients.</param>
+    /// <param name="saved">Buffers that only <paramref name="backward"/> needs; given back after it, or at once if nothing is recorded.</param>
+    /// <returns><paramref name="y"/>.</returns>
+    public static Tensor Record<TSettings>(string operation, in TSettings settings, Tensor y, ReadOnlySpan<Tensor?> inputs, BackwardFunction backward, params ReadOnlySpan<DeviceBuffer> saved)
     {
         y.Name ??= operation;
+        Observer?.Invoke(new(operation, settings, inputs.ToArray(), y));
         var wanted = false;
         foreach (var input in inputs) wanted |= input is { WantsGradient: true };
         if (scope is null && wanted)
@@ -157,6 +173,13 @@ public static class Tape
         }
     }
 }
+
+/// <summary>An operation as <see cref="Tape.Observer"/> is told of it.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Settings">What <see cref="Tape.Record{TSettings}"/> was given, or null.</param>
+/// <param name="Inputs">What it read; null for an optional input that is missing.</param>
+/// <param name="Output">What it made.</param>
+internal sealed record TracedOperation(string Name, object? Settings, Tensor?[] Inputs, Tensor Output);
 
 /// <summary>One recorded operation.</summary>
 internal sealed class Node(long sequence, Tensor output, Tensor?[] inputs, BackwardFunction backward, DeviceBuffer[] saved)

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using CnnSharp.Cli.Train;
 using CnnSharp.Data;
 using CnnSharp.Formats;
+using CnnSharp.Formats.Onnx;
 using CnnSharp.Layers;
 using CnnSharp.Models;
 using CnnSharp.Training;
@@ -19,7 +20,7 @@ internal static class EvalCommand
         var checkpoint = Options.Text("--checkpoint", "FILE", "what 'train' wrote");
         var model = Options.Model("the checkpoint's");
         var shortcut = Options.Shortcut();
-        var weights = Options.Text("--weights", "FILE", "weights for --model: a .safetensors file with this tool's names or PyTorch's, or a .pt or .pth file of torch.save");
+        var weights = Options.Text("--weights", "FILE", "weights for --model: a .safetensors file with this tool's names or PyTorch's, or a .pt or .pth file of torch.save; or a whole network as .onnx");
         var dataset = Options.Dataset("the checkpoint's, else cifar10");
         var data = Options.Data();
         var split = Options.Choice("--split", "split", "which pictures (default: those that the training was measured on, else test)", Splits);
@@ -39,9 +40,11 @@ internal static class EvalCommand
         command.SetAction(parsed =>
         {
             var file = parsed.GetValue(checkpoint);
-            var trained = file is null ? null : Checkpoint.ReadInfo(Existing("--checkpoint", file));
-            if ((file is null) == (parsed.GetValue(weights) is null)) throw new UsageException("expected either --checkpoint FILE, or --model NAME with --weights FILE.");
-            if (file is null && parsed.GetValue(model) is null) throw new UsageException("--weights: say with --model which network they are of.");
+            var trained = file is null ? null : Checkpoint.ReadInfo(ModelWeights.Existing("--checkpoint", file));
+            if ((file is null) == (parsed.GetValue(weights) is null)) throw new UsageException("expected either --checkpoint FILE, or --model NAME with --weights FILE, or --weights FILE.onnx.");
+            var isOnnx = ModelWeights.IsOnnx(parsed.GetValue(weights));
+            if (isOnnx && parsed.GetValue(model) is not null) throw new UsageException("--model: an ONNX file says itself which network it is.");
+            if (file is null && !isOnnx && parsed.GetValue(model) is null) throw new UsageException("--weights: say with --model which network they are of.");
             if (file is not null && parsed.GetValue(model) is { } other && other != trained!.Model.Name) throw new UsageException($"--model {other}: '{file}' is of the model '{trained.Model.Name}'.");
 
             // What the training was measured on, where it said so, is what its checkpoint is measured on.
@@ -52,9 +55,9 @@ internal static class EvalCommand
                 parsed.GetValue(valSplit) ?? run?.ValSplit ?? 0);
             var normalization = Normalize(set, Given(parsed.GetValue(mean)), Given(parsed.GetValue(std)), trained?.Normalization);
             var where = Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(precision));
-            var network = file is not null
-                ? FromCheckpoint(file, trained!, set, where)
-                : FromWeights(Existing("--weights", parsed.GetValue(weights)!), parsed.GetValue(model)!, Options.ParseShortcut(parsed.GetValue(shortcut)), set, where);
+            var network = file is not null ? FromCheckpoint(file, trained!, set, where)
+                : isOnnx ? OnnxNetwork.Load(ModelWeights.Existing("--weights", parsed.GetValue(weights)!), where)
+                : FromWeights(ModelWeights.Existing("--weights", parsed.GetValue(weights)!), parsed.GetValue(model)!, Options.ParseShortcut(parsed.GetValue(shortcut)), set, where);
             return Run(terminal, network, set, normalization, parsed.GetValue(logits), parsed.GetValue(batch) ?? 256, parsed.GetValue(json));
         });
         return command;
@@ -142,26 +145,10 @@ internal static class EvalCommand
     static Layer FromWeights(string path, string name, Shortcut shortcut, PictureSet set, Device device)
     {
         var model = Build(name, shortcut, set, device);
-        if (TorchFile.IsTorchFile(path)) return Complete(TorchWeights.Load(model, TorchFile.Read(path)));
-        using var file = SafeTensors.Open(path);
-        if (model.NamedTensors().All(t => file.TryGet(t.Name, out var stored) && stored.Shape.SequenceEqual(t.Tensor.Shape.ToArray().Select(extent => (long)extent))))
-        {
-            model.Load(file, path);
-            return model;
-        }
-
-        return Complete(TorchWeights.Load(model, file));
-
-        Layer Complete(ImportReport report) => report.IsComplete
-            ? model
-            : throw new DataFormatException(path, $"its tensors are not those of {name} with shortcut {shortcut.ToString().ToLowerInvariant()}: missing {Listing(report.Missing)}; left over {Listing(report.LeftOver)}");
+        ModelWeights.Load(path, model, $"{name} with shortcut {shortcut.ToString().ToLowerInvariant()}");
+        return model;
     }
 
     static Layer Build(string name, Shortcut shortcut, PictureSet set, Device device)
         => Zoo.Build(name, new() { Input = new(set.Height, set.Width, set.Channels), Classes = set.Classes, Shortcut = shortcut, Device = device });
-
-    static string Existing(string option, string path) => File.Exists(path) ? path : throw new UsageException($"{option}: there is no file '{path}'.");
-
-    static string Listing(IReadOnlyList<string> names)
-        => names.Count == 0 ? "none" : $"{string.Join(", ", names.Take(4).Select(name => $"'{name}'"))}{(names.Count > 4 ? $" and {names.Count - 4} more" : "")}";
 }

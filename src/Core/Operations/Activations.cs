@@ -53,7 +53,7 @@ public static partial class Functional
         var y = Tensor.Uninitialized(x.Shape, x.Device);
         k.Unary(op, a, x.Data, y.Data);
 
-        return Tape.Record(op.ToString(), y, [x], (dy, gradients) => k.UnaryBackward(op, a, x.Data, y.Data, dy, gradients.Reuse(x, dy)));
+        return Tape.Record(op.ToString(), a, y, [x], (dy, gradients) => k.UnaryBackward(op, a, x.Data, y.Data, dy, gradients.Reuse(x, dy)));
     }
 
     /// <summary>x where x > 0, else w x, with a learned slope for each channel, or one for all (He et al. 2015).</summary>
@@ -93,7 +93,7 @@ public static partial class Functional
         var indices = x.Device.Engine.Rent(DType.Int32, y.Count);
         k.MaxoutForward(rows, channels, pieces, x.Data, y.Data, indices);
 
-        return Tape.Record("Maxout", y, [x], (dy, gradients) => k.MaxoutBackward(rows, channels, pieces, dy, indices, gradients.For(x)), indices);
+        return Tape.Record("Maxout", pieces, y, [x], (dy, gradients) => k.MaxoutBackward(rows, channels, pieces, dy, indices, gradients.For(x)), indices);
     }
 
     /// <summary>Zeroes each element with a probability and scales the rest by 1 / (1 - probability) (Srivastava et al. 2014).</summary>

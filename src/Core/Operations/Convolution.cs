@@ -38,7 +38,7 @@ public static partial class Functional
         var y = Tensor.Uninitialized(new(g.N, g.OutH, g.OutW, g.K), x.Device);
         k.ConvForward(g, x.Data, w.Data, b?.Data, y.Data, activation);
 
-        return Tape.Record("Conv2d", y, [x, w, b], (dy, gradients) =>
+        return Tape.Record("Conv2d", (g, activation), y, [x, w, b], (dy, gradients) =>
         {
             var dz = ThroughActivation(activation, y, dy, gradients);
             if (gradients.Wants(w)) k.ConvBackwardWeight(g, x.Data, dz, gradients.For(w));

@@ -24,7 +24,7 @@ public static partial class Functional
         var y = Tensor.Uninitialized(x.Shape.With(^1, outputs), x.Device);
         k.MatMul(new(rows, outputs, inputs), x.Data, w.Data, b?.Data, y.Data, activation);
 
-        return Tape.Record("Linear", y, [x, w, b], (dy, gradients) =>
+        return Tape.Record("Linear", activation, y, [x, w, b], (dy, gradients) =>
         {
             var dz = ThroughActivation(activation, y, dy, gradients);
             if (gradients.Wants(w)) k.MatMul(new(inputs, outputs, rows, TransposeA: true), x.Data, dz, null, gradients.For(w, out var accumulateW), accumulate: accumulateW);

@@ -65,7 +65,7 @@ public static partial class Functional
         if (!training)
         {
             k.BatchNormInference(g, x.Data, weight.Data, bias.Data, runningMean.Data, runningVariance.Data, add?.Data, y.Data);
-            return Tape.Record(Operation, y, [x, weight, bias, add], (dy, gradients) =>
+            return Tape.Record(Operation, g, y, [x, weight, bias, add, runningMean, runningVariance], (dy, gradients) =>
             {
                 var (dw, db) = (VectorGradient(weight, gradients), VectorGradient(bias, gradients));
                 var dadd = gradients.Wants(add) ? gradients.Reuse(add!, dy) : null;
@@ -114,6 +114,6 @@ public static partial class Functional
         var scale = x.Device.Engine.Rent(x.DType, x.Count);
         k.LrnForward(g, x.Data, y.Data, scale);
 
-        return Tape.Record("LocalResponseNorm", y, [x], (dy, gradients) => k.LrnBackward(g, x.Data, y.Data, scale, dy, gradients.For(x)), scale);
+        return Tape.Record("LocalResponseNorm", g, y, [x], (dy, gradients) => k.LrnBackward(g, x.Data, y.Data, scale, dy, gradients.For(x)), scale);
     }
 }

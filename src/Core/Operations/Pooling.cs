@@ -69,7 +69,7 @@ public static partial class Functional
         var indices = x.Device.Engine.Rent(DType.Int32, y.Count);
         k.MaxPoolForward(g, x.Data, y.Data, indices);
 
-        return Tape.Record(operation, y, [x], (dy, gradients) => k.MaxPoolBackward(g, dy, indices, gradients.For(x)), indices);
+        return Tape.Record(operation, g, y, [x], (dy, gradients) => k.MaxPoolBackward(g, dy, indices, gradients.For(x)), indices);
     }
 
     static Tensor AvgPool(string operation, Tensor x, PoolGeometry g)
@@ -78,6 +78,6 @@ public static partial class Functional
         var y = Tensor.Uninitialized(new(g.N, g.OutH, g.OutW, g.C), x.Device);
         k.AvgPoolForward(g, x.Data, y.Data);
 
-        return Tape.Record(operation, y, [x], (dy, gradients) => k.AvgPoolBackward(g, dy, gradients.For(x)));
+        return Tape.Record(operation, g, y, [x], (dy, gradients) => k.AvgPoolBackward(g, dy, gradients.For(x)));
     }
 }

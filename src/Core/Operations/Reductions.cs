@@ -67,6 +67,6 @@ public static partial class Functional
         var y = Tensor.Uninitialized(shape, x.Device);
         k.ReduceSum(g, scale, x.Data, y.Data);
 
-        return Tape.Record(operation, y, [x], (dy, gradients) => k.Expand(g, scale, dy, gradients.For(x)));
+        return Tape.Record(operation, (start, end), y, [x], (dy, gradients) => k.Expand(g, scale, dy, gradients.For(x)));
     }
 }

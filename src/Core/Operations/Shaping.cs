@@ -52,7 +52,7 @@ public static partial class Functional
         var k = x.Device.Kernels;
         k.CopyRegion(g, x.Data, y.Data);
 
-        return Tape.Record("Permute", y, [x], (dy, gradients) => k.CopyRegion(Reverse(g), dy, gradients.For(x)));
+        return Tape.Record("Permute", order.ToArray(), y, [x], (dy, gradients) => k.CopyRegion(Reverse(g), dy, gradients.For(x)));
     }
 
     /// <summary>Tensors one behind the other along an axis.</summary>
@@ -84,7 +84,7 @@ public static partial class Functional
             start += input.Shape.CountAfter(place) * input.Shape[place];
         }
 
-        return Tape.Record("Concat", y, inputs, (dy, gradients) =>
+        return Tape.Record("Concat", place, y, inputs, (dy, gradients) =>
         {
             long offset = 0;
             foreach (var input in inputs)
@@ -119,7 +119,7 @@ public static partial class Functional
         var k = x.Device.Kernels;
         k.CopyRegion(g, x.Data, y.Data);
 
-        return Tape.Record("Slice", y, [x], (dy, gradients) =>
+        return Tape.Record("Slice", (place, start, length), y, [x], (dy, gradients) =>
         {
             var dx = gradients.For(x);
             k.Fill(dx, 0);
@@ -152,7 +152,7 @@ public static partial class Functional
         k.Fill(y.Data, value);
         k.CopyRegion(g, x.Data, y.Data);
 
-        return Tape.Record("Pad2d", y, [x], (dy, gradients) =>
+        return Tape.Record("Pad2d", (padding, value), y, [x], (dy, gradients) =>
         {
             var dx = gradients.For(x);
             if (rows != h || columns != w) k.Fill(dx, 0);

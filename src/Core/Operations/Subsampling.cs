@@ -31,7 +31,7 @@ public static partial class Functional
         if (outC > c) k.Fill(y.Data, 0);
         k.CopyRegion(g, x.Data, y.Data);
 
-        return Tape.Record(Operation, y, [x], (dy, gradients) =>
+        return Tape.Record(Operation, (stride, before, behind), y, [x], (dy, gradients) =>
         {
             var dx = gradients.For(x);
             k.Fill(dx, 0);

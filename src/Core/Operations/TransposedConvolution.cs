@@ -42,7 +42,7 @@ public static partial class Functional
         var y = Tensor.Uninitialized(new(g.N, g.H, g.W, g.C), x.Device);
         k.ConvTransposeForward(g, x.Data, w.Data, b?.Data, y.Data);
 
-        return Tape.Record("ConvTranspose2d", y, [x, w, b], (dy, gradients) =>
+        return Tape.Record("ConvTranspose2d", g, y, [x, w, b], (dy, gradients) =>
         {
             if (gradients.Wants(w)) k.ConvTransposeBackwardWeight(g, x.Data, dy, gradients.For(w));
             if (gradients.Wants(b)) k.BiasBackward((long)g.N * g.H * g.W, g.C, dy, gradients.For(b!));

@@ -16,7 +16,7 @@ public static partial class Functional
         var y = Tensor.Uninitialized(new(g.N, g.OutH, g.OutW, g.C), x.Device);
         k.UpsampleNearestForward(g, x.Data, y.Data);
 
-        return Tape.Record("UpsampleNearest2d", y, [x], (dy, gradients) => k.UpsampleNearestBackward(g, dy, gradients.For(x)));
+        return Tape.Record("UpsampleNearest2d", g, y, [x], (dy, gradients) => k.UpsampleNearestBackward(g, dy, gradients.For(x)));
     }
 
     /// <summary>Enlarges pictures by linear interpolation along both axes.</summary>
@@ -32,7 +32,7 @@ public static partial class Functional
         var y = Tensor.Uninitialized(new(g.N, g.OutH, g.OutW, g.C), x.Device);
         k.UpsampleBilinearForward(g, x.Data, y.Data);
 
-        return Tape.Record("UpsampleBilinear2d", y, [x], (dy, gradients) => k.UpsampleBilinearBackward(g, dy, gradients.For(x)));
+        return Tape.Record("UpsampleBilinear2d", g, y, [x], (dy, gradients) => k.UpsampleBilinearBackward(g, dy, gradients.For(x)));
     }
 
     static UpsampleGeometry Enlarged(string operation, Tensor x, Size2d scale, bool alignCorners)

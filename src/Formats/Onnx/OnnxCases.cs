@@ -1,5 +1,6 @@
 using System.Globalization;
 using CnnSharp.Kernels;
+using CnnSharp.Layers;
 
 namespace CnnSharp.Formats.Onnx;
 
@@ -75,6 +76,33 @@ public static class OnnxCases
             // A case is a user's file: whatever is wrong with it is this case's result, and the next one is run.
             return new(name, OnnxOutcome.Failed, "", e.Message);
         }
+    }
+
+    /// <summary>Writes a case's data set: a random input, and what a network makes of it.</summary>
+    /// <param name="folder">The case's folder.</param>
+    /// <param name="network">In its inference form, whose <c>model.onnx</c> the folder has.</param>
+    /// <param name="input">The shape of one input without the batch axis.</param>
+    public static void Save(string folder, Layer network, Shape input)
+    {
+        ArgumentNullException.ThrowIfNull(network);
+        var set = Directory.CreateDirectory(Path.Combine(folder, "test_data_set_0")).FullName;
+        var device = network.NamedTensors().Select(named => named.Tensor.Device).FirstOrDefault() ?? Device.Best();
+        var pixels = new float[2 * input.Count];
+        new Generator(1).FillNormal(pixels, 0, 1);
+        network.Eval();
+        using (Tape.NoGrad())
+        {
+            var x = Tensor.From(pixels, new([2, .. input.AsSpan()]), device);
+            Write("input_0.pb", Layout.ToChannelsFirst(x));
+            Write("output_0.pb", Layout.ToChannelsFirst(network.Forward(x)));
+        }
+
+        void Write(string name, Tensor tensor) => AtomicFile.Write(Path.Combine(set, name), stream =>
+        {
+            var writer = new ProtoWriter();
+            OnnxTensor.Create("", tensor.Shape.ToArray(), tensor.ToArray()).Write(writer);
+            writer.WriteTo(stream);
+        });
     }
 
     static string? Check(OnnxNetwork network, string set)

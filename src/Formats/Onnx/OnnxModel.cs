@@ -28,6 +28,16 @@ public sealed class OnnxModel
     /// <summary>What comes out, in order.</summary>
     public required IReadOnlyList<OnnxValueInfo> Outputs { get; init; }
 
+    /// <summary>The number of nodes.</summary>
+    public int NodeCount => Nodes.Count;
+
+    /// <summary>The elements of all constant tensors.</summary>
+    public long WeightCount => Initializers.Values.Sum(tensor => tensor.Shape.Count);
+
+    /// <summary>How many nodes each operator has, the most first.</summary>
+    public IReadOnlyList<(string Operator, int Count)> OperatorCounts
+        => [.. Nodes.CountBy(node => node.Operator).OrderByDescending(pair => pair.Value).ThenBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => (pair.Key, pair.Value))];
+
     /// <summary>Reads a file.</summary>
     /// <exception cref="DataFormatException">The file is not a sound model; the message says where and why.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>

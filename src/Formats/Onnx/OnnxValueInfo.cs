@@ -9,6 +9,10 @@ public sealed record OnnxValueInfo(string Name, OnnxType Type, IReadOnlyList<lon
     /// <summary>What a free first axis is called.</summary>
     const string BatchAxis = "N";
 
+    /// <summary><c>input: Float [N, 3, 32, 32]</c>.</summary>
+    public override string ToString()
+        => $"{OnnxModel.Cut(Name)}: {Type}{(Shape is null ? "" : $" [{string.Join(", ", Shape.Select((extent, axis) => extent is { } known ? $"{known}" : axis == 0 ? BatchAxis : "?"))}]")}";
+
     internal static OnnxValueInfo Read(ProtoReader message)
     {
         var name = "";

@@ -1,0 +1,440 @@
+using CnnSharp.Kernels;
+
+namespace CnnSharp.Formats.Onnx;
+
+/// <summary>
+/// Turns the operations of a forward pass, one by one as they are computed, into nodes. A tensor of four axes is a batch
+/// of pictures: [N, H, W, C] here, [N, C, H, W] in the graph; others have the same axes in both.
+/// </summary>
+internal sealed class GraphWriter
+{
+    /// <summary>The pictures of the batch that is followed: not 1, so that the batch axis is told from axes of one element.</summary>
+    public const int Batch = 2;
+
+    const string InputName = "input";
+    const string OutputName = "output";
+
+    /// <summary>Which of our axes stands at each of ONNX's places, and the other way round.</summary>
+    static readonly int[] ToPictures = [0, 3, 1, 2], FromPictures = [0, 2, 3, 1];
+
+    readonly Dictionary<Tensor, string> names = new(ReferenceEqualityComparer.Instance);
+    readonly Dictionary<Tensor, string> constantNames = new(ReferenceEqualityComparer.Instance);
+    readonly List<OnnxNode> nodes = [];
+    readonly Dictionary<string, OnnxTensor> constants = new(StringComparer.Ordinal);
+    OnnxValueInfo? input;
+    OnnxValueInfo? output;
+
+    /// <summary>Creates a writer that knows the names of a network's tensors.</summary>
+    public GraphWriter(IEnumerable<(string Name, Tensor Tensor)> parameters)
+    {
+        foreach (var (name, tensor) in parameters) constantNames.Add(tensor, name);
+    }
+
+    /// <summary>Says what is fed in.</summary>
+    public void Begin(Tensor x)
+    {
+        names.Add(x, InputName);
+        input = Info(InputName, x);
+    }
+
+    /// <summary>Says what comes out.</summary>
+    public void End(Tensor y)
+    {
+        if (!names.TryGetValue(y, out var name)) throw new NotSupportedException("Export: the network's result does not come from its input by operations on tensors.");
+        nodes.Add(new() { Operator = "Identity", Name = OutputName, Inputs = [name], Outputs = [OutputName] });
+
+        // The result of the last node takes the output's name where nobody else reads it.
+        var last = nodes.FindIndex(node => node.Outputs.Contains(name));
+        if (last >= 0 && nodes.Sum(node => node.Inputs.Count(other => other == name)) == 1)
+        {
+            nodes.RemoveAt(nodes.Count - 1);
+            nodes[last] = new() { Operator = nodes[last].Operator, Name = nodes[last].Name, Inputs = nodes[last].Inputs, Outputs = [OutputName], Attributes = nodes[last].Attributes };
+        }
+
+        output = Info(OutputName, y);
+    }
+
+    /// <summary>The graph.</summary>
+    public OnnxModel ToModel(int opset)
+    {
+        // What is only read here and there is written where it is read; the rest of what was named is left out.
+        var read = nodes.SelectMany(node => node.Inputs).ToHashSet(StringComparer.Ordinal);
+        return new()
+        {
+            Path = "the exported graph",
+            Opset = opset,
+            Nodes = nodes,
+            Initializers = constants.Where(constant => read.Contains(constant.Key)).ToDictionary(StringComparer.Ordinal),
+            Inputs = [input!],
+            Outputs = [output!],
+        };
+    }
+
+    /// <summary>Follows an operation.</summary>
+    public void Add(TracedOperation operation)
+    {
+        var y = operation.Output;
+        if (!Array.Exists(operation.Inputs, x => x is not null && names.ContainsKey(x)))
+        {
+            // Made of constants alone, it is one: its elements are read when a node needs them.
+            y.Keep();
+            constantNames.TryAdd(y, $"constant_{constantNames.Count}");
+            return;
+        }
+
+        names[y] = operation.Name switch
+        {
+            "Conv2d" => Convolution(operation),
+            "ConvTranspose2d" => TransposedConvolution(operation),
+            "Linear" => Linear(operation),
+            "MaxPool2d" or "AdaptiveMaxPool2d" => Pool(operation, "Max"),
+            "AvgPool2d" or "AdaptiveAvgPool2d" => Pool(operation, "Average"),
+            "BatchNorm" => BatchNorm(operation),
+            "LocalResponseNorm" => LocalResponseNorm(operation),
+            "Softmax" or "LogSoftmax" => Node(operation.Name, [Name(operation, 0)], OnnxAttribute.Of("axis", y.Shape.Rank == 4 ? 1 : -1)),
+            "Add" => Node("Add", Operands(operation)),
+            "Subtract" => Node("Sub", Operands(operation)),
+            "Multiply" => Node("Mul", Operands(operation)),
+            "Divide" => Node("Div", Operands(operation)),
+            "Scale" => Node("Mul", [Name(operation, 0), Scalar((float)operation.Settings!)]),
+            "Offset" => Node("Add", [Name(operation, 0), Scalar((float)operation.Settings!)]),
+            "Square" => Node("Mul", [Name(operation, 0), Name(operation, 0)]),
+            "Relu" or "Sigmoid" or "Tanh" or "Softplus" or "Exp" or "Log" or "Sqrt" or "Abs" => Node(operation.Name, [Name(operation, 0)]),
+            "LeakyRelu" or "Elu" => Node(operation.Name, [Name(operation, 0)], OnnxAttribute.Of("alpha", (float)operation.Settings!)),
+            "Silu" => Node("Mul", [Name(operation, 0), Node("Sigmoid", [Name(operation, 0)])]),
+            "Gelu" => Gelu(operation),
+            "PRelu" => Node("PRelu", [Name(operation, 0), Slopes(operation)]),
+            "Maxout" => Maxout(operation),
+            "Sum" or "Mean" => Reduction(operation),
+            "Reshape" => Reshape(operation),
+            "Permute" => Permute(operation),
+            "Concat" => Node("Concat", [.. operation.Inputs.Select((_, i) => Name(operation, i))], OnnxAttribute.Of("axis", Axis((int)operation.Settings!, y.Shape.Rank))),
+            "Slice" => Slice(operation),
+            "Pad2d" => Pad(operation),
+            "SubsampleAndWiden" => SubsampleAndWiden(operation),
+            "UpsampleNearest2d" => Upsample(operation, "nearest"),
+            "UpsampleBilinear2d" => Upsample(operation, "linear"),
+            _ => throw Refuse(operation, "it has no form in ONNX"),
+        };
+    }
+
+    string Convolution(TracedOperation operation)
+    {
+        var (g, activation) = ((ConvGeometry, Activation))operation.Settings!;
+        string[] inputs = [Name(operation, 0), Constant(operation, 1, "weights", Permuted(3, 2, 0, 1)), .. Bias(operation, 2)];
+        var y = Node(
+            "Conv",
+            inputs,
+            OnnxAttribute.Of("kernel_shape", g.KernelH, g.KernelW),
+            OnnxAttribute.Of("strides", g.StrideH, g.StrideW),
+            OnnxAttribute.Of("dilations", g.DilationH, g.DilationW),
+            OnnxAttribute.Of("pads", g.PadTop, g.PadLeft, Behind(g.H, g.OutH, g.KernelH, g.StrideH, g.DilationH, g.PadTop), Behind(g.W, g.OutW, g.KernelW, g.StrideW, g.DilationW, g.PadLeft)),
+            OnnxAttribute.Of("group", g.Groups));
+        return Activated(y, activation);
+
+        // What the last window reaches beyond the picture; where it does not reach its end, padding changes nothing.
+        static long Behind(int size, int outputs, int kernel, int stride, int dilation, int before)
+            => Math.Max(0, ((outputs - 1L) * stride) + ((kernel - 1L) * dilation) + 1 - size - before);
+    }
+
+    string TransposedConvolution(TracedOperation operation)
+    {
+        // Described by the convolution that it is the gradient of: x is that one's output.
+        var g = (ConvGeometry)operation.Settings!;
+        var (bottom, extraRows) = Behind(g.H, g.OutH, g.KernelH, g.StrideH, g.DilationH, g.PadTop);
+        var (right, extraColumns) = Behind(g.W, g.OutW, g.KernelW, g.StrideW, g.DilationW, g.PadLeft);
+        string[] inputs = [Name(operation, 0), Constant(operation, 1, "weights", Ungrouped), .. Bias(operation, 2)];
+        return Node(
+            "ConvTranspose",
+            inputs,
+            OnnxAttribute.Of("kernel_shape", g.KernelH, g.KernelW),
+            OnnxAttribute.Of("strides", g.StrideH, g.StrideW),
+            OnnxAttribute.Of("dilations", g.DilationH, g.DilationW),
+            OnnxAttribute.Of("pads", g.PadTop, g.PadLeft, bottom, right),
+            OnnxAttribute.Of("output_padding", extraRows, extraColumns),
+            OnnxAttribute.Of("group", g.Groups));
+
+        static (long Pad, long Extra) Behind(int size, int inputs, int kernel, int stride, int dilation, int before)
+        {
+            var cut = ((inputs - 1L) * stride) + ((kernel - 1L) * dilation) + 1 - size - before;
+            return cut >= 0 ? (cut, 0) : (0, -cut);
+        }
+
+        // [kh, kw, C', groups M'] to [groups C', M', kh, kw].
+        OnnxTensor Ungrouped(string name, Tensor w)
+        {
+            int kh = w.Shape[0], kw = w.Shape[1], c = w.Shape[2], m = w.Shape[3] / g.Groups;
+            var from = w.ToArray();
+            var to = new float[from.Length];
+            var at = 0;
+            for (var group = 0; group < g.Groups; group++)
+            {
+                for (var i = 0; i < c; i++)
+                {
+                    for (var o = 0; o < m; o++)
+                    {
+                        for (var tap = 0; tap < kh * kw; tap++) to[at++] = from[(((tap * c) + i) * g.Groups * m) + (group * m) + o];
+                    }
+                }
+            }
+
+            return OnnxTensor.Create(name, [g.Groups * c, m, kh, kw], to);
+        }
+    }
+
+    string Linear(TracedOperation operation)
+    {
+        var activation = (Activation)operation.Settings!;
+        var weights = Constant(operation, 1, "weights", Plain);
+        if (operation.Output.Shape.Rank == 2) return Activated(Node("Gemm", [Name(operation, 0), weights, .. Bias(operation, 2)]), activation);
+        var pictures = operation.Output.Shape.Rank == 4;
+        var x = pictures ? Transposed(Name(operation, 0), FromPictures) : Name(operation, 0);
+        var y = Node("MatMul", [x, weights]);
+        if (operation.Inputs[2] is not null) y = Node("Add", [y, .. Bias(operation, 2)]);
+        return Activated(pictures ? Transposed(y, ToPictures) : y, activation);
+    }
+
+    string Pool(TracedOperation operation, string kind)
+    {
+        var g = (PoolGeometry)operation.Settings!;
+        if (g.KernelH == 0 && g is { OutH: 1, OutW: 1 }) return Node($"Global{kind}Pool", [Name(operation, 0)]);
+        if (g.KernelH == 0 && (g.H % g.OutH != 0 || g.W % g.OutW != 0)) throw Refuse(operation, $"{g.OutH} x {g.OutW} parts do not divide pictures of {g.H} x {g.W} evenly");
+        var (kernelH, kernelW) = g.KernelH == 0 ? (g.H / g.OutH, g.W / g.OutW) : (g.KernelH, g.KernelW);
+        var (strideH, strideW) = g.KernelH == 0 ? (kernelH, kernelW) : (g.StrideH, g.StrideW);
+
+        // A last, partial window is written as padding that reaches as far as it does. Padding is never the greatest, and not
+        // counted by an average, so this changes nothing, but where padding does count and a window reaches beyond it.
+        long bottom = Behind(g.H, g.OutH, kernelH, strideH, g.Padding.Top), right = Behind(g.W, g.OutW, kernelW, strideW, g.Padding.Left);
+        var counts = kind == "Average" && g.CountPadding && g.Padding != 0;
+        if (counts && (bottom > g.Padding.Bottom || right > g.Padding.Right)) throw Refuse(operation, "it counts padding in partial windows");
+        var attributes = new List<OnnxAttribute>
+        {
+            OnnxAttribute.Of("kernel_shape", kernelH, kernelW),
+            OnnxAttribute.Of("strides", strideH, strideW),
+            OnnxAttribute.Of("pads", g.Padding.Top, g.Padding.Left, bottom, right),
+        };
+        if (kind == "Average") attributes.Add(OnnxAttribute.Of("count_include_pad", counts ? 1 : 0));
+        return Node($"{kind}Pool", [Name(operation, 0)], [.. attributes]);
+
+        static long Behind(int size, int outputs, int kernel, int stride, int before) => Math.Max(0, ((outputs - 1L) * stride) + kernel - size - before);
+    }
+
+    string BatchNorm(TracedOperation operation)
+    {
+        if (operation.Settings is not BatchNormGeometry g) throw Refuse(operation, "it uses the batch's own statistics: export in inference form");
+        var y = Node(
+            "BatchNormalization",
+            [Name(operation, 0), .. new[] { (1, "weight"), (2, "bias"), (4, "running mean"), (5, "running variance") }.Select(input => Constant(operation, input.Item1, input.Item2, Plain))],
+            OnnxAttribute.Of("epsilon", g.Epsilon),
+            OnnxAttribute.Of("momentum", 1 - g.Momentum));
+        if (operation.Inputs[3] is not null) y = Node("Add", [y, Name(operation, 3)]);
+        return Activated(y, g.Activation);
+    }
+
+    string LocalResponseNorm(TracedOperation operation)
+    {
+        var g = (LrnGeometry)operation.Settings!;
+        if (g.Size % 2 == 0) throw Refuse(operation, $"ONNX's window of an even size, {g.Size}, lies elsewhere");
+        return Node("LRN", [Name(operation, 0)], OnnxAttribute.Of("size", g.Size), OnnxAttribute.Of("alpha", g.Alpha), OnnxAttribute.Of("beta", g.Beta), OnnxAttribute.Of("bias", g.K));
+    }
+
+    /// <summary>x (1 + erf(x / sqrt(2))) / 2.</summary>
+    string Gelu(TracedOperation operation)
+    {
+        var x = Name(operation, 0);
+        var phi = Node("Add", [Node("Erf", [Node("Mul", [x, Scalar(MathF.Sqrt(0.5f))])]), Scalar(1)]);
+        return Node("Mul", [Node("Mul", [x, phi]), Scalar(0.5f)]);
+    }
+
+    string Slopes(TracedOperation operation)
+    {
+        var extents = operation.Output.Shape.Rank == 4 ? new[] { -1, 1, 1 } : [-1];
+        return Constant(operation, 1, "slopes", (name, w) => OnnxTensor.Create(name, Array.ConvertAll(extents, extent => extent < 0 ? (int)w.Count : extent), w.ToArray()));
+    }
+
+    /// <summary>The pieces of a group, which are neighbours among the channels, as an axis of their own.</summary>
+    string Maxout(TracedOperation operation)
+    {
+        var pieces = (int)operation.Settings!;
+        var shape = operation.Output.Shape;
+        long[] target = shape.Rank == 4 ? [0, shape[3], pieces, shape[1], shape[2]] : [.. Enumerable.Repeat(0L, shape.Rank - 1), shape[^1], pieces];
+        var groups = Node("Reshape", [Name(operation, 0), Integers(target)]);
+        return Node("ReduceMax", [groups], OnnxAttribute.Of("axes", [shape.Rank == 4 ? 2 : shape.Rank]), OnnxAttribute.Of("keepdims", 0));
+    }
+
+    string Reduction(TracedOperation operation)
+    {
+        var (start, end) = ((int, int))operation.Settings!;
+        var x = operation.Inputs[0]!.Shape;
+        var keep = OnnxAttribute.Of("keepdims", operation.Output.Shape.Rank == x.Rank ? 1 : 0);
+        long[] axes = [.. Enumerable.Range(start, end - start).Select(axis => (long)Axis(axis, x.Rank))];
+        return operation.Name == "Mean" ? Node("ReduceMean", [Name(operation, 0)], OnnxAttribute.Of("axes", axes), keep) : Node("ReduceSum", [Name(operation, 0), Integers(axes)], keep);
+    }
+
+    /// <summary>Elements keep their order, which in pictures of more than one pixel and channel is not that of the graph.</summary>
+    string Reshape(TracedOperation operation)
+    {
+        Shape from = operation.Inputs[0]!.Shape, to = operation.Output.Shape;
+        var x = IsReordered(from) ? Transposed(Name(operation, 0), FromPictures) : Name(operation, 0);
+        var extents = to.Rank == 4 && !IsReordered(to) ? Array.ConvertAll(ToPictures, axis => (long)to[axis]) : Array.ConvertAll(to.ToArray(), extent => (long)extent);
+        if (extents.Length > 0 && from.Rank > 0)
+        {
+            if (to[0] == from[0] && from[0] == Batch) extents[0] = 0;
+            else if (from[0] == Batch && to[0] % Batch == 0) extents[0] = -1;
+        }
+
+        var y = Node("Reshape", [x, Integers(extents)]);
+        return IsReordered(to) ? Transposed(y, ToPictures) : y;
+
+        static bool IsReordered(Shape shape) => shape.Rank == 4 && shape[3] != 1 && (shape[1] != 1 || shape[2] != 1);
+    }
+
+    string Permute(TracedOperation operation)
+    {
+        var order = (int[])operation.Settings!;
+        if (order.Length != 4) return Transposed(Name(operation, 0), order);
+        return Transposed(Name(operation, 0), Array.ConvertAll(ToPictures, axis => Array.IndexOf(ToPictures, order[axis])));
+    }
+
+    string Slice(TracedOperation operation)
+    {
+        var (axis, start, length) = ((int, int, int))operation.Settings!;
+        if (axis == 0) throw Refuse(operation, "it takes part of a batch");
+        return Node("Slice", [Name(operation, 0), Integers(start), Integers(start + length), Integers(Axis(axis, operation.Output.Shape.Rank))]);
+    }
+
+    string Pad(TracedOperation operation)
+    {
+        var (padding, value) = ((Padding2d, float))operation.Settings!;
+        return Node("Pad", [Name(operation, 0), Integers(0, 0, padding.Top, padding.Left, 0, 0, padding.Bottom, padding.Right), Scalar(value)]);
+    }
+
+    string SubsampleAndWiden(TracedOperation operation)
+    {
+        var (stride, before, behind) = ((Size2d, int, int))operation.Settings!;
+        var y = Name(operation, 0);
+        if (stride != 1) y = Node("Slice", [y, Integers(0, 0), Integers(int.MaxValue, int.MaxValue), Integers(2, 3), Integers(stride.H, stride.W)]);
+        return before + behind > 0 || stride == 1 ? Node("Pad", [y, Integers(0, before, 0, 0, 0, behind, 0, 0), Scalar(0)]) : y;
+    }
+
+    string Upsample(TracedOperation operation, string mode)
+    {
+        var g = (UpsampleGeometry)operation.Settings!;
+        var scales = Floats("scales", [4], [1, 1, g.OutH / g.H, g.OutW / g.W]);
+
+        // The nearest pixel is the one whose area holds the result's left upper corner.
+        return mode == "nearest"
+            ? Node("Resize", [Name(operation, 0), "", scales], OnnxAttribute.Of("mode", mode), OnnxAttribute.Of("coordinate_transformation_mode", "asymmetric"), OnnxAttribute.Of("nearest_mode", "floor"))
+            : Node("Resize", [Name(operation, 0), "", scales], OnnxAttribute.Of("mode", mode), OnnxAttribute.Of("coordinate_transformation_mode", g.AlignCorners ? "align_corners" : "half_pixel"));
+    }
+
+    /// <summary>Two operands that are repeated to a common shape: one beside pictures gets their four axes.</summary>
+    string[] Operands(TracedOperation operation)
+    {
+        var rank = operation.Output.Shape.Rank;
+        return [Operand(0), Operand(1)];
+
+        string Operand(int input)
+        {
+            var x = operation.Inputs[input]!;
+            if (!names.TryGetValue(x, out var name)) return Constant(operation, input, "operand", rank == 4 ? Picture : Plain);
+            if (x.Shape.Rank != rank && rank == 4) throw Refuse(operation, $"it repeats {x.Shape} to {operation.Output.Shape}");
+            return name;
+        }
+
+        static OnnxTensor Picture(string name, Tensor t)
+        {
+            int[] extents = [.. Enumerable.Repeat(1, 4 - t.Shape.Rank), .. t.Shape.AsSpan()];
+            return OnnxTensor.Create(name, Array.ConvertAll(ToPictures, axis => extents[axis]), Layout.Permute(Layout.Reshape(t, extents), ToPictures).ToArray());
+        }
+    }
+
+    string Activated(string y, Activation activation) => activation == Activation.Relu ? Node("Relu", [y]) : y;
+
+    string Transposed(string x, int[] order) => Node("Transpose", [x], OnnxAttribute.Of("perm", Array.ConvertAll(order, axis => (long)axis)));
+
+    /// <summary>Where one of our axes stands in ONNX.</summary>
+    static int Axis(int axis, int rank) => rank == 4 ? Array.IndexOf(ToPictures, axis) : axis;
+
+    /// <summary>The name in the graph of what an operation reads; of a constant, with its elements in ONNX's order.</summary>
+    string Name(TracedOperation operation, int input)
+    {
+        var x = operation.Inputs[input]!;
+        if (names.TryGetValue(x, out var name)) return name;
+        return Constant(operation, input, "input", x.Shape.Rank == 4 ? Permuted(ToPictures) : Plain);
+    }
+
+    string[] Bias(TracedOperation operation, int input) => operation.Inputs[input] is null ? [] : [Constant(operation, input, "bias", Plain)];
+
+    /// <summary>The name of a constant that an operation reads, which is added to the graph when it is first asked for.</summary>
+    string Constant(TracedOperation operation, int input, string what, Func<string, Tensor, OnnxTensor> form)
+    {
+        var tensor = operation.Inputs[input]!;
+        if (names.ContainsKey(tensor)) throw Refuse(operation, $"its {what} depend on the network's input");
+        if (!constantNames.TryGetValue(tensor, out var name)) constantNames.Add(tensor, name = $"constant_{constantNames.Count}");
+        using (Silence())
+        {
+            var constant = form(name, tensor);
+
+            // The same tensor read in two orders of axes is written twice.
+            if (constants.TryGetValue(name, out var known) && known.Shape != constant.Shape) constant = form(name = $"{name}_{constants.Count}", tensor);
+            constants[name] = constant;
+        }
+
+        return name;
+    }
+
+    static OnnxTensor Plain(string name, Tensor tensor) => OnnxTensor.Create(name, tensor.Shape.ToArray(), tensor.ToArray());
+
+    static Func<string, Tensor, OnnxTensor> Permuted(params int[] order)
+        => (name, tensor) => OnnxTensor.Create(name, Array.ConvertAll(order, axis => tensor.Shape[axis]), Layout.Permute(tensor, order).ToArray());
+
+    string Integers(params long[] values)
+    {
+        var name = $"integers_{string.Join('_', values)}";
+        constants.TryAdd(name, OnnxTensor.Create(name, [values.Length], values));
+        return name;
+    }
+
+    string Scalar(float value) => Floats("scalar", [], [value]);
+
+    string Floats(string kind, int[] shape, float[] values)
+    {
+        var name = $"{kind}_{string.Join('_', values.Select(value => value.ToString(System.Globalization.CultureInfo.InvariantCulture)))}";
+        constants.TryAdd(name, OnnxTensor.Create(name, shape, values));
+        return name;
+    }
+
+    string Node(string type, string[] inputs, params OnnxAttribute[] attributes)
+    {
+        var name = $"{type}_{nodes.Count}";
+        nodes.Add(new() { Operator = type, Name = name, Inputs = inputs, Outputs = [name], Attributes = attributes });
+        return name;
+    }
+
+    /// <summary>The first axis of what goes in and out is the batch, which is free.</summary>
+    static OnnxValueInfo Info(string name, Tensor t)
+    {
+        var extents = t.Shape.Rank == 4 ? Array.ConvertAll(ToPictures, axis => t.Shape[axis]) : t.Shape.ToArray();
+        return new(name, OnnxType.Float, [.. extents.Select((extent, axis) => axis == 0 && extent == Batch ? (long?)null : extent)]);
+    }
+
+    /// <summary>What the writer itself computes is not followed.</summary>
+    static Silenced Silence() => new(Tape.Observer);
+
+    static NotSupportedException Refuse(TracedOperation operation, string reason)
+        => new($"Export: operation '{operation.Name}' that makes {operation.Output.Shape}: {reason}.");
+
+    sealed class Silenced : IDisposable
+    {
+        readonly Action<TracedOperation>? observer;
+
+        public Silenced(Action<TracedOperation>? observer)
+        {
+            this.observer = observer;
+            Tape.Observer = null;
+        }
+
+        public void Dispose() => Tape.Observer = observer;
+    }
+}

@@ -1,0 +1,62 @@
+using CnnSharp.Layers;
+
+namespace CnnSharp.Formats.Onnx;
+
+/// <summary>What an export may change.</summary>
+public sealed record OnnxExportOptions
+{
+    /// <summary>Whether batch normalisations are folded into the convolutions before them: a smaller, faster graph whose outputs differ by rounding. Default no.</summary>
+    public bool FoldBatchNorm { get; init; }
+}
+
+/// <summary>Writes networks as ONNX files.</summary>
+public static class OnnxExport
+{
+    /// <summary>The version of the standard operators that is written.</summary>
+    public const int Opset = 17;
+
+    /// <summary>
+    /// The graph of a network in its inference form. It is found by following the operations of one forward pass, of which
+    /// only the shapes are worked out: a model needs no code of its own. The batch axis stays free; pictures are [N, C, H, W] in the file.
+    /// </summary>
+    /// <param name="model">Any network whose operations have a form in ONNX.</param>
+    /// <param name="input">The shape of one input without the batch axis, e.g. [32, 32, 3].</param>
+    /// <param name="options">Null for the defaults.</param>
+    /// <exception cref="NotSupportedException">An operation has no form in ONNX; the message names it.</exception>
+    /// <exception cref="Kernels.ShapeException">The network does not take such inputs.</exception>
+    public static OnnxModel ToOnnx(this Layer model, Shape input, OnnxExportOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        var training = model.Descend().Where(layer => layer.IsTraining).ToArray();
+        var graph = new GraphWriter(model.NamedTensors());
+        var outer = Tape.Observer;
+        try
+        {
+            model.Eval();
+            using (Tape.NoGrad())
+            {
+                var x = Tensor.Uninitialized(new([GraphWriter.Batch, .. input.AsSpan()]), Device.Shapes);
+                graph.Begin(x);
+                Tape.Observer = graph.Add;
+                var y = model.Forward(x);
+                Tape.Observer = outer;
+                graph.End(y);
+            }
+        }
+        finally
+        {
+            Tape.Observer = outer;
+            foreach (var layer in training) layer.SetTraining();
+        }
+
+        var exported = graph.ToModel(Opset);
+        return options is { FoldBatchNorm: true } ? BatchNormFolding.Fold(exported) : exported;
+    }
+
+    /// <summary>Writes a network's graph to a file, atomically. See <see cref="ToOnnx"/>.</summary>
+    /// <param name="model">Any network whose operations have a form in ONNX.</param>
+    /// <param name="path">The file; its folder is created if it is missing.</param>
+    /// <param name="input">The shape of one input without the batch axis.</param>
+    /// <param name="options">Null for the defaults.</param>
+    public static void SaveOnnx(this Layer model, string path, Shape input, OnnxExportOptions? options = null) => model.ToOnnx(input, options).Save(path);
+}

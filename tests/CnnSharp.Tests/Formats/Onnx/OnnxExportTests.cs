@@ -1,0 +1,141 @@
+using CnnSharp.Formats;
+using CnnSharp.Formats.Onnx;
+using CnnSharp.Kernels;
+using CnnSharp.Layers;
+using CnnSharp.Models;
+using CnnSharp.Training;
+using Xunit;
+
+namespace CnnSharp.Tests;
+
+/// <summary>Networks written as ONNX and read again. That others read them the same is measured by bench/peers/onnxruntime.</summary>
+public sealed class OnnxExportTests : IDisposable
+{
+    readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Theory]
+    [InlineData("linear")]
+    [InlineData("mlp")]
+    [InlineData("lenet5-1998")]
+    [InlineData("lenet5")]
+    [InlineData("nin-cifar")]
+    [InlineData("allcnn")]
+    [InlineData("vgg11-lrn-cifar")]
+    [InlineData("resnet20")]
+    [InlineData("resnet20", Shortcut.B)]
+    [InlineData("resnet110-stochastic")]
+    [InlineData("preresnet110")]
+    [InlineData("densenet40-bc")]
+    [InlineData("googlenet")]
+    [InlineData("autoencoder")]
+    public void ExportedAndImportedANetworkGivesEqualBytes(string name, Shortcut shortcut = Shortcut.A)
+    {
+        var input = Zoo.Find(name).Input;
+        var model = Randomized(Zoo.Build(name, new() { Shortcut = shortcut, Device = Device.Cpu }));
+        var path = folder.File($"{name}.onnx");
+        model.SaveOnnx(path, input);
+
+        // At another batch size than the export's.
+        Assert.Equal(Output(model, input, batch: 3), Output(OnnxNetwork.Load(path, Device.Cpu), input, batch: 3));
+    }
+
+    [Fact]
+    public void EveryOperationOfLayersComesBackAsItWas()
+    {
+        var model = Randomized(new Sequential(
+            new Conv2d(3, 8, (3, 2), stride: (1, 2), padding: new(2, 1, 0, 1), dilation: (2, 1), device: Device.Cpu),
+            new PRelu(8, device: Device.Cpu),
+            new Conv2d(8, 8, 3, padding: 1, groups: 4, device: Device.Cpu),
+            new LocalResponseNorm(),
+            new AvgPool2d(3, 2, padding: 1),
+            new ConvTranspose2d(8, 12, 3, stride: 2, padding: 1, outputPadding: 1, groups: 2, device: Device.Cpu),
+            new Maxout(3),
+            new Elu(0.7f),
+            new UpsampleNearest2d(2),
+            new UpsampleBilinear2d((1, 3)),
+            new Pad2d(new(-1, 2, 1, -2), 0.5f),
+            new MaxPool2d(3, 2, padding: 1, ceilMode: true),
+            new Lambda(x => Functional.Permute(Functional.Slice(x, 1, 1, 6), 0, 2, 1, 3)),
+            new Lambda(x => Functional.Concat([x, Functional.Sigmoid(x), Functional.LeakyRelu(x, 0.2f)])),
+            new Lambda(x => (2 * x * x / (Functional.Square(x) + 1)) - Functional.Mean(x, [1, 2], keepAxes: true)),
+            new AdaptiveAvgPool2d((2, 3)),
+            new BatchNorm2d(12, device: Device.Cpu),
+            new Flatten(),
+            new Linear(72, 5, device: Device.Cpu),
+            new Softmax()));
+        var imported = new OnnxNetwork(model.ToOnnx(new(12, 18, 3)), Device.Cpu);
+        Assert.Equal(Output(model, new(12, 18, 3), batch: 3), Output(imported, new(12, 18, 3), batch: 3));
+    }
+
+    [Fact]
+    public void FoldedNormalisationsChangeRoundingAlone()
+    {
+        var model = Randomized(ResNet.Cifar(20, device: Device.Cpu, shortcut: Shortcut.B));
+        Shape input = new(32, 32, 3);
+        var folded = model.ToOnnx(input, new() { FoldBatchNorm = true });
+        Assert.DoesNotContain(folded.OperatorCounts, pair => pair.Operator == "BatchNormalization");
+        float[] expected = Output(model, input, batch: 2), actual = Output(new OnnxNetwork(folded, Device.Cpu), input, batch: 2);
+        var scale = expected.Max(Math.Abs);
+        for (var i = 0; i < expected.Length; i++) Assert.InRange(actual[i], expected[i] - (1e-5f * scale), expected[i] + (1e-5f * scale));
+    }
+
+    [Fact]
+    public void AnImportedNetworkKeepsItsNamesAndTrains()
+    {
+        Shape input = new(32, 32, 3);
+        var model = ResNet.Cifar(20, device: Device.Cpu);
+        var network = new OnnxNetwork(model.ToOnnx(input), Device.Cpu);
+        Assert.Equal(model.NamedTensors().Select(t => t.Name).Order(StringComparer.Ordinal), network.NamedTensors().Select(t => t.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(model.ParameterCount, network.ParameterCount);
+
+        var pixels = new float[4 * (int)input.Count];
+        new Generator(5).FillNormal(pixels, 0, 1);
+        var x = Tensor.From(pixels, new(4, 32, 32, 3), Device.Cpu);
+        var labels = Tensor.From([1, 2, 3, 4], new(4), Device.Cpu);
+        network.Train();
+        var optimizer = new Sgd(network.Parameters, learningRate: 0.05f, momentum: 0.9f);
+        var losses = new List<double>();
+        for (var step = 0; step < 5; step++)
+        {
+            var loss = Loss.CrossEntropy(network.Forward(x), labels);
+            losses.Add(loss.Item());
+            loss.Backward();
+            Assert.All(network.Parameters, parameter => Assert.True(parameter.Gradient!.ToArray().All(float.IsFinite), parameter.Name));
+            optimizer.Step();
+        }
+
+        Assert.True(losses[^1] < losses[0] / 2, string.Join(", ", losses));
+    }
+
+    [Fact]
+    public void WhatHasNoFormInOnnxIsNamed()
+    {
+        var e = Assert.Throws<NotSupportedException>(() => new LocalResponseNorm(new() { Size = 4 }).ToOnnx(new(4, 4, 8)));
+        Assert.Equal("Export: operation 'LocalResponseNorm' that makes [2, 4, 4, 8]: ONNX's window of an even size, 4, lies elsewhere.", e.Message);
+    }
+
+    /// <summary>Weights, scales and running statistics that hide no mistake, as zeros and ones would.</summary>
+    static Layer Randomized(Layer model)
+    {
+        var generator = new Generator(3);
+        foreach (var (name, tensor) in model.NamedTensors())
+        {
+            var values = new float[tensor.Count];
+            if (tensor.Shape.Rank > 1) generator.FillNormal(values, 0, Math.Sqrt(2.0 / Math.Max(1, tensor.Count / tensor.Shape[^1])));
+            else if (name.EndsWith("ariance", StringComparison.Ordinal)) generator.FillUniform(values, 0.5, 1.5);
+            else generator.FillNormal(values, 0.5, 0.3);
+            tensor.Write<float>(values);
+        }
+
+        return model.Eval();
+    }
+
+    static float[] Output(Layer model, Shape input, int batch)
+    {
+        var pixels = new float[batch * input.Count];
+        new Generator(7).FillNormal(pixels, 0, 1);
+        using (Tape.NoGrad()) return model.Forward(Tensor.From(pixels, new([batch, .. input.AsSpan()]), Device.Cpu)).ToArray();
+    }
+}
