@@ -21,5 +21,5 @@ readonly struct FastDivide
         multiplier = (uint)(((1UL << shift) + (uint)divisor - 1) / (uint)divisor);
     }
 
-    public int Quotient(int n) => (int)(((ulong)(uint)n * multiplier) >> shift);
+    public int Quotient(int n) => (int)(uint)(((ulong)(uint)n * multiplier) >> shift);
 }

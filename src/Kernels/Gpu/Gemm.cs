@@ -26,6 +26,12 @@ readonly struct GemmShape(int rows, int columns, int depth, int groups, int spli
 /// </remarks>
 static class Gemm
 {
+    /// <summary>Runs of four columns that a group of <see cref="AddPartials"/> adds up: 128 consecutive bytes.</summary>
+    public const int AddRuns = 8;
+
+    /// <summary>The most threads of such a group.</summary>
+    public const int MostAddThreads = 256;
+
     /// <summary>Group: the threads of the tile. Grid: tiles of rows, tiles of columns, groups x splits.</summary>
     public static void Multiply<TTile, TLeft, TRight, TResults>(TLeft left, TRight right, TResults results, GemmShape shape)
         where TTile : struct, ITile
@@ -100,20 +106,40 @@ static class Gemm
         if (tile.RowQuads > 1) StoreRows<TTile, TResults>(results, shape, group, split, row + (4 * tile.RowThreads), column, sums.Q10, sums.Q11);
     }
 
-    /// <summary>Adds up the parts of the depth, in their order; one thread four columns of a row.</summary>
-    public static void AddPartials<TResults>(Index1D index, ArrayView<float> partials, TResults results, GemmShape shape)
+    /// <summary>
+    /// Adds up the parts of the depth: a group eight runs of four columns, neighbours in memory, each by a column of threads that take
+    /// parts in turn and add their sums pairwise. The order depends on the number of parts and the size of the group alone.
+    /// </summary>
+    public static void AddPartials<TResults>(ArrayView<float> partials, TResults results, GemmShape shape)
         where TResults : struct, IResults
     {
+        var sums = Float4.Of(SharedMemory.Allocate<float>(4 * MostAddThreads));
         var quads = (shape.Columns + 3) / 4;
         var part = shape.Groups * shape.Rows * quads;
-        int place = index;
-        var parts = Float4.Of(partials);
-        var sum = parts[place];
-        for (var split = 1; split < shape.Splits; split++) sum += parts[(split * part) + place];
+        var thread = Group.IdxX;
+        var lane = thread / AddRuns;
+        var lanes = Group.DimX / AddRuns;
+        var place = (Grid.IdxX * AddRuns) + (thread % AddRuns);
+        Float4 sum = default;
+        if (place < part)
+        {
+            var parts = Float4.Of(partials);
+            for (var split = lane; split < shape.Splits; split += lanes) sum += parts[(split * part) + place];
+        }
+
+        sums[thread] = sum;
+        Group.Barrier();
+        for (var half = lanes / 2; half > 0; half /= 2)
+        {
+            if (lane < half) sums[thread] += sums[thread + (half * AddRuns)];
+            Group.Barrier();
+        }
+
+        if (lane > 0 || place >= part) return;
         var rowOfAll = place / quads;
         var group = rowOfAll / shape.Rows;
         var offset = results.Row(group, 0, rowOfAll - (group * shape.Rows));
-        if (offset >= 0) results.Store(offset, group, 4 * (place - (rowOfAll * quads)), sum);
+        if (offset >= 0) results.Store(offset, group, 4 * (place - (rowOfAll * quads)), sums[thread]);
     }
 
     /// <summary>Rows of a tile.</summary>

@@ -59,6 +59,16 @@ readonly struct OperandRow(int offset, int count, int y = 0, int x = 0)
     public readonly int Offset = offset, Count = count, Y = y, X = x;
 }
 
+/// <summary>What of a depth is the same for every row: worked out once for the rows that a thread reads at it.</summary>
+/// <param name="offset">Added to the row's.</param>
+/// <param name="count">Elements along the depth from here that are not 0, as far as they are consecutive.</param>
+/// <param name="y">Added to the row's place in the picture (patches).</param>
+/// <param name="x">Added to the row's place in the picture (patches).</param>
+readonly struct OperandStep(int offset, int count, int y = 0, int x = 0)
+{
+    public readonly int Offset = offset, Count = count, Y = y, X = x;
+}
+
 /// <summary>
 /// One factor of a product: rows (of the left one; columns of the right one) by depth. It is read in runs of four that
 /// are consecutive in memory, either along the depth or across the rows.
@@ -71,11 +81,11 @@ interface IOperand
     /// <summary>What is constant along a row; rows beyond the last are allowed and read as 0.</summary>
     OperandRow Row(int group, int row);
 
-    /// <summary>
-    /// Elements (row, depth .. depth + 3) if <see cref="AlongDepth"/>, else (row .. row + 3, depth), 0 outside. Along the
-    /// depth, depth is a multiple of four.
-    /// </summary>
-    Float4 Load(OperandRow row, int depth);
+    /// <summary>What is constant across the rows; depth is a multiple of four where runs lie along it.</summary>
+    OperandStep Step(int depth);
+
+    /// <summary>Elements (row, depth .. depth + 3) if <see cref="AlongDepth"/>, else (row .. row + 3, depth); 0 outside.</summary>
+    Float4 Load(OperandRow row, OperandStep step);
 }
 
 /// <summary>A matrix whose rows are contiguous: element (row, depth) at row Stride + depth.</summary>
@@ -89,10 +99,12 @@ readonly struct RowMatrix<TElements>(TElements elements, int rows, int depth, in
 
     public OperandRow Row(int group, int row) => new((group * groupStride) + (row * stride), rows - row);
 
-    public Float4 Load(OperandRow row, int depth)
+    public OperandStep Step(int depth) => new(depth, depths - depth);
+
+    public Float4 Load(OperandRow row, OperandStep step)
     {
         if (row.Count <= 0) return default;
-        return elements.Load(row.Offset + depth, depths - depth);
+        return elements.Load(row.Offset + step.Offset, step.Count);
     }
 }
 
@@ -107,10 +119,12 @@ readonly struct ColumnMatrix<TElements>(TElements elements, int rows, int stride
 
     public OperandRow Row(int group, int row) => new((group * groupStride) + row, rows - row);
 
-    public Float4 Load(OperandRow row, int depth)
+    public OperandStep Step(int depth) => new(depth * stride, 1);
+
+    public Float4 Load(OperandRow row, OperandStep step)
     {
         if (row.Count <= 0) return default;
-        return elements.Load(row.Offset + (depth * stride), row.Count);
+        return elements.Load(row.Offset + step.Offset, row.Count);
     }
 }
 
@@ -155,7 +169,7 @@ readonly struct Pixels(int height, int width)
 /// The patches that a convolution multiplies with its weights (im2col, never stored). Row: a result pixel; depth: a tap's channel.
 /// Either x, read by the forward pass, or dy, read by one phase of the gradient by input; see <see cref="Axis"/>.
 /// </summary>
-/// <remarks>A load costs two divisions by constants (8 instructions), the place in the picture (2), its check (3), the address (4).</remarks>
+/// <remarks>A step costs two divisions by constants (8 instructions) and 8 more; a load its place in the picture and its check (5) and the address (3).</remarks>
 readonly struct Patches<TElements>(TElements elements, int pictures, Axis y, Axis x, int channels, int groupChannels) : IOperand
     where TElements : struct, IElements
 {
@@ -180,15 +194,20 @@ readonly struct Patches<TElements>(TElements elements, int pictures, Axis y, Axi
         return new((((((picture * y.Extent) + h) * x.Extent) + w) * channels) + (group * taps.Channels), 1, h, w);
     }
 
-    public Float4 Load(OperandRow row, int depth)
+    public OperandStep Step(int depth)
     {
         var tap = taps.Tap(depth);
         var channel = taps.Channel(depth, tap);
         var tapRow = taps.Row(tap);
         var down = tapRow * y.Step;
         var right = taps.Column(tap, tapRow) * x.Step;
-        if ((uint)(row.Y + down) >= (uint)y.Extent || (uint)(row.X + right) >= (uint)x.Extent) return default;
-        return elements.Load(row.Offset + (((down * x.Extent) + right) * channels) + channel, taps.Channels - channel);
+        return new((((down * x.Extent) + right) * channels) + channel, taps.Channels - channel, down, right);
+    }
+
+    public Float4 Load(OperandRow row, OperandStep step)
+    {
+        if ((uint)(row.Y + step.Y) >= (uint)y.Extent || (uint)(row.X + step.X) >= (uint)x.Extent) return default;
+        return elements.Load(row.Offset + step.Offset, step.Count);
     }
 }
 
@@ -214,14 +233,19 @@ readonly struct PatchColumns<TElements>(TElements elements, Axis y, Axis x, int 
         return new((((h * x.Extent) + w) * channels) + (group * taps.Channels) + channel, tapRow < y.Taps ? taps.Channels - channel : 0, h, w);
     }
 
-    public Float4 Load(OperandRow row, int depth)
+    public OperandStep Step(int depth)
     {
         var line = pixels.Line(depth);
         var picture = pixels.Picture(line);
         var down = pixels.Row(line, picture) * y.Stride;
         var right = pixels.Column(depth, line) * x.Stride;
-        if (row.Count <= 0 || (uint)(row.Y + down) >= (uint)y.Extent || (uint)(row.X + right) >= (uint)x.Extent) return default;
-        return elements.Load(row.Offset + (((((picture * y.Extent) + down) * x.Extent) + right) * channels), row.Count);
+        return new(((((picture * y.Extent) + down) * x.Extent) + right) * channels, 1, down, right);
+    }
+
+    public Float4 Load(OperandRow row, OperandStep step)
+    {
+        if (row.Count <= 0 || (uint)(row.Y + step.Y) >= (uint)y.Extent || (uint)(row.X + step.X) >= (uint)x.Extent) return default;
+        return elements.Load(row.Offset + step.Offset, row.Count);
     }
 }
 
@@ -241,13 +265,18 @@ readonly struct TapWeights<TElements>(TElements elements, Axis y, Axis x, int ch
 
     public OperandRow Row(int group, int row) => new((group * results) + row, results - row);
 
-    public Float4 Load(OperandRow row, int depth)
+    public OperandStep Step(int depth)
     {
         var tap = taps.Tap(depth);
         var channel = taps.Channel(depth, tap);
-        if (row.Count <= 0 || channel >= taps.Channels) return default;
         var tapRow = taps.Row(tap);
-        return elements.Load(row.Offset + (((places.Of(tapRow, taps.Column(tap, tapRow)) * taps.Channels) + channel) * stride), row.Count);
+        return new(((places.Of(tapRow, taps.Column(tap, tapRow)) * taps.Channels) + channel) * stride, taps.Channels - channel);
+    }
+
+    public Float4 Load(OperandRow row, OperandStep step)
+    {
+        if (row.Count <= 0 || step.Count <= 0) return default;
+        return elements.Load(row.Offset + step.Offset, row.Count);
     }
 }
 
@@ -264,13 +293,18 @@ readonly struct TurnedTapWeights<TElements>(TElements elements, Axis y, Axis x, 
 
     public OperandRow Row(int group, int row) => new((group * taps.Channels) + (row * stride), results - row);
 
-    public Float4 Load(OperandRow row, int depth)
+    public OperandStep Step(int depth)
     {
-        if (row.Count <= 0) return default;
         var tap = taps.Tap(depth);
         var channel = taps.Channel(depth, tap);
         var tapRow = taps.Row(tap);
-        return elements.Load(row.Offset + (places.Of(tapRow, taps.Column(tap, tapRow)) * results * stride) + channel, taps.Channels - channel);
+        return new((places.Of(tapRow, taps.Column(tap, tapRow)) * results * stride) + channel, taps.Channels - channel);
+    }
+
+    public Float4 Load(OperandRow row, OperandStep step)
+    {
+        if (row.Count <= 0) return default;
+        return elements.Load(row.Offset + step.Offset, step.Count);
     }
 }
 

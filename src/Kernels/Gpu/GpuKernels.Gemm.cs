@@ -7,13 +7,19 @@ namespace CnnSharp.Kernels.Gpu;
 // Which tile a product takes, how many parts its depth is summed in, and the launch.
 sealed partial class GpuKernels
 {
-    /// <summary>Tiles below which a device is not full: smaller tiles are taken, or the depth is split. A fixed number, so that results are the same on devices of any size.</summary>
-    const int FullGrid = 256;
+    /// <summary>
+    /// Threads that fill a device (eight warps for each of 128 multiprocessors): with fewer, smaller tiles are taken, or the depth
+    /// is split. A fixed number, so that results are the same on devices of any size.
+    /// </summary>
+    const long FullGrid = 1 << 15;
+
+    /// <summary>A depth that is split for more threads as soon as they are wanted.</summary>
+    const int Deep = 1024;
 
     /// <summary>The least depth that is worth a part of its own.</summary>
-    const int LeastSplitDepth = 256;
+    const int LeastSplitDepth = 128;
 
-    const int MostSplits = 128;
+    const int MostSplits = 512;
 
     /// <summary>Compiled products by their four types; they are too many for a field each.</summary>
     readonly ConcurrentDictionary<Type, Delegate> products = new();
@@ -26,21 +32,22 @@ sealed partial class GpuKernels
     {
         if (rows == 0 || columns == 0) return;
         if (accelerator.MaxNumThreadsPerGroup < Gemm.Threads<Tile128x128>()) Product<Tile32x32, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
-        else if (columns <= 16 && Tiles<Tile128x16>(rows, columns, groups) < FullGrid) Product<Tile64x16, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
+        else if (columns <= 16 && (WastesRows<Tile128x16>(rows) || !Fills<Tile128x16>(rows, columns, depth, groups))) Product<Tile64x16, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
         else if (columns <= 16) Product<Tile128x16, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
         else if (columns <= 32 && rows > 64) Product<Tile128x32, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
-        else if (columns > 64 && Tiles<Tile128x128>(rows, columns, groups) >= FullGrid) Product<Tile128x128, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
-        else if (Tiles<Tile128x64>(rows, columns, groups) >= FullGrid) Product<Tile128x64, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
+        else if (columns > 64 && Fills<Tile128x128>(rows, columns, depth, groups)) Product<Tile128x128, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
+        else if (Fills<Tile128x64>(rows, columns, depth, groups)) Product<Tile128x64, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
         else Product<Tile64x64, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
     }
 
-    void Product<TTile, TLeft, TRight, TResults>(TLeft left, TRight right, TResults results, int rows, int columns, int depth, int groups)
+    /// <summary>The same on a tile that the device's groups must be large enough for.</summary>
+    internal void Product<TTile, TLeft, TRight, TResults>(TLeft left, TRight right, TResults results, int rows, int columns, int depth, int groups)
         where TTile : struct, ITile
         where TLeft : struct, IOperand
         where TRight : struct, IOperand
         where TResults : struct, IResults
     {
-        var splits = Splits(Tiles<TTile>(rows, columns, groups), depth);
+        var splits = Splits(Threads<TTile>(rows, columns, groups), depth);
         var splitDepth = (Blocks(depth, splits) + 15) / 16 * 16;
         splits = Math.Max(1, Blocks(depth, Math.Max(splitDepth, 1)));
         var shape = new GemmShape(rows, columns, depth, groups, splits, splitDepth);
@@ -56,11 +63,11 @@ sealed partial class GpuKernels
         {
             var view = Floats(partials);
             Launch<TTile, TLeft, TRight, PartialResults>(left, right, new(view, groups, rows, columns), shape);
-            var add = (Action<Index1D, ArrayView<float>, TResults, GemmShape>)products.GetOrAdd(
+            var add = (Action<KernelConfig, ArrayView<float>, TResults, GemmShape>)products.GetOrAdd(
                 typeof(TResults),
-                static (_, kernels) => kernels.Compile(nameof(Gemm.AddPartials), a => a.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, TResults, GemmShape>(Gemm.AddPartials)),
+                static (_, kernels) => kernels.Compile(nameof(Gemm.AddPartials), a => a.LoadStreamKernel<ArrayView<float>, TResults, GemmShape>(Gemm.AddPartials)),
                 this);
-            add(Range(count / splits), view, results, shape);
+            add(new(Blocks((int)(count / splits), Gemm.AddRuns), Math.Min(GroupSize, Gemm.MostAddThreads)), view, results, shape);
         }
         finally
         {
@@ -82,11 +89,19 @@ sealed partial class GpuKernels
         multiply(new(grid, new Index3D(Gemm.Threads<TTile>(), 1, 1)), left, right, results, shape);
     }
 
-    static long Tiles<TTile>(int rows, int columns, int groups)
-        where TTile : struct, ITile => (long)Blocks(rows, Gemm.TileRows<TTile>()) * Blocks(columns, Gemm.TileColumns<TTile>()) * groups;
+    /// <summary>Threads of all tiles of a product.</summary>
+    static long Threads<TTile>(int rows, int columns, int groups)
+        where TTile : struct, ITile => (long)Blocks(rows, Gemm.TileRows<TTile>()) * Blocks(columns, Gemm.TileColumns<TTile>()) * groups * Gemm.Threads<TTile>();
 
-    /// <summary>Parts of the depth that fill the device twice, each of a depth worth its sum.</summary>
-    static int Splits(long tiles, int depth) => (int)Math.Clamp(2 * FullGrid / tiles, 1, Math.Clamp(depth / LeastSplitDepth, 1, MostSplits));
+    static bool Fills<TTile>(int rows, int columns, int depth, int groups)
+        where TTile : struct, ITile => Threads<TTile>(rows, columns, groups) * Math.Max(1, depth / Deep) >= FullGrid;
+
+    /// <summary>Whether half the rows of a tile would do for the last one, and that matters.</summary>
+    static bool WastesRows<TTile>(int rows)
+        where TTile : struct, ITile => rows < 4 * Gemm.TileRows<TTile>() && (rows - 1) % Gemm.TileRows<TTile>() < Gemm.TileRows<TTile>() / 2;
+
+    /// <summary>Parts of the depth that fill the device, each of a depth worth its sum.</summary>
+    static int Splits(long threads, int depth) => (int)Math.Clamp(FullGrid / threads, 1, Math.Clamp(depth / LeastSplitDepth, 1, MostSplits));
 
     static int Blocks(int count, int size) => (int)(((long)count + size - 1) / size);
 }

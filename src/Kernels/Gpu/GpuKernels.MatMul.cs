@@ -29,9 +29,9 @@ sealed partial class GpuKernels
         else Product(left, new ColumnMatrix<Scalars>(ScalarsOf(b), g.N, g.N, 0), results, g.M, g.N, g.K, 1);
     }
 
-    static Vectors VectorsOf(DeviceBuffer buffer) => new(Floats(buffer));
+    internal static Vectors VectorsOf(DeviceBuffer buffer) => new(Floats(buffer));
 
-    static Scalars ScalarsOf(DeviceBuffer buffer) => new(Floats(buffer));
+    internal static Scalars ScalarsOf(DeviceBuffer buffer) => new(Floats(buffer));
 
     /// <summary>Offsets in products are 32-bit.</summary>
     static void RequireIndexable(DeviceBuffer a, DeviceBuffer b, DeviceBuffer c) => _ = Range(Math.Max(a.Length, Math.Max(b.Length, c.Length)));

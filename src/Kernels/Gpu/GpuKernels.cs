@@ -37,7 +37,7 @@ sealed partial class GpuKernels : IKernels
     }
 
     /// <summary>As <see cref="View{T}"/>, and an empty view for a missing (optional) buffer; kernels are told by a flag.</summary>
-    static ArrayView<T> ViewOrEmpty<T>(DeviceBuffer? buffer)
+    internal static ArrayView<T> ViewOrEmpty<T>(DeviceBuffer? buffer)
         where T : unmanaged => buffer is null ? ArrayView<T>.Empty : View<T>(buffer);
 
     /// <summary>Floats, the most common view.</summary>

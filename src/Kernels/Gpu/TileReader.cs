@@ -52,24 +52,25 @@ struct TileReader<TOperand>
     public void Load(TOperand operand, int start, int end, int extent, int threads, int depth)
     {
         var at = start + depthOffset;
-        run0 = LoadRun(operand, row0, at, end);
+        var step = operand.Step(at);
+        run0 = LoadRun(operand, row0, step, at, end);
         if (operand.AlongDepth)
         {
-            if (Runs(extent, threads, depth) > 1) run1 = LoadRun(operand, row1, at, end);
+            if (Runs(extent, threads, depth) > 1) run1 = LoadRun(operand, row1, step, at, end);
             if (Runs(extent, threads, depth) > 2)
             {
-                run2 = LoadRun(operand, row2, at, end);
-                run3 = LoadRun(operand, row3, at, end);
+                run2 = LoadRun(operand, row2, step, at, end);
+                run3 = LoadRun(operand, row3, step, at, end);
             }
         }
         else
         {
-            var step = threads * 4 / extent;
-            if (Runs(extent, threads, depth) > 1) run1 = LoadRun(operand, row0, at + step, end);
+            var down = threads * 4 / extent;
+            if (Runs(extent, threads, depth) > 1) run1 = LoadRun(operand, row0, operand.Step(at + down), at + down, end);
             if (Runs(extent, threads, depth) > 2)
             {
-                run2 = LoadRun(operand, row0, at + (2 * step), end);
-                run3 = LoadRun(operand, row0, at + (3 * step), end);
+                run2 = LoadRun(operand, row0, operand.Step(at + (2 * down)), at + (2 * down), end);
+                run3 = LoadRun(operand, row0, operand.Step(at + (3 * down)), at + (3 * down), end);
             }
         }
     }
@@ -106,10 +107,10 @@ struct TileReader<TOperand>
     /// <summary>Runs of a thread: 1, 2 or 4.</summary>
     static int Runs(int extent, int threads, int depth) => extent * depth / (4 * threads);
 
-    static Float4 LoadRun(TOperand operand, OperandRow row, int depth, int end)
+    static Float4 LoadRun(TOperand operand, OperandRow row, OperandStep step, int depth, int end)
     {
         if (depth >= end) return default;
-        return operand.Load(row, depth);
+        return operand.Load(row, step);
     }
 
     static void StoreRun(ArrayView<float> tile, int at, int stride, Float4 run)

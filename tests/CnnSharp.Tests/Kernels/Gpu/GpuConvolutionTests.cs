@@ -43,30 +43,23 @@ public sealed class GpuConvolutionTests
         }
     }
 
-    /// <summary>
-    /// The tiles of a GPU. Many groups fill its grid and call for the large tiles, few pixels for the small ones; extents
-    /// lie on both sides of the tiles'.
-    /// </summary>
-    [Theory]
-    [InlineData(1, 4, 8)]
-    [InlineData(1, 3, 15)]
-    [InlineData(1, 8, 30)]
-    [InlineData(1, 6, 68)]
-    [InlineData(256, 4, 6)]
-    [InlineData(256, 4, 36)]
-    [InlineData(256, 4, 68)]
-    public void EveryTileIsExact(int groups, int channels, int results)
+    [Fact]
+    public void EveryTileIsExact()
     {
-        var g = ConvGeometry.Create([1, groups == 1 ? 12 : 1, groups == 1 ? 11 : 2, groups * channels], [1, 3, channels, groups * results], 1, (0, 1), 1, groups);
-        var (random, x, y, w) = (new Random(groups + results), (long)g.H * g.W * g.C, (long)g.OutH * g.OutW * g.K, 3L * channels * g.K);
-        Same(
-            Wide.Value,
-            (k, b) =>
-            {
-                k.ConvForward(g, b[0], b[1], b[2], b[3], Activation.Relu);
-                k.ConvBackwardWeight(g, b[0], b[3], b[4]);
-            },
-            Whole(random, x), Whole(random, w), Whole(random, g.K), Dirt(y), Dirt(w));
+        MultiplyOn<Tile128x128>();
+        MultiplyOn<Tile128x64>();
+        MultiplyOn<Tile128x32>();
+        MultiplyOn<Tile128x16>();
+        MultiplyOn<Tile64x64>();
+        MultiplyOn<Tile64x16>();
+    }
+
+    [Fact]
+    public void ConvolutionsOnTheTilesOfAGpuAreExact()
+    {
+        Convolve(Wide.Value, ConvGeometry.Create([1, 9, 8, 4], [3, 2, 4, 12], 1, 1, 1, 1), new(1));
+        Convolve(Wide.Value, ConvGeometry.Create([1, 8, 10, 6], [1, 3, 6, 68], 2, 1, 1, 1), new(2));
+        ConvolveTransposed(Wide.Value, ConvGeometry.Create([1, 8, 10, 20], [1, 3, 20, 6], 2, 1, 1, 1), new(3));
     }
 
     [Fact]
@@ -162,6 +155,36 @@ public sealed class GpuConvolutionTests
                 k.ConvTransposeBackwardWeight(g, b[0], b[5], b[7]);
             },
             Whole(random, x), Whole(random, w), Whole(random, g.C), Dirt(y), Dirt(y), Whole(random, y), Dirt(x), Dirt(w));
+    }
+
+    /// <summary>A product of a little more than a tile along each extent, and one of exactly a tile and two depths.</summary>
+    static void MultiplyOn<TTile>()
+        where TTile : struct, ITile
+    {
+        int m = Gemm.TileRows<TTile>(), n = Gemm.TileColumns<TTile>(), depth = 2 * default(TTile).Depth;
+        Same<Scalars>(new(m + 3, n + 5, depth + 1), GpuKernels.ScalarsOf);
+        Same<Vectors>(new(m, n, depth), GpuKernels.VectorsOf);
+
+        static void Same<TElements>(MatMulGeometry g, Func<DeviceBuffer, TElements> elements)
+            where TElements : struct, IElements
+        {
+            var random = new Random(g.M + g.N);
+            GpuChecks.Same(
+                Wide.Value,
+                (k, b) =>
+                {
+                    if (k is not GpuKernels gpu)
+                    {
+                        k.MatMul(g, b[0], b[1], b[2], b[3], Activation.Relu);
+                        return;
+                    }
+
+                    var results = new RowResults<TElements>(new(elements(b[3]), GpuKernels.ViewOrEmpty<float>(b[2]), g.N, hasBias: true, relu: true, accumulate: false), g.N, 0);
+                    gpu.Product<TTile, RowMatrix<TElements>, ColumnMatrix<TElements>, RowResults<TElements>>(
+                        new(elements(b[0]), g.M, g.K, g.K, 0), new(elements(b[1]), g.N, g.N, 0), results, g.M, g.N, g.K, 1);
+                },
+                Whole(random, (long)g.M * g.K), Whole(random, (long)g.K * g.N), Whole(random, g.N), Dirt((long)g.M * g.N));
+        }
     }
 
     static void Multiply(Device device, MatMulGeometry g, Random random) => Same(
