@@ -87,9 +87,16 @@ static class Gemm
                 rightReader.Load(right, next, end, columns, Threads<TTile>(), tile.Depth);
             }
 
+            // A loop of its own, two steps at a time: ILGPU computes values as late as it can, and would put all products
+            // behind the barrier, with every fragment of the tile waiting in a register.
             var (i, j) = ((buffer * tile.Depth * (leftStride / 4)) + threadRow, (buffer * tile.Depth * (rightStride / 4)) + threadColumn);
-            AddEight<TTile>(ref sums, leftQuads, i, rightQuads, j);
-            if (tile.Depth > 8) AddEight<TTile>(ref sums, leftQuads, i + (8 * (leftStride / 4)), rightQuads, j + (8 * (rightStride / 4)));
+            for (var step = 0; step < tile.Depth; step += 2)
+            {
+                sums.Add<TTile>(leftQuads, i, rightQuads, j);
+                sums.Add<TTile>(leftQuads, i + (leftStride / 4), rightQuads, j + (rightStride / 4));
+                i += leftStride / 2;
+                j += rightStride / 2;
+            }
 
             buffer ^= 1;
             if (next < end)
@@ -153,21 +160,6 @@ static class Gemm
     /// <summary>Threads of a tile's group.</summary>
     public static int Threads<TTile>()
         where TTile : struct, ITile => default(TTile).RowThreads * default(TTile).ColumnThreads;
-
-    // Written out: ILGPU unrolls no loops.
-    static void AddEight<TTile>(ref Accumulators sums, ArrayView<Float4> a, int i, ArrayView<Float4> b, int j)
-        where TTile : struct, ITile
-    {
-        var (down, right) = ((TileRows<TTile>() + 4) / 4, (TileColumns<TTile>() + 4) / 4);
-        sums.Add<TTile>(a, i, b, j);
-        sums.Add<TTile>(a, i + down, b, j + right);
-        sums.Add<TTile>(a, i + (2 * down), b, j + (2 * right));
-        sums.Add<TTile>(a, i + (3 * down), b, j + (3 * right));
-        sums.Add<TTile>(a, i + (4 * down), b, j + (4 * right));
-        sums.Add<TTile>(a, i + (5 * down), b, j + (5 * right));
-        sums.Add<TTile>(a, i + (6 * down), b, j + (6 * right));
-        sums.Add<TTile>(a, i + (7 * down), b, j + (7 * right));
-    }
 
     static void StoreRows<TTile, TResults>(TResults results, GemmShape shape, int group, int split, int row, int column, Quad near, Quad far)
         where TTile : struct, ITile
