@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Runtime.InteropServices;
 using CnnSharp.Kernels;
 using CnnSharp.Layers;
 
@@ -23,8 +22,11 @@ public enum Distance
 /// <remarks>As a layer it is measured like any other model: <c>Trainer.Evaluate(neighbours, set)</c>.</remarks>
 public sealed class NearestNeighbours : Layer
 {
-    readonly Tensor pictures;
+    /// <summary>Remembered pictures that are compared at a time.</summary>
+    const int Block = 32;
+
     readonly Tensor labels;
+    readonly Shape picture;
     readonly float[] values;
     readonly int[] classOf;
     readonly int features;
@@ -43,7 +45,7 @@ public sealed class NearestNeighbours : Layer
         ArgumentOutOfRangeException.ThrowIfLessThan(neighbours, 1);
         if (pictures.Shape.Rank < 2 || labels.Shape != new Shape(pictures.Shape[0])) throw new ShapeException("NearestNeighbours", $"expected pictures [M, H, W, C] and labels [M], got {pictures.Shape} and {labels.Shape}.");
         if (neighbours > labels.Count) throw new ShapeException("NearestNeighbours", $"{labels.Count} pictures have no {neighbours} nearest.");
-        (this.pictures, this.labels, this.classes, Neighbours, Distance) = (pictures, labels, classes, neighbours, distance);
+        (this.labels, picture, this.classes, Neighbours, Distance) = (labels, pictures.Shape.With(0, 1), classes, neighbours, distance);
         values = pictures.ToArray();
         classOf = labels.ToArray<int>();
         features = values.Length / classOf.Length;
@@ -62,16 +64,29 @@ public sealed class NearestNeighbours : Layer
     /// <inheritdoc/>
     protected override Tensor Compute(Tensor x)
     {
-        if (x.Shape.Rank != pictures.Shape.Rank || x.Shape.With(0, 1) != pictures.Shape.With(0, 1)) throw new ShapeException("NearestNeighbours", $"expected pictures like the remembered {pictures.Shape}, got {x.Shape}.");
+        if (x.Shape.Rank != picture.Rank || x.Shape.With(0, 1) != picture) throw new ShapeException("NearestNeighbours", $"expected pictures like those remembered, {picture}, got {x.Shape}.");
         var count = x.Shape[0];
         var asked = x.ToArray();
         var distances = new float[count * classOf.Length];
 
-        // A remembered picture is read once for all that are asked about, which stay in the cache.
-        Parallel.For(0, classOf.Length, m =>
+        // Blocks of remembered pictures stay in the cache while all that are asked about pass, four at a time: each number that is loaded is used four times.
+        var blocks = (classOf.Length + Block - 1) / Block;
+        Parallel.For(0, blocks, block =>
         {
-            var remembered = values.AsSpan(m * features, features);
-            for (var n = 0; n < count; n++) distances[(n * classOf.Length) + m] = Between(asked.AsSpan(n * features, features), remembered);
+            var end = Math.Min((block + 1) * Block, classOf.Length);
+            for (var n = 0; n < count; n += 4)
+            {
+                // Beyond the last one, the last one again.
+                var (n1, n2, n3) = (Math.Min(n + 1, count - 1), Math.Min(n + 2, count - 1), Math.Min(n + 3, count - 1));
+                for (var m = block * Block; m < end; m++)
+                {
+                    var (d0, d1, d2, d3) = Between(Row(asked, n), Row(asked, n1), Row(asked, n2), Row(asked, n3), Row(values, m));
+                    distances[(n * classOf.Length) + m] = d0;
+                    distances[(n1 * classOf.Length) + m] = d1;
+                    distances[(n2 * classOf.Length) + m] = d2;
+                    distances[(n3 * classOf.Length) + m] = d3;
+                }
+            }
         });
 
         var shares = new float[count * classes];
@@ -79,26 +94,48 @@ public sealed class NearestNeighbours : Layer
         return Tape.Record("NearestNeighbours", Tensor.From(shares, new(count, classes), x.Device), [], (_, _) => { });
     }
 
-    /// <summary>The distance; of L2 its square, which is in the same order.</summary>
-    float Between(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
+    ReadOnlySpan<float> Row(float[] pictures, int index) => pictures.AsSpan(index * features, features);
+
+    /// <summary>The distances of four pictures to one; of L2 their squares, which are in the same order.</summary>
+    (float D0, float D1, float D2, float D3) Between(ReadOnlySpan<float> a0, ReadOnlySpan<float> a1, ReadOnlySpan<float> a2, ReadOnlySpan<float> a3, ReadOnlySpan<float> b)
     {
-        var va = MemoryMarshal.Cast<float, Vector<float>>(a);
-        var vb = MemoryMarshal.Cast<float, Vector<float>>(b);
-        var sum = Vector<float>.Zero;
-        var tail = 0f;
+        Vector<float> s0 = default, s1 = default, s2 = default, s3 = default;
+        float t0 = 0, t1 = 0, t2 = 0, t3 = 0;
+        var width = Vector<float>.Count;
         var i = 0;
         if (Distance == Distance.L1)
         {
-            for (; i < va.Length; i++) sum += Vector.Abs(va[i] - vb[i]);
-            for (i *= Vector<float>.Count; i < a.Length; i++) tail += Math.Abs(a[i] - b[i]);
+            for (; i <= b.Length - width; i += width)
+            {
+                var v = new Vector<float>(b[i..]);
+                s0 += Vector.Abs(new Vector<float>(a0[i..]) - v);
+                s1 += Vector.Abs(new Vector<float>(a1[i..]) - v);
+                s2 += Vector.Abs(new Vector<float>(a2[i..]) - v);
+                s3 += Vector.Abs(new Vector<float>(a3[i..]) - v);
+            }
+
+            for (; i < b.Length; i++) (t0, t1, t2, t3) = (t0 + Math.Abs(a0[i] - b[i]), t1 + Math.Abs(a1[i] - b[i]), t2 + Math.Abs(a2[i] - b[i]), t3 + Math.Abs(a3[i] - b[i]));
         }
         else
         {
-            for (; i < va.Length; i++) sum += (va[i] - vb[i]) * (va[i] - vb[i]);
-            for (i *= Vector<float>.Count; i < a.Length; i++) tail += (a[i] - b[i]) * (a[i] - b[i]);
+            for (; i <= b.Length - width; i += width)
+            {
+                var v = new Vector<float>(b[i..]);
+                var (e0, e1, e2, e3) = (new Vector<float>(a0[i..]) - v, new Vector<float>(a1[i..]) - v, new Vector<float>(a2[i..]) - v, new Vector<float>(a3[i..]) - v);
+                s0 += e0 * e0;
+                s1 += e1 * e1;
+                s2 += e2 * e2;
+                s3 += e3 * e3;
+            }
+
+            for (; i < b.Length; i++)
+            {
+                var (e0, e1, e2, e3) = (a0[i] - b[i], a1[i] - b[i], a2[i] - b[i], a3[i] - b[i]);
+                (t0, t1, t2, t3) = (t0 + (e0 * e0), t1 + (e1 * e1), t2 + (e2 * e2), t3 + (e3 * e3));
+            }
         }
 
-        return Vector.Sum(sum) + tail;
+        return (Vector.Sum(s0) + t0, Vector.Sum(s1) + t1, Vector.Sum(s2) + t2, Vector.Sum(s3) + t3);
     }
 
     /// <summary>The k nearest, kept sorted while all are looked at.</summary>

@@ -13,8 +13,9 @@ namespace CnnSharp.Cli.Bench;
 internal sealed record TrainSpeed(double ImagesPerSecond, double StepSeconds, long DeviceBytes, double Loss);
 
 /// <summary>
-/// Times training steps on made-up pictures that are on the device already: forward, cross-entropy, backward and SGD with
-/// Nesterov momentum and weight decay. What the peers' scripts under <c>bench/peers</c> do.
+/// Times training steps on made-up pictures that are on the device already: forward, loss, backward and SGD with Nesterov
+/// momentum and weight decay. The loss is the cross-entropy, a pixel's where the model labels pixels; of a model without
+/// classes the squared error against its input. What the peers' scripts under <c>bench/peers</c> do.
 /// </summary>
 internal static class TrainBench
 {
@@ -38,7 +39,7 @@ internal static class TrainBench
         Generator.Default = new(seed);
         var model = Zoo.Build(entry.Name, new() { Shortcut = Shortcut.B, Device = device });
         var optimizer = new Sgd(model.Parameters, learningRate: 0.01f, momentum: 0.9f, nesterov: true, weightDecay: 5e-4f);
-        var (pictures, labels) = MakeUp(entry.Input, (uint)entry.Classes, batch, new(seed, stream: 1), device);
+        var (pictures, labels) = MakeUp(entry, batch, new(seed, stream: 1), device);
 
         var clock = Stopwatch.StartNew();
         for (var i = 0; i < 3 || clock.Elapsed < WarmUp; i++)
@@ -63,20 +64,25 @@ internal static class TrainBench
 
         Tensor Step()
         {
-            var loss = Loss.OfHeads(model, Loss.CrossEntropy(model.Forward(pictures), labels), labels);
+            var result = model.Forward(pictures);
+            var loss = labels is null ? Loss.MeanSquaredError(result, pictures) : Loss.OfHeads(model, Loss.CrossEntropy(result, labels), labels);
             loss.Backward();
             optimizer.Step();
             return loss;
         }
     }
 
-    static (Tensor Pictures, Tensor Labels) MakeUp(Shape picture, uint classes, int batch, Generator generator, Device device)
+    /// <summary>Pictures, and labels for whatever the model's result has classes of; null if it has none.</summary>
+    static (Tensor Pictures, Tensor? Labels) MakeUp(ModelEntry entry, int batch, Generator generator, Device device)
     {
-        var shape = new Shape([batch, .. picture.AsSpan()]);
+        var shape = new Shape([batch, .. entry.Input.AsSpan()]);
         var pixels = new float[shape.Count];
         generator.FillNormal(pixels, 0, 1);
-        var labels = new int[batch];
-        for (var i = 0; i < batch; i++) labels[i] = (int)(generator.NextUInt32() % classes);
-        return (Tensor.From(pixels, shape, device), Tensor.From(labels, new(batch), device));
+        var pictures = Tensor.From(pixels, shape, device);
+        if (entry.Classes == 0) return (pictures, null);
+        var result = Zoo.Build(entry.Name, new() { Device = Device.Shapes }).Forward(Tensor.Zeros(shape, Device.Shapes)).Shape;
+        var labels = new int[result.CountBefore(result.Rank - 1)];
+        for (var i = 0; i < labels.Length; i++) labels[i] = (int)(generator.NextUInt32() % (uint)entry.Classes);
+        return (pictures, Tensor.From(labels, new(result.AsSpan()[..^1]), device));
     }
 }

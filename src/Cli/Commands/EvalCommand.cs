@@ -15,10 +15,13 @@ internal static class EvalCommand
 {
     static readonly string[] Splits = ["train", "val", "test"];
 
+    static readonly (string Name, Distance? Distance)[] Neighbours = [("knn-l1", Distance.L1), ("knn-l2", Distance.L2)];
+
     public static Command Create(Terminal terminal)
     {
         var checkpoint = Options.Text("--checkpoint", "FILE", "what 'train' wrote");
-        var model = Options.Model("the checkpoint's");
+        var model = Options.Choice("--model", "model", "the network (default the checkpoint's), or the nearest of the training pictures by L1 or L2 distance", [.. Zoo.Entries.Select(entry => entry.Name), .. Neighbours.Select(n => n.Name)]);
+        var neighbours = Options.Whole("--neighbours", "of --model knn-l1 and knn-l2, how many training pictures vote; default 1", minimum: 1);
         var shortcut = Options.Shortcut();
         var weights = Options.Text("--weights", "FILE", "weights for --model: a .safetensors file with this tool's names or PyTorch's, or a .pt or .pth file of torch.save; or a whole network as .onnx");
         var dataset = Options.Dataset("the checkpoint's, else cifar10");
@@ -35,27 +38,29 @@ internal static class EvalCommand
         var json = Options.Json();
         var command = new Command("eval", "Measures a checkpoint, or weights that were trained elsewhere, on a data set.")
         {
-            checkpoint, model, shortcut, weights, dataset, data, split, valSplit, mean, std, logits, batch, device, precision, threads, json,
+            checkpoint, model, neighbours, shortcut, weights, dataset, data, split, valSplit, mean, std, logits, batch, device, precision, threads, json,
         };
         command.SetAction(parsed =>
         {
             var file = parsed.GetValue(checkpoint);
             var trained = file is null ? null : Checkpoint.ReadInfo(ModelWeights.Existing("--checkpoint", file));
-            if ((file is null) == (parsed.GetValue(weights) is null)) throw new UsageException("expected either --checkpoint FILE, or --model NAME with --weights FILE, or --weights FILE.onnx.");
+            var distance = Neighbours.FirstOrDefault(n => n.Name == parsed.GetValue(model)).Distance;
             var isOnnx = ModelWeights.IsOnnx(parsed.GetValue(weights));
+            if ((file is null ? 0 : 1) + (parsed.GetValue(weights) is null ? 0 : 1) + (distance is null ? 0 : 1) != 1) throw new UsageException("expected either --checkpoint FILE, or --model NAME with --weights FILE, or --weights FILE.onnx, or --model knn-l1 or knn-l2.");
+            if (parsed.GetValue(neighbours) is not null && distance is null) throw new UsageException("--neighbours: it is for --model knn-l1 and knn-l2.");
             if (isOnnx && parsed.GetValue(model) is not null) throw new UsageException("--model: an ONNX file says itself which network it is.");
             if (file is null && !isOnnx && parsed.GetValue(model) is null) throw new UsageException("--weights: say with --model which network they are of.");
             if (file is not null && parsed.GetValue(model) is { } other && other != trained!.Model.Name) throw new UsageException($"--model {other}: '{file}' is of the model '{trained.Model.Name}'.");
 
             // What the training was measured on, where it said so, is what its checkpoint is measured on.
             var run = file is null ? null : TrainSettings.Read(Path.GetDirectoryName(Path.GetFullPath(file))!);
-            var set = Pictures(
-                DataSets.Find(parsed.GetValue(dataset) ?? trained?.Dataset ?? "cifar10", parsed.GetValue(data) ?? run?.Data),
-                parsed.GetValue(split),
-                parsed.GetValue(valSplit) ?? run?.ValSplit ?? 0);
+            var pictures = DataSets.Find(parsed.GetValue(dataset) ?? trained?.Dataset ?? "cifar10", parsed.GetValue(data) ?? run?.Data);
+            var validation = parsed.GetValue(valSplit) ?? run?.ValSplit ?? 0;
+            var set = Pictures(pictures, parsed.GetValue(split), validation);
             var normalization = Normalize(set, Given(parsed.GetValue(mean)), Given(parsed.GetValue(std)), trained?.Normalization);
             var where = Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(precision));
-            var network = file is not null ? FromCheckpoint(file, trained!, set, where)
+            var network = distance is not null ? Remember(pictures.Split(validation).Train, normalization, parsed.GetValue(neighbours) ?? 1, distance.Value)
+                : file is not null ? FromCheckpoint(file, trained!, set, where)
                 : isOnnx ? OnnxNetwork.Load(ModelWeights.Existing("--weights", parsed.GetValue(weights)!), where)
                 : FromWeights(ModelWeights.Existing("--weights", parsed.GetValue(weights)!), parsed.GetValue(model)!, Options.ParseShortcut(parsed.GetValue(shortcut)), set, where);
             return Run(terminal, network, set, normalization, parsed.GetValue(logits), parsed.GetValue(batch) ?? 256, parsed.GetValue(json));
@@ -132,6 +137,21 @@ internal static class EvalCommand
 
     /// <summary>An option of several values that is not given has none.</summary>
     static float[]? Given(float[]? values) => values is { Length: > 0 } ? values : null;
+
+    static NearestNeighbours Remember(PictureSet train, Normalization normalization, int neighbours, Distance distance)
+    {
+        if (neighbours > train.Count) throw new UsageException($"--neighbours {neighbours:N0}: {train.Name} has {train.Count:N0} training pictures.");
+        var picture = train.Height * train.Width * train.Channels;
+        var values = new float[checked(train.Count * picture)];
+        for (var i = 0; i < train.Count; i++)
+        {
+            var pixels = train.Pixels(i);
+            for (var p = 0; p < picture; p++) values[(i * picture) + p] = ((pixels[p] / 255f) - normalization.Mean[p % train.Channels]) / normalization.Deviation[p % train.Channels];
+        }
+
+        using var pictures = Tensor.From(values, new(train.Count, train.Height, train.Width, train.Channels), Device.Cpu);
+        return new(pictures, Tensor.From(train.Labels, new(train.Count), Device.Cpu), train.Classes, neighbours, distance);
+    }
 
     static Layer FromCheckpoint(string file, CheckpointInfo info, PictureSet set, Device device)
     {

@@ -30,6 +30,8 @@ internal static class ModelsCommand
         terminal.WriteTable(
             ["model", "picture", ">classes", ">weights", ">multiply-adds", ">memory to train", "paper"],
             models.Select(m => (IReadOnlyList<string>)[m.Entry.Name, string.Join('x', m.Entry.Input.ToArray()), $"{Classes(m.Entry, options)}", $"{m.Summary.Weights:N0}", $"{m.Summary.MultiplyAdds:N0}", $"{Mebibytes(m.Summary):F1} MiB", Citation(m.Entry.Paper)]));
+        terminal.WriteLine();
+        terminal.WriteLine("knn-l1, knn-l2: the nearest of the training pictures (Cover and Hart 1967), without weights: 'eval --model knn-l2 --neighbours 5'");
         if (json) terminal.WriteJson(new() { ["models"] = new JsonArray([.. models.Select(m => Json(m.Entry, m.Summary, options))]) });
         return CommandLine.Done;
     }
