@@ -50,28 +50,30 @@ internal readonly record struct Window(int Kernel, int Stride, int Dilation, int
 
 internal static partial class OnnxOperators
 {
-    /// <summary>x [N, C, ...], w [M, C / group, ...], b [M]. Pictures of one axis are pictures of one row.</summary>
+    /// <summary>
+    /// x [N, C, ...], w [M, C / group, ...], b [M]. Pictures of one axis are pictures of one row; of three, a convolution
+    /// of planes for each of the kernel's, added up.
+    /// </summary>
     static Operator Conv(Binding n)
     {
         var windows = Windows.Read(n);
         var groups = Groups(n);
         if (!n.Has(1)) throw n.Malformed("it has no weights");
 
-        // [M, C, kh, kw] to [kh, kw, C, M].
-        var weights = n.Weight(1, "conv", w => w.Shape.Rank switch
+        // [M, C, kd, kh, kw] to [kd, kh, kw, C, M].
+        var weights = n.Weight(1, "conv", w =>
         {
-            3 => Layout.Reshape(Layout.Permute(w, [2, 1, 0]), new(1, w.Shape[2], w.Shape[1], w.Shape[0])),
-            4 => Layout.Permute(w, [2, 3, 1, 0]),
-            _ => throw n.Unsupported($"it convolves pictures of {w.Shape.Rank - 2} axes, at most 2 are computed"),
+            var (kd, kh, kw) = KernelOf(n, w);
+            return Layout.Permute(Layout.Reshape(w, new(w.Shape[0], w.Shape[1], kd, kh, kw)), [2, 3, 4, 1, 0]);
         });
         var bias = n.Vector(2);
         return One(x =>
         {
-            var picture = Picture(n, x[0]!);
+            var volume = Volume(n, x[0]!);
             var w = weights(x);
             var axes = x[0]!.Shape.Rank - 2;
-            var rows = axes == 2 ? windows.Along(n, 0, 2, picture.Shape[1], w.Shape[0]) : Window.Point;
-            var columns = windows.Along(n, axes - 1, axes, picture.Shape[2], w.Shape[1]);
+            var along = Along(n, axes, (axis, i) => windows.Along(n, axis, axes, volume.Shape[i + 1], w.Shape[i]));
+            var (depth, rows, columns) = (along[0], along[1], along[2]);
             var options = new Conv2dOptions
             {
                 Stride = (rows.Stride, columns.Stride),
@@ -79,8 +81,20 @@ internal static partial class OnnxOperators
                 Dilation = (rows.Dilation, columns.Dilation),
                 Groups = groups,
             };
-            n.Checked([picture.Shape[0], Outputs(picture.Shape[1], rows), Outputs(picture.Shape[2], columns), w.Shape[3]]);
-            return Unpicture(Functional.Conv2d(picture, w, bias(x), options, n.Activation), axes);
+            var result = n.Checked([volume.Shape[0], .. Enumerable.Range(0, 3).Select(i => Outputs(volume.Shape[i + 1], along[i])), w.Shape[4]]);
+            if (w.Shape[0] == 1 && axes < 3) return Unvolume(Functional.Conv2d(Planes(volume), Kernel(w, 0), bias(x), options, n.Activation), axes, result);
+
+            // Plane o of the result reads plane o stride + tap dilation of the padded volume.
+            var padded = PadAxis(volume, 1, depth.Before, depth.Behind, 0);
+            Tensor? sum = null;
+            for (var tap = 0; tap < w.Shape[0]; tap++)
+            {
+                var planes = Planes(Places(padded, 1, tap * depth.Dilation, depth.Stride, result[1]));
+                var part = Functional.Conv2d(planes, Kernel(w, tap), tap == 0 ? bias(x) : null, options);
+                sum = sum is null ? part : sum + part;
+            }
+
+            return Unvolume(n.Activation == Activation.Relu ? Functional.Relu(sum!) : sum!, axes, result);
         });
 
         static long Outputs(int size, Window window) => Math.Max(0, ((size + (long)window.Before + window.Behind - window.Span) / window.Stride) + 1);
@@ -95,33 +109,54 @@ internal static partial class OnnxOperators
         var outputShape = n.Sizes("output_shape");
         if (!n.Has(1)) throw n.Malformed("it has no weights");
 
-        // [groups C', M', kh, kw] to [kh, kw, C', groups M'].
+        // [groups C', M', kd, kh, kw] to [kd, kh, kw, C', groups M'].
         var weights = n.Weight(1, "convtranspose", w =>
         {
-            if (w.Shape.Rank is not (3 or 4)) throw n.Unsupported($"it convolves pictures of {w.Shape.Rank - 2} axes, at most 2 are computed");
-            int c = w.Shape[0], m = w.Shape[1], kh = w.Shape.Rank == 4 ? w.Shape[2] : 1, kw = w.Shape[^1];
+            var (kd, kh, kw) = KernelOf(n, w);
+            int c = w.Shape[0], m = w.Shape[1];
             if (c % groups != 0) throw n.Malformed($"{groups} groups do not divide {c} channels");
-            w = Layout.Reshape(w, new(groups, c / groups, m, checked(kh * kw)));
-            return Layout.Reshape(Layout.Permute(w, [3, 1, 0, 2]), new(kh, kw, c / groups, checked(groups * m)));
+            w = Layout.Reshape(w, new(groups, c / groups, m, checked(kd * kh * kw)));
+            return Layout.Reshape(Layout.Permute(w, [3, 1, 0, 2]), new(kd, kh, kw, c / groups, checked(groups * m)));
         });
         var bias = n.Vector(2);
         return One(x =>
         {
-            var picture = Picture(n, x[0]!);
+            var volume = Volume(n, x[0]!);
             var w = weights(x);
             var axes = x[0]!.Shape.Rank - 2;
-            var (rows, extraRows) = axes == 2 ? Spread(0, axes, picture.Shape[1], w.Shape[0]) : (Window.Point, 0);
-            var (columns, extraColumns) = Spread(axes - 1, axes, picture.Shape[2], w.Shape[1]);
+            var extra = new int[3];
+            var along = Along(n, axes, (axis, i) =>
+            {
+                (var window, extra[i]) = Spread(axis, axes, volume.Shape[i + 1], w.Shape[i]);
+                return window;
+            });
+            var (depth, rows, columns) = (along[0], along[1], along[2]);
             var options = new ConvTranspose2dOptions
             {
                 Stride = (rows.Stride, columns.Stride),
                 Padding = new(rows.Before, rows.Behind, columns.Before, columns.Behind),
-                OutputPadding = (extraRows, extraColumns),
+                OutputPadding = (extra[1], extra[2]),
                 Dilation = (rows.Dilation, columns.Dilation),
                 Groups = groups,
             };
-            n.Checked([picture.Shape[0], Inputs(picture.Shape[1], rows) + extraRows, Inputs(picture.Shape[2], columns) + extraColumns, w.Shape[3]]);
-            return Unpicture(Functional.ConvTranspose2d(picture, w, bias(x), options), axes);
+            var result = n.Checked([volume.Shape[0], .. Enumerable.Range(0, 3).Select(i => Inputs(volume.Shape[i + 1], along[i]) + extra[i]), w.Shape[4]]);
+            if (w.Shape[0] == 1 && axes < 3) return Unvolume(Functional.ConvTranspose2d(Planes(volume), Kernel(w, 0), bias(x), options), axes, result);
+
+            // Plane i of the volume adds to plane i stride + tap dilation - before of the result.
+            Tensor? sum = null;
+            for (var tap = 0; tap < w.Shape[0]; tap++)
+            {
+                var first = (tap * depth.Dilation) - depth.Before;
+                var planes = Functional.ConvTranspose2d(Planes(volume), Kernel(w, tap), null, options);
+                var apart = PadAxis(Layout.Reshape(planes, new(checked(volume.Shape[0] * volume.Shape[1]), 1, 1, checked((int)(planes.Count / planes.Shape[0])))), 1, 0, depth.Stride - 1, 0);
+                var spread = Layout.Reshape(apart, new(volume.Shape[0], checked(volume.Shape[1] * depth.Stride), planes.Shape[1], planes.Shape[2], planes.Shape[3]));
+                if (first >= result[1] || first + spread.Shape[1] <= 0) continue;
+                var part = PadAxis(spread, 1, first, result[1] - first - spread.Shape[1], 0);
+                sum = sum is null ? part : Merged(sum, part, part.Shape, Functional.Add);
+            }
+
+            if (sum is null) throw n.Malformed("its padding leaves nothing");
+            return Unvolume(bias(x) is { } b ? Merged(sum, b, sum.Shape, Functional.Add) : sum, axes, result);
         });
 
         // The result's extent is stride (size - 1) + extra + span - before - behind.
@@ -210,14 +245,38 @@ internal static partial class OnnxOperators
 
     static int Groups(Binding n) => n.Int("group", 1) is var groups and > 0 and <= int.MaxValue ? (int)groups : throw n.Malformed("attribute 'group' must be at least 1");
 
-    /// <summary>A batch of pictures [N, H, W, C], of one row where ONNX's have one axis.</summary>
-    static Tensor Picture(Binding n, Value x)
+    /// <summary>A kernel's extents; of fewer than three axes, the outer ones are 1.</summary>
+    static (int Depth, int Height, int Width) KernelOf(Binding n, Tensor w) => w.Shape.Rank switch
     {
-        if (x.Shape.Rank is not (3 or 4)) throw n.Unsupported($"it is computed on pictures of 1 or 2 axes, not on {x.Shape}");
+        3 => (1, 1, w.Shape[2]),
+        4 => (1, w.Shape[2], w.Shape[3]),
+        5 => (w.Shape[2], w.Shape[3], w.Shape[4]),
+        _ => throw n.Unsupported($"it convolves pictures of 1 to 3 axes, not by weights {w.Shape}"),
+    };
+
+    /// <summary>The windows along depth, height and width; <paramref name="window"/> is asked for those of the picture's axes (axis, place among the three).</summary>
+    static Window[] Along(Binding n, int axes, Func<int, int, Window> window)
+        => [.. Enumerable.Range(0, 3).Select(i => i < 3 - axes ? Window.Point : window(i - 3 + axes, i))];
+
+    /// <summary>One plane of weights [kd, kh, kw, in, out].</summary>
+    static Tensor Kernel(Tensor w, int tap)
+        => Layout.Reshape(w.Shape[0] == 1 ? w : Functional.Slice(w, 0, tap, 1), new(w.Shape[1], w.Shape[2], w.Shape[3], w.Shape[4]));
+
+    /// <summary>A batch [N, D, H, W, C] of pictures of one to three axes.</summary>
+    static Tensor Volume(Binding n, Value x)
+    {
+        if (x.Shape.Rank is < 3 or > 5) throw n.Unsupported($"it is computed on pictures of 1 to 3 axes, not on {x.Shape}");
         var t = x.ChannelsLast(n.Device);
-        return x.Shape.Rank == 4 ? t : Layout.Reshape(t, new(t.Shape[0], 1, t.Shape[1], t.Shape[2]));
+        return Layout.Reshape(t, new([t.Shape[0], .. Enumerable.Repeat(1, 5 - t.Shape.Rank), .. t.Shape.AsSpan()[1..]]));
     }
 
-    /// <summary>The way back from <see cref="Picture"/>.</summary>
-    static Value Unpicture(Tensor y, int axes) => Value.OfChannelsLast(axes == 2 ? y : Layout.Reshape(y, new(y.Shape[0], y.Shape[2], y.Shape[3])));
+    /// <summary>[N, D, H, W, C] as N D pictures.</summary>
+    static Tensor Planes(Tensor volume) => Layout.Reshape(volume, new(checked(volume.Shape[0] * volume.Shape[1]), volume.Shape[2], volume.Shape[3], volume.Shape[4]));
+
+    /// <summary>The way back from <see cref="Volume"/>.</summary>
+    /// <param name="y">The elements.</param>
+    /// <param name="axes">Of the picture.</param>
+    /// <param name="shape">[N, D, H, W, C].</param>
+    static Value Unvolume(Tensor y, int axes, Shape shape)
+        => Value.OfChannelsLast(Layout.Reshape(y, new([shape[0], .. shape.AsSpan()[(4 - axes)..]])));
 }

@@ -56,14 +56,14 @@ internal static partial class OnnxOperators
         if (windows.Kernel!.Length != axes) throw n.Malformed($"attribute 'kernel_shape' is [{string.Join(", ", windows.Kernel)}], x is {x.Shape}");
         var along = Enumerable.Range(0, axes).Select(axis => windows.Along(n, axis, axes, x.Shape[axis + 2], windows.Kernel[axis])).ToArray();
         for (var axis = 0; axis < axes; axis++) n.Checked([x.Shape[axis + 2] + (long)along[axis].Before + along[axis].Behind]);
-        if (axes < 3) return Unpicture(pool(Picture(n, x), axes == 2 ? along[0] : Window.Point, along[^1]), axes);
+        var volume = Volume(n, x);
+        int pictures = volume.Shape[0], depth = volume.Shape[1], channels = volume.Shape[4];
+        var planes = pool(Planes(volume), axes > 1 ? along[^2] : Window.Point, along[^1]);
+        if (axes < 3) return Unvolume(planes, axes, new(pictures, 1, planes.Shape[1], planes.Shape[2], channels));
 
-        var t = x.ChannelsLast(n.Device);
-        int pictures = t.Shape[0], depth = t.Shape[1], channels = t.Shape[4];
-        var planes = pool(Layout.Reshape(t, new(checked(pictures * depth), t.Shape[2], t.Shape[3], channels)), along[1], along[2]);
         var columns = Layout.Reshape(planes, new(pictures, depth, checked(planes.Shape[1] * planes.Shape[2]), channels));
         var y = pool(columns, along[0], Window.Point);
-        return Value.OfChannelsLast(Layout.Reshape(y, new(pictures, y.Shape[1], planes.Shape[1], planes.Shape[2], channels)));
+        return Unvolume(y, axes, new(pictures, y.Shape[1], planes.Shape[1], planes.Shape[2], channels));
     }
 
     /// <summary>Windows with holes: the greatest of the picture's shifted copies, one a window's element.</summary>

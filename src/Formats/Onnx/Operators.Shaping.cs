@@ -94,6 +94,9 @@ internal static partial class OnnxOperators
             var toFirst = rank > 2 && order.AsSpan().SequenceEqual([0, rank - 1, .. Enumerable.Range(1, rank - 2)]);
             if (x[0]!.IsChannelsLast && toLast) return Value.Of(x[0]!.Stored!);
             if (!x[0]!.IsChannelsLast && toFirst) return Value.OfChannelsLast(x[0]!.Plain(n.Device));
+
+            // Where the channels keep their place, pictures stay in the order that they have.
+            if (x[0]!.IsChannelsLast && order[1] == 1) return Value.OfChannelsLast(Layout.Permute(x[0]!.Stored!, [.. Enumerable.Range(0, rank).Select(place => StoredAxis(order[place == 0 ? 0 : place == rank - 1 ? 1 : place + 1], rank))]));
             return Value.Of(Layout.Permute(x[0]!.Plain(n.Device), order));
         });
     }
@@ -215,19 +218,22 @@ internal static partial class OnnxOperators
             }));
         }
 
-        // What a step of more than 1 leaves out is left out by the last place taken.
+        return OnAxis(n, x, axis, (t, place) => Places(t, place, start, step, length));
+    }
+
+    /// <summary>Places along an axis of a tensor, a step of at least 1 apart.</summary>
+    static Tensor Places(Tensor t, int axis, int start, int step, int length)
+    {
+        // What the step leaves out behind the last place is not taken to begin with.
         var span = checked(((length - 1) * step) + 1);
-        return OnAxis(n, x, axis, (t, place) =>
-        {
-            t = Functional.Slice(t, place, start, span);
-            if (step == 1) return t;
-            var shape = t.Shape;
-            long before = 1;
-            for (var i = 0; i < place; i++) before *= shape[i];
-            var behind = t.Count / before / span;
-            var taken = Functional.SubsampleAndWiden(Layout.Reshape(t, new(checked((int)before), span, 1, checked((int)behind))), (step, 1));
-            return Layout.Reshape(taken, shape.With(place, length));
-        });
+        t = Functional.Slice(t, axis, start, span);
+        if (step == 1) return t;
+        var shape = t.Shape;
+        long before = 1;
+        for (var i = 0; i < axis; i++) before *= shape[i];
+        var behind = t.Count / before / span;
+        var taken = Functional.SubsampleAndWiden(Layout.Reshape(t, new(checked((int)before), span, 1, checked((int)behind))), (step, 1));
+        return Layout.Reshape(taken, shape.With(axis, length));
     }
 
     /// <summary>Elements added before and behind each axis: a constant, the nearest ones, or a reflection.</summary>
@@ -265,6 +271,7 @@ internal static partial class OnnxOperators
 
     static Tensor PadAxis(Tensor t, int axis, int before, int behind, float value)
     {
+        if (before == 0 && behind == 0) return t;
         var shape = t.Shape;
         long outer = 1;
         for (var i = 0; i < axis; i++) outer *= shape[i];

@@ -16,12 +16,12 @@ public class OnnxCasesTests
         "sce", "selu", "sigmoid", "softmax", "softplus", "softsign", "split", "squeeze", "tanh", "transpose", "unsqueeze",
     ];
 
-    /// <summary>Quantised forms, and pictures of three axes.</summary>
-    static readonly string[] NotComputed = ["test_basic_convinteger", "test_convinteger_with_padding", "test_convinteger_without_padding", "test_matmulinteger", "test_convtranspose_3d"];
+    /// <summary>Quantised forms.</summary>
+    static readonly string[] NotComputed = ["test_basic_convinteger", "test_convinteger_with_padding", "test_convinteger_without_padding", "test_matmulinteger"];
 
     [SkippableTheory]
-    [InlineData("node", 676)]
-    [InlineData("pytorch-converted", 75)]
+    [InlineData("node", 677)]
+    [InlineData("pytorch-converted", 82)]
     [InlineData("pytorch-operator", 35)]
     [InlineData("simple", 6)]
     public void NoCaseFails(string folder, int passed)
@@ -38,10 +38,6 @@ public class OnnxCasesTests
         Assert.True(cases.Count >= 170, $"{cases.Count} cases");
         Assert.Empty(cases.Where(result => result.Outcome != OnnxOutcome.Passed).Select(result => $"{result.Name}: {result.Detail}"));
     }
-
-    [SkippableFact]
-    public void EveryConvertedNetOnPicturesOfTwoAxesPasses()
-        => Assert.All(Run("pytorch-converted").Where(result => result.Outcome != OnnxOutcome.Passed), result => Assert.StartsWith("test_Conv3d", result.Name, StringComparison.Ordinal));
 
     static List<OnnxCaseResult> Run(string folder)
     {
