@@ -23,6 +23,9 @@ interface ITile
 
     /// <summary>Products between two barriers: 8 or 16.</summary>
     int Depth { get; }
+
+    /// <summary>Groups whose registers a multiprocessor's 65,536 must hold together: the compiler's limit, a little above what a thread needs.</summary>
+    int GroupsPerMultiprocessor { get; }
 }
 
 // Multiply-adds for each float read from shared memory by a thread: 4 for 8 x 8 results, 2.7 for 8 x 4, 2 for 4 x 4.
@@ -35,6 +38,7 @@ readonly struct Tile128x128 : ITile
     public int RowQuads => 2;
     public int ColumnQuads => 2;
     public int Depth => 8;
+    public int GroupsPerMultiprocessor => 2;
 }
 
 /// <summary>128 x 64 results, 128 threads of 8 x 8.</summary>
@@ -45,6 +49,7 @@ readonly struct Tile128x64 : ITile
     public int RowQuads => 2;
     public int ColumnQuads => 2;
     public int Depth => 8;
+    public int GroupsPerMultiprocessor => 3;
 }
 
 /// <summary>64 x 64 results, 256 threads of 4 x 4: products with too few tiles to fill the device otherwise.</summary>
@@ -55,6 +60,7 @@ readonly struct Tile64x64 : ITile
     public int RowQuads => 1;
     public int ColumnQuads => 1;
     public int Depth => 16;
+    public int GroupsPerMultiprocessor => 3;
 }
 
 /// <summary>128 x 32 results, 128 threads of 8 x 4: up to 32 columns.</summary>
@@ -65,6 +71,7 @@ readonly struct Tile128x32 : ITile
     public int RowQuads => 2;
     public int ColumnQuads => 1;
     public int Depth => 8;
+    public int GroupsPerMultiprocessor => 4;
 }
 
 /// <summary>128 x 16 results, 64 threads of 8 x 4: up to 16 columns.</summary>
@@ -75,6 +82,7 @@ readonly struct Tile128x16 : ITile
     public int RowQuads => 2;
     public int ColumnQuads => 1;
     public int Depth => 8;
+    public int GroupsPerMultiprocessor => 8;
 }
 
 /// <summary>64 x 16 results, one warp of 8 x 4: up to 16 columns and few rows (gradients by weight).</summary>
@@ -85,6 +93,7 @@ readonly struct Tile64x16 : ITile
     public int RowQuads => 2;
     public int ColumnQuads => 1;
     public int Depth => 8;
+    public int GroupsPerMultiprocessor => 16;
 }
 
 /// <summary>32 x 32 results, 16 threads of 8 x 8: all that a group of ILGPU's CPU accelerator holds.</summary>
@@ -95,6 +104,7 @@ readonly struct Tile32x32 : ITile
     public int RowQuads => 2;
     public int ColumnQuads => 2;
     public int Depth => 8;
+    public int GroupsPerMultiprocessor => 1;
 }
 
 /// <summary>4 x 4 results: the outer product of four rows and four columns, summed over the depth.</summary>

@@ -83,7 +83,7 @@ sealed partial class GpuKernels
     {
         var multiply = (Action<KernelConfig, TLeft, TRight, TResults, GemmShape>)products.GetOrAdd(
             typeof((TTile, TLeft, TRight, TResults)),
-            static (_, kernels) => kernels.Compile(nameof(Gemm.Multiply), a => a.LoadStreamKernel<TLeft, TRight, TResults, GemmShape>(Gemm.Multiply<TTile, TLeft, TRight, TResults>)),
+            static (_, kernels) => kernels.Compile(nameof(Gemm.Multiply), a => a.LoadStreamKernel<TLeft, TRight, TResults, GemmShape>(Gemm.Multiply<TTile, TLeft, TRight, TResults>, new KernelSpecialization(Gemm.Threads<TTile>(), default(TTile).GroupsPerMultiprocessor))),
             this);
         var grid = new Index3D(Blocks(shape.Rows, Gemm.TileRows<TTile>()), Blocks(shape.Columns, Gemm.TileColumns<TTile>()), shape.Groups * shape.Splits);
         multiply(new(grid, new Index3D(Gemm.Threads<TTile>(), 1, 1)), left, right, results, shape);
