@@ -3,7 +3,7 @@ using Xunit;
 
 namespace CnnSharp.Tests.Cli;
 
-/// <summary><c>bench</c>, <c>bench train</c> and <c>verify</c> without a folder.</summary>
+/// <summary><c>bench</c>, <c>bench train</c>, <c>bench infer</c> and <c>verify</c> without a folder.</summary>
 public sealed class BenchTests : CliTest
 {
     [Theory]
@@ -53,6 +53,15 @@ public sealed class BenchTests : CliTest
 
         // The weights, their gradients and the momentum: 3 x 62,006 floats.
         Assert.True(result.GetProperty("device_mib").GetDouble() > 3 * 62_006 * sizeof(float) / (1024.0 * 1024));
+    }
+
+    [Fact]
+    public void InferenceIsTimedAndRecordsNothing()
+    {
+        var result = Run("bench", "infer", "--device", "cpu", "--model", "lenet5", "--batch", "2", "--steps", "3", "--json").IsDone().Json;
+        Assert.True(result.GetProperty("images_per_second").GetDouble() > 0);
+        Assert.True(result.GetProperty("processor_seconds").GetDouble() > 0);
+        Assert.Equal(2, result.GetProperty("batch").GetInt32());
     }
 
     [Fact]
