@@ -20,9 +20,10 @@ readonly struct GemmShape(int rows, int columns, int depth, int groups, int spli
 /// from global memory in registers, so there is one barrier for each <see cref="ITile.Depth"/>.
 /// </summary>
 /// <remarks>
-/// What a thread of <see cref="Tile128x128"/> issues for a depth of 8: 512 multiply-adds, 32 128-bit reads of shared memory, 1 + 1
-/// 128-bit loads with about 20 instructions of address and check each (<see cref="Patches{TElements}"/>; a plain matrix has 4), 5 to 8 writes to shared
-/// memory: the arithmetic is 85 to 90% of what is issued. <see cref="Tile64x64"/> issues 256, 32, 1 + 1 and the same overhead at a depth of 16: 70 to 75%.
+/// What a thread of <see cref="Tile128x128"/> issues for a depth of 8: 512 multiply-adds, 32 128-bit reads of shared memory, two 128-bit
+/// loads with 15 to 25 instructions of address and check each (<see cref="Patches{TElements}"/>; a plain matrix has 6), 2 to 8 writes to shared
+/// memory: the arithmetic is about 85% of it. <see cref="Tile64x64"/> has 256 multiply-adds to the same overhead (70 to 75%), as has
+/// <see cref="Tile128x16"/>, whose threads load four runs of the left factor at one step.
 /// </remarks>
 static class Gemm
 {
