@@ -26,9 +26,6 @@ internal sealed class Binding(OnnxNetwork network, OnnxNode node, Activation act
     /// <summary>Whether the network trains.</summary>
     public bool IsTraining => network.IsTraining;
 
-    /// <summary>The number of inputs, missing ones within counted.</summary>
-    public int InputCount => node.Inputs.Count;
-
     /// <summary>The number of results, unused ones within counted.</summary>
     public int OutputCount => node.Outputs.Count;
 

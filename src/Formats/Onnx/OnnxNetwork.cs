@@ -275,7 +275,7 @@ public sealed class OnnxNetwork : Layer
             {
                 throw new UnsupportedOperatorException(network.File, node.Label, node.Operator, e.Message);
             }
-            catch (Exception e) when (e is OverflowException or FormatException or IndexOutOfRangeException or ArgumentException or NullReferenceException or DivideByZeroException && e is not ShapeException)
+            catch (Exception e) when (e is ArithmeticException or FormatException or IndexOutOfRangeException or ArgumentException or NullReferenceException && e is not ShapeException)
             {
                 // The graph's numbers led out of what they index, or an input that the operator needs is missing.
                 throw Fails($"its inputs {string.Join(", ", values.Select(value => value is null ? "none" : $"{value.Type} {value.Shape}"))} and attributes do not fit together: {e.Message.TrimEnd('.')}", e);

@@ -72,7 +72,7 @@ internal static partial class OnnxOperators
         ["Add"] = n => Arithmetic(n, Functional.Add, (a, b) => a + b, (a, b) => a + b),
         ["Sub"] = n => Arithmetic(n, Functional.Subtract, (a, b) => a - b, (a, b) => a - b),
         ["Mul"] = n => Arithmetic(n, Functional.Multiply, (a, b) => a * b, (a, b) => a * b),
-        ["Div"] = n => Arithmetic(n, Functional.Divide, (a, b) => a / b, (a, b) => a / b),
+        ["Div"] = n => Arithmetic(n, Functional.Divide, (a, b) => a / b, Quotient),
         ["Pow"] = Pow,
         ["Mod"] = Mod,
         ["Max"] = n => Variadic(n, Greatest, Math.Max, Math.Max),
@@ -141,9 +141,23 @@ internal static partial class OnnxOperators
     {
         if (node.Domain.Length > 0) throw binding.Unsupported($"operators of the domain '{OnnxModel.Cut(node.Domain)}' are not computed");
         if (!Table.TryGetValue(node.Operator, out var make)) throw binding.Unsupported("this operator is not computed");
-        if (node.Inputs.Count == 0 || node.Inputs[0].Length == 0) throw binding.Malformed("it has no input");
+        for (var i = 0; i < LeastInputs(node.Operator); i++)
+        {
+            if (!binding.Has(i)) throw binding.Malformed($"its input {i} is missing");
+        }
+
         return make(binding);
     }
+
+    /// <summary>How many inputs an operator needs at the least.</summary>
+    static int LeastInputs(string name) => name switch
+    {
+        "Add" or "Sub" or "Mul" or "Div" or "Pow" or "Mod" or "Equal" or "Greater" or "GreaterOrEqual" or "Less" or "LessOrEqual" or "And" or "Or" or "Xor" => 2,
+        "Conv" or "ConvTranspose" or "Gemm" or "MatMul" or "PRelu" or "Expand" or "Tile" or "Gather" or "GatherElements" or "NegativeLogLikelihoodLoss" or "SoftmaxCrossEntropyLoss" => 2,
+        "Where" or "Range" or "OneHot" or "InstanceNormalization" => 3,
+        "BatchNormalization" => 5,
+        _ => 1,
+    };
 
     /// <summary>The tensor that a node of the operator <c>Constant</c> holds.</summary>
     public static OnnxTensor ReadConstant(Binding n)

@@ -14,7 +14,7 @@ internal sealed record Windows(int[]? Kernel, int[]? Strides, int[]? Dilations, 
     {
         var windows = new Windows(n.Sizes("kernel_shape"), n.Sizes("strides"), n.Sizes("dilations"), n.Ints("pads"), n.Text("auto_pad", "NOTSET"));
         if (windows.AutoPad is not ("NOTSET" or "VALID" or "SAME_UPPER" or "SAME_LOWER")) throw n.Malformed($"attribute 'auto_pad' is '{OnnxModel.Cut(windows.AutoPad)}'");
-        if (windows.Pads is { } pads && Array.Exists(pads, pad => pad is < 0 or > int.MaxValue / 4)) throw n.Malformed($"attribute 'pads' is [{string.Join(", ", pads)}]");
+        if (windows.Pads is { } pads && Array.Exists(pads, pad => pad is < 0 or > Farthest)) throw n.Malformed($"attribute 'pads' is [{string.Join(", ", pads)}]");
         return windows;
     }
 
@@ -29,13 +29,18 @@ internal sealed record Windows(int[]? Kernel, int[]? Strides, int[]? Dilations, 
         if ((Kernel ?? Strides ?? Dilations)?.Length is { } length && length != axes || Strides is { } s && s.Length != axes || Dilations is { } d && d.Length != axes || Pads is { } p && p.Length != 2 * axes)
             throw n.Malformed($"its attributes are not for pictures of {axes} axes");
         if (Kernel is { } stated && stated[axis] != kernel) throw n.Malformed($"attribute 'kernel_shape' is [{string.Join(", ", stated)}], the weights have {kernel}");
-        int stride = Strides?[axis] ?? 1, dilation = Dilations?[axis] ?? 1;
-        if (AutoPad is "VALID" or "NOTSET") return new(kernel, stride, dilation, AutoPad == "VALID" ? 0 : (int)(Pads?[axis] ?? 0), AutoPad == "VALID" ? 0 : (int)(Pads?[axis + axes] ?? 0));
-        var outputs = (size + stride - 1) / stride;
-        var total = (int)Math.Clamp(((outputs - 1) * (long)stride) + ((kernel - 1) * (long)dilation) + 1 - size, 0, int.MaxValue / 2);
+        var window = new Window(kernel, Strides?[axis] ?? 1, Dilations?[axis] ?? 1, 0, 0);
+        if (window.Span > Farthest || window.Stride > Farthest) throw n.Malformed($"its windows reach over {window.Span:N0} places and are {window.Stride:N0} apart");
+        if (AutoPad == "VALID") return window;
+        if (AutoPad == "NOTSET") return window with { Before = (int)(Pads?[axis] ?? 0), Behind = (int)(Pads?[axis + axes] ?? 0) };
+        var outputs = (size + window.Stride - 1L) / window.Stride;
+        var total = (int)Math.Clamp(((outputs - 1) * window.Stride) + window.Span - size, 0, Farthest);
         var less = total / 2;
-        return AutoPad == "SAME_UPPER" ? new(kernel, stride, dilation, less, total - less) : new(kernel, stride, dilation, total - less, less);
+        return AutoPad == "SAME_UPPER" ? window with { Before = less, Behind = total - less } : window with { Before = total - less, Behind = less };
     }
+
+    /// <summary>How far a window may reach: sums of a few such numbers still are 32-bit integers.</summary>
+    const int Farthest = 1 << 28;
 }
 
 /// <summary>A window along one axis.</summary>
@@ -58,7 +63,6 @@ internal static partial class OnnxOperators
     {
         var windows = Windows.Read(n);
         var groups = Groups(n);
-        if (!n.Has(1)) throw n.Malformed("it has no weights");
 
         // [M, C, kd, kh, kw] to [kd, kh, kw, C, M].
         var weights = n.Weight(1, "conv", w =>
@@ -81,6 +85,7 @@ internal static partial class OnnxOperators
                 Dilation = (rows.Dilation, columns.Dilation),
                 Groups = groups,
             };
+            n.Checked([volume.Shape[0], .. Enumerable.Range(0, 3).Select(i => volume.Shape[i + 1] + (long)along[i].Before + along[i].Behind), volume.Shape[4]]);
             var result = n.Checked([volume.Shape[0], .. Enumerable.Range(0, 3).Select(i => Outputs(volume.Shape[i + 1], along[i])), w.Shape[4]]);
             if (w.Shape[0] == 1 && axes < 3) return Unvolume(Functional.Conv2d(Planes(volume), Kernel(w, 0), bias(x), options, n.Activation), axes, result);
 
@@ -107,7 +112,6 @@ internal static partial class OnnxOperators
         var groups = Groups(n);
         var outputPadding = n.Ints("output_padding");
         var outputShape = n.Sizes("output_shape");
-        if (!n.Has(1)) throw n.Malformed("it has no weights");
 
         // [groups C', M', kd, kh, kw] to [kd, kh, kw, C', groups M'].
         var weights = n.Weight(1, "convtranspose", w =>
@@ -184,7 +188,6 @@ internal static partial class OnnxOperators
         float alpha = n.Float("alpha", 1), beta = n.Float("beta", 1);
         bool transposeA = n.Flag("transA"), transposeB = n.Flag("transB");
         if (n.Opset < 7) n.Flag("broadcast");
-        if (!n.Has(1)) throw n.Malformed("it has no second factor");
         var weights = n.Weight(1, transposeB ? "transposed" : "plain", w => transposeB ? Layout.Permute(Matrix(w), [1, 0]) : Matrix(w));
 
         // A bias that is a constant vector goes along with the product.
@@ -210,7 +213,6 @@ internal static partial class OnnxOperators
     /// <summary>Matrix products over the last two axes, the others repeated to each other; a vector is a row before, a column behind.</summary>
     static Operator MatMul(Binding n)
     {
-        if (!n.Has(1)) throw n.Malformed("it has no second factor");
         var right = n.Weight(1, "plain", w => w);
         return One(x =>
         {
@@ -266,6 +268,7 @@ internal static partial class OnnxOperators
     static Tensor Volume(Binding n, Value x)
     {
         if (x.Shape.Rank is < 3 or > 5) throw n.Unsupported($"it is computed on pictures of 1 to 3 axes, not on {x.Shape}");
+        if (x.Shape.Count == 0) throw n.Malformed($"its pictures have no elements: {x.Shape}");
         var t = x.ChannelsLast(n.Device);
         return Layout.Reshape(t, new([t.Shape[0], .. Enumerable.Repeat(1, 5 - t.Shape.Rank), .. t.Shape.AsSpan()[1..]]));
     }

@@ -58,7 +58,6 @@ internal static partial class OnnxOperators
     /// <summary>x where x > 0, else slope x; the slopes are repeated to x's shape.</summary>
     static Operator PRelu(Binding n)
     {
-        if (!n.Has(1)) throw n.Malformed("it has no slopes");
         var slopes = n.Weight(1, "plain", w => w);
         return One(x =>
         {
@@ -110,7 +109,6 @@ internal static partial class OnnxOperators
     static Operator Arithmetic(Binding n, Func<Tensor, Tensor, Tensor> function, Func<double, double, double> reals, Func<long, long, long> integers)
     {
         var place = n.Opset < 7 && n.Flag("broadcast") ? n.Int("axis", long.MaxValue) : long.MaxValue;
-        if (!n.Has(1)) throw n.Malformed("it has no second operand");
         var (left, right) = (n.Operand(0), n.Operand(1));
         return One(x =>
         {
@@ -154,8 +152,17 @@ internal static partial class OnnxOperators
             x[1]!.Host(),
             x[0]!.Type,
             (a, b) => likeC ? a % b : a - (b * Math.Floor(a / b)),
-            (a, b) => likeC || a % b == 0 || (a < 0) == (b < 0) ? a % b : (a % b) + b)));
+            (a, b) =>
+            {
+                var rest = Remainder(a, b);
+                return likeC || rest == 0 || (rest < 0) == (b < 0) ? rest : rest + b;
+            })));
     }
+
+    /// <summary>a / b without its fraction; by 0 it is an error, by -1 it wraps like other results.</summary>
+    static long Quotient(long a, long b) => b switch { 0 => throw new DivideByZeroException("an integer is divided by 0"), -1 => unchecked(-a), _ => a / b };
+
+    static long Remainder(long a, long b) => b switch { 0 => throw new DivideByZeroException("an integer is divided by 0"), -1 => 0, _ => a % b };
 
     static Operator Variadic(Binding n, Func<Tensor, Tensor, Tensor> function, Func<double, double, double> reals, Func<long, long, long> integers) => One(x =>
     {

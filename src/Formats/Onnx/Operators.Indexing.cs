@@ -52,7 +52,6 @@ internal static partial class OnnxOperators
     static Operator Gather(Binding n)
     {
         var stated = n.Int("axis", 0);
-        if (!n.Has(1)) throw n.Malformed("it has no indices");
         return One(x =>
         {
             var shape = x[0]!.Shape;
@@ -81,7 +80,6 @@ internal static partial class OnnxOperators
     static Operator GatherElements(Binding n)
     {
         var stated = n.Int("axis", 0);
-        if (!n.Has(1)) throw n.Malformed("it has no indices");
         return One(x =>
         {
             Shape shape = x[0]!.Shape, result = x[1]!.Shape;

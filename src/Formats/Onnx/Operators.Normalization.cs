@@ -10,7 +10,6 @@ internal static partial class OnnxOperators
         var options = new BatchNormOptions { Epsilon = n.Float("epsilon", 1e-5f), Momentum = 1 - n.Float("momentum", 0.9f) };
         if (n.Opset < 9 && !n.Flag("spatial", true)) throw n.Unsupported("it normalises each pixel by itself (spatial = 0)");
         var byBatch = n.Opset < 7 ? !n.Flag("is_test") : n.Opset >= 14 && n.Flag("training_mode");
-        if (n.InputCount < 5) throw n.Malformed($"it has {n.InputCount} inputs, expected 5");
         var (scale, bias) = (n.Vector(1), n.Vector(2));
         var (mean, variance) = (n.Vector(3, trained: false), n.Vector(4, trained: false));
         if (n.Opset >= 14 && byBatch) return x => NormalizeByBatch(n, x[0]!, scale(x)!, bias(x)!, mean(x)!, variance(x)!, options);
@@ -40,7 +39,6 @@ internal static partial class OnnxOperators
     static Operator InstanceNormalization(Binding n)
     {
         var epsilon = n.Float("epsilon", 1e-5f);
-        if (n.InputCount < 3) throw n.Malformed($"it has {n.InputCount} inputs, expected 3");
         var (scale, bias) = (n.Vector(1), n.Vector(2));
         return One(x =>
         {

@@ -39,6 +39,10 @@ public class OnnxCasesTests
         Assert.Empty(cases.Where(result => result.Outcome != OnnxOutcome.Passed).Select(result => $"{result.Name}: {result.Detail}"));
     }
 
+    /// <summary>The models of all cases of single operators; none where they are not installed.</summary>
+    internal static IReadOnlyList<string> Models()
+        => Directory.Exists(Data) ? [.. Directory.GetFiles(Path.Combine(Data, "node"), "model.onnx", SearchOption.AllDirectories).Order(StringComparer.Ordinal)] : [];
+
     static List<OnnxCaseResult> Run(string folder)
     {
         var path = Path.Combine(Data, folder);
