@@ -103,8 +103,10 @@ public sealed class OnnxNetwork : Layer
         MostElements = Math.Max(LeastElements, constantElements + inputs.Sum(input => input.Shape.Count)) * MostGrowth;
         var values = (Value?[])initial.Clone();
         var holders = new Dictionary<Tensor, int>(ReferenceEqualityComparer.Instance);
+
+        // What was fed in and constants are held once more than they have places: they are not the run's to free.
         for (var i = 0; i < inputs.Length; i++) Hold(values[inputSlots[i]] = inputs[i]);
-        foreach (var constant in initial) Hold(constant);
+        foreach (var value in inputs.Concat(initial)) Hold(value);
 
         foreach (var step in steps)
         {

@@ -1,6 +1,7 @@
 using CnnSharp.Formats;
 using CnnSharp.Formats.Onnx;
 using CnnSharp.Kernels;
+using CnnSharp.Kernels.Cpu;
 using CnnSharp.Layers;
 using CnnSharp.Models;
 using CnnSharp.Training;
@@ -107,6 +108,23 @@ public sealed class OnnxExportTests : IDisposable
         }
 
         Assert.True(losses[^1] < losses[0] / 2, string.Join(", ", losses));
+    }
+
+    [Fact]
+    public void ARunFreesWhatItMadeAndNothingElse()
+    {
+        Device device = new(new CpuEngine(1));
+        var network = new OnnxNetwork(ResNet.Cifar(20, device: device).ToOnnx(new(32, 32, 3)), device);
+        var x = Tensor.Zeros(new(2, 32, 32, 3), device);
+        using (Tape.NoGrad())
+        {
+            var first = network.Forward(x).ToArray();
+            var used = device.Engine.Pool.UsedBytes;
+            Assert.Equal(first, network.Forward(x).ToArray());
+
+            // The scope still holds both results, and no intermediate one.
+            Assert.InRange(device.Engine.Pool.UsedBytes - used, 0, 4096);
+        }
     }
 
     [Fact]
