@@ -15,10 +15,11 @@ internal static class VerifyCommand
     {
         var folder = new Argument<string?>("DIR") { Description = "a folder of .safetensors files, one a case; without it every operation is compared with the engine 'reference-f64'", Arity = ArgumentArity.ZeroOrOne };
         var device = Options.Device();
+        var precision = Options.Precision();
         var threads = Options.Threads();
         var json = Options.Json();
-        var command = new Command("verify", "Compares results and gradients on a device with those of reference cases, or of the plain engine in double precision.") { folder, device, threads, json };
-        command.SetAction(parsed => Run(terminal, parsed.GetValue(folder), Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads)), parsed.GetValue(json)));
+        var command = new Command("verify", "Compares results and gradients on a device with those of reference cases, or of the plain engine in double precision.") { folder, device, precision, threads, json };
+        command.SetAction(parsed => Run(terminal, parsed.GetValue(folder), Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(precision)), parsed.GetValue(json)));
         return command;
     }
 
@@ -43,6 +44,7 @@ internal static class VerifyCommand
             terminal.WriteJson(new()
             {
                 ["device"] = device.Name,
+                ["precision"] = Options.NameOf(device.Engine.Precision),
                 ["passed"] = counts[0],
                 ["failed"] = counts[1],
                 ["skipped"] = counts[2],

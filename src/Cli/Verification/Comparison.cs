@@ -7,13 +7,30 @@ namespace CnnSharp.Cli.Verification;
 /// <param name="Absolute">What is added to it.</param>
 public readonly record struct Tolerance(double Relative, double Absolute)
 {
-    /// <summary>What a device is held to for one operation.</summary>
+    /// <summary>What a device is held to for one operation: for a product also what its <see cref="Kernels.Precision"/> may cost.</summary>
     public static Tolerance Of(Operation operation, Device device)
+        => operation.IsProduct ? Wider(OfExactInputs(operation, device), Rounding(device)) : OfExactInputs(operation, device);
+
+    /// <summary>The same for inputs that the device's precision represents exactly: sums are float32 at every precision.</summary>
+    public static Tolerance OfExactInputs(Operation operation, Device device)
         => IsDouble(device) ? new(operation.DoubleTolerance, operation.DoubleTolerance) : new(operation.Tolerance, 1e-5);
 
-    /// <summary>What a device is held to where steps follow one another: optimisers and networks.</summary>
+    /// <summary>What a device is held to where an optimiser's steps follow one another.</summary>
     public static Tolerance OfTrajectory(Device device)
         => IsDouble(device) ? new(1e-6, 1e-8) : new(1e-3, 1e-5);
+
+    /// <summary>What a device is held to where the steps are a network's: each rounds what the last one rounded.</summary>
+    public static Tolerance OfNetwork(Device device) => Wider(OfTrajectory(device), 10 * Rounding(device));
+
+    /// <summary>A sum of products of rounded factors, as a share of the largest.</summary>
+    static double Rounding(Device device) => device.Engine.Precision switch
+    {
+        Kernels.Precision.TensorFloat32 => 2e-3,
+        Kernels.Precision.BFloat16 => 2e-2,
+        _ => 0,
+    };
+
+    static Tolerance Wider(Tolerance tolerance, double relative) => tolerance with { Relative = Math.Max(tolerance.Relative, relative) };
 
     static bool IsDouble(Device device) => device.FloatType == Kernels.DType.Float64;
 }

@@ -15,7 +15,7 @@ public static class NetworkCase
     /// <exception cref="NotSupportedException">The network has a module that is unknown here.</exception>
     public static string? Check(CaseFile file, Device device)
     {
-        var (a, tolerance) = (file.Attributes, Tolerance.OfTrajectory(device));
+        var (a, tolerance) = (file.Attributes, Tolerance.OfNetwork(device));
         if (!a.Has("torch_repr")) throw new FormatException("attribute 'torch_repr' is missing.");
         var (batches, targets, losses) = (file["xs"], file["targets"], file["losses"]);
         using var network = new TorchNetwork(TorchModule.Parse(a.Text("torch_repr", "")), path => file.Has($"init.{path}") ? file[$"init.{path}"] : null, device);

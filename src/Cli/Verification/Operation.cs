@@ -30,6 +30,9 @@ public sealed record Operation(string Name, string Function, RunOperation Run)
     /// <summary>The <see cref="DoubleTolerance"/> of an operation with an option in single precision.</summary>
     public const double SinglePrecisionOption = 1e-6;
 
+    /// <summary>Whether it multiplies in the engine's <see cref="Kernels.Precision"/>: a convolution or a matrix product.</summary>
+    public bool IsProduct { get; init; }
+
     /// <summary>Whether all engines agree to the bit on whole numbers: nothing but sums, products and choices.</summary>
     public bool IsExact { get; init; }
 

@@ -31,6 +31,7 @@ public static class OperationTable
         {
             Differentiable = ["x", "w", "b"],
             IsExact = true,
+            IsProduct = true,
             Layout = (name, shape, _) => name == "w" ? Layout.ConvolutionWeights(shape) : Layout.ChannelsLast(shape),
             Samples =
             [
@@ -68,6 +69,7 @@ public static class OperationTable
         {
             Differentiable = ["x", "w", "b"],
             IsExact = true,
+            IsProduct = true,
             Layout = (name, shape, a) => name == "w" ? Layout.TransposedConvolutionWeights(shape, a.Integer("groups", 1)) : Layout.ChannelsLast(shape),
             Samples =
             [
@@ -86,6 +88,7 @@ public static class OperationTable
         {
             Differentiable = ["x", "w", "b"],
             IsExact = true,
+            IsProduct = true,
             Layout = (name, shape, _) => name == "w" ? Layout.LinearWeights(shape) : Layout.Same(shape),
             Samples =
             [
@@ -100,6 +103,7 @@ public static class OperationTable
         {
             Differentiable = ["a", "b"],
             IsExact = true,
+            IsProduct = true,
             Samples = [new("{}", new("a", [3, 4]), new("b", [4, 5])), new("{}", new("a", [14, 17]), new("b", [17, 35])), new("{}", new("a", [1, 1]), new("b", [1, 3]))],
         },
 

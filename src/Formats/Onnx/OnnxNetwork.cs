@@ -60,10 +60,6 @@ public sealed class OnnxNetwork : Layer
         constantElements = constants.Values.Sum(tensor => tensor.Shape.Count);
         initial = new Value?[slots.Count];
         FillConstants();
-
-        // The file's bytes are not held any longer than it takes to build.
-        constants.Clear();
-        packed.Clear();
         Eval();
     }
 
@@ -162,9 +158,7 @@ public sealed class OnnxNetwork : Layer
         if (packed.TryGetValue((name, packing), out var known)) return known;
         using (Tape.NoGrad())
         {
-            var source = Tensor.From(constant.Floats(), constant.Shape, Device);
-            var weight = pack(source).Keep();
-            if (weight != source) source.Dispose();
+            var weight = pack(Tensor.From(constant.Floats(), constant.Shape, Device)).Keep();
             weight.RequiresGrad = trained;
             packed.Add((name, packing), weight);
 

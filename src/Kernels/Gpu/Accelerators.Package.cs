@@ -20,7 +20,7 @@ public static partial class Accelerators
     static partial void AddDevices(List<AcceleratorEntry> found)
     {
         NativeLibrary.SetDllImportResolver(typeof(Context).Assembly, (name, assembly, path) => Load(name, assembly, path));
-        AddKind(found, "cuda", OperatingSystem.IsWindows() ? "nvcuda" : "cuda", builder => builder.Cuda(), context => context.GetCudaDevices(), _ => null);
+        AddKind(found, "cuda", OperatingSystem.IsWindows() ? "nvcuda" : "cuda", builder => builder.EnableTensorCores().Cuda(), context => context.GetCudaDevices(), _ => null);
         AddKind(
             found,
             "opencl",
@@ -85,6 +85,14 @@ public static partial class Accelerators
 
         found.Add(new($"{kind}:0", () => throw new NotSupportedException(reason), reason));
     }
+
+    /// <summary>What a device lacks to multiply on tensor cores, or null.</summary>
+    internal static string? TensorCoresMissing(Accelerator accelerator) => accelerator switch
+    {
+        CudaAccelerator { Architecture.Major: >= 8 } => null,
+        CudaAccelerator older => $"the tensor cores of compute capability 8.0 or higher; this device has {older.Architecture.Major}.{older.Architecture.Minor}",
+        _ => "the tensor cores of a CUDA device of compute capability 8.0 or higher",
+    };
 
     internal static bool IsOutOfMemory(Exception e)
         => e is OutOfMemoryException

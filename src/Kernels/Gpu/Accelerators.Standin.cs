@@ -1,4 +1,6 @@
 #if !ILGPU_PACKAGE
+using ILGPU.Runtime;
+
 namespace CnnSharp.Kernels.Gpu;
 
 // With the stand-in there is only ilgpu-cpu.
@@ -14,6 +16,9 @@ public static partial class Accelerators
         found.Add(new("cuda:0", () => throw new NotSupportedException(Missing), Missing));
         found.Add(new("opencl:0", () => throw new NotSupportedException(Missing), Missing));
     }
+
+    /// <summary>What a device lacks to multiply on tensor cores.</summary>
+    internal static string? TensorCoresMissing(Accelerator accelerator) => $"the tensor cores of a CUDA device: {Missing}";
 
     internal static bool IsOutOfMemory(Exception e) => e is OutOfMemoryException;
 }

@@ -35,16 +35,16 @@ public static partial class Accelerators
     /// <summary>Devices that only the package reaches.</summary>
     static partial void AddDevices(List<AcceleratorEntry> found);
 
-    /// <summary>ILGPU's CPU accelerator with groups of warp x warps threads: with 256, kernels run as they do on a GPU, slowly.</summary>
-    internal static GpuEngine OpenCpu(string name, int warp, int warps)
+    /// <summary>ILGPU's CPU accelerator with groups of warp x warps threads: with 256, kernels run as they do on a GPU, slowly; lower precisions too, if asked.</summary>
+    internal static GpuEngine OpenCpu(string name, int warp, int warps, bool emulatesTensorCores = false)
     {
         var context = Context.Create(builder => Configure(builder).CPU(new CPUDevice(warp, warps, 1)));
-        return new(name, context.CreateCPUAccelerator(0));
+        return new(name, context.CreateCPUAccelerator(0), emulatesTensorCores);
     }
 
     /// <summary>
     /// O2 gives views their address spaces (at O1 they stay generic). Profiling is for the markers that tell when a copy is
     /// done; Algorithms for the functions of XMath.
     /// </summary>
-    static Context.Builder Configure(Context.Builder builder) => builder.Optimize(OptimizationLevel.O2).Profiling().EnableAlgorithms();
+    internal static Context.Builder Configure(Context.Builder builder) => builder.Optimize(OptimizationLevel.O2).Profiling().EnableAlgorithms();
 }

@@ -15,12 +15,17 @@ public sealed class GpuEngine : Engine
     readonly GpuKernels kernels;
     readonly HashSet<GpuBlock> blocks = [];
 
-    internal GpuEngine(string name, Accelerator accelerator)
+    Precision precision;
+
+    /// <param name="name">The device's.</param>
+    /// <param name="accelerator">Which it is.</param>
+    /// <param name="emulatesTensorCores">Computes lower precisions in plain arithmetic where there are no tensor cores: for tests, in groups of 64 threads and more.</param>
+    internal GpuEngine(string name, Accelerator accelerator, bool emulatesTensorCores = false)
     {
         Name = name;
         this.accelerator = accelerator;
         uploads = new(accelerator);
-        kernels = new(this, accelerator);
+        kernels = new(this, accelerator, emulatesTensorCores);
     }
 
     /// <inheritdoc/>
@@ -37,6 +42,20 @@ public sealed class GpuEngine : Engine
 
     /// <inheritdoc/>
     public override IPeak Peak => kernels;
+
+    /// <inheritdoc/>
+    /// <remarks>Depthwise and other narrow convolutions, which no tensor core would speed up, multiply in float32 at every precision.</remarks>
+    public override Precision Precision
+    {
+        get => precision;
+        set
+        {
+            if (!Enum.IsDefined(value)) throw new ArgumentOutOfRangeException(nameof(value), value, "There is no such precision.");
+            if (value != Precision.Float32 && kernels.TensorCoresMissing is { } missing)
+                throw new NotSupportedException($"'{Name}' ({accelerator.Name}) multiplies in Float32 only; {value} needs {missing}.");
+            precision = value;
+        }
+    }
 
     /// <summary>Half of the device's memory.</summary>
     public override long ResidentBytes => accelerator.MemorySize / 2;

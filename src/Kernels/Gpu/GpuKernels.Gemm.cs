@@ -31,7 +31,8 @@ sealed partial class GpuKernels
         where TResults : struct, IResults
     {
         if (rows == 0 || columns == 0) return;
-        if (accelerator.MaxNumThreadsPerGroup < Gemm.Threads<Tile128x128>()) Product<Tile32x32, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
+        if (engine.Precision != Precision.Float32) RoundedProduct(left, right, results, rows, columns, depth, groups);
+        else if (accelerator.MaxNumThreadsPerGroup < Gemm.Threads<Tile128x128>()) Product<Tile32x32, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
         else if (columns <= 16 && (WastesRows<Tile128x16>(rows) || !Fills<Tile128x16>(rows, columns, depth, groups))) Product<Tile64x16, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
         else if (columns <= 16) Product<Tile128x16, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
         else if (columns <= 32 && rows > 64) Product<Tile128x32, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
@@ -47,32 +48,44 @@ sealed partial class GpuKernels
         where TRight : struct, IOperand
         where TResults : struct, IResults
     {
-        var splits = Splits(Threads<TTile>(rows, columns, groups), depth);
-        var splitDepth = (Blocks(depth, splits) + 15) / 16 * 16;
-        splits = Math.Max(1, Blocks(depth, Math.Max(splitDepth, 1)));
-        var shape = new GemmShape(rows, columns, depth, groups, splits, splitDepth);
-        if (splits == 1)
+        var shape = Shape(Threads<TTile>(rows, columns, groups), rows, columns, depth, groups, 16);
+        if (shape.Splits == 1)
         {
             Launch<TTile, TLeft, TRight, TResults>(left, right, results, shape);
             return;
         }
 
-        var count = (long)splits * groups * rows * ((columns + 3) / 4);
-        var partials = engine.Rent(DType.Float32, 4 * count);
+        var partials = RentPartials(shape);
         try
         {
-            var view = Floats(partials);
-            Launch<TTile, TLeft, TRight, PartialResults>(left, right, new(view, groups, rows, columns), shape);
-            var add = (Action<KernelConfig, ArrayView<float>, TResults, GemmShape>)products.GetOrAdd(
-                typeof(TResults),
-                static (_, kernels) => kernels.Compile(nameof(Gemm.AddPartials), a => a.LoadStreamKernel<ArrayView<float>, TResults, GemmShape>(Gemm.AddPartials)),
-                this);
-            add(new(Blocks((int)(count / splits), Gemm.AddRuns), Math.Min(GroupSize, Gemm.MostAddThreads)), view, results, shape);
+            Launch<TTile, TLeft, TRight, PartialResults>(left, right, new(Floats(partials), groups, rows, columns), shape);
+            AddPartials(partials, results, shape);
         }
         finally
         {
             partials.Release();
         }
+    }
+
+    /// <summary>A product whose tiles have so many threads, its depth in parts that are multiples of <paramref name="tileDepth"/>.</summary>
+    static GemmShape Shape(long threads, int rows, int columns, int depth, int groups, int tileDepth)
+    {
+        var splitDepth = Blocks(Blocks(depth, Splits(threads, depth)), tileDepth) * tileDepth;
+        return new(rows, columns, depth, groups, Math.Max(1, Blocks(depth, Math.Max(splitDepth, 1))), splitDepth);
+    }
+
+    /// <summary>Memory for the sums of every part of the depth.</summary>
+    DeviceBuffer RentPartials(in GemmShape shape) => engine.Rent(DType.Float32, 4L * shape.Splits * shape.Groups * shape.Rows * ((shape.Columns + 3) / 4));
+
+    /// <summary>Adds them up.</summary>
+    void AddPartials<TResults>(DeviceBuffer partials, TResults results, GemmShape shape)
+        where TResults : struct, IResults
+    {
+        var add = (Action<KernelConfig, ArrayView<float>, TResults, GemmShape>)products.GetOrAdd(
+            typeof(TResults),
+            static (_, kernels) => kernels.Compile(nameof(Gemm.AddPartials), a => a.LoadStreamKernel<ArrayView<float>, TResults, GemmShape>(Gemm.AddPartials)),
+            this);
+        add(new(Blocks((int)(partials.Length / 4 / shape.Splits), Gemm.AddRuns), Math.Min(GroupSize, Gemm.MostAddThreads)), Floats(partials), results, shape);
     }
 
     void Launch<TTile, TLeft, TRight, TResults>(TLeft left, TRight right, TResults results, GemmShape shape)
@@ -94,7 +107,9 @@ sealed partial class GpuKernels
         where TTile : struct, ITile => (long)Blocks(rows, Gemm.TileRows<TTile>()) * Blocks(columns, Gemm.TileColumns<TTile>()) * groups * Gemm.Threads<TTile>();
 
     static bool Fills<TTile>(int rows, int columns, int depth, int groups)
-        where TTile : struct, ITile => Threads<TTile>(rows, columns, groups) * Math.Max(1, depth / Deep) >= FullGrid;
+        where TTile : struct, ITile => Fills(Threads<TTile>(rows, columns, groups), depth);
+
+    static bool Fills(long threads, int depth) => threads * Math.Max(1, depth / Deep) >= FullGrid;
 
     /// <summary>Whether half the rows of a tile would do for the last one, and that matters.</summary>
     static bool WastesRows<TTile>(int rows)

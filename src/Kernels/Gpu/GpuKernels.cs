@@ -16,10 +16,13 @@ sealed partial class GpuKernels : IKernels
     readonly GpuEngine engine;
     readonly Accelerator accelerator;
 
-    public GpuKernels(GpuEngine engine, Accelerator accelerator)
+    readonly bool emulatesTensorCores;
+
+    public GpuKernels(GpuEngine engine, Accelerator accelerator, bool emulatesTensorCores)
     {
         this.engine = engine;
         this.accelerator = accelerator;
+        this.emulatesTensorCores = emulatesTensorCores;
         GroupSize = Math.Min(MaxGroupSize, accelerator.MaxNumThreadsPerGroup);
     }
 
