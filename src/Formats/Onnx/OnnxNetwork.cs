@@ -60,6 +60,10 @@ public sealed class OnnxNetwork : Layer
         constantElements = constants.Values.Sum(tensor => tensor.Shape.Count);
         initial = new Value?[slots.Count];
         FillConstants();
+
+        // The file's bytes are not held any longer than it takes to build.
+        constants.Clear();
+        packed.Clear();
         Eval();
     }
 
@@ -158,7 +162,9 @@ public sealed class OnnxNetwork : Layer
         if (packed.TryGetValue((name, packing), out var known)) return known;
         using (Tape.NoGrad())
         {
-            var weight = pack(Tensor.From(constant.Floats(), constant.Shape, Device)).Keep();
+            var source = Tensor.From(constant.Floats(), constant.Shape, Device);
+            var weight = pack(source).Keep();
+            if (weight != source) source.Dispose();
             weight.RequiresGrad = trained;
             packed.Add((name, packing), weight);
 
