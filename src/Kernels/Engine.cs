@@ -68,7 +68,7 @@ public abstract class Engine
         where T : unmanaged
     {
         Match<T>(destination.Length, source);
-        CopyOut(source.Block, 0, MemoryMarshal.AsBytes(destination));
+        CopyOut(source.ReadOnlyBlock, 0, MemoryMarshal.AsBytes(destination));
     }
 
     /// <summary>As <see cref="Download{T}"/>, of the elements from <paramref name="start"/> on.</summary>
@@ -78,7 +78,7 @@ public abstract class Engine
     {
         if (source.Type != DTypes.Of<T>() || start < 0 || start + destination.Length > source.Length)
             throw new ArgumentException($"Elements {start} to {start + destination.Length} of type {DTypes.Of<T>()} are not all in a buffer of {source.Length} {source.Type} elements.");
-        CopyOut(source.Block, start * source.Type.SizeOf(), MemoryMarshal.AsBytes(destination));
+        CopyOut(source.ReadOnlyBlock, start * source.Type.SizeOf(), MemoryMarshal.AsBytes(destination));
     }
 
     /// <summary>Waits until every queued kernel has finished.</summary>

@@ -31,7 +31,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
         if (IsPointwise(g))
         {
-            MatMul(new(checked(g.N * g.H * g.W), g.K, g.C, TransposeB: layout.OutStride != 1), x, w, b, y, activation, accumulate);
+            MultiplyPixels(g, x, w, layout, b, y, activation, accumulate);
             return;
         }
 
@@ -51,7 +51,7 @@ internal sealed unsafe partial class CpuKernels<V>
             TargetStepW = 1,
             StepH = g.StrideH,
             StepW = g.StrideW,
-            Weights = w.Pointer<float>(),
+            Weights = w.ReadOnlyPointer<float>(),
             KernelH = g.KernelH,
             KernelW = g.KernelW,
             Layout = layout,
@@ -60,7 +60,7 @@ internal sealed unsafe partial class CpuKernels<V>
         };
         lock (workers.Gate)
         {
-            pass.Reserve(workers, phases: 1, allowWinograd: winograd && g is { DilationH: 1, DilationW: 1 });
+            pass.Reserve(workers, w, phases: 1, allowWinograd: winograd && g is { DilationH: 1, DilationW: 1 });
             pass.Add(new()
             {
                 Rows = g.OutH,
@@ -81,7 +81,7 @@ internal sealed unsafe partial class CpuKernels<V>
             return;
         }
 
-        if (IsPointwise(g))
+        if (IsPointwise(g) && IsDense(g))
         {
             MatMul(new(checked(g.N * g.H * g.W), g.C, g.K, TransposeB: layout.OutStride != 1), dy, w, b, dx, Activation.None, accumulate);
             return;
@@ -109,7 +109,7 @@ internal sealed unsafe partial class CpuKernels<V>
             TargetStepW = g.StrideW,
             StepH = 1,
             StepW = 1,
-            Weights = w.Pointer<float>(),
+            Weights = w.ReadOnlyPointer<float>(),
             KernelH = g.KernelH,
             KernelW = g.KernelW,
             Layout = layout,
@@ -118,7 +118,7 @@ internal sealed unsafe partial class CpuKernels<V>
         lock (workers.Gate)
         {
             var (phaseRows, phaseCols) = (Math.Min(g.StrideH, g.H), Math.Min(g.StrideW, g.W));
-            pass.Reserve(workers, checked(phaseRows * phaseCols), allowWinograd: winograd && g is { StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1 });
+            pass.Reserve(workers, null, checked(phaseRows * phaseCols), allowWinograd: winograd && g is { StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1 });
             for (var row = 0; row < phaseRows; row++)
             {
                 for (var column = 0; column < phaseCols; column++)
@@ -139,8 +139,12 @@ internal sealed unsafe partial class CpuKernels<V>
         }
     }
 
+    /// <summary>Whether every result reads one pixel of the picture: a product of pixels and weights.</summary>
     static bool IsPointwise(in ConvGeometry g)
-        => g is { KernelH: 1, KernelW: 1, StrideH: 1, StrideW: 1, PadTop: 0, PadLeft: 0, Groups: 1 } && g.OutH == g.H && g.OutW == g.W;
+        => g is { KernelH: 1, KernelW: 1, PadTop: 0, PadLeft: 0, Groups: 1 } && ((g.OutH - 1) * g.StrideH) < g.H && ((g.OutW - 1) * g.StrideW) < g.W;
+
+    /// <summary>Whether all pixels are read, in order.</summary>
+    static bool IsDense(in ConvGeometry g) => g is { StrideH: 1, StrideW: 1 } && g.OutH == g.H && g.OutW == g.W;
 
     void Run(ref ConvPass pass, float* bias)
     {
@@ -152,15 +156,18 @@ internal sealed unsafe partial class CpuKernels<V>
             for (var k = 0; k < pass.PaddedOut; k++) pass.Bias[(group * pass.PaddedOut) + k] = bias is null || k >= pass.Out ? 0 : bias[(group * pass.Out) + k];
         }
 
-        var pack = new PackWork { Pass = (ConvPass*)Unsafe.AsPointer(ref pass) };
-        var panels = pass.Groups * pass.Blocks;
-        if (pass.PackedLength * pass.Groups < 64 * 1024)
+        if (!pass.WeightsReady)
         {
-            for (var i = 0; i < panels; i++) pack.Run(i, 0);
-        }
-        else
-        {
-            workers.Run(pack, panels);
+            var pack = new PackWork { Pass = (ConvPass*)Unsafe.AsPointer(ref pass) };
+            var panels = pass.Groups * pass.Blocks;
+            if (pass.PackedLength * pass.Groups < 64 * 1024)
+            {
+                for (var i = 0; i < panels; i++) pack.Run(i, 0);
+            }
+            else
+            {
+                workers.Run(pack, panels);
+            }
         }
 
         if (!pass.UseWinograd)
@@ -172,7 +179,7 @@ internal sealed unsafe partial class CpuKernels<V>
         var winograd = pass.ToWinograd();
         winograd.Plan();
         winograd.Scratch = workers.ScratchTable(winograd.ScratchLength);
-        workers.Run(new WinogradWeights { Packed = pass.Packed, Target = winograd.Weights, Input = pass.In, Output = pass.Out }, pass.Blocks);
+        if (!pass.WeightsReady) workers.Run(new WinogradWeights { Packed = pass.Packed, Target = winograd.Weights, Input = pass.In, Output = pass.Out }, pass.Blocks);
         workers.Run(winograd, winograd.Tasks);
     }
 
@@ -241,9 +248,11 @@ internal sealed unsafe partial class CpuKernels<V>
     /// <summary>A correlation of source pictures with taps, written to grids of target pixels.</summary>
     struct ConvPass : IWork
     {
-
         /// <summary>Floats of weights beyond which they come from the outer cache for every task, so that it should hold more pictures.</summary>
         const long ManyWeights = 256 * 1024;
+
+        /// <summary>Floats of weights beyond which they should not be read again for every few rows.</summary>
+        const long MediumWeights = 64 * 1024;
 
         /// <summary>Floats of weights that stay in the first-level cache beside a step's rows.</summary>
         const long FewWeights = 6 * 1024;
@@ -280,12 +289,18 @@ internal sealed unsafe partial class CpuKernels<V>
         // What Plan works out. The block of source pixels that a band of the grids reads starts at (firstRow, firstCol) from
         // the band's own place, and is bandHeight by blockWidth.
         bool copy;
-        int rows, bandRows, bands, pictures, pictureBlocks, stepRows;
+        int rows, bandRows, bands, pictures, pictureBlocks, stepRows, blockTasks;
         int firstRow, firstCol, lastRow, blockWidth;
         long bandLength;
 
         /// <summary>Packed weights [groups, blocks, taps of all phases, In, v vectors].</summary>
         public float* Packed { get; private set; }
+
+        /// <summary>The packed weights transformed for <see cref="WinogradPass"/>.</summary>
+        public float* Transformed { get; private set; }
+
+        /// <summary>Whether the weights were packed, and transformed if need be, by a call before.</summary>
+        public bool WeightsReady { get; private set; }
 
         /// <summary>[groups, PaddedOut].</summary>
         public float* Bias { get; private set; }
@@ -321,17 +336,30 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly long Slack => (long)CorrelationTiles<V>.MaxHalf * StepW * In;
 
         /// <summary>Takes memory for everything that the tasks share.</summary>
-        public void Reserve(Workers workers, int phases, bool allowWinograd)
+        /// <param name="workers">Whose.</param>
+        /// <param name="kept">The buffer of the weights, if they are to be kept as packed.</param>
+        /// <param name="phases">How many there will be.</param>
+        /// <param name="allowWinograd">Whether the taps allow it.</param>
+        public void Reserve(Workers workers, DeviceBuffer? kept, int phases, bool allowWinograd)
         {
             var phaseLength = RoundUp(phases * sizeof(Phase) / sizeof(float), 16);
             var offsetLength = RoundUp(KernelH * KernelW * (sizeof(nint) / sizeof(float)), 16);
             var biasLength = RoundUp(Groups * PaddedOut, 16);
             UseWinograd = allowWinograd && phases == 1 && Groups == 1 && KernelH == 3 && KernelW == 3 && StepH == 1 && StepW == 1 && WinogradPass.Pays(N, In, Out, TargetH, TargetW);
-            var shared = workers.Shared(phaseLength + offsetLength + biasLength + (Groups * PackedLength) + (UseWinograd ? WinogradPass.WeightLength(In, Out) : 0));
+            var packedLength = Groups * PackedLength;
+            var transformedLength = UseWinograd ? WinogradPass.WeightLength(In, Out) : 0;
+            var ready = false;
+            var keptAt = kept is null ? null : PackedWeights.Find(kept, new(UseWinograd, Groups, In, Out, KernelH, KernelW, Layout), UseWinograd ? transformedLength : packedLength, out ready);
+            WeightsReady = ready;
+            var shared = workers.Shared(phaseLength + offsetLength + biasLength + (ready ? 0 : packedLength + transformedLength));
             this.phases = (Phase*)shared;
             offsets = (nint*)(shared + phaseLength);
             Bias = shared + phaseLength + offsetLength;
             Packed = Bias + biasLength;
+            Transformed = Packed + packedLength;
+            if (keptAt is null) return;
+            if (UseWinograd) Transformed = keptAt;
+            else Packed = keptAt;
         }
 
         /// <summary>Adds a phase. One that no tap reaches writes zeros (or the bias), or, accumulating, nothing.</summary>
@@ -376,9 +404,11 @@ internal sealed unsafe partial class CpuKernels<V>
             blockWidth = ((cols - 1) * StepW) + lastCol - firstCol + 1;
 
             // Enough tasks for the threads of a large machine, but none below 2^18 multiply-adds; what a task reads should
-            // stay in the second-level cache together with a block of weights.
+            // stay in the second-level cache together with a block of weights. With few pictures and more weights than that
+            // cache should hold, a task has some of the output channels, not some of the rows: every row would read all weights.
             var workPerRow = Math.Max(1, (long)cols * Out * In * taps);
-            var wanted = Math.Min(rows, Math.Max(1, DivideUp(32, N * Groups)));
+            var byChannels = PackedLength > MediumWeights;
+            var wanted = byChannels ? 1 : Math.Min(rows, Math.Max(1, DivideUp(32, N * Groups)));
             var rowLength = (long)blockWidth * In;
             var mostRows = Math.Max(4, (192 * 1024 / Math.Max(1, rowLength * StepH)) + 1);
             bandRows = (int)Math.Min(rows, Math.Min(mostRows, Math.Max(DivideUp(rows, wanted), ((1 << 18) / workPerRow) + 1)));
@@ -404,7 +434,8 @@ internal sealed unsafe partial class CpuKernels<V>
             }
 
             pictureBlocks = DivideUp(N, pictures);
-            Tasks = checked(Groups * pictureBlocks * bands);
+            blockTasks = byChannels ? Math.Clamp(32 / (Groups * pictureBlocks * bands), 1, Blocks) : 1;
+            Tasks = checked(Groups * pictureBlocks * bands * blockTasks);
 
             long width = copy ? blockWidth : SourceW;
             for (var i = 0; i < phaseCount; i++)
@@ -436,13 +467,17 @@ internal sealed unsafe partial class CpuKernels<V>
             Accumulate = Accumulate,
             Relu = Relu,
             Bias = Bias,
-            Weights = Packed + PackedLength,
+            Weights = Transformed,
         };
 
         readonly int BandHeight(int gridRows) => ((gridRows - 1) * StepH) + lastRow - firstRow + 1;
 
         public readonly void Run(int task, int worker)
         {
+            var blocks = Blocks;
+            var blockTask = task % blockTasks;
+            var (firstBlock, endBlock) = ((int)((long)blocks * blockTask / blockTasks), (int)((long)blocks * (blockTask + 1) / blockTasks));
+            task /= blockTasks;
             var band = task % bands;
             var block = task / bands % pictureBlocks;
             var group = task / bands / pictureBlocks;
@@ -452,18 +487,18 @@ internal sealed unsafe partial class CpuKernels<V>
             var count = Math.Min(pictures, N - firstPicture);
             if (stepRows >= bandRows)
             {
-                Correlate(group, firstPicture, count, first, end, worker);
+                Correlate(group, firstBlock, endBlock, firstPicture, count, first, end, worker);
                 return;
             }
 
             for (var p = 0; p < count; p++)
             {
-                for (var row = first; row < end; row += stepRows) Correlate(group, firstPicture + p, 1, row, Math.Min(row + stepRows, end), worker);
+                for (var row = first; row < end; row += stepRows) Correlate(group, firstBlock, endBlock, firstPicture + p, 1, row, Math.Min(row + stepRows, end), worker);
             }
         }
 
-        /// <summary>Rows [first, end) of the grids, of <paramref name="count"/> pictures.</summary>
-        readonly void Correlate(int group, int firstPicture, int count, int first, int end, int worker)
+        /// <summary>Rows [first, end) of the grids, of <paramref name="count"/> pictures, in some blocks of output channels.</summary>
+        readonly void Correlate(int group, int firstBlock, int endBlock, int firstPicture, int count, int first, int end, int worker)
         {
             var temp = Scratch[worker];
             var padded = temp + CorrelationTiles<V>.MaxTile;
@@ -487,11 +522,13 @@ internal sealed unsafe partial class CpuKernels<V>
                 Accumulate = Accumulate,
                 Relu = Relu,
             };
-            var weights = Packed + (group * PackedLength);
+            var weights = Packed + (group * PackedLength) + ((long)firstBlock * 2 * V.Count * KernelH * KernelW * In);
             var ahead = stepRows < bandRows ? RowsAhead(firstPicture, first, end) : default;
-            for (int k = 0, left = PaddedOut / V.Count; left > 0;)
+            for (var block = firstBlock; block < endBlock; block++)
             {
-                var vectors = CorrelationTiles<V>.Vectors(left);
+                // All blocks before the last have two vectors, or one is all.
+                var k = block * 2 * V.Count;
+                var vectors = CorrelationTiles<V>.Vectors((PaddedOut - k) / V.Count);
                 var lanes = Math.Min(vectors * V.Count, Out - k);
                 call.WeightStride = vectors * V.Count * sizeof(float);
                 for (var i = 0; i < phaseCount; i++)
@@ -523,8 +560,6 @@ internal sealed unsafe partial class CpuKernels<V>
                 }
 
                 weights += (long)vectors * V.Count * KernelH * KernelW * In;
-                k += vectors * V.Count;
-                left -= vectors;
             }
         }
 

@@ -8,29 +8,54 @@ namespace CnnSharp.Kernels.Cpu;
 internal sealed unsafe partial class CpuKernels<V>
 {
     public void MatMul(in MatMulGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer? bias, DeviceBuffer c, Activation activation = Activation.None, bool accumulate = false)
+        => Multiply(new() { Geometry = g, Accumulate = accumulate, Relu = activation == Activation.Relu }, a, b, bias, c);
+
+    /// <summary>A convolution g whose kernel is one pixel: its rows of a are the pixels that it reads.</summary>
+    void MultiplyPixels(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, in WeightLayout layout, DeviceBuffer? b, DeviceBuffer y, Activation activation, bool accumulate)
+        => Multiply(
+            new()
+            {
+                Geometry = new(checked(g.N * g.OutH * g.OutW), g.K, g.C, TransposeB: layout.OutStride != 1),
+                Pixels = IsDense(g) ? default : new(g.OutH, g.OutW, (long)g.H * g.W * g.C, (long)g.StrideH * g.W * g.C, (long)g.StrideW * g.C),
+                Accumulate = accumulate,
+                Relu = activation == Activation.Relu,
+            },
+            x,
+            w,
+            b,
+            y);
+
+    void Multiply(MatMulPass pass, DeviceBuffer a, DeviceBuffer b, DeviceBuffer? bias, DeviceBuffer c)
     {
-        var pass = new MatMulPass
-        {
-            Geometry = g,
-            A = a.Pointer<float>(),
-            B = b.Pointer<float>(),
-            C = c.Pointer<float>(),
-            Accumulate = accumulate,
-            Relu = activation == Activation.Relu,
-        };
+        var g = pass.Geometry;
+        pass.A = a.Pointer<float>();
+        pass.B = b.ReadOnlyPointer<float>();
+        pass.C = c.Pointer<float>();
         if (g.M == 0 || g.N == 0) return;
+        if (FewRows(pass))
+        {
+            MultiplyFewRows(pass, bias.PointerOrNull<float>());
+            return;
+        }
+
         pass.Plan();
-        var biasLength = RoundUp(g.N, V.Count);
+        var biasLength = RoundUp(RoundUp(g.N, V.Count), 16);
         lock (workers.Gate)
         {
-            pass.Bias = workers.Shared(biasLength + 16 + pass.PackedLength);
-            pass.Packed = pass.Bias + RoundUp(biasLength, 16);
+            var kept = PackedWeights.Find(b, pass.Form, pass.PackedLength, out var ready);
+            pass.Bias = workers.Shared(biasLength + pass.SharedLength + (kept is null ? pass.PackedLength : 0));
+            pass.SharedA = pass.Bias + biasLength;
+            pass.Packed = kept is null ? pass.SharedA + pass.SharedLength : kept;
             pass.Scratch = workers.ScratchTable(pass.ScratchLength);
             Clear(pass.Bias, biasLength);
             if (bias is not null) CopyFloats(bias.Pointer<float>(), pass.Bias, g.N);
 
             var pack = new MatMulPack { Pass = &pass };
-            if (pass.PackedLength < 64 * 1024)
+            if (ready)
+            {
+                // Packed by a call before.
+            }
+            else if (pass.PackedLength < 64 * 1024)
             {
                 for (var i = 0; i < pass.Blocks; i++) pack.Run(i, 0);
             }
@@ -39,7 +64,21 @@ internal sealed unsafe partial class CpuKernels<V>
                 workers.Run(pack, pass.Blocks);
             }
 
+            if (pass.SharesA) workers.Run(new MatMulCopy { Pass = &pass }, DivideUp(g.M, MatMulCopy.Rows));
             workers.Run(pass, pass.RowTasks * pass.ColumnTasks);
+        }
+    }
+
+    /// <summary>Where row i of a lies, if not behind row i - 1: at the pixel that result pixel i of a strided convolution reads. Strides in floats.</summary>
+    readonly record struct PixelRows(int OutH, int OutW, long PictureStride, long RowStride, long ColumnStride)
+    {
+        public bool Any => OutW > 0;
+
+        public long Offset(int pixel)
+        {
+            var (line, column) = Math.DivRem(pixel, OutW);
+            var (picture, row) = Math.DivRem(line, OutH);
+            return (picture * PictureStride) + (row * RowStride) + (column * ColumnStride);
         }
     }
 
@@ -56,11 +95,20 @@ internal sealed unsafe partial class CpuKernels<V>
         public float* Packed;
         public float** Scratch;
 
+        /// <summary>Rows of a that are pixels of a picture, some left out; else none.</summary>
+        public PixelRows Pixels;
+
+        /// <summary>The copy of a, if all tasks share one.</summary>
+        public float* SharedA;
+
+        /// <summary>Floats of b beyond which it should not be read again for every few rows.</summary>
+        const long MediumWeights = 48 * 1024;
+
         bool copyA;
         int strideA;
 
-        /// <summary>Whether whole panels of b are read where they lie: packing would cost as much as multiplying by a few rows.</summary>
-        public bool DirectB { get; private set; }
+        /// <summary>Whether a is copied once for all tasks: several multiply the same rows by different columns.</summary>
+        public readonly bool SharesA => copyA && ColumnTasks > 1;
 
         /// <summary>Blocks of columns, of one tile's vectors each.</summary>
         public int Blocks { get; private set; }
@@ -69,30 +117,59 @@ internal sealed unsafe partial class CpuKernels<V>
 
         public int ColumnTasks { get; private set; }
 
-        public readonly long PackedLength => (long)(DirectB ? 3 * V.Count : RoundUp(Geometry.N, V.Count)) * Geometry.K;
+        /// <summary>How the packed panels lie.</summary>
+        public readonly WeightForm Form => new(false, 1, Geometry.K, Geometry.N, 1, 1, Geometry.TransposeB ? new(0, 1, Geometry.K, 0) : new(0, Geometry.N, 1, 0));
 
-        public readonly long ScratchLength => CorrelationTiles<V>.MaxTile + (copyA ? ((long)DivideUp(Geometry.M, RowTasks) + CorrelationTiles<V>.MaxHalf) * strideA : 0);
+        public readonly long PackedLength => (long)RoundUp(Geometry.N, V.Count) * Geometry.K;
+
+        public readonly long ScratchLength => CorrelationTiles<V>.MaxTile + (copyA && !SharesA ? CopyLength(DivideUp(Geometry.M, RowTasks)) : 0);
+
+        public readonly long SharedLength => SharesA ? CopyLength(Geometry.M) : 0;
+
+        /// <summary>Floats of a copy of rows of a, whole cache lines, and of what a tile may read behind them.</summary>
+        readonly long CopyLength(int rows) => ((long)rows + CorrelationTiles<V>.MaxHalf) * strideA;
 
         public void Plan()
         {
-            var (m, n, k, transposeA, transposeB) = Geometry;
+            var (m, n, k, transposeA, _) = Geometry;
             var vectors = DivideUp(n, V.Count);
             Blocks = 0;
             for (var left = vectors; left > 0; left -= CorrelationTiles<V>.Vectors(left)) Blocks++;
-            DirectB = !transposeB && m <= 2 * CorrelationTiles<V>.MaxHalf;
-            copyA = transposeA || m < CorrelationTiles<V>.MaxHalf || (k % 512 == 0 && n >= 64);
+            copyA = transposeA || Pixels.Any || m < CorrelationTiles<V>.MaxHalf || (k % 512 == 0 && n >= 64);
             strideA = copyA ? RoundUp(k, 16) + 16 : k;
 
-            // Tasks of at least 2^18 multiply-adds, whose rows of a stay in the second-level cache.
+            // Tasks of at least 2^18 multiply-adds, whose rows of a stay in the second-level cache. Where b is large, as many
+            // rows as that allows, and tasks for some of the columns each: every task reads its part of b once.
             var mostTasks = Math.Max(1, (long)m * n * k / (1 << 18));
-            var rows = Math.Max(4 * CorrelationTiles<V>.MaxHalf, Math.Min(DivideUp(m, 32), (64 * 1024 / Math.Max(1, k)) + 1));
+            var mostRows = (64 * 1024 / Math.Max(1, k)) + 1;
+            var rows = Math.Max(4 * CorrelationTiles<V>.MaxHalf, (long)n * k > MediumWeights ? mostRows : Math.Min(DivideUp(m, 32), mostRows));
             RowTasks = (int)Math.Min(mostTasks, Math.Max(1, m / rows));
-            ColumnTasks = (int)Math.Clamp(Math.Min(mostTasks / RowTasks, 16 / RowTasks), 1, Blocks);
+            ColumnTasks = (int)Math.Clamp(Math.Min(mostTasks / RowTasks, 32 / RowTasks), 1, Blocks);
         }
+
+        /// <summary>Copies rows of a, each to strideA floats.</summary>
+        public readonly void CopyRows(int first, int rows, float* target)
+        {
+            var (m, _, k, transposeA, _) = Geometry;
+            if (!Pixels.Any)
+            {
+                PackPanel(transposeA ? A + first : A + ((long)first * k), transposeA ? 1 : k, transposeA ? m : 1, rows, k, strideA, target);
+                return;
+            }
+
+            for (var i = 0; i < rows; i++, target += strideA)
+            {
+                CopyRow(A + Pixels.Offset(first + i), target, k);
+                Clear(target + k, strideA - k);
+            }
+        }
+
+        /// <summary>Where the copy of a row lies in a copy of all.</summary>
+        public readonly float* CopiedRow(int row) => SharedA + ((long)row * strideA);
 
         public readonly void Run(int task, int worker)
         {
-            var (m, n, k, transposeA, _) = Geometry;
+            var (m, n, k, _, _) = Geometry;
             var columnTask = task % ColumnTasks;
             var rowTask = task / ColumnTasks;
             var first = (int)((long)m * rowTask / RowTasks);
@@ -101,13 +178,16 @@ internal sealed unsafe partial class CpuKernels<V>
             var endBlock = (int)((long)Blocks * (columnTask + 1) / ColumnTasks);
 
             var temp = Scratch[worker];
-            var a = transposeA ? A + first : A + ((long)first * k);
-            if (copyA)
+            var a = A + ((long)first * k);
+            if (SharesA)
             {
-                var copied = temp + CorrelationTiles<V>.MaxTile;
-                PackPanel(a, transposeA ? 1 : k, transposeA ? m : 1, rows, k, strideA, copied);
-                for (var i = rows; i < CorrelationTiles<V>.MaxHalf; i++) Clear(copied + ((long)i * strideA), strideA);
-                a = copied;
+                a = CopiedRow(first);
+            }
+            else if (copyA)
+            {
+                a = temp + CorrelationTiles<V>.MaxTile;
+                CopyRows(first, rows, a);
+                for (var i = rows; i < CorrelationTiles<V>.MaxHalf; i++) Clear(a + ((long)i * strideA), strideA);
             }
 
             nint offset = 0;
@@ -123,8 +203,8 @@ internal sealed unsafe partial class CpuKernels<V>
             };
             for (var block = firstBlock; block < endBlock; block++)
             {
-                Block(block, out var column, out var vectors, out var panel, out var packed);
-                call.WeightStride = (packed ? vectors * V.Count : n) * sizeof(float);
+                Block(block, out var column, out var vectors, out var panel);
+                call.WeightStride = vectors * V.Count * sizeof(float);
                 var half = CorrelationTiles<V>.Half(vectors, rows);
                 var pair = new TilePair<V>(&call, half, vectors, Math.Min(vectors * V.Count, n - column), panel, Bias + column, temp);
                 pair.AddRow(a, strideA, C + ((long)first * n) + column, rows);
@@ -133,14 +213,28 @@ internal sealed unsafe partial class CpuKernels<V>
         }
 
         /// <summary>The first column and the vectors of a block, and where its panel is.</summary>
-        public readonly void Block(int block, out int column, out int vectors, out float* panel, out bool packed)
+        public readonly void Block(int block, out int column, out int vectors, out float* panel)
         {
             // All blocks before the last have two vectors.
             var total = DivideUp(Geometry.N, V.Count);
             column = block * 2 * V.Count;
             vectors = CorrelationTiles<V>.Vectors(total - (block * 2));
-            packed = !DirectB || column + (vectors * V.Count) > Geometry.N;
-            panel = !packed ? B + column : Packed + (DirectB ? 0 : (long)column * Geometry.K);
+            panel = Packed + ((long)column * Geometry.K);
+        }
+    }
+
+    /// <summary>Copies some rows of a for all tasks.</summary>
+    struct MatMulCopy : IWork
+    {
+        public const int Rows = 16;
+
+        public MatMulPass* Pass;
+
+        public readonly void Run(int task, int worker)
+        {
+            var first = task * Rows;
+            var m = Pass->Geometry.M;
+            Pass->CopyRows(first, Math.Min(Rows, m - first), Pass->CopiedRow(first));
         }
     }
 
@@ -152,8 +246,7 @@ internal sealed unsafe partial class CpuKernels<V>
         public readonly void Run(int task, int worker)
         {
             ref var pass = ref Unsafe.AsRef<MatMulPass>(Pass);
-            pass.Block(task, out var column, out var vectors, out var panel, out var packed);
-            if (!packed) return;
+            pass.Block(task, out var column, out var vectors, out var panel);
             var g = pass.Geometry;
             var width = vectors * V.Count;
             var lanes = Math.Min(width, g.N - column);

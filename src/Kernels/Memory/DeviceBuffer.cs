@@ -11,6 +11,7 @@ namespace CnnSharp.Kernels;
 public sealed class DeviceBuffer
 {
     MemoryBlock? block;
+    IDisposable? derived;
     int references = 1;
 
     internal DeviceBuffer(Engine engine, MemoryBlock block, DType type, long length)
@@ -45,15 +46,43 @@ public sealed class DeviceBuffer
     /// <summary>Whether more than one owner holds this buffer, so that it must not be written in place.</summary>
     public bool IsShared => Volatile.Read(ref references) > 1;
 
-    /// <summary>The engine's own handle of the memory.</summary>
+    /// <summary>
+    /// Grows whenever somebody asks for the memory in a way that allows writing: while it stays the same, so do the
+    /// contents, and what was computed from them alone still holds.
+    /// </summary>
+    public long Version { get; private set; }
+
+    /// <summary>The engine's own handle of the memory, to read and to write: counts as a change of the contents. To be asked for anew by every call that writes.</summary>
     /// <exception cref="ObjectDisposedException">The buffer has been released.</exception>
-    public MemoryBlock Block => block ?? throw new ObjectDisposedException(nameof(DeviceBuffer), $"A buffer of {Length} {Type} elements was used after it was released.");
+    public MemoryBlock Block
+    {
+        get
+        {
+            Version++;
+            return ReadOnlyBlock;
+        }
+    }
+
+    /// <summary>As <see cref="Block"/>, for those who only read: the contents count as unchanged.</summary>
+    /// <exception cref="ObjectDisposedException">The buffer has been released.</exception>
+    public MemoryBlock ReadOnlyBlock => block ?? throw new ObjectDisposedException(nameof(DeviceBuffer), $"A buffer of {Length} {Type} elements was used after it was released.");
+
+    /// <summary>What the engine keeps beside the buffer, computed from its contents (see <see cref="Version"/>); disposed of with it.</summary>
+    internal IDisposable? Derived
+    {
+        get => derived;
+        set
+        {
+            derived?.Dispose();
+            derived = value;
+        }
+    }
 
     /// <summary>Adds an owner.</summary>
     /// <returns>This buffer.</returns>
     public DeviceBuffer Retain()
     {
-        _ = Block;
+        _ = ReadOnlyBlock;
         Interlocked.Increment(ref references);
         return this;
     }
@@ -61,9 +90,10 @@ public sealed class DeviceBuffer
     /// <summary>Drops an owner; the last one gives the memory back to the pool.</summary>
     public void Release()
     {
-        var held = Block;
+        var held = ReadOnlyBlock;
         if (Interlocked.Decrement(ref references) > 0) return;
         block = null;
+        Derived = null;
         GC.SuppressFinalize(this);
         Engine.Pool.Return(held);
     }

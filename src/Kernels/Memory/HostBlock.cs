@@ -26,14 +26,23 @@ public sealed unsafe class HostBlock : MemoryBlock
 /// <summary>Typed access to buffers that live in host memory.</summary>
 public static unsafe class HostBuffers
 {
-    /// <summary>The buffer's elements as a pointer.</summary>
+    /// <summary>The buffer's elements as a pointer, to read and to write.</summary>
     /// <exception cref="InvalidOperationException">The buffer holds elements of another type, or is not in host memory.</exception>
     /// <exception cref="ObjectDisposedException">The buffer was released.</exception>
     public static T* Pointer<T>(this DeviceBuffer buffer)
+        where T : unmanaged => Elements<T>(buffer, buffer.Block);
+
+    /// <summary>The buffer's elements as a pointer, only to be read: see <see cref="DeviceBuffer.Version"/>.</summary>
+    /// <exception cref="InvalidOperationException">The buffer holds elements of another type, or is not in host memory.</exception>
+    /// <exception cref="ObjectDisposedException">The buffer was released.</exception>
+    public static T* ReadOnlyPointer<T>(this DeviceBuffer buffer)
+        where T : unmanaged => Elements<T>(buffer, buffer.ReadOnlyBlock);
+
+    static T* Elements<T>(DeviceBuffer buffer, MemoryBlock block)
         where T : unmanaged
     {
         if (DTypes.Of<T>() != buffer.Type) throw new InvalidOperationException($"The buffer holds {buffer.Type}, the kernel expects {DTypes.Of<T>()}.");
-        return buffer.Block is HostBlock host ? (T*)host.Pointer : throw new InvalidOperationException($"The buffer lives in the memory of '{buffer.Engine.Name}', not in the host's.");
+        return block is HostBlock host ? (T*)host.Pointer : throw new InvalidOperationException($"The buffer lives in the memory of '{buffer.Engine.Name}', not in the host's.");
     }
 
     /// <summary>As <see cref="Pointer{T}"/>, and null for a missing (optional) buffer.</summary>
