@@ -201,8 +201,18 @@ public interface IKernels
     /// </summary>
     void BatchNormBackward(in BatchNormGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer dy, DeviceBuffer weight, DeviceBuffer mean, DeviceBuffer invStd, DeviceBuffer? dx, DeviceBuffer? dadd, DeviceBuffer dw, DeviceBuffer db);
 
-    /// <summary>y = act(weight (x - runningMean) / sqrt(runningVariance + Epsilon) + bias + add).</summary>
+    /// <summary>y = act(weight (x - runningMean) / sqrt(runningVariance + Epsilon) + bias + add). In place (y = x) allowed.</summary>
     void BatchNormInference(in BatchNormGeometry g, DeviceBuffer x, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y);
+
+    /// <summary>
+    /// <see cref="ConvForward"/>, then <see cref="BatchNormInference"/> of its result: the same values, in one pass over y
+    /// where an engine has one.
+    /// </summary>
+    void ConvBatchNormInference(in ConvGeometry g, in BatchNormGeometry norm, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y)
+    {
+        ConvForward(g, x, w, b, y);
+        BatchNormInference(norm, y, weight, bias, runningMean, runningVariance, add, y);
+    }
 
     /// <summary>
     /// The gradients of <see cref="BatchNormInference"/> (frozen statistics): dx = weight invStd g'; dw = sum g' h; db = sum g'; dadd = g'.

@@ -23,7 +23,7 @@ public sealed class NormalizedConv2d : Layer
     }
 
     /// <inheritdoc/>
-    protected override Tensor Compute(Tensor x) => bn.Forward(conv.Forward(x), Activation.Relu);
+    protected override Tensor Compute(Tensor x) => conv.Forward(x, bn, Activation.Relu);
 }
 
 /// <summary>The inception module of Szegedy et al. 2014, figure 2b: four ways side by side, their channels one behind the other.</summary>

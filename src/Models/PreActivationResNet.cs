@@ -38,7 +38,7 @@ public sealed class PreActivationUnit : Layer
     {
         var y = bn1.Forward(x, Activation.Relu);
         var shortcut = downsample?.Forward(y) ?? x;
-        y = bn2.Forward(conv1.Forward(y), Activation.Relu);
+        y = conv1.Forward(y, bn2, Activation.Relu);
         return conv2.Forward(dropout?.Forward(y) ?? y) + shortcut;
     }
 }
@@ -76,8 +76,8 @@ public sealed class PreActivationBottleneck : Layer
     {
         var y = bn1.Forward(x, Activation.Relu);
         var shortcut = downsample?.Forward(y) ?? x;
-        y = bn2.Forward(conv1.Forward(y), Activation.Relu);
-        y = bn3.Forward(conv2.Forward(y), Activation.Relu);
+        y = conv1.Forward(y, bn2, Activation.Relu);
+        y = conv2.Forward(y, bn3, Activation.Relu);
         return conv3.Forward(y) + shortcut;
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using CnnSharp.Kernels;
 
 namespace CnnSharp;
@@ -49,17 +50,9 @@ public static partial class Functional
     public static Tensor BatchNorm(Tensor x, Tensor weight, Tensor bias, Tensor runningMean, Tensor runningVariance, bool training, BatchNormOptions? options = null, Activation activation = Activation.None, Tensor? add = null)
     {
         const string Operation = "BatchNorm";
-        options ??= new();
-        if (x.Shape.Rank < 2) throw new ShapeException(Operation, $"expected an input [N, ..., C], got {x.Shape}.");
-        var channels = x.Shape[^1];
-        CheckVector(Operation, "weight", weight, channels);
-        CheckVector(Operation, "bias", bias, channels);
-        CheckVector(Operation, "running mean", runningMean, channels);
-        CheckVector(Operation, "running variance", runningVariance, channels);
-        if (add is not null && add.Shape != x.Shape) throw new ShapeException(Operation, $"expected the addend to be shaped like the input {x.Shape}, got {add.Shape}.");
-        var rows = x.Shape.CountBefore(x.Shape.Rank - 1);
-        if (training && rows < 2) throw new ShapeException(Operation, $"training needs more than one value a channel, the input is {x.Shape}.");
-        var g = new BatchNormGeometry(rows, channels, options.Epsilon, options.Momentum, activation);
+        var g = CheckBatchNorm(Operation, x.Shape, weight, bias, runningMean, runningVariance, options ?? new(), activation, add);
+        if (training && g.Rows < 2) throw new ShapeException(Operation, $"training needs more than one value a channel, the input is {x.Shape}.");
+        var channels = g.Channels;
         var k = x.Device.Kernels;
         var y = Tensor.Uninitialized(x.Shape, x.Device);
         if (!training)
@@ -92,6 +85,48 @@ public static partial class Functional
             },
             mean,
             invStd);
+    }
+
+    /// <summary>
+    /// <see cref="BatchNorm"/> in inference of what <see cref="Conv2d"/> gives. Without recording in one pass over the
+    /// result, where the device has one; the same values either way.
+    /// </summary>
+    /// <param name="x">[N, H, W, C].</param>
+    /// <param name="w">[kh, kw, C / groups, K].</param>
+    /// <param name="b">[K], or null.</param>
+    /// <param name="options">Stride, padding, dilation, groups; null for their defaults.</param>
+    /// <param name="weight">[K]; as those that follow: the normalisation's.</param>
+    /// <param name="bias">[K].</param>
+    /// <param name="runningMean">[K].</param>
+    /// <param name="runningVariance">[K].</param>
+    /// <param name="normOptions">Epsilon; null for its default.</param>
+    /// <param name="activation">Applied to the result in the same pass.</param>
+    /// <param name="add">Added before the activation, shaped like the result; or null.</param>
+    /// <returns>[N, OutH, OutW, K].</returns>
+    /// <exception cref="ShapeException">The shapes and options do not fit; the message gives them.</exception>
+    public static Tensor Conv2dBatchNorm(Tensor x, Tensor w, Tensor? b, Conv2dOptions? options, Tensor weight, Tensor bias, Tensor runningMean, Tensor runningVariance, BatchNormOptions? normOptions = null, Activation activation = Activation.None, Tensor? add = null)
+    {
+        if (Tape.IsRecording || Tape.Observer is not null) return BatchNorm(Conv2d(x, w, b, options), weight, bias, runningMean, runningVariance, training: false, normOptions, activation, add);
+        options ??= new();
+        var g = ConvGeometry.Create(x.Shape.AsSpan(), w.Shape.AsSpan(), options.Stride, options.Padding, options.Dilation, options.Groups);
+        CheckVector("Conv2d", "bias", b, g.K);
+        var shape = new Shape(g.N, g.OutH, g.OutW, g.K);
+        var norm = CheckBatchNorm("BatchNorm", shape, weight, bias, runningMean, runningVariance, normOptions ?? new(), activation, add);
+        var y = Tensor.Uninitialized(shape, x.Device);
+        x.Device.Kernels.ConvBatchNormInference(g, norm, x.Data, w.Data, b?.Data, weight.Data, bias.Data, runningMean.Data, runningVariance.Data, add?.Data, y.Data);
+        return Tape.Record("Conv2dBatchNorm", y, [x, w, b, weight, bias, add], static (_, _) => throw new UnreachableException("Nothing is recorded here."));
+    }
+
+    static BatchNormGeometry CheckBatchNorm(string operation, Shape x, Tensor weight, Tensor bias, Tensor runningMean, Tensor runningVariance, BatchNormOptions options, Activation activation, Tensor? add)
+    {
+        if (x.Rank < 2) throw new ShapeException(operation, $"expected an input [N, ..., C], got {x}.");
+        var channels = x[^1];
+        CheckVector(operation, "weight", weight, channels);
+        CheckVector(operation, "bias", bias, channels);
+        CheckVector(operation, "running mean", runningMean, channels);
+        CheckVector(operation, "running variance", runningVariance, channels);
+        if (add is not null && add.Shape != x) throw new ShapeException(operation, $"expected the addend to be shaped like the input {x}, got {add.Shape}.");
+        return new(x.CountBefore(x.Rank - 1), channels, options.Epsilon, options.Momentum, activation);
     }
 
     /// <summary>The gradient of a [C] parameter that the kernel writes anyway: kept if wanted, else scratch. Release it after use.</summary>

@@ -15,23 +15,23 @@ namespace CnnSharp.Kernels.Cpu;
 internal sealed unsafe partial class CpuKernels<V>
 {
     public void ConvForward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y, Activation activation = Activation.None)
-        => Correlate(g, x, w, WeightLayout.InOut(g), b, y, activation);
+        => Correlate(g, x, w, WeightLayout.InOut(g), b, y, new() { Relu = activation == Activation.Relu });
 
     public void ConvBackwardInput(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, DeviceBuffer dx, bool accumulate = false)
         => CorrelateTransposed(g, dy, w, WeightLayout.InOut(g).Exchanged, null, dx, accumulate);
 
     /// <summary>Convolution g, for weights of any layout.</summary>
-    void Correlate(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, in WeightLayout layout, DeviceBuffer? b, DeviceBuffer y, Activation activation, bool accumulate = false)
+    void Correlate(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, in WeightLayout layout, DeviceBuffer? b, DeviceBuffer y, in Ending ending)
     {
         if (IsDepthwise(g))
         {
-            Depthwise(g, x.Pointer<float>(), w.Pointer<float>(), b.PointerOrNull<float>(), y.Pointer<float>(), activation, accumulate, transposed: false);
+            Depthwise(g, x.Pointer<float>(), w.Pointer<float>(), b.PointerOrNull<float>(), y.Pointer<float>(), ending.Relu ? Activation.Relu : Activation.None, ending.Accumulate, transposed: false);
             return;
         }
 
         if (IsPointwise(g))
         {
-            MultiplyPixels(g, x, w, layout, b, y, activation, accumulate);
+            MultiplyPixels(g, x, w, layout, b, y, ending);
             return;
         }
 
@@ -55,8 +55,7 @@ internal sealed unsafe partial class CpuKernels<V>
             KernelH = g.KernelH,
             KernelW = g.KernelW,
             Layout = layout,
-            Accumulate = accumulate,
-            Relu = activation == Activation.Relu,
+            Ending = ending,
         };
         lock (workers.Gate)
         {
@@ -113,7 +112,7 @@ internal sealed unsafe partial class CpuKernels<V>
             KernelH = g.KernelH,
             KernelW = g.KernelW,
             Layout = layout,
-            Accumulate = accumulate,
+            Ending = new() { Accumulate = accumulate },
         };
         lock (workers.Gate)
         {
@@ -225,6 +224,32 @@ internal sealed unsafe partial class CpuKernels<V>
         }
     }
 
+    /// <summary>What happens to a sum before it is stored, in this order; the bias is the sum's first term.</summary>
+    struct Ending
+    {
+        /// <summary>Null, or one a channel and readable three vectors further: sum = sum Scale + Shift.</summary>
+        public float* Scale, Shift;
+
+        /// <summary>Null, or shaped as the target: added.</summary>
+        public float* Add;
+
+        /// <summary>max(sum, 0).</summary>
+        public bool Relu;
+
+        /// <summary>Added to the target instead of replacing it.</summary>
+        public bool Accumulate;
+
+        /// <summary>Tells a call of tiles, for channels from <paramref name="channel"/> on.</summary>
+        public readonly void Set(ref CorrelationCall call, float* target, int channel)
+        {
+            call.Scale = Scale is null ? null : Scale + channel;
+            call.Shift = Scale is null ? null : Shift + channel;
+            call.Add = Add is null ? 0 : (nint)(Add - target);
+            call.Relu = Relu;
+            call.Accumulate = Accumulate;
+        }
+    }
+
     /// <summary>A grid of target pixels and the taps that reach it: one forward, one for each remainder of the stride by input.</summary>
     struct Phase
     {
@@ -279,7 +304,7 @@ internal sealed unsafe partial class CpuKernels<V>
         public float* Weights;
         public int KernelH, KernelW;
         public WeightLayout Layout;
-        public bool Accumulate, Relu;
+        public Ending Ending;
         public float** Scratch;
 
         Phase* phases;
@@ -367,7 +392,7 @@ internal sealed unsafe partial class CpuKernels<V>
         {
             if (phase.Taps == 0)
             {
-                if (Accumulate) return;
+                if (Ending.Accumulate) return;
                 phase.TapRows = phase.TapCols = default;
             }
 
@@ -464,8 +489,7 @@ internal sealed unsafe partial class CpuKernels<V>
             Out = Out,
             FirstRow = phases[0].TapRows.First,
             FirstCol = phases[0].TapCols.First,
-            Accumulate = Accumulate,
-            Relu = Relu,
+            Ending = Ending,
             Bias = Bias,
             Weights = Transformed,
         };
@@ -519,8 +543,6 @@ internal sealed unsafe partial class CpuKernels<V>
             {
                 PixelStride = (nint)(pixelStride * sizeof(float)),
                 OutStride = (nint)TargetStepW * targetC,
-                Accumulate = Accumulate,
-                Relu = Relu,
             };
             var weights = Packed + (group * PackedLength) + ((long)firstBlock * 2 * V.Count * KernelH * KernelW * In);
             var ahead = stepRows < bandRows ? RowsAhead(firstPicture, first, end) : default;
@@ -531,6 +553,7 @@ internal sealed unsafe partial class CpuKernels<V>
                 var vectors = CorrelationTiles<V>.Vectors((PaddedOut - k) / V.Count);
                 var lanes = Math.Min(vectors * V.Count, Out - k);
                 call.WeightStride = vectors * V.Count * sizeof(float);
+                Ending.Set(ref call, Target, (group * Out) + k);
                 for (var i = 0; i < phaseCount; i++)
                 {
                     ref var phase = ref phases[i];

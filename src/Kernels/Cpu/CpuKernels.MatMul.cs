@@ -8,17 +8,16 @@ namespace CnnSharp.Kernels.Cpu;
 internal sealed unsafe partial class CpuKernels<V>
 {
     public void MatMul(in MatMulGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer? bias, DeviceBuffer c, Activation activation = Activation.None, bool accumulate = false)
-        => Multiply(new() { Geometry = g, Accumulate = accumulate, Relu = activation == Activation.Relu }, a, b, bias, c);
+        => Multiply(new() { Geometry = g, Ending = new() { Relu = activation == Activation.Relu, Accumulate = accumulate } }, a, b, bias, c);
 
     /// <summary>A convolution g whose kernel is one pixel: its rows of a are the pixels that it reads.</summary>
-    void MultiplyPixels(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, in WeightLayout layout, DeviceBuffer? b, DeviceBuffer y, Activation activation, bool accumulate)
+    void MultiplyPixels(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, in WeightLayout layout, DeviceBuffer? b, DeviceBuffer y, in Ending ending)
         => Multiply(
             new()
             {
                 Geometry = new(checked(g.N * g.OutH * g.OutW), g.K, g.C, TransposeB: layout.OutStride != 1),
                 Pixels = IsDense(g) ? default : new(g.OutH, g.OutW, (long)g.H * g.W * g.C, (long)g.StrideH * g.W * g.C, (long)g.StrideW * g.C),
-                Accumulate = accumulate,
-                Relu = activation == Activation.Relu,
+                Ending = ending,
             },
             x,
             w,
@@ -86,7 +85,7 @@ internal sealed unsafe partial class CpuKernels<V>
     {
         public MatMulGeometry Geometry;
         public float* A, B, C;
-        public bool Accumulate, Relu;
+        public Ending Ending;
 
         /// <summary>[N rounded up to vectors].</summary>
         public float* Bias;
@@ -198,13 +197,12 @@ internal sealed unsafe partial class CpuKernels<V>
                 Offsets = &offset,
                 Segments = 1,
                 Length = k,
-                Accumulate = Accumulate,
-                Relu = Relu,
             };
             for (var block = firstBlock; block < endBlock; block++)
             {
                 Block(block, out var column, out var vectors, out var panel);
                 call.WeightStride = vectors * V.Count * sizeof(float);
+                Ending.Set(ref call, C, column);
                 var half = CorrelationTiles<V>.Half(vectors, rows);
                 var pair = new TilePair<V>(&call, half, vectors, Math.Min(vectors * V.Count, n - column), panel, Bias + column, temp);
                 pair.AddRow(a, strideA, C + ((long)first * n) + column, rows);

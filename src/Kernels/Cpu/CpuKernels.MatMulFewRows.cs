@@ -32,7 +32,7 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly int m = pass.Geometry.M, n = pass.Geometry.N, k = pass.Geometry.K;
         readonly float* a = pass.A, b = pass.B, c = pass.C, bias = bias;
         readonly float** scratch = scratch;
-        readonly bool accumulate = pass.Accumulate, relu = pass.Relu;
+        readonly Ending ending = pass.Ending;
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
@@ -57,8 +57,10 @@ internal sealed unsafe partial class CpuKernels<V>
                 {
                     var lanes = Math.Min(V.Count, count - j);
                     var sum = LoadUpTo(sums + (row * Columns) + j, lanes);
-                    if (relu) sum = V.Max(sum, V.Zero);
-                    if (accumulate) sum += LoadUpTo(target + j, lanes);
+                    if (ending.Scale is not null) sum = V.Fma(sum, LoadUpTo(ending.Scale + column + j, lanes), LoadUpTo(ending.Shift + column + j, lanes));
+                    if (ending.Add is not null) sum += LoadUpTo(ending.Add + ((long)row * n) + column + j, lanes);
+                    if (ending.Relu) sum = V.Max(sum, V.Zero);
+                    if (ending.Accumulate) sum += LoadUpTo(target + j, lanes);
                     StoreUpTo(sum, target + j, lanes);
                 }
             }

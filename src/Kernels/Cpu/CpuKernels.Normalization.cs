@@ -73,21 +73,47 @@ internal sealed unsafe partial class CpuKernels<V>
     /// <inheritdoc/>
     public void BatchNormInference(in BatchNormGeometry g, DeviceBuffer x, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y)
     {
-        float* w = weight.Pointer<float>(), b = bias.Pointer<float>(), means = runningMean.Pointer<float>(), variances = runningVariance.Pointer<float>();
-        var channels = g.Channels;
         lock (workers.Gate)
         {
-            var lanes = Joined(channels) * channels;
-            var scales = (float*)factors.Take<double>(lanes);
-            var offsets = scales + lanes;
-            for (var c = 0; c < channels; c++)
-            {
-                scales[c] = (float)(w[c] / Math.Sqrt((double)variances[c] + g.Epsilon));
-                offsets[c] = (float)(b[c] - ((double)means[c] * scales[c]));
-            }
-
-            Normalize(g, x, add, y, scales, offsets);
+            var (scales, offsets) = InferenceFactors(g, weight, bias, runningMean, runningVariance, Joined(g.Channels) * g.Channels);
+            Normalize(g, x, add, y, (float*)scales, (float*)offsets);
         }
+    }
+
+    /// <inheritdoc/>
+    public void ConvBatchNormInference(in ConvGeometry g, in BatchNormGeometry norm, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y)
+    {
+        if (IsDepthwise(g))
+        {
+            ConvForward(g, x, w, b, y);
+            BatchNormInference(norm, y, weight, bias, runningMean, runningVariance, add, y);
+            return;
+        }
+
+        lock (workers.Gate)
+        {
+            // Tiles read whole vectors, at most three of them, from any channel on.
+            var (scales, offsets) = InferenceFactors(norm, weight, bias, runningMean, runningVariance, RoundUp(norm.Channels, V.Count) + (3 * V.Count));
+            var ending = new Ending { Scale = (float*)scales, Shift = (float*)offsets, Add = add is null ? null : add.ReadOnlyPointer<float>(), Relu = norm.Activation == Activation.Relu };
+            Correlate(g, x, w, WeightLayout.InOut(g), b, y, ending);
+        }
+    }
+
+    /// <summary>Inference as x scale + offset: both arrays in <see cref="factors"/>, <paramref name="lanes"/> floats long, zeros behind the channels.</summary>
+    (nint Scales, nint Offsets) InferenceFactors(in BatchNormGeometry g, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, int lanes)
+    {
+        float* w = weight.ReadOnlyPointer<float>(), b = bias.ReadOnlyPointer<float>(), means = runningMean.ReadOnlyPointer<float>(), variances = runningVariance.ReadOnlyPointer<float>();
+        var scales = (float*)factors.Take<double>(lanes);
+        var offsets = scales + lanes;
+        for (var c = 0; c < g.Channels; c++)
+        {
+            scales[c] = (float)(w[c] / Math.Sqrt((double)variances[c] + g.Epsilon));
+            offsets[c] = (float)(b[c] - ((double)means[c] * scales[c]));
+        }
+
+        Clear(scales + g.Channels, lanes - g.Channels);
+        Clear(offsets + g.Channels, lanes - g.Channels);
+        return ((nint)scales, (nint)offsets);
     }
 
     /// <inheritdoc/>

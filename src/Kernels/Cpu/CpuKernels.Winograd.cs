@@ -27,7 +27,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
         /// <summary>Where the patch of target pixel (0, 0) starts in the source.</summary>
         public int FirstRow, FirstCol;
-        public bool Accumulate, Relu;
+        public Ending Ending;
         public float* Bias;
 
         /// <summary>G g G^T: [36, blocks, In, v vectors].</summary>
@@ -197,8 +197,10 @@ internal sealed unsafe partial class CpuKernels<V>
                     for (var j = 0; j < cols; j++, y += Out)
                     {
                         var sum = V.Load(results + (j * V.Count)) + bias;
-                        if (Relu) sum = V.Max(sum, V.Zero);
-                        V.Store(Accumulate ? sum + V.Load(y) : sum, y);
+                        if (Ending.Scale is not null) sum = V.Fma(sum, V.Load(Ending.Scale + k), V.Load(Ending.Shift + k));
+                        if (Ending.Add is not null) sum += V.Load(Ending.Add + (y - Target));
+                        if (Ending.Relu) sum = V.Max(sum, V.Zero);
+                        V.Store(Ending.Accumulate ? sum + V.Load(y) : sum, y);
                     }
                 }
             }

@@ -25,7 +25,16 @@ internal unsafe struct CorrelationCall
     /// <summary>Values of a segment.</summary>
     public int Length;
 
-    /// <summary>Whether the result is added to y.</summary>
+    /// <summary>The scales of the tile's output channels, or null: result = result Scale + Shift.</summary>
+    public float* Scale;
+
+    /// <summary>What <see cref="Scale"/> says.</summary>
+    public float* Shift;
+
+    /// <summary>Floats from y to what is added to the scaled result, shaped as y; 0: nothing.</summary>
+    public nint Add;
+
+    /// <summary>Whether the result, after <see cref="Relu"/>, is added to y.</summary>
     public bool Accumulate;
 
     /// <summary>Whether the result is max(result, 0).</summary>

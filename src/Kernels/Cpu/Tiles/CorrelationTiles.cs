@@ -58,6 +58,32 @@ internal static unsafe partial class CorrelationTiles<V>
         }
 
         var stride = call->OutStride;
+        if (call->Scale is not null)
+        {
+            V scale0 = V.Load(call->Scale), shift0 = V.Load(call->Shift);
+            c0_0 = V.Fma(c0_0, scale0, shift0);
+            c1_0 = V.Fma(c1_0, scale0, shift0);
+            c2_0 = V.Fma(c2_0, scale0, shift0);
+            c3_0 = V.Fma(c3_0, scale0, shift0);
+            c4_0 = V.Fma(c4_0, scale0, shift0);
+            c5_0 = V.Fma(c5_0, scale0, shift0);
+            c6_0 = V.Fma(c6_0, scale0, shift0);
+            c7_0 = V.Fma(c7_0, scale0, shift0);
+        }
+
+        if (call->Add != 0)
+        {
+            float* a0 = y0 + call->Add, a1 = y1 + call->Add;
+            c0_0 += V.Load(a0);
+            c1_0 += V.Load(a0 + (1 * stride));
+            c2_0 += V.Load(a0 + (2 * stride));
+            c3_0 += V.Load(a0 + (3 * stride));
+            c4_0 += V.Load(a1);
+            c5_0 += V.Load(a1 + (1 * stride));
+            c6_0 += V.Load(a1 + (2 * stride));
+            c7_0 += V.Load(a1 + (3 * stride));
+        }
+
         if (call->Relu)
         {
             c0_0 = V.Max(c0_0, V.Zero);
@@ -130,6 +156,36 @@ internal static unsafe partial class CorrelationTiles<V>
         }
 
         var stride = call->OutStride;
+        if (call->Scale is not null)
+        {
+            V scale0 = V.Load(call->Scale), shift0 = V.Load(call->Shift);
+            c0_0 = V.Fma(c0_0, scale0, shift0);
+            c1_0 = V.Fma(c1_0, scale0, shift0);
+            c2_0 = V.Fma(c2_0, scale0, shift0);
+            c3_0 = V.Fma(c3_0, scale0, shift0);
+            c4_0 = V.Fma(c4_0, scale0, shift0);
+            c5_0 = V.Fma(c5_0, scale0, shift0);
+            c6_0 = V.Fma(c6_0, scale0, shift0);
+            c7_0 = V.Fma(c7_0, scale0, shift0);
+            c8_0 = V.Fma(c8_0, scale0, shift0);
+            c9_0 = V.Fma(c9_0, scale0, shift0);
+        }
+
+        if (call->Add != 0)
+        {
+            float* a0 = y0 + call->Add, a1 = y1 + call->Add;
+            c0_0 += V.Load(a0);
+            c1_0 += V.Load(a0 + (1 * stride));
+            c2_0 += V.Load(a0 + (2 * stride));
+            c3_0 += V.Load(a0 + (3 * stride));
+            c4_0 += V.Load(a0 + (4 * stride));
+            c5_0 += V.Load(a1);
+            c6_0 += V.Load(a1 + (1 * stride));
+            c7_0 += V.Load(a1 + (2 * stride));
+            c8_0 += V.Load(a1 + (3 * stride));
+            c9_0 += V.Load(a1 + (4 * stride));
+        }
+
         if (call->Relu)
         {
             c0_0 = V.Max(c0_0, V.Zero);
@@ -212,6 +268,40 @@ internal static unsafe partial class CorrelationTiles<V>
         }
 
         var stride = call->OutStride;
+        if (call->Scale is not null)
+        {
+            V scale0 = V.Load(call->Scale), shift0 = V.Load(call->Shift);
+            c0_0 = V.Fma(c0_0, scale0, shift0);
+            c1_0 = V.Fma(c1_0, scale0, shift0);
+            c2_0 = V.Fma(c2_0, scale0, shift0);
+            c3_0 = V.Fma(c3_0, scale0, shift0);
+            c4_0 = V.Fma(c4_0, scale0, shift0);
+            c5_0 = V.Fma(c5_0, scale0, shift0);
+            c6_0 = V.Fma(c6_0, scale0, shift0);
+            c7_0 = V.Fma(c7_0, scale0, shift0);
+            c8_0 = V.Fma(c8_0, scale0, shift0);
+            c9_0 = V.Fma(c9_0, scale0, shift0);
+            c10_0 = V.Fma(c10_0, scale0, shift0);
+            c11_0 = V.Fma(c11_0, scale0, shift0);
+        }
+
+        if (call->Add != 0)
+        {
+            float* a0 = y0 + call->Add, a1 = y1 + call->Add;
+            c0_0 += V.Load(a0);
+            c1_0 += V.Load(a0 + (1 * stride));
+            c2_0 += V.Load(a0 + (2 * stride));
+            c3_0 += V.Load(a0 + (3 * stride));
+            c4_0 += V.Load(a0 + (4 * stride));
+            c5_0 += V.Load(a0 + (5 * stride));
+            c6_0 += V.Load(a1);
+            c7_0 += V.Load(a1 + (1 * stride));
+            c8_0 += V.Load(a1 + (2 * stride));
+            c9_0 += V.Load(a1 + (3 * stride));
+            c10_0 += V.Load(a1 + (4 * stride));
+            c11_0 += V.Load(a1 + (5 * stride));
+        }
+
         if (call->Relu)
         {
             c0_0 = V.Max(c0_0, V.Zero);
@@ -304,6 +394,44 @@ internal static unsafe partial class CorrelationTiles<V>
         }
 
         var stride = call->OutStride;
+        if (call->Scale is not null)
+        {
+            V scale0 = V.Load(call->Scale), shift0 = V.Load(call->Shift);
+            c0_0 = V.Fma(c0_0, scale0, shift0);
+            c1_0 = V.Fma(c1_0, scale0, shift0);
+            c2_0 = V.Fma(c2_0, scale0, shift0);
+            c3_0 = V.Fma(c3_0, scale0, shift0);
+            c4_0 = V.Fma(c4_0, scale0, shift0);
+            c5_0 = V.Fma(c5_0, scale0, shift0);
+            c6_0 = V.Fma(c6_0, scale0, shift0);
+            c7_0 = V.Fma(c7_0, scale0, shift0);
+            c8_0 = V.Fma(c8_0, scale0, shift0);
+            c9_0 = V.Fma(c9_0, scale0, shift0);
+            c10_0 = V.Fma(c10_0, scale0, shift0);
+            c11_0 = V.Fma(c11_0, scale0, shift0);
+            c12_0 = V.Fma(c12_0, scale0, shift0);
+            c13_0 = V.Fma(c13_0, scale0, shift0);
+        }
+
+        if (call->Add != 0)
+        {
+            float* a0 = y0 + call->Add, a1 = y1 + call->Add;
+            c0_0 += V.Load(a0);
+            c1_0 += V.Load(a0 + (1 * stride));
+            c2_0 += V.Load(a0 + (2 * stride));
+            c3_0 += V.Load(a0 + (3 * stride));
+            c4_0 += V.Load(a0 + (4 * stride));
+            c5_0 += V.Load(a0 + (5 * stride));
+            c6_0 += V.Load(a0 + (6 * stride));
+            c7_0 += V.Load(a1);
+            c8_0 += V.Load(a1 + (1 * stride));
+            c9_0 += V.Load(a1 + (2 * stride));
+            c10_0 += V.Load(a1 + (3 * stride));
+            c11_0 += V.Load(a1 + (4 * stride));
+            c12_0 += V.Load(a1 + (5 * stride));
+            c13_0 += V.Load(a1 + (6 * stride));
+        }
+
         if (call->Relu)
         {
             c0_0 = V.Max(c0_0, V.Zero);
@@ -406,6 +534,48 @@ internal static unsafe partial class CorrelationTiles<V>
         }
 
         var stride = call->OutStride;
+        if (call->Scale is not null)
+        {
+            V scale0 = V.Load(call->Scale), shift0 = V.Load(call->Shift);
+            c0_0 = V.Fma(c0_0, scale0, shift0);
+            c1_0 = V.Fma(c1_0, scale0, shift0);
+            c2_0 = V.Fma(c2_0, scale0, shift0);
+            c3_0 = V.Fma(c3_0, scale0, shift0);
+            c4_0 = V.Fma(c4_0, scale0, shift0);
+            c5_0 = V.Fma(c5_0, scale0, shift0);
+            c6_0 = V.Fma(c6_0, scale0, shift0);
+            c7_0 = V.Fma(c7_0, scale0, shift0);
+            c8_0 = V.Fma(c8_0, scale0, shift0);
+            c9_0 = V.Fma(c9_0, scale0, shift0);
+            c10_0 = V.Fma(c10_0, scale0, shift0);
+            c11_0 = V.Fma(c11_0, scale0, shift0);
+            c12_0 = V.Fma(c12_0, scale0, shift0);
+            c13_0 = V.Fma(c13_0, scale0, shift0);
+            c14_0 = V.Fma(c14_0, scale0, shift0);
+            c15_0 = V.Fma(c15_0, scale0, shift0);
+        }
+
+        if (call->Add != 0)
+        {
+            float* a0 = y0 + call->Add, a1 = y1 + call->Add;
+            c0_0 += V.Load(a0);
+            c1_0 += V.Load(a0 + (1 * stride));
+            c2_0 += V.Load(a0 + (2 * stride));
+            c3_0 += V.Load(a0 + (3 * stride));
+            c4_0 += V.Load(a0 + (4 * stride));
+            c5_0 += V.Load(a0 + (5 * stride));
+            c6_0 += V.Load(a0 + (6 * stride));
+            c7_0 += V.Load(a0 + (7 * stride));
+            c8_0 += V.Load(a1);
+            c9_0 += V.Load(a1 + (1 * stride));
+            c10_0 += V.Load(a1 + (2 * stride));
+            c11_0 += V.Load(a1 + (3 * stride));
+            c12_0 += V.Load(a1 + (4 * stride));
+            c13_0 += V.Load(a1 + (5 * stride));
+            c14_0 += V.Load(a1 + (6 * stride));
+            c15_0 += V.Load(a1 + (7 * stride));
+        }
+
         if (call->Relu)
         {
             c0_0 = V.Max(c0_0, V.Zero);
@@ -498,6 +668,29 @@ internal static unsafe partial class CorrelationTiles<V>
         }
 
         var stride = call->OutStride;
+        if (call->Scale is not null)
+        {
+            V scale0 = V.Load(call->Scale), shift0 = V.Load(call->Shift);
+            c0_0 = V.Fma(c0_0, scale0, shift0);
+            c1_0 = V.Fma(c1_0, scale0, shift0);
+            c2_0 = V.Fma(c2_0, scale0, shift0);
+            c3_0 = V.Fma(c3_0, scale0, shift0);
+            V scale1 = V.Load(call->Scale + V.Count), shift1 = V.Load(call->Shift + V.Count);
+            c0_1 = V.Fma(c0_1, scale1, shift1);
+            c1_1 = V.Fma(c1_1, scale1, shift1);
+            c2_1 = V.Fma(c2_1, scale1, shift1);
+            c3_1 = V.Fma(c3_1, scale1, shift1);
+        }
+
+        if (call->Add != 0)
+        {
+            float* a0 = y0 + call->Add, a1 = y1 + call->Add;
+            c0_0 += V.Load(a0); c0_1 += V.Load(a0 + V.Count);
+            c1_0 += V.Load(a0 + (1 * stride)); c1_1 += V.Load(a0 + (1 * stride) + V.Count);
+            c2_0 += V.Load(a1); c2_1 += V.Load(a1 + V.Count);
+            c3_0 += V.Load(a1 + (1 * stride)); c3_1 += V.Load(a1 + (1 * stride) + V.Count);
+        }
+
         if (call->Relu)
         {
             c0_0 = V.Max(c0_0, V.Zero); c0_1 = V.Max(c0_1, V.Zero);
@@ -562,6 +755,35 @@ internal static unsafe partial class CorrelationTiles<V>
         }
 
         var stride = call->OutStride;
+        if (call->Scale is not null)
+        {
+            V scale0 = V.Load(call->Scale), shift0 = V.Load(call->Shift);
+            c0_0 = V.Fma(c0_0, scale0, shift0);
+            c1_0 = V.Fma(c1_0, scale0, shift0);
+            c2_0 = V.Fma(c2_0, scale0, shift0);
+            c3_0 = V.Fma(c3_0, scale0, shift0);
+            c4_0 = V.Fma(c4_0, scale0, shift0);
+            c5_0 = V.Fma(c5_0, scale0, shift0);
+            V scale1 = V.Load(call->Scale + V.Count), shift1 = V.Load(call->Shift + V.Count);
+            c0_1 = V.Fma(c0_1, scale1, shift1);
+            c1_1 = V.Fma(c1_1, scale1, shift1);
+            c2_1 = V.Fma(c2_1, scale1, shift1);
+            c3_1 = V.Fma(c3_1, scale1, shift1);
+            c4_1 = V.Fma(c4_1, scale1, shift1);
+            c5_1 = V.Fma(c5_1, scale1, shift1);
+        }
+
+        if (call->Add != 0)
+        {
+            float* a0 = y0 + call->Add, a1 = y1 + call->Add;
+            c0_0 += V.Load(a0); c0_1 += V.Load(a0 + V.Count);
+            c1_0 += V.Load(a0 + (1 * stride)); c1_1 += V.Load(a0 + (1 * stride) + V.Count);
+            c2_0 += V.Load(a0 + (2 * stride)); c2_1 += V.Load(a0 + (2 * stride) + V.Count);
+            c3_0 += V.Load(a1); c3_1 += V.Load(a1 + V.Count);
+            c4_0 += V.Load(a1 + (1 * stride)); c4_1 += V.Load(a1 + (1 * stride) + V.Count);
+            c5_0 += V.Load(a1 + (2 * stride)); c5_1 += V.Load(a1 + (2 * stride) + V.Count);
+        }
+
         if (call->Relu)
         {
             c0_0 = V.Max(c0_0, V.Zero); c0_1 = V.Max(c0_1, V.Zero);
@@ -640,6 +862,41 @@ internal static unsafe partial class CorrelationTiles<V>
         }
 
         var stride = call->OutStride;
+        if (call->Scale is not null)
+        {
+            V scale0 = V.Load(call->Scale), shift0 = V.Load(call->Shift);
+            c0_0 = V.Fma(c0_0, scale0, shift0);
+            c1_0 = V.Fma(c1_0, scale0, shift0);
+            c2_0 = V.Fma(c2_0, scale0, shift0);
+            c3_0 = V.Fma(c3_0, scale0, shift0);
+            c4_0 = V.Fma(c4_0, scale0, shift0);
+            c5_0 = V.Fma(c5_0, scale0, shift0);
+            c6_0 = V.Fma(c6_0, scale0, shift0);
+            c7_0 = V.Fma(c7_0, scale0, shift0);
+            V scale1 = V.Load(call->Scale + V.Count), shift1 = V.Load(call->Shift + V.Count);
+            c0_1 = V.Fma(c0_1, scale1, shift1);
+            c1_1 = V.Fma(c1_1, scale1, shift1);
+            c2_1 = V.Fma(c2_1, scale1, shift1);
+            c3_1 = V.Fma(c3_1, scale1, shift1);
+            c4_1 = V.Fma(c4_1, scale1, shift1);
+            c5_1 = V.Fma(c5_1, scale1, shift1);
+            c6_1 = V.Fma(c6_1, scale1, shift1);
+            c7_1 = V.Fma(c7_1, scale1, shift1);
+        }
+
+        if (call->Add != 0)
+        {
+            float* a0 = y0 + call->Add, a1 = y1 + call->Add;
+            c0_0 += V.Load(a0); c0_1 += V.Load(a0 + V.Count);
+            c1_0 += V.Load(a0 + (1 * stride)); c1_1 += V.Load(a0 + (1 * stride) + V.Count);
+            c2_0 += V.Load(a0 + (2 * stride)); c2_1 += V.Load(a0 + (2 * stride) + V.Count);
+            c3_0 += V.Load(a0 + (3 * stride)); c3_1 += V.Load(a0 + (3 * stride) + V.Count);
+            c4_0 += V.Load(a1); c4_1 += V.Load(a1 + V.Count);
+            c5_0 += V.Load(a1 + (1 * stride)); c5_1 += V.Load(a1 + (1 * stride) + V.Count);
+            c6_0 += V.Load(a1 + (2 * stride)); c6_1 += V.Load(a1 + (2 * stride) + V.Count);
+            c7_0 += V.Load(a1 + (3 * stride)); c7_1 += V.Load(a1 + (3 * stride) + V.Count);
+        }
+
         if (call->Relu)
         {
             c0_0 = V.Max(c0_0, V.Zero); c0_1 = V.Max(c0_1, V.Zero);
@@ -732,6 +989,47 @@ internal static unsafe partial class CorrelationTiles<V>
         }
 
         var stride = call->OutStride;
+        if (call->Scale is not null)
+        {
+            V scale0 = V.Load(call->Scale), shift0 = V.Load(call->Shift);
+            c0_0 = V.Fma(c0_0, scale0, shift0);
+            c1_0 = V.Fma(c1_0, scale0, shift0);
+            c2_0 = V.Fma(c2_0, scale0, shift0);
+            c3_0 = V.Fma(c3_0, scale0, shift0);
+            c4_0 = V.Fma(c4_0, scale0, shift0);
+            c5_0 = V.Fma(c5_0, scale0, shift0);
+            c6_0 = V.Fma(c6_0, scale0, shift0);
+            c7_0 = V.Fma(c7_0, scale0, shift0);
+            c8_0 = V.Fma(c8_0, scale0, shift0);
+            c9_0 = V.Fma(c9_0, scale0, shift0);
+            V scale1 = V.Load(call->Scale + V.Count), shift1 = V.Load(call->Shift + V.Count);
+            c0_1 = V.Fma(c0_1, scale1, shift1);
+            c1_1 = V.Fma(c1_1, scale1, shift1);
+            c2_1 = V.Fma(c2_1, scale1, shift1);
+            c3_1 = V.Fma(c3_1, scale1, shift1);
+            c4_1 = V.Fma(c4_1, scale1, shift1);
+            c5_1 = V.Fma(c5_1, scale1, shift1);
+            c6_1 = V.Fma(c6_1, scale1, shift1);
+            c7_1 = V.Fma(c7_1, scale1, shift1);
+            c8_1 = V.Fma(c8_1, scale1, shift1);
+            c9_1 = V.Fma(c9_1, scale1, shift1);
+        }
+
+        if (call->Add != 0)
+        {
+            float* a0 = y0 + call->Add, a1 = y1 + call->Add;
+            c0_0 += V.Load(a0); c0_1 += V.Load(a0 + V.Count);
+            c1_0 += V.Load(a0 + (1 * stride)); c1_1 += V.Load(a0 + (1 * stride) + V.Count);
+            c2_0 += V.Load(a0 + (2 * stride)); c2_1 += V.Load(a0 + (2 * stride) + V.Count);
+            c3_0 += V.Load(a0 + (3 * stride)); c3_1 += V.Load(a0 + (3 * stride) + V.Count);
+            c4_0 += V.Load(a0 + (4 * stride)); c4_1 += V.Load(a0 + (4 * stride) + V.Count);
+            c5_0 += V.Load(a1); c5_1 += V.Load(a1 + V.Count);
+            c6_0 += V.Load(a1 + (1 * stride)); c6_1 += V.Load(a1 + (1 * stride) + V.Count);
+            c7_0 += V.Load(a1 + (2 * stride)); c7_1 += V.Load(a1 + (2 * stride) + V.Count);
+            c8_0 += V.Load(a1 + (3 * stride)); c8_1 += V.Load(a1 + (3 * stride) + V.Count);
+            c9_0 += V.Load(a1 + (4 * stride)); c9_1 += V.Load(a1 + (4 * stride) + V.Count);
+        }
+
         if (call->Relu)
         {
             c0_0 = V.Max(c0_0, V.Zero); c0_1 = V.Max(c0_1, V.Zero);
@@ -838,6 +1136,53 @@ internal static unsafe partial class CorrelationTiles<V>
         }
 
         var stride = call->OutStride;
+        if (call->Scale is not null)
+        {
+            V scale0 = V.Load(call->Scale), shift0 = V.Load(call->Shift);
+            c0_0 = V.Fma(c0_0, scale0, shift0);
+            c1_0 = V.Fma(c1_0, scale0, shift0);
+            c2_0 = V.Fma(c2_0, scale0, shift0);
+            c3_0 = V.Fma(c3_0, scale0, shift0);
+            c4_0 = V.Fma(c4_0, scale0, shift0);
+            c5_0 = V.Fma(c5_0, scale0, shift0);
+            c6_0 = V.Fma(c6_0, scale0, shift0);
+            c7_0 = V.Fma(c7_0, scale0, shift0);
+            c8_0 = V.Fma(c8_0, scale0, shift0);
+            c9_0 = V.Fma(c9_0, scale0, shift0);
+            c10_0 = V.Fma(c10_0, scale0, shift0);
+            c11_0 = V.Fma(c11_0, scale0, shift0);
+            V scale1 = V.Load(call->Scale + V.Count), shift1 = V.Load(call->Shift + V.Count);
+            c0_1 = V.Fma(c0_1, scale1, shift1);
+            c1_1 = V.Fma(c1_1, scale1, shift1);
+            c2_1 = V.Fma(c2_1, scale1, shift1);
+            c3_1 = V.Fma(c3_1, scale1, shift1);
+            c4_1 = V.Fma(c4_1, scale1, shift1);
+            c5_1 = V.Fma(c5_1, scale1, shift1);
+            c6_1 = V.Fma(c6_1, scale1, shift1);
+            c7_1 = V.Fma(c7_1, scale1, shift1);
+            c8_1 = V.Fma(c8_1, scale1, shift1);
+            c9_1 = V.Fma(c9_1, scale1, shift1);
+            c10_1 = V.Fma(c10_1, scale1, shift1);
+            c11_1 = V.Fma(c11_1, scale1, shift1);
+        }
+
+        if (call->Add != 0)
+        {
+            float* a0 = y0 + call->Add, a1 = y1 + call->Add;
+            c0_0 += V.Load(a0); c0_1 += V.Load(a0 + V.Count);
+            c1_0 += V.Load(a0 + (1 * stride)); c1_1 += V.Load(a0 + (1 * stride) + V.Count);
+            c2_0 += V.Load(a0 + (2 * stride)); c2_1 += V.Load(a0 + (2 * stride) + V.Count);
+            c3_0 += V.Load(a0 + (3 * stride)); c3_1 += V.Load(a0 + (3 * stride) + V.Count);
+            c4_0 += V.Load(a0 + (4 * stride)); c4_1 += V.Load(a0 + (4 * stride) + V.Count);
+            c5_0 += V.Load(a0 + (5 * stride)); c5_1 += V.Load(a0 + (5 * stride) + V.Count);
+            c6_0 += V.Load(a1); c6_1 += V.Load(a1 + V.Count);
+            c7_0 += V.Load(a1 + (1 * stride)); c7_1 += V.Load(a1 + (1 * stride) + V.Count);
+            c8_0 += V.Load(a1 + (2 * stride)); c8_1 += V.Load(a1 + (2 * stride) + V.Count);
+            c9_0 += V.Load(a1 + (3 * stride)); c9_1 += V.Load(a1 + (3 * stride) + V.Count);
+            c10_0 += V.Load(a1 + (4 * stride)); c10_1 += V.Load(a1 + (4 * stride) + V.Count);
+            c11_0 += V.Load(a1 + (5 * stride)); c11_1 += V.Load(a1 + (5 * stride) + V.Count);
+        }
+
         if (call->Relu)
         {
             c0_0 = V.Max(c0_0, V.Zero); c0_1 = V.Max(c0_1, V.Zero);
@@ -958,6 +1303,59 @@ internal static unsafe partial class CorrelationTiles<V>
         }
 
         var stride = call->OutStride;
+        if (call->Scale is not null)
+        {
+            V scale0 = V.Load(call->Scale), shift0 = V.Load(call->Shift);
+            c0_0 = V.Fma(c0_0, scale0, shift0);
+            c1_0 = V.Fma(c1_0, scale0, shift0);
+            c2_0 = V.Fma(c2_0, scale0, shift0);
+            c3_0 = V.Fma(c3_0, scale0, shift0);
+            c4_0 = V.Fma(c4_0, scale0, shift0);
+            c5_0 = V.Fma(c5_0, scale0, shift0);
+            c6_0 = V.Fma(c6_0, scale0, shift0);
+            c7_0 = V.Fma(c7_0, scale0, shift0);
+            c8_0 = V.Fma(c8_0, scale0, shift0);
+            c9_0 = V.Fma(c9_0, scale0, shift0);
+            c10_0 = V.Fma(c10_0, scale0, shift0);
+            c11_0 = V.Fma(c11_0, scale0, shift0);
+            c12_0 = V.Fma(c12_0, scale0, shift0);
+            c13_0 = V.Fma(c13_0, scale0, shift0);
+            V scale1 = V.Load(call->Scale + V.Count), shift1 = V.Load(call->Shift + V.Count);
+            c0_1 = V.Fma(c0_1, scale1, shift1);
+            c1_1 = V.Fma(c1_1, scale1, shift1);
+            c2_1 = V.Fma(c2_1, scale1, shift1);
+            c3_1 = V.Fma(c3_1, scale1, shift1);
+            c4_1 = V.Fma(c4_1, scale1, shift1);
+            c5_1 = V.Fma(c5_1, scale1, shift1);
+            c6_1 = V.Fma(c6_1, scale1, shift1);
+            c7_1 = V.Fma(c7_1, scale1, shift1);
+            c8_1 = V.Fma(c8_1, scale1, shift1);
+            c9_1 = V.Fma(c9_1, scale1, shift1);
+            c10_1 = V.Fma(c10_1, scale1, shift1);
+            c11_1 = V.Fma(c11_1, scale1, shift1);
+            c12_1 = V.Fma(c12_1, scale1, shift1);
+            c13_1 = V.Fma(c13_1, scale1, shift1);
+        }
+
+        if (call->Add != 0)
+        {
+            float* a0 = y0 + call->Add, a1 = y1 + call->Add;
+            c0_0 += V.Load(a0); c0_1 += V.Load(a0 + V.Count);
+            c1_0 += V.Load(a0 + (1 * stride)); c1_1 += V.Load(a0 + (1 * stride) + V.Count);
+            c2_0 += V.Load(a0 + (2 * stride)); c2_1 += V.Load(a0 + (2 * stride) + V.Count);
+            c3_0 += V.Load(a0 + (3 * stride)); c3_1 += V.Load(a0 + (3 * stride) + V.Count);
+            c4_0 += V.Load(a0 + (4 * stride)); c4_1 += V.Load(a0 + (4 * stride) + V.Count);
+            c5_0 += V.Load(a0 + (5 * stride)); c5_1 += V.Load(a0 + (5 * stride) + V.Count);
+            c6_0 += V.Load(a0 + (6 * stride)); c6_1 += V.Load(a0 + (6 * stride) + V.Count);
+            c7_0 += V.Load(a1); c7_1 += V.Load(a1 + V.Count);
+            c8_0 += V.Load(a1 + (1 * stride)); c8_1 += V.Load(a1 + (1 * stride) + V.Count);
+            c9_0 += V.Load(a1 + (2 * stride)); c9_1 += V.Load(a1 + (2 * stride) + V.Count);
+            c10_0 += V.Load(a1 + (3 * stride)); c10_1 += V.Load(a1 + (3 * stride) + V.Count);
+            c11_0 += V.Load(a1 + (4 * stride)); c11_1 += V.Load(a1 + (4 * stride) + V.Count);
+            c12_0 += V.Load(a1 + (5 * stride)); c12_1 += V.Load(a1 + (5 * stride) + V.Count);
+            c13_0 += V.Load(a1 + (6 * stride)); c13_1 += V.Load(a1 + (6 * stride) + V.Count);
+        }
+
         if (call->Relu)
         {
             c0_0 = V.Max(c0_0, V.Zero); c0_1 = V.Max(c0_1, V.Zero);
@@ -1068,6 +1466,50 @@ internal static unsafe partial class CorrelationTiles<V>
         }
 
         var stride = call->OutStride;
+        if (call->Scale is not null)
+        {
+            V scale0 = V.Load(call->Scale), shift0 = V.Load(call->Shift);
+            c0_0 = V.Fma(c0_0, scale0, shift0);
+            c1_0 = V.Fma(c1_0, scale0, shift0);
+            c2_0 = V.Fma(c2_0, scale0, shift0);
+            c3_0 = V.Fma(c3_0, scale0, shift0);
+            c4_0 = V.Fma(c4_0, scale0, shift0);
+            c5_0 = V.Fma(c5_0, scale0, shift0);
+            c6_0 = V.Fma(c6_0, scale0, shift0);
+            c7_0 = V.Fma(c7_0, scale0, shift0);
+            V scale1 = V.Load(call->Scale + V.Count), shift1 = V.Load(call->Shift + V.Count);
+            c0_1 = V.Fma(c0_1, scale1, shift1);
+            c1_1 = V.Fma(c1_1, scale1, shift1);
+            c2_1 = V.Fma(c2_1, scale1, shift1);
+            c3_1 = V.Fma(c3_1, scale1, shift1);
+            c4_1 = V.Fma(c4_1, scale1, shift1);
+            c5_1 = V.Fma(c5_1, scale1, shift1);
+            c6_1 = V.Fma(c6_1, scale1, shift1);
+            c7_1 = V.Fma(c7_1, scale1, shift1);
+            V scale2 = V.Load(call->Scale + (2 * V.Count)), shift2 = V.Load(call->Shift + (2 * V.Count));
+            c0_2 = V.Fma(c0_2, scale2, shift2);
+            c1_2 = V.Fma(c1_2, scale2, shift2);
+            c2_2 = V.Fma(c2_2, scale2, shift2);
+            c3_2 = V.Fma(c3_2, scale2, shift2);
+            c4_2 = V.Fma(c4_2, scale2, shift2);
+            c5_2 = V.Fma(c5_2, scale2, shift2);
+            c6_2 = V.Fma(c6_2, scale2, shift2);
+            c7_2 = V.Fma(c7_2, scale2, shift2);
+        }
+
+        if (call->Add != 0)
+        {
+            float* a0 = y0 + call->Add, a1 = y1 + call->Add;
+            c0_0 += V.Load(a0); c0_1 += V.Load(a0 + V.Count); c0_2 += V.Load(a0 + (2 * V.Count));
+            c1_0 += V.Load(a0 + (1 * stride)); c1_1 += V.Load(a0 + (1 * stride) + V.Count); c1_2 += V.Load(a0 + (1 * stride) + (2 * V.Count));
+            c2_0 += V.Load(a0 + (2 * stride)); c2_1 += V.Load(a0 + (2 * stride) + V.Count); c2_2 += V.Load(a0 + (2 * stride) + (2 * V.Count));
+            c3_0 += V.Load(a0 + (3 * stride)); c3_1 += V.Load(a0 + (3 * stride) + V.Count); c3_2 += V.Load(a0 + (3 * stride) + (2 * V.Count));
+            c4_0 += V.Load(a1); c4_1 += V.Load(a1 + V.Count); c4_2 += V.Load(a1 + (2 * V.Count));
+            c5_0 += V.Load(a1 + (1 * stride)); c5_1 += V.Load(a1 + (1 * stride) + V.Count); c5_2 += V.Load(a1 + (1 * stride) + (2 * V.Count));
+            c6_0 += V.Load(a1 + (2 * stride)); c6_1 += V.Load(a1 + (2 * stride) + V.Count); c6_2 += V.Load(a1 + (2 * stride) + (2 * V.Count));
+            c7_0 += V.Load(a1 + (3 * stride)); c7_1 += V.Load(a1 + (3 * stride) + V.Count); c7_2 += V.Load(a1 + (3 * stride) + (2 * V.Count));
+        }
+
         if (call->Relu)
         {
             c0_0 = V.Max(c0_0, V.Zero); c0_1 = V.Max(c0_1, V.Zero); c0_2 = V.Max(c0_2, V.Zero);

@@ -89,6 +89,7 @@ internal unsafe ref struct TilePair<V>
         var width = vectors * V.Count;
         var raw = *call;
         raw.OutStride = width;
+        raw.Add = 0;
         raw.Accumulate = false;
         raw.Relu = false;
         tile(&raw, pendingX, x, weights, bias, temp, temp + (half * width));
@@ -106,6 +107,7 @@ internal unsafe ref struct TilePair<V>
                 var valid = lanes - j;
                 var target = y + (p * call->OutStride) + j;
                 var sum = V.Load(source + (p * width) + j);
+                if (call->Add != 0) sum += valid >= V.Count ? V.Load(target + call->Add) : V.LoadPartial(target + call->Add, valid);
                 if (call->Relu) sum = V.Max(sum, V.Zero);
                 if (call->Accumulate) sum += valid >= V.Count ? V.Load(target) : V.LoadPartial(target, valid);
                 if (valid >= V.Count) V.Store(sum, target);

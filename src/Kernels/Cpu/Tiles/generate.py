@@ -65,6 +65,21 @@ def correlation(half, vectors):
         base, i = ("y0", p) if p < half else ("y1", p - half)
         return f"{base}" + (f" + ({i} * stride)" if i else "") + VECTOR[v]
 
+    emit("        if (call->Scale is not null)")
+    emit("        {")
+    for v in range(vectors):
+        emit(f"            V scale{v} = V.Load(call->Scale{VECTOR[v]}), shift{v} = V.Load(call->Shift{VECTOR[v]});")
+        for p in range(pixels):
+            emit(f"            c{p}_{v} = V.Fma(c{p}_{v}, scale{v}, shift{v});")
+    emit("        }")
+    emit("")
+    emit("        if (call->Add != 0)")
+    emit("        {")
+    emit("            float* a0 = y0 + call->Add, a1 = y1 + call->Add;")
+    for p in range(pixels):
+        emit("            " + " ".join(f"c{p}_{v} += V.Load({y(p, v).replace('y', 'a', 1)});" for v in range(vectors)))
+    emit("        }")
+    emit("")
     emit("        if (call->Relu)")
     emit("        {")
     for p in range(pixels):
