@@ -30,6 +30,8 @@ public static class CommandLine
         {
             TrainCommand.Create(terminal),
             EvalCommand.Create(terminal),
+            PredictCommand.Create(terminal),
+            PicturesCommand.Create(terminal),
             VerifyCommand.Create(terminal),
             ExportCommand.Create(terminal),
             ImportCommand.Create(terminal),

@@ -115,10 +115,22 @@ internal static class Options
     public static Option<string?> Model(string defaults) => Choice("--model", "model", $"the network (default {defaults})", [.. Zoo.Entries.Select(entry => entry.Name)]);
 
     /// <summary><c>--dataset</c>, by name.</summary>
-    public static Option<string?> Dataset(string defaults) => Choice("--dataset", "data set", $"the pictures (default {defaults})", DataSets.Names);
+    public static Option<string?> Dataset(string defaults) => Choice("--dataset", "data set", $"the pictures (default {defaults})", [.. DataSets.Names, PictureFolder.Name]);
 
     /// <summary><c>--data</c>.</summary>
     public static Option<string?> Data() => Text("--data", "DIR", $"the folder of the data set; by default ${DataSets.Variable}, ./data, the user's cache and the system's places are searched");
+
+    /// <summary><c>--size</c>, of pictures in a folder.</summary>
+    public static Option<int?> Size(string defaults) => Whole("--size", $"rows and columns to which pictures of a folder are brought (default {defaults})", minimum: 1, maximum: 4096);
+
+    /// <summary><c>--resize</c>, of pictures in a folder.</summary>
+    public static Option<int?> Resize() => Whole("--resize", "pixels of a picture's shorter side before --size is cut out of it; default --size", minimum: 1, maximum: 4096);
+
+    /// <summary><c>--channels</c>, of pictures in a folder.</summary>
+    public static Option<int?> Channels() => Whole("--channels", "of pictures of a folder: 3 for colour, 1 for grey; default 3", minimum: 1, maximum: 3);
+
+    /// <summary><c>--skip-corrupt</c>, of pictures in a folder.</summary>
+    public static Option<bool> SkipCorrupt() => new("--skip-corrupt") { Description = "leave out pictures that cannot be read, and name them; without, the first ends the work" };
 
     /// <summary><c>--shortcut</c>, of residual networks.</summary>
     public static Option<string?> Shortcut() => Choice("--shortcut", "shortcut", "of residual networks where the shape changes: subsampling without weights (a, the default) or a 1x1 convolution (b)", ["a", "b"]);

@@ -4,9 +4,13 @@ namespace CnnSharp.Data;
 
 /// <summary>
 /// What is done at random to a training picture, anew in every epoch. Options are added up by <see cref="Then"/>:
-/// <c>Augment.PadAndCrop(4).Then(Augment.Flip()).Then(Augment.Cutout(8))</c>. The picture's size does not change.
+/// <c>Augment.PadAndCrop(4).Then(Augment.Flip()).Then(Augment.Cutout(8))</c>. They are applied in this order, whatever the
+/// order in which they were added: <see cref="RandomResizedCrop"/> or <see cref="RandomCrop"/>, <see cref="Rotate"/>,
+/// <see cref="FlipUpDown"/>, <see cref="ColourJitter"/>, <see cref="Erase"/> (on the loader's threads), then
+/// <see cref="PadAndCrop"/>, <see cref="Flip"/>, <see cref="Cutout"/>, <see cref="Mixup"/> (on the device).
+/// The picture's size does not change.
 /// </summary>
-public sealed record Augment
+public sealed partial record Augment
 {
     // The numbers of a picture fill two blocks of Philox; each decision has its own, whichever others are made.
     const int BlocksPerPicture = 2;
@@ -40,7 +44,7 @@ public sealed record Augment
     /// <exception cref="ArgumentOutOfRangeException">Not above 0 and up to 1.</exception>
     public static Augment Flip(double probability = 0.5)
     {
-        if (!(probability is > 0 and <= 1)) throw new ArgumentOutOfRangeException(nameof(probability), probability, "Flip: expected a probability above 0 and up to 1.");
+        CheckProbability(nameof(Flip), nameof(probability), probability);
         return new() { FlipProbability = probability };
     }
 
@@ -57,18 +61,31 @@ public sealed record Augment
     }
 
     /// <summary>Both this and <paramref name="next"/>.</summary>
-    /// <exception cref="ArgumentException">Both crop, both flip or both cut out.</exception>
+    /// <exception cref="ArgumentException">Both have an option of one kind.</exception>
     public Augment Then(Augment next)
     {
         ArgumentNullException.ThrowIfNull(next);
         if (Padding > 0 && next.Padding > 0) throw new ArgumentException("Augment: a picture is cropped once; PadAndCrop occurs twice.", nameof(next));
         if (FlipProbability > 0 && next.FlipProbability > 0) throw new ArgumentException("Augment: a picture is flipped once; Flip occurs twice.", nameof(next));
         if (CutoutSize > 0 && next.CutoutSize > 0) throw new ArgumentException("Augment: one square is blanked; Cutout occurs twice.", nameof(next));
+        if (CropsAtRandom && next.CropsAtRandom) throw new ArgumentException("Augment: a part of a picture is taken once; RandomCrop and RandomResizedCrop occur twice.", nameof(next));
+        if (Degrees > 0 && next.Degrees > 0) throw new ArgumentException("Augment: a picture is turned once; Rotate occurs twice.", nameof(next));
+        if (FlipUpDownProbability > 0 && next.FlipUpDownProbability > 0) throw new ArgumentException("Augment: a picture is turned over once; FlipUpDown occurs twice.", nameof(next));
+        if (Jitter is not null && next.Jitter is not null) throw new ArgumentException("Augment: colours change once; ColourJitter occurs twice.", nameof(next));
+        if (EraseProbability > 0 && next.EraseProbability > 0) throw new ArgumentException("Augment: one rectangle is erased; Erase occurs twice.", nameof(next));
+        if (MixupAlpha > 0 && next.MixupAlpha > 0) throw new ArgumentException("Augment: pictures are mixed once; Mixup occurs twice.", nameof(next));
         return new()
         {
             Padding = Padding + next.Padding,
             FlipProbability = FlipProbability + next.FlipProbability,
             CutoutSize = CutoutSize + next.CutoutSize,
+            CropsAtRandom = CropsAtRandom || next.CropsAtRandom,
+            SmallestShare = SmallestShare + next.SmallestShare,
+            Degrees = Degrees + next.Degrees,
+            FlipUpDownProbability = FlipUpDownProbability + next.FlipUpDownProbability,
+            Jitter = Jitter ?? next.Jitter,
+            EraseProbability = EraseProbability + next.EraseProbability,
+            MixupAlpha = MixupAlpha + next.MixupAlpha,
         };
     }
 
@@ -76,9 +93,16 @@ public sealed record Augment
     public override string ToString()
     {
         var parts = new List<string>();
+        if (SmallestShare > 0) parts.Add(FormattableString.Invariant($"resized crop from {SmallestShare}"));
+        else if (CropsAtRandom) parts.Add("random crop");
+        if (Degrees > 0) parts.Add(FormattableString.Invariant($"rotate {Degrees}"));
+        if (FlipUpDownProbability > 0) parts.Add(FormattableString.Invariant($"flip up-down {FlipUpDownProbability}"));
+        if (Jitter is { } jitter) parts.Add(FormattableString.Invariant($"jitter {jitter.Brightness} {jitter.Contrast} {jitter.Saturation} {jitter.Hue}"));
+        if (EraseProbability > 0) parts.Add(FormattableString.Invariant($"erase {EraseProbability}"));
         if (Padding > 0) parts.Add($"pad {Padding} and crop");
         if (FlipProbability > 0) parts.Add(FormattableString.Invariant($"flip {FlipProbability}"));
         if (CutoutSize > 0) parts.Add($"cutout {CutoutSize}");
+        if (MixupAlpha > 0) parts.Add(FormattableString.Invariant($"mixup {MixupAlpha}"));
         return parts.Count == 0 ? "none" : string.Join(", ", parts);
     }
 
@@ -91,11 +115,16 @@ public sealed record Augment
         placement[0] = picture;
         placement[1] = Below(top, (2 * Padding) + 1) - Padding;
         placement[2] = Below(left, (2 * Padding) + 1) - Padding;
-        placement[3] = flip < FlipProbability * 4294967296.0 ? 1 : 0;
+        placement[3] = flip < FlipProbability * TwoTo32 ? 1 : 0;
         placement[4] = CutoutSize == 0 ? int.MinValue : Below(cutTop, height) - (CutoutSize / 2);
         placement[5] = CutoutSize == 0 ? 0 : Below(cutLeft, width) - (CutoutSize / 2);
     }
 
     /// <summary>A number from 0 to <paramref name="limit"/> - 1, as likely as any other to within limit / 2^32.</summary>
     internal static int Below(uint random, int limit) => (int)(((ulong)random * (uint)limit) >> 32);
+
+    static void CheckProbability(string option, string parameter, double probability)
+    {
+        if (!(probability is > 0 and <= 1)) throw new ArgumentOutOfRangeException(parameter, probability, $"{option}: expected a probability above 0 and up to 1.");
+    }
 }

@@ -7,4 +7,10 @@ public sealed record Batch(Tensor Images, Tensor Labels)
 {
     /// <summary>The number of pictures.</summary>
     public int Count => Images.Shape[0];
+
+    /// <summary>Under <see cref="Augment.Mixup"/>, the labels [N] of the pictures mixed in; else null.</summary>
+    public Tensor? OtherLabels { get; init; }
+
+    /// <summary>The share of the picture whose class stands in <see cref="Labels"/>; the rest is of <see cref="OtherLabels"/>'. 1 where pictures are not mixed.</summary>
+    public float Share { get; init; } = 1;
 }

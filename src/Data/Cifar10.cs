@@ -32,6 +32,23 @@ public static class Cifar10
         return new(train, test, source);
     }
 
+    /// <summary>Writes a picture as one record of the binary version: its label, then its red, green and blue planes.</summary>
+    /// <param name="stream">The file.</param>
+    /// <param name="picture">[32, 32, 3].</param>
+    /// <param name="label">0 to 9.</param>
+    /// <param name="name">What messages call the picture.</param>
+    /// <exception cref="DataFormatException">The picture is of another size.</exception>
+    public static void Write(Stream stream, Picture picture, int label, string name)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        ArgumentNullException.ThrowIfNull(picture);
+        if (label < 0 || label >= ClassNames.Count) throw new ArgumentOutOfRangeException(nameof(label), label, "CIFAR-10 has the labels 0 to 9.");
+        if ((picture.Height, picture.Width, picture.Channels) != (CifarFile.Side, CifarFile.Side, CifarFile.Channels))
+            throw new DataFormatException(name, "the size of the picture", $"[{CifarFile.Side}, {CifarFile.Side}, {CifarFile.Channels}]", $"[{picture.Height}, {picture.Width}, {picture.Channels}]");
+        stream.WriteByte((byte)label);
+        stream.Write(CifarFile.Planes(picture.Pixels));
+    }
+
     /// <summary>Whether a folder holds the training files, so that <see cref="Load"/> makes sense.</summary>
     internal static bool IsIn(string folder) => DataFile.Find(CifarFile.Inside(folder, Archive, "data_batch_1.bin"), "data_batch_1.bin") is not null;
 

@@ -60,6 +60,14 @@ static class CifarFile
         return DataFile.Find(folder, name) is null && DataFile.Find(nested, name) is not null ? nested : folder;
     }
 
+    /// <summary>Pixels [32, 32, 3] as three planes.</summary>
+    public static byte[] Planes(ReadOnlySpan<byte> picture)
+    {
+        var planes = new byte[PictureLength];
+        for (var i = 0; i < picture.Length; i++) planes[(i % Channels * Plane) + (i / Channels)] = picture[i];
+        return planes;
+    }
+
     static void Interleave(ReadOnlySpan<byte> planes, Span<byte> picture)
     {
         var red = planes[..Plane];

@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
 using CnnSharp.Kernels;
@@ -7,9 +8,10 @@ namespace CnnSharp.Data;
 
 /// <summary>
 /// Makes batches of a set on a device: shuffled, augmented, normalised. Each enumeration is the next epoch;
-/// <see cref="Epoch"/> gives any. The set's pixels are uploaded once per device, if they fit, and after that only placements
-/// travel; else each batch's pixels do. The next batches are prepared on a background thread. What comes out depends on the
-/// set, the options, the seed and the epoch alone.
+/// <see cref="Epoch"/> gives any. The set's pixels are uploaded once per device, if they fit and do not change, and after
+/// that only placements travel; else each batch's pixels do. The next batches are prepared ahead: placements by the way,
+/// pixels (reading files, augmentation) on threads of low priority. What comes out depends on the set, the options, the seed
+/// and the epoch alone, not on the number of threads.
 /// </summary>
 /// <example>
 /// <code>
@@ -22,7 +24,7 @@ namespace CnnSharp.Data;
 [SuppressMessage("Naming", "CA1710:Identifiers should have correct suffix", Justification = "The field calls it a loader.")]
 public sealed class DataLoader : IEnumerable<Batch>
 {
-    // Planning a batch takes microseconds; a few ahead cover any hiccup.
+    // A few ahead cover any hiccup, and give each thread a batch to work on.
     const int PlannedAhead = 4;
 
     readonly PictureSet set;
@@ -30,6 +32,10 @@ public sealed class DataLoader : IEnumerable<Batch>
     readonly DeviceBuffer? resident;
     readonly Tensor scaleOffset;
     readonly int cutout;
+    readonly BackgroundThreads? threads;
+
+    // Pixels of batches on their way; a batch gives its array back when it has been sent.
+    readonly ConcurrentBag<byte[]> free = [];
 
     /// <summary>Creates a loader and uploads the set's pixels, unless a loader on that device has.</summary>
     /// <param name="set">The pictures.</param>
@@ -40,25 +46,30 @@ public sealed class DataLoader : IEnumerable<Batch>
     /// <param name="shuffle">Whether each epoch has an order of its own; else it is the set's.</param>
     /// <param name="dropLast">Whether a last batch that is not full is left out.</param>
     /// <param name="normalization">How pixels are normalised; by default as the set says.</param>
-    /// <param name="resident">Whether the set's pixels stay on the device; by default if they fit (<see cref="Engine.ResidentBytes"/>).</param>
-    /// <exception cref="ArgumentOutOfRangeException">The batch size is not above 0.</exception>
+    /// <param name="resident">Whether the set's pixels stay on the device; by default if they are in memory, fit (<see cref="Engine.ResidentBytes"/>) and are not changed by the augmentation.</param>
+    /// <param name="threads">Threads that prepare pixels, where pictures are read from files or changed; by default one a processor.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The batch size or the number of threads is not above 0.</exception>
     /// <exception cref="ArgumentException">The normalisation has other channels, the cutout is larger than a picture, or the set is smaller than the only batch that would not be dropped.</exception>
-    public DataLoader(PictureSet set, int batchSize, Device? device = null, Augment? augmentation = null, ulong seed = 0, bool shuffle = true, bool dropLast = false, Normalization? normalization = null, bool? resident = null)
+    public DataLoader(PictureSet set, int batchSize, Device? device = null, Augment? augmentation = null, ulong seed = 0, bool shuffle = true, bool dropLast = false, Normalization? normalization = null, bool? resident = null, int? threads = null)
     {
         ArgumentNullException.ThrowIfNull(set);
         if (batchSize <= 0) throw new ArgumentOutOfRangeException(nameof(batchSize), batchSize, $"DataLoader of '{set.Name}': expected at least 1 picture a batch.");
         if (dropLast && set.Count < batchSize) throw new ArgumentException($"DataLoader of '{set.Name}': {set.Count:N0} pictures do not fill a batch of {batchSize:N0}, and a batch that is not full is dropped.", nameof(dropLast));
         normalization ??= set.Normalization;
         if (normalization.Channels != set.Channels) throw new ArgumentException($"DataLoader of '{set.Name}': the normalisation is of {normalization.Channels} channels, the pictures have {set.Channels}.", nameof(normalization));
+        if (threads <= 0) throw new ArgumentOutOfRangeException(nameof(threads), threads, $"DataLoader of '{set.Name}': expected at least 1 thread.");
         augmentation ??= Augment.None;
         if (augmentation.CutoutSize > Math.Max(set.Height, set.Width)) throw new ArgumentException($"DataLoader of '{set.Name}': a cutout of {augmentation.CutoutSize} pixels blanks whole pictures of {set.Height} x {set.Width}.", nameof(augmentation));
 
         this.set = set;
         Device = device ?? Device.Best();
         BatchSize = batchSize;
-        plan = new(set, batchSize, augmentation, seed, shuffle, dropLast);
+        plan = new(set, batchSize, augmentation, seed, shuffle, dropLast, normalization);
         cutout = augmentation.CutoutSize;
-        if (resident ?? (set.AllPixels.Length <= Device.Engine.ResidentBytes)) this.resident = ResidentPictures.On(Device.Engine, set);
+        var canReside = set.AllPixels is not null && !augmentation.ChangesPixels;
+        if (resident == true && !canReside) throw new ArgumentException($"DataLoader of '{set.Name}': pictures that are read from files, of several sizes, or changed by the augmentation ({augmentation}) cannot stay on the device.", nameof(resident));
+        if (canReside && (resident ?? (set.AllPixels!.Length <= Device.Engine.ResidentBytes))) this.resident = ResidentPictures.On(Device.Engine, set);
+        if (!canReside) this.threads = BackgroundThreads.Of(threads ?? Environment.ProcessorCount);
         scaleOffset = Tensor.From(normalization.ScaleOffset(), new(2 * set.Channels), Device);
     }
 
@@ -93,7 +104,7 @@ public sealed class DataLoader : IEnumerable<Batch>
 
     IEnumerable<Batch> Enumerate(int epoch, int firstBatch)
     {
-        var channel = Channel.CreateBounded<PlannedBatch>(new BoundedChannelOptions(PlannedAhead) { SingleReader = true, SingleWriter = true });
+        var channel = Channel.CreateBounded<Task<PlannedBatch>>(new BoundedChannelOptions(PlannedAhead) { SingleReader = true, SingleWriter = true });
         _ = Task.Run(() => PlanAhead(channel.Writer, epoch, firstBatch));
         while (Take(channel.Reader) is { } planned)
         {
@@ -106,17 +117,24 @@ public sealed class DataLoader : IEnumerable<Batch>
             {
                 batch.Images.Dispose();
                 batch.Labels.Dispose();
+                batch.OtherLabels?.Dispose();
             }
         }
     }
 
     /// <summary>Waits in the channel, not on a thread: an enumeration that is dropped half way is garbage, not a thread that waits for ever.</summary>
-    async Task PlanAhead(ChannelWriter<PlannedBatch> writer, int epoch, int firstBatch)
+    async Task PlanAhead(ChannelWriter<Task<PlannedBatch>> writer, int epoch, int firstBatch)
     {
         try
         {
             var order = plan.Order(epoch);
-            for (var batch = firstBatch; batch < Batches; batch++) await writer.WriteAsync(plan.Plan(epoch, order, batch, withPixels: resident is null)).ConfigureAwait(false);
+            for (var batch = firstBatch; batch < Batches; batch++)
+            {
+                var number = batch;
+                var planned = threads is null ? Task.FromResult(Plan(epoch, order, number)) : threads.Run(() => Plan(epoch, order, number));
+                await writer.WriteAsync(planned).ConfigureAwait(false);
+            }
+
             writer.Complete();
         }
         catch (Exception e)
@@ -126,35 +144,70 @@ public sealed class DataLoader : IEnumerable<Batch>
         }
     }
 
-    static PlannedBatch? Take(ChannelReader<PlannedBatch> reader)
+    PlannedBatch Plan(int epoch, int[] order, int batch)
     {
-        PlannedBatch? planned;
+        if (resident is not null) return plan.Plan(epoch, order, batch, pixels: null);
+        if (!free.TryTake(out var pixels)) pixels = new byte[checked(Math.Min(BatchSize, set.Count) * set.PictureLength)];
+        return plan.Plan(epoch, order, batch, pixels);
+    }
+
+    static PlannedBatch? Take(ChannelReader<Task<PlannedBatch>> reader)
+    {
+        Task<PlannedBatch>? planned;
         while (!reader.TryRead(out planned))
         {
             if (!reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult()) return null;
         }
 
-        return planned;
+        return planned.GetAwaiter().GetResult();
     }
 
     Batch Make(PlannedBatch planned)
     {
         var count = planned.Labels.Length;
-        var geometry = new PictureGeometry(count, set.Height, set.Width, set.Channels, set.Height, set.Width, cutout);
+        var sent = planned.Pixels is { } pixels ? Sent(pixels, count) : null;
+        var images = Gather(planned.Placements, count, sent ?? resident!);
         var labels = Tensor.From(planned.Labels, new(count), Device);
-        var images = Tensor.Uninitialized(new(count, set.Height, set.Width, set.Channels), Device);
-        using var placements = Tensor.From(planned.Placements, new(count, PictureGeometry.PlacementLength), Device);
-        var sent = planned.Pixels is { } pixels ? Sent(pixels) : null;
-        Device.Kernels.GatherPictures(geometry, sent ?? resident!, placements.Data, scaleOffset.Data, images.Data);
-        sent?.Release();
         (labels.Name, images.Name) = ("labels", "images");
-        return new(images, labels);
+        if (planned.Share == 1)
+        {
+            sent?.Release();
+            return new(images, labels);
+        }
+
+        // Every picture with the one that stands as far from the other end: the order is random, so are the pairs.
+        using (var others = Gather(Reversed(planned.Placements, PictureGeometry.PlacementLength), count, sent ?? resident!))
+        {
+            Device.Kernels.Unary(UnaryOp.Scale, planned.Share, images.Data, images.Data);
+            Device.Kernels.AddScaled(1 - planned.Share, others.Data, images.Data);
+        }
+
+        sent?.Release();
+        return new(images, labels) { OtherLabels = Tensor.From(Reversed(planned.Labels, 1), new(count), Device), Share = planned.Share };
     }
 
-    DeviceBuffer Sent(byte[] pixels)
+    Tensor Gather(int[] placing, int count, DeviceBuffer pictures)
     {
-        var buffer = Device.Engine.Rent(DType.UInt8, pixels.Length);
-        Device.Engine.Upload<byte>(pixels, buffer);
+        var geometry = new PictureGeometry(count, set.Height, set.Width, set.Channels, set.Height, set.Width, cutout);
+        var images = Tensor.Uninitialized(new(count, set.Height, set.Width, set.Channels), Device);
+        using var placements = Tensor.From(placing, new(count, PictureGeometry.PlacementLength), Device);
+        Device.Kernels.GatherPictures(geometry, pictures, placements.Data, scaleOffset.Data, images.Data);
+        return images;
+    }
+
+    /// <summary>Rows of numbers, the last first.</summary>
+    static int[] Reversed(int[] rows, int length)
+    {
+        var reversed = new int[rows.Length];
+        for (var at = 0; at < rows.Length; at += length) rows.AsSpan(at, length).CopyTo(reversed.AsSpan(rows.Length - length - at));
+        return reversed;
+    }
+
+    DeviceBuffer Sent(byte[] pixels, int count)
+    {
+        var buffer = Device.Engine.Rent(DType.UInt8, count * set.PictureLength);
+        Device.Engine.Upload<byte>(pixels.AsSpan(0, count * set.PictureLength), buffer);
+        free.Add(pixels);
         return buffer;
     }
 }

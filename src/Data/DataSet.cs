@@ -9,6 +9,9 @@ public sealed record DataSet(PictureSet Train, PictureSet? Test, string Source)
     /// <summary>What it is called: <c>cifar10</c>.</summary>
     public string Name => Train.Name;
 
+    /// <summary>Pictures to measure a training by, where the data set has some beside those to test on; else null: hold some out.</summary>
+    public PictureSet? Validation { get; init; }
+
     /// <summary>Holds out the last <paramref name="validation"/> training pictures.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is negative, or would leave nothing to train on.</exception>
     public (PictureSet Train, PictureSet Validation) Split(int validation) => Train.Split(validation);

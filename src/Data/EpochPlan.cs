@@ -6,11 +6,16 @@ namespace CnnSharp.Data;
 /// Which picture stands where in each epoch, and how it is augmented: a function of (seed, epoch, position) alone, so the
 /// same on every device, for any number of threads, and after a resume.
 /// </summary>
-sealed class EpochPlan(PictureSet set, int batchSize, Augment augmentation, ulong seed, bool shuffle, bool dropLast)
+sealed class EpochPlan(PictureSet set, int batchSize, Augment augmentation, ulong seed, bool shuffle, bool dropLast, Normalization normalization)
 {
     // Streams of their own under the seed: layers, which draw from it too, are numbered from 0.
+    const uint MixupStream = 0xFF_FFFC;
+    const uint PixelStream = 0xFF_FFFD;
     const uint ShuffleStream = 0xFF_FFFE;
     const uint AugmentStream = 0xFF_FFFF;
+
+    // What is erased has the normalised value 0, as near as a byte comes to it.
+    readonly byte[] mean = [.. normalization.Mean.ToArray().Select(m => (byte)Math.Clamp(MathF.Round(m * 255), 0, 255))];
 
     /// <summary>Batches in an epoch.</summary>
     public int Batches { get; } = dropLast ? set.Count / batchSize : (int)(((long)set.Count + batchSize - 1) / batchSize);
@@ -34,28 +39,32 @@ sealed class EpochPlan(PictureSet set, int batchSize, Augment augmentation, ulon
     }
 
     /// <summary>The placements and labels of a batch of an epoch; its pixels too if the device does not hold the set's.</summary>
-    public PlannedBatch Plan(int epoch, int[] order, int batch, bool withPixels)
+    /// <param name="epoch">Which epoch.</param>
+    /// <param name="order">Its <see cref="Order"/>.</param>
+    /// <param name="batch">Which batch of it.</param>
+    /// <param name="pixels">Receives [N, H, W, C]; null where the set is resident. May be longer.</param>
+    public PlannedBatch Plan(int epoch, int[] order, int batch, byte[]? pixels)
     {
         var start = batch * (long)batchSize;
         var count = (int)Math.Min(batchSize, set.Count - start);
         var placements = new int[count * PictureGeometry.PlacementLength];
         var labels = new int[count];
-        var pixels = withPixels ? new byte[count * set.PictureLength] : null;
-        var stream = Philox.Stream((ulong)epoch, AugmentStream);
+        var (placing, rendering) = (Philox.Stream((ulong)epoch, AugmentStream), Philox.Stream((ulong)epoch, PixelStream));
         for (var n = 0; n < count; n++)
         {
             var index = order[start + n];
+            if (pixels is not null) augmentation.Render(set.View(ref index), set.Channels, set.Height, set.Width, pixels.AsSpan(n * set.PictureLength, set.PictureLength), mean, seed, rendering, start + n);
             labels[n] = set.Labels[index];
-            if (pixels is not null) set.Pixels(index).CopyTo(pixels.AsSpan(n * set.PictureLength));
-            augmentation.Place(placements.AsSpan(n * PictureGeometry.PlacementLength, PictureGeometry.PlacementLength), withPixels ? n : set.Start + index, set.Height, set.Width, seed, stream, start + n);
+            augmentation.Place(placements.AsSpan(n * PictureGeometry.PlacementLength, PictureGeometry.PlacementLength), pixels is null ? set.Start + index : n, set.Height, set.Width, seed, placing, start + n);
         }
 
-        return new(placements, labels, pixels);
+        return new(placements, labels, pixels, augmentation.Share(seed, Philox.Stream((ulong)epoch, MixupStream), batch));
     }
 }
 
 /// <summary>A batch before it is made on a device.</summary>
 /// <param name="Placements">[N, 6]: see <see cref="IKernels.GatherPictures"/>.</param>
 /// <param name="Labels">[N].</param>
-/// <param name="Pixels">[N, H, W, C], or null where the set is resident on the device.</param>
-sealed record PlannedBatch(int[] Placements, int[] Labels, byte[]? Pixels);
+/// <param name="Pixels">[N, H, W, C] and perhaps more, or null where the set is resident on the device.</param>
+/// <param name="Share">Of a mixture, the part of the picture itself; 1 where pictures are not mixed.</param>
+sealed record PlannedBatch(int[] Placements, int[] Labels, byte[]? Pixels, float Share);

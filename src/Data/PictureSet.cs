@@ -2,12 +2,14 @@ namespace CnnSharp.Data;
 
 /// <summary>
 /// Pictures of one size with a label each, immutable: pixels uint8 [Count, Height, Width, Channels]. Parts of a set
-/// (<see cref="Slice"/>, <see cref="Take"/>, <see cref="Split"/>) are views: they share its pixels.
+/// (<see cref="Slice"/>, <see cref="Take"/>, <see cref="Split"/>) are views: they share its pixels. A set of pictures of
+/// several sizes (<see cref="PictureFolder"/>) gives the middle of each, or a random part where the augmentation says so.
 /// </summary>
 public sealed class PictureSet
 {
     readonly int[] labels;
     readonly string[] classNames;
+    readonly IPictureSource? source;
 
     /// <summary>Creates a set. The arrays are not copied and must not be written afterwards.</summary>
     /// <param name="name">What it is called in messages.</param>
@@ -20,23 +22,31 @@ public sealed class PictureSet
     /// <param name="normalization">How to normalise its pixels; null leaves them from 0 to 1.</param>
     /// <exception cref="ArgumentException">The pixels do not fit the labels and the extents, or a label is outside the classes.</exception>
     public PictureSet(string name, byte[] pixels, int[] labels, int height, int width, int channels, IReadOnlyList<string> classNames, Normalization? normalization = null)
+        : this(name, labels, height, width, channels, classNames, normalization)
     {
         ArgumentNullException.ThrowIfNull(pixels);
         ArgumentNullException.ThrowIfNull(labels);
+        var expected = (Int128)labels.Length * height * width * channels;
+        if (pixels.Length != expected) throw new ArgumentException($"'{name}': {labels.Length:N0} labels of pictures [{height}, {width}, {channels}] need {expected:N0} pixel bytes, got {pixels.Length:N0}.", nameof(pixels));
+        AllPixels = pixels;
+    }
+
+    /// <summary>Creates a set of pictures that are cropped to [height, width] when they are asked for.</summary>
+    internal PictureSet(string name, IPictureSource source, int[] labels, int height, int width, int channels, IReadOnlyList<string> classNames, Normalization? normalization = null)
+        : this(name, labels, height, width, channels, classNames, normalization) => this.source = source;
+
+    PictureSet(string name, int[] labels, int height, int width, int channels, IReadOnlyList<string> classNames, Normalization? normalization)
+    {
         ArgumentNullException.ThrowIfNull(classNames);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(height);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(channels);
-
-        var expected = (Int128)labels.Length * height * width * channels;
-        if (pixels.Length != expected) throw new ArgumentException($"'{name}': {labels.Length:N0} labels of pictures [{height}, {width}, {channels}] need {expected:N0} pixel bytes, got {pixels.Length:N0}.", nameof(pixels));
         Normalization = normalization ?? Normalization.None(channels);
         CheckChannels(name, Normalization, channels);
         var wrong = LabelOutside(labels, classNames.Count);
         if (wrong >= 0) throw new ArgumentException($"'{name}': the label of picture {wrong} is {labels[wrong]}; there are {classNames.Count} classes, 0 to {classNames.Count - 1}.", nameof(labels));
 
         Name = name;
-        AllPixels = pixels;
         this.labels = labels;
         this.classNames = [.. classNames];
         (Height, Width, Channels) = (height, width, channels);
@@ -48,6 +58,7 @@ public sealed class PictureSet
         CheckChannels(whole.Name, normalization, whole.Channels);
         Name = whole.Name;
         AllPixels = whole.AllPixels;
+        source = whole.source;
         labels = whole.labels;
         classNames = whole.classNames;
         (Height, Width, Channels) = (whole.Height, whole.Width, whole.Channels);
@@ -83,8 +94,8 @@ public sealed class PictureSet
     /// <summary>The class of each picture.</summary>
     public ReadOnlySpan<int> Labels => labels.AsSpan(Start, Count);
 
-    /// <summary>The pixels of every picture that shares this set's memory: what a device keeps resident.</summary>
-    internal byte[] AllPixels { get; }
+    /// <summary>The pixels of every picture that shares this set's memory: what a device can keep resident. Null for pictures of several sizes.</summary>
+    internal byte[]? AllPixels { get; }
 
     /// <summary>Which of <see cref="AllPixels"/>'s pictures is the first of this view.</summary>
     internal int Start { get; }
@@ -92,13 +103,33 @@ public sealed class PictureSet
     /// <summary>The bytes of a picture.</summary>
     internal int PictureLength => Height * Width * Channels;
 
-    /// <summary>The pixels of a picture, [Height, Width, Channels].</summary>
+    /// <summary>The pixels of a picture, [Height, Width, Channels]; of a larger one its middle.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such picture.</exception>
+    /// <exception cref="DataFormatException">The picture is read from its file now, and cannot be.</exception>
     public ReadOnlySpan<byte> Pixels(int index)
+    {
+        var view = View(ref index);
+        if ((view.Height, view.Width) == (Height, Width)) return view.Pixels;
+        var pixels = new byte[PictureLength];
+        Resampler.Resize(view, Region.Centre(view.Height, view.Width, Height, Width), Channels, Height, Width, pixels);
+        return pixels;
+    }
+
+    /// <summary>A picture at the size at which it is kept: [Height, Width, Channels] or larger.</summary>
+    /// <param name="index">Which one; becomes another where that one cannot be read and such pictures are left out.</param>
+    internal PictureView View(scoped ref int index)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(index);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Count);
-        return AllPixels.AsSpan((Start + index) * PictureLength, PictureLength);
+        if (source is null) return new(AllPixels.AsSpan((Start + index) * PictureLength, PictureLength), Height, Width);
+        var (asked, whole) = (index, Start + index);
+        var picture = source.Load(ref whole);
+
+        // Another view's picture has no place in this one; the first is as good as any.
+        index = whole - Start;
+        if (index >= 0 && index < Count) return PictureView.Of(picture);
+        index = asked == 0 ? throw new DataFormatException(Name, "the first picture of a part of the set cannot be read, and none of the part can stand in for it") : 0;
+        return View(ref index);
     }
 
     /// <summary>The pictures from <paramref name="start"/> on, <paramref name="count"/> of them, as a view.</summary>

@@ -13,16 +13,17 @@ sealed class ResidentPictures
 
     readonly Dictionary<Engine, DeviceBuffer> buffers = [];
 
-    /// <summary>The set's pixels on an engine, [pictures, H, W, C], UInt8.</summary>
+    /// <summary>The pixels, on an engine, of a set that has them in memory: [pictures, H, W, C], UInt8.</summary>
     public static DeviceBuffer On(Engine engine, PictureSet set)
     {
-        var resident = Sets.GetOrCreateValue(set.AllPixels);
+        var pixels = set.AllPixels!;
+        var resident = Sets.GetOrCreateValue(pixels);
         lock (resident.buffers)
         {
             if (!resident.buffers.TryGetValue(engine, out var buffer))
             {
-                buffer = engine.Rent(DType.UInt8, set.AllPixels.Length);
-                engine.Upload<byte>(set.AllPixels, buffer);
+                buffer = engine.Rent(DType.UInt8, pixels.Length);
+                engine.Upload<byte>(pixels, buffer);
                 resident.buffers.Add(engine, buffer);
             }
 

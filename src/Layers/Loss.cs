@@ -6,6 +6,21 @@ public static class Loss
     /// <inheritdoc cref="Functional.CrossEntropy"/>
     public static Tensor CrossEntropy(Tensor x, Tensor labels, float labelSmoothing = 0, Reduction reduction = Reduction.Mean) => Functional.CrossEntropy(x, labels, labelSmoothing, reduction);
 
+    /// <summary>
+    /// The mean cross-entropy of mixed pictures (Zhang et al. 2017, "mixup"): a share of that of the one class of each and
+    /// the rest of that of the other.
+    /// </summary>
+    /// <param name="x">Logits [N, classes].</param>
+    /// <param name="labels">The classes, Int32 [N].</param>
+    /// <param name="otherLabels">The classes of what was mixed in; null where nothing was.</param>
+    /// <param name="share">The share of <paramref name="labels"/>, 0 to 1.</param>
+    /// <param name="labelSmoothing">As for <see cref="CrossEntropy"/>; default 0.</param>
+    public static Tensor MixedCrossEntropy(Tensor x, Tensor labels, Tensor? otherLabels, float share, float labelSmoothing = 0)
+    {
+        var loss = CrossEntropy(x, labels, labelSmoothing);
+        return otherLabels is null ? loss : (share * loss) + ((1 - share) * CrossEntropy(x, otherLabels, labelSmoothing));
+    }
+
     /// <inheritdoc cref="Functional.MulticlassHinge"/>
     public static Tensor MulticlassHinge(Tensor x, Tensor labels, float margin = 1, Reduction reduction = Reduction.Mean) => Functional.MulticlassHinge(x, labels, margin, reduction);
 
@@ -26,10 +41,12 @@ public static class Loss
     /// <param name="loss">The mean cross-entropy of its logits.</param>
     /// <param name="labels">The classes.</param>
     /// <param name="labelSmoothing">As for the model's own loss; default 0.</param>
-    public static Tensor OfHeads(Layer model, Tensor loss, Tensor labels, float labelSmoothing = 0)
+    /// <param name="otherLabels">Of mixed pictures, the other classes; default null.</param>
+    /// <param name="share">Of mixed pictures, the share of <paramref name="labels"/>; default 1.</param>
+    public static Tensor OfHeads(Layer model, Tensor loss, Tensor labels, float labelSmoothing = 0, Tensor? otherLabels = null, float share = 1)
     {
         if (model is not IAuxiliaryHeads heads) return loss;
-        foreach (var logits in heads.AuxiliaryLogits) loss += heads.AuxiliaryWeight * CrossEntropy(logits, labels, labelSmoothing);
+        foreach (var logits in heads.AuxiliaryLogits) loss += heads.AuxiliaryWeight * MixedCrossEntropy(logits, labels, otherLabels, share, labelSmoothing);
         return loss;
     }
 }

@@ -56,6 +56,7 @@ public static class Checkpoint
             ["version"] = Version,
             ["model"] = JsonSerializer.Serialize(info.Model, Json),
             ["dataset"] = info.Dataset,
+            ["class_names"] = JsonSerializer.Serialize(info.ClassNames, Json),
             ["mean"] = JsonSerializer.Serialize(info.Normalization.Mean.ToArray(), Json),
             ["std"] = JsonSerializer.Serialize(info.Normalization.Deviation.ToArray(), Json),
             ["epoch"] = info.Epoch.ToString(CultureInfo.InvariantCulture),
@@ -126,6 +127,7 @@ public static class Checkpoint
             {
                 Model = Parse<ModelDescription>("model"),
                 Dataset = Text("dataset"),
+                ClassNames = file.Metadata.ContainsKey("class_names") ? Parse<string[]>("class_names") : [],
                 Normalization = new(mean, deviation),
                 Epoch = Parse<int>("epoch"),
                 Batch = Parse<int>("batch"),
@@ -168,6 +170,9 @@ public sealed record CheckpointInfo
 
     /// <summary>The name of the training pictures' set.</summary>
     public required string Dataset { get; init; }
+
+    /// <summary>The names of the classes, in the order of their labels; none in files of before they were kept.</summary>
+    public IReadOnlyList<string> ClassNames { get; init; } = [];
 
     /// <summary>How pixels were normalised.</summary>
     public required Normalization Normalization { get; init; }

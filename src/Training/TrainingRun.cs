@@ -112,9 +112,9 @@ sealed class TrainingRun : IDisposable
         rate = options.Schedule.RateAt(options.Optimizer.LearningRate, new(step, TotalSteps, loader.Batches, losses));
         optimizer.LearningRate = rate;
         var logits = Trainer.Forward(model, pictures, train);
-        using var loss = Loss.CrossEntropy(logits, pictures.Labels, options.LabelSmoothing);
+        using var loss = Loss.MixedCrossEntropy(logits, pictures.Labels, pictures.OtherLabels, pictures.Share, options.LabelSmoothing);
         meter.Add(loss, logits, pictures.Labels);
-        using var total = Loss.OfHeads(model, loss, pictures.Labels, options.LabelSmoothing);
+        using var total = Loss.OfHeads(model, loss, pictures.Labels, options.LabelSmoothing, pictures.OtherLabels, pictures.Share);
         total.Backward();
         optimizer.Step();
         batch++;
@@ -191,6 +191,7 @@ sealed class TrainingRun : IDisposable
             {
                 Model = options.Model ?? new() { Name = model.GetType().Name, Classes = train.Classes, Input = [train.Height, train.Width, train.Channels] },
                 Dataset = train.Name,
+                ClassNames = train.ClassNames,
                 Normalization = train.Normalization,
                 Epoch = epoch,
                 Batch = batch,

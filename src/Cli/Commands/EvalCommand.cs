@@ -26,6 +26,8 @@ internal static class EvalCommand
         var weights = Options.Text("--weights", "FILE", "weights for --model: a .safetensors file with this tool's names or PyTorch's, or a .pt or .pth file of torch.save; or a whole network as .onnx");
         var dataset = Options.Dataset("the checkpoint's, else cifar10");
         var data = Options.Data();
+        var size = Options.Size("the checkpoint's, else 64");
+        var resize = Options.Resize();
         var split = Options.Choice("--split", "split", "which pictures (default: those that the training was measured on, else test)", Splits);
         var valSplit = Options.Whole("--val-split", "how many training pictures, the last ones, are val", minimum: 0);
         var mean = Options.Reals("--mean", "subtracted from pixels between 0 and 1, one number a channel; default the checkpoint's or the data set's");
@@ -38,7 +40,7 @@ internal static class EvalCommand
         var json = Options.Json();
         var command = new Command("eval", "Measures a checkpoint, or weights that were trained elsewhere, on a data set.")
         {
-            checkpoint, model, neighbours, shortcut, weights, dataset, data, split, valSplit, mean, std, logits, batch, device, precision, threads, json,
+            checkpoint, model, neighbours, shortcut, weights, dataset, data, size, resize, split, valSplit, mean, std, logits, batch, device, precision, threads, json,
         };
         command.SetAction(parsed =>
         {
@@ -54,7 +56,7 @@ internal static class EvalCommand
 
             // What the training was measured on, where it said so, is what its checkpoint is measured on.
             var run = file is null ? null : TrainSettings.Read(Path.GetDirectoryName(Path.GetFullPath(file))!);
-            var pictures = DataSets.Find(parsed.GetValue(dataset) ?? trained?.Dataset ?? "cifar10", parsed.GetValue(data) ?? run?.Data);
+            var pictures = FindSet(terminal, parsed.GetValue(dataset) ?? trained?.Dataset ?? "cifar10", new() { Data = parsed.GetValue(data), Size = parsed.GetValue(size), Resize = parsed.GetValue(resize) }, run, trained);
             var validation = parsed.GetValue(valSplit) ?? run?.ValSplit ?? 0;
             var set = Pictures(pictures, parsed.GetValue(split), validation);
             var normalization = Normalize(set, Given(parsed.GetValue(mean)), Given(parsed.GetValue(std)), trained?.Normalization);
@@ -66,6 +68,14 @@ internal static class EvalCommand
             return Run(terminal, network, set, normalization, parsed.GetValue(logits), parsed.GetValue(batch) ?? 256, parsed.GetValue(json));
         });
         return command;
+    }
+
+    /// <summary>The data set; of a folder, its pictures are read as those of the training were.</summary>
+    static DataSet FindSet(Terminal terminal, string name, TrainSettings said, TrainSettings? run, CheckpointInfo? trained)
+    {
+        if (name != PictureFolder.Name) return Folders.Find(terminal, name, said.Or(new() { Data = run?.Data }));
+        var settings = said.Or(new() { Data = run?.Data, Resize = run?.Resize, SkipCorrupt = run?.SkipCorrupt, Size = trained?.Model.Input[0], Channels = trained?.Model.Input[2] });
+        return Folders.Find(terminal, name, settings, trained is { ClassNames.Count: > 0 } ? trained.ClassNames : null, trained?.Normalization);
     }
 
     static int Run(Terminal terminal, Layer model, PictureSet set, Normalization normalization, string? logitsFile, int batch, bool json)
@@ -113,10 +123,12 @@ internal static class EvalCommand
     static PictureSet Pictures(DataSet data, string? split, int validation)
     {
         if (validation >= data.Train.Count) throw new UsageException($"--val-split {validation:N0}: {data.Name} has {data.Train.Count:N0} training pictures.");
-        switch (split ?? (validation > 0 ? "val" : "test"))
+        switch (split ?? (validation > 0 || (data.Validation is not null && data.Test is null) ? "val" : "test"))
         {
             case "train":
                 return data.Split(validation).Train;
+            case "val" when validation == 0 && data.Validation is { } given:
+                return given;
             case "val" when validation == 0:
                 throw new UsageException("--split val: say with --val-split N how many training pictures, the last ones, are held out.");
             case "val":

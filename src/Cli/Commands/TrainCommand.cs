@@ -16,6 +16,10 @@ internal static class TrainCommand
         var shortcut = Options.Shortcut();
         var dataset = Options.Dataset("the best that is present");
         var data = Options.Data();
+        var size = Options.Size($"{Folders.DefaultSize}");
+        var resize = Options.Resize();
+        var channels = Options.Channels();
+        var skipCorrupt = Options.SkipCorrupt();
         var valSplit = Options.Whole("--val-split", "hold out the last N training pictures and measure on them; default 0 where there are test pictures", minimum: 0);
         var epochs = Options.Whole("--epochs", "passes over the training pictures; default by the model and the data set", minimum: 1, maximum: 100_000);
         var batch = Options.Batch("128 for residual networks, else 64");
@@ -35,7 +39,7 @@ internal static class TrainCommand
         var json = Options.Json();
         var command = new Command("train", "Trains a network. Without arguments: on the best data set that is present, with settings that suit it.")
         {
-            model, shortcut, dataset, data, valSplit, epochs, batch, optimizer, lr, schedule, momentum, weightDecay, smoothing, augment, device, precision, threads, seed, output, resume, json,
+            model, shortcut, dataset, data, size, resize, channels, skipCorrupt, valSplit, epochs, batch, optimizer, lr, schedule, momentum, weightDecay, smoothing, augment, device, precision, threads, seed, output, resume, json,
         };
         command.SetAction(parsed => Run(
             terminal,
@@ -45,6 +49,10 @@ internal static class TrainCommand
                 Shortcut = parsed.GetValue(shortcut),
                 Dataset = parsed.GetValue(dataset),
                 Data = parsed.GetValue(data),
+                Size = parsed.GetValue(size),
+                Resize = parsed.GetValue(resize),
+                Channels = parsed.GetValue(channels),
+                SkipCorrupt = parsed.GetValue(skipCorrupt) ? true : null,
                 ValSplit = parsed.GetValue(valSplit),
                 Epochs = parsed.GetValue(epochs),
                 Batch = parsed.GetValue(batch),
@@ -114,7 +122,7 @@ internal static class TrainCommand
 
     static DataSet Load(Terminal terminal, TrainSettings said)
     {
-        if (said.Dataset is { } name) return DataSets.Find(name, said.Data);
+        if (said.Dataset is { } name) return Folders.Find(terminal, name, said);
         var data = DataSets.Best(said.Data, out var notice);
         if (notice is not null) terminal.WriteLine(notice);
         return data;
@@ -124,6 +132,7 @@ internal static class TrainCommand
     static (PictureSet Train, PictureSet? Held, string Measured) Split(DataSet data, int validation)
     {
         if (validation >= data.Train.Count) throw new UsageException($"--val-split {validation:N0}: {data.Name} has {data.Train.Count:N0} training pictures; some must be left to train on.");
+        if (validation == 0 && data.Validation is { } given) return (data.Train, given, "validation");
         if (validation == 0) return (data.Train, data.Test, data.Test is null ? "training" : "test");
         var (train, held) = data.Split(validation);
         return (train, held, "validation");

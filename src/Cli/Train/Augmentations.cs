@@ -6,10 +6,13 @@ namespace CnnSharp.Cli.Train;
 internal static class Augmentations
 {
     /// <summary>The words, to be joined by commas.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["none", "crop", "flip", "cutout"];
+    public static IReadOnlyList<string> Names { get; } = ["none", "crop", "random-crop", "resized-crop", "flip", "flip-up-down", "rotate", "jitter", "erase", "cutout", "mixup"];
 
-    /// <summary>Pad and crop by an eighth of the picture, flip half of them, cut out a quarter: 4 and 8 pixels of CIFAR's 32.</summary>
-    /// <exception cref="UsageException">A word is unknown or stands twice.</exception>
+    /// <summary>
+    /// Pad and crop by an eighth of the picture, flip half of them, cut out a quarter: 4 and 8 pixels of CIFAR's 32. Turn by
+    /// up to 15 degrees, change colours by up to 0.4, erase a rectangle of half of them, mix by Beta(0.2, 0.2).
+    /// </summary>
+    /// <exception cref="UsageException">A word is unknown or stands twice, or two exclude each other.</exception>
     public static Augment Parse(string text, int side)
     {
         var augment = Augment.None;
@@ -23,7 +26,14 @@ internal static class Augmentations
             augment = augment.Then(word switch
             {
                 "crop" => Augment.PadAndCrop(Math.Max(1, side / 8)),
+                "random-crop" => Augment.RandomCrop(),
+                "resized-crop" => Augment.RandomResizedCrop(),
                 "flip" => Augment.Flip(),
+                "flip-up-down" => Augment.FlipUpDown(),
+                "rotate" => Augment.Rotate(15),
+                "jitter" => Augment.ColourJitter(),
+                "erase" => Augment.Erase(),
+                "mixup" => Augment.Mixup(),
                 _ => Augment.Cutout(Math.Max(1, side / 4)),
             });
         }

@@ -15,7 +15,7 @@ internal sealed record TrainSettings
     /// <summary>The file's name in the output folder.</summary>
     public const string FileName = "settings.json";
 
-    static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true };
+    static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true, DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull };
 
     public string? Model { get; init; }
 
@@ -24,6 +24,14 @@ internal sealed record TrainSettings
     public string? Dataset { get; init; }
 
     public string? Data { get; init; }
+
+    public int? Size { get; init; }
+
+    public int? Resize { get; init; }
+
+    public int? Channels { get; init; }
+
+    public bool? SkipCorrupt { get; init; }
 
     public int? ValSplit { get; init; }
 
@@ -54,6 +62,10 @@ internal sealed record TrainSettings
         Shortcut = Shortcut ?? other.Shortcut,
         Dataset = Dataset ?? other.Dataset,
         Data = Data ?? other.Data,
+        Size = Size ?? other.Size,
+        Resize = Resize ?? other.Resize,
+        Channels = Channels ?? other.Channels,
+        SkipCorrupt = SkipCorrupt ?? other.SkipCorrupt,
         ValSplit = ValSplit ?? other.ValSplit,
         Epochs = Epochs ?? other.Epochs,
         Batch = Batch ?? other.Batch,

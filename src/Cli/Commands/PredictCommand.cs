@@ -1,0 +1,199 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using CnnSharp.Cli.Train;
+using CnnSharp.Data;
+using CnnSharp.Formats.Onnx;
+using CnnSharp.Layers;
+using CnnSharp.Models;
+using CnnSharp.Training;
+
+namespace CnnSharp.Cli.Commands;
+
+/// <summary><c>predict</c>: what a network takes pictures for.</summary>
+internal static class PredictCommand
+{
+    public static Command Create(Terminal terminal)
+    {
+        var pictures = new Argument<string[]>("PICTURES") { Description = "picture files, and folders of them", Arity = ArgumentArity.OneOrMore };
+        var checkpoint = Options.Text("--checkpoint", "FILE", "what 'train' wrote");
+        var model = Options.Model("the checkpoint's");
+        var shortcut = Options.Shortcut();
+        var weights = Options.Text("--weights", "FILE", "weights for --model, or a whole network as .onnx: see 'eval'");
+        var classes = Options.Text("--classes", "FILE", "names of the classes, one a line, in the order of their labels; default the checkpoint's, else numbers");
+        var size = Options.Size("the checkpoint's or the model's own");
+        var resize = Options.Resize();
+        var mean = Options.Reals("--mean", "subtracted from pixels between 0 and 1, one number a channel; default the checkpoint's, else 0");
+        var std = Options.Reals("--std", "what they are then divided by; default the checkpoint's, else 1");
+        var top = Options.Whole("--top", "how many classes are named a picture; default 5", minimum: 1, maximum: 1000);
+        var batch = Options.Batch("64");
+        var device = Options.Device();
+        var threads = Options.Threads();
+        var json = Options.Json();
+        var command = new Command("predict", "Says what a trained network takes pictures for.") { pictures, checkpoint, model, shortcut, weights, classes, size, resize, mean, std, top, batch, device, threads, json };
+        command.SetAction(parsed =>
+        {
+            var files = Files(parsed.GetValue(pictures)!);
+            var where = Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads));
+            var names = parsed.GetValue(classes) is { } list ? File.ReadAllLines(ModelWeights.Existing("--classes", list)).Select(line => line.Trim()).Where(line => line.Length > 0).ToArray() : null;
+            var (file, foreign, name, asked) = (parsed.GetValue(checkpoint), parsed.GetValue(weights), parsed.GetValue(model), parsed.GetValue(size));
+            if ((file is null) == (foreign is null)) throw new UsageException("expected either --checkpoint FILE, or --model NAME with --weights FILE, or --weights FILE.onnx.");
+            var network = file is not null ? FromCheckpoint(ModelWeights.Existing("--checkpoint", file), asked, names, where)
+                : FromWeights(ModelWeights.Existing("--weights", foreign!), name, Options.ParseShortcut(parsed.GetValue(shortcut)), asked, names, where);
+            var normalization = Normalize(network.Normalization, parsed.GetValue(mean), parsed.GetValue(std));
+            var reading = Folders.OptionsOf(terminal, new() { Size = network.Size, Resize = parsed.GetValue(resize) ?? network.Resize, Channels = normalization.Channels });
+            return Run(terminal, network with { Normalization = normalization }, files, reading, parsed.GetValue(top) ?? 5, parsed.GetValue(batch) ?? 64, parsed.GetValue(json));
+        });
+        return command;
+    }
+
+    /// <summary>Pictures that cannot be read are named, the others go on; the exit code says that there were some.</summary>
+    static int Run(Terminal terminal, Network network, List<string> files, PictureFolderOptions reading, int top, int batch, bool json)
+    {
+        var clock = Stopwatch.StartNew();
+        var results = new JsonArray();
+        var failed = 0;
+        network.Layer.Eval();
+        foreach (var chunk in files.Chunk(batch))
+        {
+            var (read, errors) = Read(chunk, reading);
+            var answers = read.Count == 0 ? [] : Answers(network, [.. read.Select(r => r.Picture)], reading);
+            var next = 0;
+            foreach (var file in chunk)
+            {
+                if (errors.TryGetValue(file, out var error))
+                {
+                    failed++;
+                    terminal.WriteError(error);
+                    results.Add(new JsonObject { ["file"] = file, ["error"] = error });
+                    continue;
+                }
+
+                var ranked = Top(answers[next++], top);
+                if (!json) terminal.WriteLine($"{file}: {string.Join(", ", ranked.Select(r => $"{network.NameOf(r.Label)} {Terminal.Percent(r.Probability, 1)}"))}");
+                results.Add(new JsonObject
+                {
+                    ["file"] = file,
+                    ["top"] = new JsonArray([.. ranked.Select(r => new JsonObject { ["class"] = network.NameOf(r.Label), ["label"] = r.Label, ["probability"] = Terminal.Number(r.Probability) })]),
+                });
+            }
+        }
+
+        var seconds = clock.Elapsed.TotalSeconds;
+        if (json)
+        {
+            terminal.WriteJson(new()
+            {
+                ["pictures"] = files.Count - failed,
+                ["failed"] = failed,
+                ["seconds"] = Terminal.Number(seconds, 3),
+                ["images_per_second"] = Terminal.Number((files.Count - failed) / Math.Max(seconds, 1e-9), 1),
+                ["predictions"] = results,
+            });
+        }
+
+        return failed == 0 ? CommandLine.Done : CommandLine.BadInput;
+    }
+
+    static (List<(string File, Picture Picture)> Read, Dictionary<string, string> Errors) Read(string[] files, PictureFolderOptions reading)
+    {
+        var pictures = new Picture?[files.Length];
+        var errors = new string?[files.Length];
+        Parallel.For(0, files.Length, i =>
+        {
+            try
+            {
+                pictures[i] = PictureFolder.ReadPicture(files[i], reading);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                errors[i] = e.Message;
+            }
+        });
+        var read = new List<(string, Picture)>();
+        var failed = new Dictionary<string, string>();
+        for (var i = 0; i < files.Length; i++)
+        {
+            if (pictures[i] is { } picture) read.Add((files[i], picture));
+            else failed[files[i]] = errors[i]!;
+        }
+
+        return (read, failed);
+    }
+
+    /// <summary>The probability of each class, a row a picture.</summary>
+    static float[][] Answers(Network network, Picture[] pictures, PictureFolderOptions reading)
+    {
+        byte[] pixels = [.. pictures.SelectMany(picture => picture.Pixels)];
+        var set = new PictureSet("pictures", pixels, new int[pictures.Length], reading.Size, reading.Size, reading.Channels, ["?"], network.Normalization);
+        var rows = new List<float[]>();
+        foreach (var batch in new DataLoader(set, pictures.Length, network.Device, shuffle: false, resident: false))
+        {
+            using var scope = Tape.NoGrad();
+            var logits = network.Layer.Forward(batch.Images);
+            if (logits.Shape.Rank != 2 || logits.Shape[0] != pictures.Length) throw new UsageException($"the network gives {logits.Shape} for {pictures.Length} pictures; a classifier gives one number a class.");
+            using var shares = Functional.Softmax(logits);
+            rows.AddRange(shares.ToArray().Chunk(logits.Shape[1]));
+        }
+
+        if (network.Names.Count > 0 && network.Names.Count != rows[0].Length) throw new UsageException($"--classes: {network.Names.Count:N0} names; the network has {rows[0].Length:N0} classes.");
+        return [.. rows];
+    }
+
+    static List<(int Label, float Probability)> Top(float[] row, int count)
+        => [.. row.Select((probability, label) => (label, probability)).OrderByDescending(r => r.probability).ThenBy(r => r.label).Take(count)];
+
+    static List<string> Files(string[] paths)
+    {
+        var files = new List<string>();
+        foreach (var path in paths)
+        {
+            if (File.Exists(path)) files.Add(path);
+            else if (!Directory.Exists(path)) throw new UsageException($"there is no file or folder '{path}'.");
+            else if (PictureFolder.Files(path) is { Count: > 0 } inside) files.AddRange(inside);
+            else throw new UsageException($"the folder '{path}' has no pictures ({string.Join(", ", PictureFile.Extensions)}).");
+        }
+
+        return [.. files.Distinct()];
+    }
+
+    static Network FromCheckpoint(string file, int? size, string[]? names, Device device)
+    {
+        var info = Checkpoint.ReadInfo(file);
+        if (info.Model.Input is not [var height, var width, var channels] || height != width || channels is not (1 or 3))
+            throw new UsageException($"'{file}' was trained on pictures [{string.Join(", ", info.Model.Input)}]; square ones of 1 or 3 channels are read.");
+        if (size is { } other && other != height) throw new UsageException($"--size {other}: '{file}' was trained on pictures of {height} x {height}.");
+        var model = Zoo.Build(info.Model.Name, new() { Input = new(height, width, channels), Classes = info.Model.Classes, Shortcut = Options.ParseShortcut(info.Model.Options.GetValueOrDefault("shortcut")), Device = device });
+        Checkpoint.Load(file, model);
+        var resize = info.Dataset == PictureFolder.Name ? TrainSettings.Read(Path.GetDirectoryName(Path.GetFullPath(file))!)?.Resize : null;
+        return new(model, device, height, resize, info.Normalization, names ?? info.ClassNames);
+    }
+
+    static Network FromWeights(string file, string? name, Shortcut shortcut, int? size, string[]? names, Device device)
+    {
+        if (ModelWeights.IsOnnx(file))
+        {
+            if (name is not null) throw new UsageException("--model: an ONNX file says itself which network it is.");
+            return new(OnnxNetwork.Load(file, device), device, size ?? throw new UsageException("--size: say how large the pictures are that the ONNX network takes."), null, Normalization.None(3), names ?? []);
+        }
+
+        var entry = Zoo.Find(name ?? throw new UsageException("--weights: say with --model which network they are of."));
+        var side = size ?? entry.Input[0];
+        var model = Zoo.Build(entry.Name, new() { Input = new(side, side, entry.Input[2]), Classes = names?.Length ?? entry.Classes, Shortcut = shortcut, Device = device });
+        ModelWeights.Load(file, model, entry.Name);
+        return new(model, device, side, null, Normalization.None(entry.Input[2]), names ?? []);
+    }
+
+    /// <summary>An option of several values that is not given has none.</summary>
+    static Normalization Normalize(Normalization usual, float[]? mean, float[]? std)
+    {
+        if (mean is { Length: > 0 } && mean.Length != usual.Channels) throw new UsageException($"--mean: {mean.Length} numbers, the pictures have {usual.Channels} channels.");
+        if (std is { Length: > 0 } && std.Length != usual.Channels) throw new UsageException($"--std: {std.Length} numbers, the pictures have {usual.Channels} channels.");
+        return new(mean is { Length: > 0 } ? mean : usual.Mean.ToArray(), std is { Length: > 0 } ? std : usual.Deviation.ToArray());
+    }
+
+    sealed record Network(Layer Layer, Device Device, int Size, int? Resize, Normalization Normalization, IReadOnlyList<string> Names)
+    {
+        public string NameOf(int label) => label < Names.Count ? Names[label] : $"{label}";
+    }
+}

@@ -1,0 +1,48 @@
+using CnnSharp.Data;
+
+namespace CnnSharp.Cli.Train;
+
+/// <summary>Folders of pictures as the commands take them.</summary>
+internal static class Folders
+{
+    /// <summary>The side of the pictures unless said: small enough for a net to learn them on a CPU.</summary>
+    public const int DefaultSize = 64;
+
+    /// <summary>Finds a data set by name: one that is known, or a folder of the user's own pictures.</summary>
+    /// <param name="terminal">Where pictures that are left out are named.</param>
+    /// <param name="name">What <c>--dataset</c> says.</param>
+    /// <param name="said">Where it is, and how a folder's pictures are read.</param>
+    /// <param name="classes">The classes that a folder must have; null: those that it has.</param>
+    /// <param name="normalization">How its pixels are normalised; null: as they themselves say.</param>
+    public static DataSet Find(Terminal terminal, string name, TrainSettings said, IReadOnlyList<string>? classes = null, Normalization? normalization = null)
+    {
+        if (name != PictureFolder.Name)
+        {
+            if ((said.Size ?? said.Resize ?? said.Channels) is not null) throw new UsageException($"--size, --resize and --channels are for --dataset {PictureFolder.Name}; the pictures of {name} have their own size.");
+            return DataSets.Find(name, said.Data);
+        }
+
+        var folder = said.Data ?? throw new UsageException($"--dataset {PictureFolder.Name}: say with --data which folder; it holds a folder of pictures a class, or 'train' and 'val' with such folders inside.");
+        return PictureFolder.Load(folder, OptionsOf(terminal, said) with { Classes = classes, Normalization = normalization });
+    }
+
+    /// <summary>How a folder's pictures are read.</summary>
+    public static PictureFolderOptions OptionsOf(Terminal terminal, TrainSettings said)
+    {
+        var size = said.Size ?? DefaultSize;
+        if (said.Resize < size) throw new UsageException($"--resize {said.Resize}: pictures of {size} x {size} (--size) cannot be cut out of smaller ones.");
+        if (said.Channels == 2) throw new UsageException("--channels 2: expected 3 for colour or 1 for grey.");
+        return new()
+        {
+            Size = size,
+            Resize = said.Resize,
+            Channels = said.Channels ?? 3,
+            OnCorrupt = said.SkipCorrupt == true ? Leave : null,
+        };
+
+        void Leave(DataFormatException e)
+        {
+            lock (terminal) terminal.WriteLine($"left out: {e.Message}");
+        }
+    }
+}

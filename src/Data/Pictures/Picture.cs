@@ -1,0 +1,90 @@
+namespace CnnSharp.Data;
+
+/// <summary>A picture in memory: uint8 [Height, Width, Channels], row by row from the top, 0 to 255.</summary>
+public sealed class Picture
+{
+    /// <summary>Creates a picture. The array is not copied.</summary>
+    /// <param name="pixels">[height, width, channels].</param>
+    /// <param name="height">Rows; at least 1.</param>
+    /// <param name="width">Columns; at least 1.</param>
+    /// <param name="channels">1 grey, 2 grey and alpha, 3 red, green, blue, 4 red, green, blue, alpha. Alpha is not multiplied into the others.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An extent is not above 0, or the channels are not from 1 to 4.</exception>
+    /// <exception cref="ArgumentException">The pixels do not fit the extents.</exception>
+    public Picture(byte[] pixels, int height, int width, int channels)
+    {
+        ArgumentNullException.ThrowIfNull(pixels);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(height);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
+        if (channels is < 1 or > 4) throw new ArgumentOutOfRangeException(nameof(channels), channels, "Picture: expected 1 to 4 channels.");
+        var expected = (Int128)height * width * channels;
+        if (pixels.Length != expected) throw new ArgumentException($"Picture [{height}, {width}, {channels}]: needs {expected:N0} bytes, got {pixels.Length:N0}.", nameof(pixels));
+        (Pixels, Height, Width, Channels) = (pixels, height, width, channels);
+    }
+
+    /// <summary>[Height, Width, Channels].</summary>
+    public byte[] Pixels { get; }
+
+    /// <summary>Rows.</summary>
+    public int Height { get; }
+
+    /// <summary>Columns.</summary>
+    public int Width { get; }
+
+    /// <summary>1 grey, 2 grey and alpha, 3 red, green, blue, 4 red, green, blue, alpha.</summary>
+    public int Channels { get; }
+
+    /// <summary>Whether pixels have an alpha: 0 transparent, 255 opaque.</summary>
+    public bool HasAlpha => Channels is 2 or 4;
+
+    /// <summary>
+    /// The picture as grey or as red, green, blue: what is transparent shows the background, colours become grey by
+    /// 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601).
+    /// </summary>
+    /// <param name="channels">1 or 3.</param>
+    /// <param name="background">What stands behind transparent pixels; default black.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The channels are neither 1 nor 3.</exception>
+    public Picture Flatten(int channels, Colour background = default)
+    {
+        if (channels is not (1 or 3)) throw new ArgumentOutOfRangeException(nameof(channels), channels, "Flatten: expected 1 channel (grey) or 3 (red, green, blue).");
+        if (channels == Channels) return this;
+        var result = new byte[Height * Width * channels];
+        for (int from = 0, to = 0; to < result.Length; from += Channels, to += channels)
+        {
+            var (r, g, b) = Channels <= 2 ? (Pixels[from], Pixels[from], Pixels[from]) : (Pixels[from], Pixels[from + 1], Pixels[from + 2]);
+            if (HasAlpha)
+            {
+                var alpha = Pixels[from + Channels - 1];
+                (r, g, b) = (Blend(r, background.Red, alpha), Blend(g, background.Green, alpha), Blend(b, background.Blue, alpha));
+            }
+
+            if (channels == 1)
+            {
+                result[to] = Grey(r, g, b);
+            }
+            else
+            {
+                (result[to], result[to + 1], result[to + 2]) = (r, g, b);
+            }
+        }
+
+        return new(result, Height, Width, channels);
+    }
+
+    /// <summary>0.299 R + 0.587 G + 0.114 B, rounded, in 16 bits behind the point.</summary>
+    internal static byte Grey(int r, int g, int b) => (byte)(((r * 19595) + (g * 38470) + (b * 7471) + 0x8000) >> 16);
+
+    static byte Blend(int colour, int background, int alpha) => (byte)(((colour * alpha) + (background * (255 - alpha)) + 127) / 255);
+
+    /// <summary>For people: <c>picture [480, 640, 3]</c>.</summary>
+    public override string ToString() => $"picture [{Height}, {Width}, {Channels}]";
+}
+
+/// <summary>A colour of 8 bits a channel; default black.</summary>
+/// <param name="Red">0 to 255.</param>
+/// <param name="Green">0 to 255.</param>
+/// <param name="Blue">0 to 255.</param>
+public readonly record struct Colour(byte Red, byte Green, byte Blue)
+{
+    /// <summary>255, 255, 255.</summary>
+    public static Colour White { get; } = new(255, 255, 255);
+}

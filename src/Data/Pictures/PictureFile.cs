@@ -1,0 +1,112 @@
+namespace CnnSharp.Data;
+
+/// <summary>
+/// Reads and writes picture files. With SixLabors.ImageSharp, which the build takes where the package feeds carry it: PNG,
+/// JPEG, WebP, GIF (its first picture), TIFF, BMP, PPM and more. Without: PNG, BMP, PGM and PPM; the others are refused
+/// with the name of the package that reads them.
+/// </summary>
+/// <example>
+/// <code>
+/// var picture = PictureFile.Read("cat.png").Flatten(channels: 3, Colour.White);
+/// </code>
+/// </example>
+public static class PictureFile
+{
+    /// <summary>A picture has at most this many pixels, 100 million; a file that claims more is refused before anything is allocated for it.</summary>
+    public const long MaxPixels = 100_000_000;
+
+    /// <summary>A file has at most this many bytes, 512 MiB.</summary>
+    public const long MaxFileBytes = 512L << 20;
+
+    /// <summary>The beginning of a file that is enough for <see cref="Identify"/>; of a file whose header lies further back, all is read.</summary>
+    internal const int HeaderBytes = 4096;
+
+#if IMAGESHARP_PACKAGE
+    static readonly IPictureCodec Codec = new ImageSharpCodec();
+#else
+    static readonly OwnCodec Codec = new();
+#endif
+
+    /// <summary>What reads the files: the package and its version, or the codec of this library's own.</summary>
+    public static string CodecName => Codec.Name;
+
+    /// <summary>The endings of file names that are taken for pictures, in lower case, whether or not this build reads them all.</summary>
+    public static IReadOnlyList<string> Extensions { get; } = [".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".pnm"];
+
+    /// <summary>Whether a file's name ends like a picture's, and the file is not hidden.</summary>
+    public static bool IsPicture(string path)
+    {
+        var name = Path.GetFileName(path);
+        return !name.StartsWith('.') && Extensions.Contains(Path.GetExtension(name).ToLowerInvariant());
+    }
+
+    /// <summary>Reads a picture.</summary>
+    /// <param name="path">The file; its contents, not its name, say what it is.</param>
+    /// <exception cref="DataFormatException">It is no picture that this build reads, is corrupt, or too large.</exception>
+    /// <exception cref="IOException">It cannot be opened.</exception>
+    public static Picture Read(string path) => Decode(ReadBytes(path, MaxFileBytes), path);
+
+    /// <summary>Reads a picture from memory.</summary>
+    /// <param name="bytes">The file's contents.</param>
+    /// <param name="name">What messages call it.</param>
+    /// <exception cref="DataFormatException">It is no picture that this build reads, is corrupt, or too large.</exception>
+    public static Picture Decode(byte[] bytes, string name)
+    {
+        ArgumentNullException.ThrowIfNull(bytes);
+        CheckSize(Codec.Identify(bytes, name), name);
+        return Codec.Decode(bytes, name);
+    }
+
+    /// <summary>The extents of a picture, from the file's header.</summary>
+    /// <exception cref="DataFormatException">It is no picture that this build reads, or too large.</exception>
+    /// <exception cref="IOException">It cannot be opened.</exception>
+    public static PictureSize Identify(string path)
+    {
+        var head = ReadBytes(path, HeaderBytes, whole: false);
+        PictureSize size;
+        try
+        {
+            size = Codec.Identify(head, path);
+        }
+        catch (DataFormatException) when (head.Length == HeaderBytes)
+        {
+            // A JPEG's header can stand behind a preview of any length.
+            size = Codec.Identify(ReadBytes(path, MaxFileBytes), path);
+        }
+
+        CheckSize(size, path);
+        return size;
+    }
+
+    /// <summary>Writes a picture as PNG, 8 bits a channel.</summary>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public static void WritePng(string path, Picture picture)
+    {
+        using var stream = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 1 << 16);
+        WritePng(stream, picture);
+    }
+
+    /// <summary>Writes a picture as PNG, 8 bits a channel.</summary>
+    public static void WritePng(Stream stream, Picture picture)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        ArgumentNullException.ThrowIfNull(picture);
+        Codec.EncodePng(stream, picture);
+    }
+
+    static void CheckSize(PictureSize size, string name)
+    {
+        if (size.Pixels > MaxPixels) throw new DataFormatException(name, "the size of the picture", $"at most {MaxPixels:N0} pixels", $"{size.Width:N0} x {size.Height:N0}");
+    }
+
+    static byte[] ReadBytes(string path, long limit, bool whole = true)
+    {
+        // Small reads go straight to the file: a buffer of the stream's own would only be copied from.
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+        if (whole && file.Length > limit) throw new DataFormatException(path, "the size of the file", $"at most {limit:N0} bytes", $"{file.Length:N0}");
+        var bytes = new byte[Math.Min(file.Length, limit)];
+        var read = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+        if (read == 0) throw new DataFormatException(path, "the file is empty");
+        return read == bytes.Length ? bytes : bytes[..read];
+    }
+}

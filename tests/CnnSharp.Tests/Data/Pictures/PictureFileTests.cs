@@ -1,0 +1,259 @@
+using System.Buffers.Binary;
+using System.Text;
+using CnnSharp.Data;
+using FsCheck;
+using FsCheck.Fluent;
+using Xunit;
+
+namespace CnnSharp.Tests;
+
+/// <summary>Whichever codec the build has chosen must pass these, but for those that name the other's messages.</summary>
+public sealed class PictureFileTests : IDisposable
+{
+    static readonly bool IsOwn = PictureFile.CodecName.StartsWith("own", StringComparison.Ordinal);
+
+    readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    public static IEnumerable<object[]> Forms()
+        => from form in PngBuilder.Forms
+           from interlaced in new[] { false, true }
+           from transparent in new[] { false, true }
+           where !(transparent && form.ColourType is 4 or 6)
+           select new object[] { form.ColourType, form.Depth, interlaced, transparent };
+
+    [Theory]
+    [MemberData(nameof(Forms))]
+    public void EveryFormOfPngIsRead(int colourType, int depth, bool interlaced, bool transparent)
+    {
+        var most = (1 << depth) - 1;
+        foreach (var (width, height) in new[] { (1, 1), (2, 5), (7, 3), (9, 17), (33, 12) })
+        {
+            var palette = colourType == 3 ? Enumerable.Range(0, 3 * (most + 1)).Select(i => (byte)(i * 37)).ToArray() : null;
+            byte[]? transparency = !transparent ? null : colourType switch
+            {
+                3 => [10, 200],
+                0 => [(byte)(Sample(0, 0, 0) >> 8), (byte)Sample(0, 0, 0)],
+                _ => [.. Enumerable.Range(0, 3).SelectMany(s => new[] { (byte)(Sample(0, 0, s) >> 8), (byte)Sample(0, 0, s) })],
+            };
+            var file = PngBuilder.Write(width, height, colourType, depth, interlaced, Sample, palette, transparency);
+            var actual = PngBuilder.Rgba(PictureFile.Decode(file, "picture"));
+            for (var y = 0; y < height; y++)
+                for (var x = 0; x < width; x++)
+                    Assert.Equal(Expected(y, x), Convert.ToHexString(actual, ((y * width) + x) * 4, 4));
+
+            int Sample(int y, int x, int s) => ((y * 7919) + (x * 104729) + (s * 1299709) + (y * x * 31)) & most;
+
+            string Expected(int y, int x)
+            {
+                var v = Enumerable.Range(0, PngBuilder.SamplesOf(colourType)).Select(s => Sample(y, x, s)).ToArray();
+                var bytes = v.Select(value => (byte)Math.Round(value * 255.0 / most, MidpointRounding.AwayFromZero)).ToArray();
+                var hidden = transparent && Enumerable.Range(0, v.Length).All(s => v[s] == Sample(0, 0, s));
+                return Convert.ToHexString(colourType switch
+                {
+                    3 => [.. palette!.AsSpan(3 * v[0], 3), transparent && v[0] < 2 ? transparency![v[0]] : (byte)255],
+                    0 => [bytes[0], bytes[0], bytes[0], hidden ? (byte)0 : (byte)255],
+                    2 => [.. bytes, hidden ? (byte)0 : (byte)255],
+                    4 => [bytes[0], bytes[0], bytes[0], bytes[1]],
+                    _ => bytes,
+                });
+            }
+        }
+    }
+
+    [Fact]
+    public void WhatIsWrittenIsRead() => Check.One(Config.QuickThrowOnFailure, Prop.ForAll(Pictures(), picture =>
+    {
+        var stream = new MemoryStream();
+        PictureFile.WritePng(stream, picture);
+        var read = PictureFile.Decode(stream.ToArray(), "picture");
+        return (read.Height, read.Width) == (picture.Height, picture.Width) && PngBuilder.Rgba(read).AsSpan().SequenceEqual(PngBuilder.Rgba(picture));
+    }));
+
+    static Arbitrary<Picture> Pictures()
+        => (from height in Gen.Choose(1, 20)
+            from width in Gen.Choose(1, 20)
+            from channels in Gen.Choose(1, 4)
+            from pixels in Gen.Choose(0, 255).Select(value => (byte)value).ArrayOf(height * width * channels)
+            select new Picture(pixels, height, width, channels)).ToArbitrary();
+
+    [Fact]
+    public void AFileOnDiskIsIdentifiedAndRead()
+    {
+        var picture = new Picture([.. Enumerable.Range(0, 5 * 7 * 3).Select(i => (byte)(i * 11))], 5, 7, 3);
+        PictureFile.WritePng(folder.File("a.png"), picture);
+        Assert.Equal(new(5, 7), PictureFile.Identify(folder.File("a.png")));
+        Assert.Equal(picture.Pixels, PictureFile.Read(folder.File("a.png")).Pixels);
+        Assert.Contains("empty", Assert.Throws<DataFormatException>(() => PictureFile.Read(folder.Write("b.png", []))).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("P2\n# grey, as text\n3 2\n4\n0 1 2\n3 4 4\n", "00 40 80 BF FF FF")]
+    [InlineData("P3 1 2 255 1 2 3  4 5 6 ", "01 02 03 04 05 06")]
+    [InlineData("P5 2 1 255\nA\u007F", "41 7F")]
+    [InlineData("P6 1 1 255\nABC", "41 42 43")]
+    [InlineData("P5 1 1 65535\n\u007F\u007F", "7F")]
+    public void NetpbmIsRead(string text, string expected)
+    {
+        var picture = PictureFile.Decode(Encoding.Latin1.GetBytes(text), "picture");
+        var bytes = Convert.FromHexString(expected.Replace(" ", "", StringComparison.Ordinal));
+
+        // ImageSharp gives colours throughout, and rounds on its own.
+        var actual = picture.Channels == 3 && text[1] is '2' or '5' ? picture.Flatten(1).Pixels : picture.Pixels;
+        Assert.Equal(bytes.Length, actual.Length);
+        for (var i = 0; i < bytes.Length; i++) Assert.InRange(actual[i], bytes[i] - 1, bytes[i] + 1);
+    }
+
+    [Theory]
+    [InlineData(1, false)]
+    [InlineData(4, false)]
+    [InlineData(8, false)]
+    [InlineData(8, true)]
+    [InlineData(16, false)]
+    [InlineData(24, false)]
+    [InlineData(24, true)]
+    [InlineData(32, false)]
+    public void BmpIsRead(int bits, bool topDown)
+    {
+        const int width = 5, height = 3;
+        var colours = bits <= 8 ? 1 << bits : 0;
+        var stride = ((width * bits) + 31) / 32 * 4;
+        var start = 54 + (4 * colours);
+        var file = new byte[start + (stride * height)];
+        (file[0], file[1]) = ((byte)'B', (byte)'M');
+        BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(2), file.Length);
+        BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(10), start);
+        BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(14), 40);
+        BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(18), width);
+        BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(22), topDown ? -height : height);
+        (file[26], file[28]) = (1, (byte)bits);
+        for (var c = 0; c < colours; c++) (file[54 + (4 * c)], file[55 + (4 * c)], file[56 + (4 * c)]) = ((byte)(c * 3), (byte)(c * 5), (byte)(c * 7));
+        var expected = new List<byte>();
+        for (var y = 0; y < height; y++)
+        {
+            var line = file.AsSpan(start + ((topDown ? y : height - 1 - y) * stride), stride);
+            for (var x = 0; x < width; x++)
+            {
+                var value = (uint)((y * 40503) + (x * 2654435));
+                if (bits <= 8)
+                {
+                    var index = (int)(value & (uint)(colours - 1));
+                    line[x * bits / 8] |= (byte)(index << (8 - bits - (x * bits % 8)));
+                    expected.AddRange([(byte)(index * 7), (byte)(index * 5), (byte)(index * 3)]);
+                }
+                else if (bits == 16)
+                {
+                    BinaryPrimitives.WriteUInt16LittleEndian(line[(2 * x)..], (ushort)(value & 0x7FFF));
+                    expected.AddRange([.. new[] { 10, 5, 0 }.Select(shift => (byte)Math.Round(((value >> shift) & 31) * 255 / 31.0))]);
+                }
+                else
+                {
+                    var at = line[(x * bits / 8)..];
+                    (at[0], at[1], at[2]) = ((byte)value, (byte)(value >> 8), (byte)(value >> 16));
+                    expected.AddRange([(byte)(value >> 16), (byte)(value >> 8), (byte)value]);
+                }
+            }
+        }
+
+        // Five bits become eight in more than one way.
+        var actual = PictureFile.Decode(file, "picture").Flatten(3).Pixels;
+        Assert.Equal(expected.Count, actual.Length);
+        for (var i = 0; i < actual.Length; i++) Assert.InRange(actual[i], expected[i] - (bits == 16 ? 7 : 0), expected[i] + (bits == 16 ? 7 : 0));
+    }
+
+    [Fact]
+    public void WhatTheOwnCodecDoesNotReadItNames()
+    {
+        if (!IsOwn) return;
+        foreach (var (format, head) in new (string, byte[])[] { ("JPEG", [0xFF, 0xD8, 0xFF, 0xE0]), ("GIF", "GIF89a"u8.ToArray()), ("WebP", [.. "RIFF"u8, 1, 0, 0, 0, .. "WEBPVP8 "u8]), ("TIFF", [.. "II*\0"u8, 8, 0, 0, 0]) })
+        {
+            var error = Assert.Throws<DataFormatException>(() => PictureFile.Decode([.. head, .. new byte[64]], "holiday"));
+            Assert.Contains($"holiday: is a {format} picture, which takes the package SixLabors.ImageSharp to read", error.Message, StringComparison.Ordinal);
+        }
+
+        Assert.Contains("is no picture: its first bytes, 68656C6C6F,", Assert.Throws<DataFormatException>(() => PictureFile.Decode("hello"u8.ToArray(), "x")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void SizesThatTheFileCannotBackAreRefusedBeforeAnythingIsAllocated()
+    {
+        // 65,535 x 65,535 in 60 bytes, and a size below the limit that the pixels cannot fill either.
+        foreach (var side in new[] { 65_535, 9_999 })
+        {
+            var sound = PngBuilder.Write(1, 1, 2, 8, interlaced: false, (_, _, _) => 0);
+            var header = new byte[13];
+            BinaryPrimitives.WriteInt32BigEndian(header, side);
+            BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), side);
+            (header[8], header[9]) = (8, 2);
+            byte[] file = [.. sound[..8], .. PngBuilder.Chunk("IHDR", header), .. sound[33..]];
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            var error = Assert.Throws<DataFormatException>(() => PictureFile.Decode(file, "bomb"));
+            Assert.True(GC.GetAllocatedBytesForCurrentThread() - before < 200_000);
+            if (side == 65_535) Assert.Contains("bomb: the size of the picture: expected at most 100,000,000 pixels, got 65,535 x 65,535", error.Message, StringComparison.Ordinal);
+            else if (IsOwn) Assert.Contains("9,999 x 9,999", error.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void DamagedPicturesAreRefusedOrReadAndNothingWorse()
+    {
+        var png = PngBuilder.Write(9, 7, 3, 4, interlaced: true, (y, x, _) => (x + y) % 8, [.. Enumerable.Range(0, 24).Select(i => (byte)(i * 9))], [0, 128]);
+        var refused = Damage.Survive(png, 2_000, 4 << 20, bytes => PictureFile.Decode(bytes, "damaged"));
+        Assert.InRange(refused, 1_500, 2_000);
+        if (!IsOwn) return;
+
+        // Behind the checksums: the same damage to what they protect.
+        Damage.Survive([.. png[8..]], 1_000, 4 << 20, bytes => PictureFile.Decode(Resealed([.. png[..8], .. bytes]), "damaged"));
+        Damage.Survive(Encoding.ASCII.GetBytes("P3 3 2 255 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 "), 1_000, 4 << 20, bytes => PictureFile.Decode(bytes, "damaged"));
+        var bmp = new byte[54 + 24];
+        "BM"u8.CopyTo(bmp);
+        (bmp[10], bmp[14], bmp[18], bmp[22], bmp[26], bmp[28]) = (54, 40, 2, 3, 1, 24);
+        Assert.Equal(2, PictureFile.Decode(bmp, "sound").Width);
+        Damage.Survive(bmp, 1_000, 4 << 20, bytes => PictureFile.Decode(bytes, "damaged"));
+    }
+
+    /// <summary>Makes the checksums of a damaged file right again, as far as its chunks can be followed.</summary>
+    static byte[] Resealed(byte[] file)
+    {
+        for (var at = 8; at + 12 <= file.Length;)
+        {
+            var length = BinaryPrimitives.ReadUInt32BigEndian(file.AsSpan(at));
+            if (length > file.Length - at - 12) break;
+            BinaryPrimitives.WriteUInt32BigEndian(file.AsSpan(at + 8 + (int)length), Crc32.Of(file.AsSpan(at + 4, 4 + (int)length)));
+            at += 12 + (int)length;
+        }
+
+        return file;
+    }
+
+    [Fact]
+    public void APngSaysWhatIsWrongWithIt()
+    {
+        if (!IsOwn) return;
+        var sound = PngBuilder.Write(3, 2, 0, 8, interlaced: false, (y, x, _) => x + y, pieces: 1);
+        var broken = (byte[])sound.Clone();
+        broken[^20] ^= 1;
+        Says("the checksum of the chunk 'IDAT'", broken);
+        Says("ends within a chunk, or without the last one (IEND)", sound[..^12]);
+        Says("has no palette", PngBuilder.Write(3, 2, 3, 8, interlaced: false, (_, _, _) => 0));
+        Says("a pixel's place in the palette: expected below 1, got 2", PngBuilder.Write(3, 2, 3, 8, interlaced: false, (_, _, _) => 2, palette: [1, 2, 3]));
+        Says("the chunk 'ABCD' is unknown", [.. sound[..33], .. PngBuilder.Chunk("ABCD", [1]), .. sound[33..]]);
+        Says("colour type 2 with 4 bits a sample does not exist", PngBuilder.Write(3, 2, 2, 4, interlaced: false, (_, _, _) => 0));
+        Says("other chunks stand between the IDAT chunks", Torn(sound));
+
+        void Says(string text, byte[] file) => Assert.Contains(text, Assert.Throws<DataFormatException>(() => PictureFile.Decode(file, "picture")).Message, StringComparison.Ordinal);
+
+        static byte[] Torn(byte[] file) => [.. file[..^12], .. PngBuilder.Chunk("tEXt", [65, 0]), .. PngBuilder.Chunk("IDAT", [0]), .. file[^12..]];
+    }
+
+    [Fact]
+    public void FlatteningShowsTheBackgroundAndMakesColoursGrey()
+    {
+        var picture = new Picture([200, 100, 50, 255, 200, 100, 50, 0, 200, 100, 50, 128], 1, 3, 4);
+        Assert.Equal([200, 100, 50, 0, 0, 255, 100, 50, 152], picture.Flatten(3, new(0, 0, 255)).Pixels);
+        Assert.Equal([124, 255, 189], picture.Flatten(1, Colour.White).Pixels);
+        Assert.Equal([9, 9, 9], new Picture([9], 1, 1, 1).Flatten(3).Pixels);
+        Assert.Contains("needs 12 bytes, got 11", Assert.Throws<ArgumentException>(() => new Picture(new byte[11], 2, 2, 3)).Message, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,256 @@
+using CnnSharp.Data;
+using Xunit;
+
+namespace CnnSharp.Tests;
+
+public sealed class PictureFolderTests : IDisposable
+{
+    static readonly Device Device = Device.Reference;
+
+    readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    /// <summary>Writes pictures of many sizes in class folders: the class is the colour, the picture's number its blue.</summary>
+    string WriteFolder(string name = "pictures", int perClass = 6, bool square = false, params string[] classes)
+    {
+        var root = folder.File(name);
+        if (classes.Length == 0) classes = ["apple", "banana", "cherry"];
+        for (var c = 0; c < classes.Length; c++)
+        {
+            Directory.CreateDirectory(Path.Combine(root, classes[c], "more"));
+            for (var i = 0; i < perClass; i++)
+            {
+                var (height, width) = square ? (16, 16) : (16 + (3 * i), 28 - (2 * i));
+                var pixels = new byte[height * width * 3];
+                for (var p = 0; p < pixels.Length; p += 3) (pixels[p], pixels[p + 1], pixels[p + 2]) = ((byte)(60 * c), (byte)(p / 3 % width * 8), (byte)(10 * i));
+                PictureFile.WritePng(Path.Combine(root, classes[c], i % 2 == 0 ? "" : "more", $"{i}.png"), new(pixels, height, width, 3));
+            }
+
+            File.WriteAllText(Path.Combine(root, classes[c], "notes.txt"), "not a picture");
+        }
+
+        return root;
+    }
+
+    static List<(float[] Images, int[] Labels)> Collect(IEnumerable<Batch> batches) => [.. batches.Select(batch => (batch.Images.ToArray(), batch.Labels.ToArray<int>()))];
+
+    static readonly PictureFolderOptions Small = new() { Size = 16, Normalization = new([0, 0, 0], [1 / 255f, 1 / 255f, 1 / 255f]) };
+
+    [Fact]
+    public void FoldersAreClassesAndEveryPictureIsThereOnce()
+    {
+        var set = PictureFolder.Load(WriteFolder(), Small).Train;
+        Assert.Equal(["apple", "banana", "cherry"], set.ClassNames);
+        Assert.Equal((18, 16, 16, 3), (set.Count, set.Height, set.Width, set.Channels));
+        var seen = new HashSet<(int, byte)>();
+        for (var i = 0; i < set.Count; i++)
+        {
+            Assert.Equal(60 * set.Labels[i], set.Pixels(i)[0]);
+            seen.Add((set.Labels[i], set.Pixels(i)[2]));
+        }
+
+        Assert.Equal(18, seen.Count);
+
+        // Mixed, so that the last ones are some of every class; and the same ones each time.
+        Assert.NotEqual(set.Labels.ToArray().Order(), set.Labels.ToArray());
+        Assert.Equal(set.Labels.ToArray(), PictureFolder.Load(folder.File("pictures"), Small).Train.Labels.ToArray());
+        Assert.NotEqual(set.Labels.ToArray(), PictureFolder.Load(folder.File("pictures"), Small with { SplitSeed = 5 }).Train.Labels.ToArray());
+    }
+
+    [Fact]
+    public void PicturesOfOneSizeBecomeAnOrdinarySet()
+    {
+        var set = PictureFolder.Load(WriteFolder(square: true), Small).Train;
+        Assert.NotNull(set.AllPixels);
+        Assert.Equal(18 * 16 * 16 * 3, set.AllPixels.Length);
+        Assert.Null(PictureFolder.Load(folder.File("pictures"), Small with { MemoryBudget = 1_000 }).Train.AllPixels);
+    }
+
+    [Fact]
+    public void ValidationAndTestFoldersAreFound()
+    {
+        WriteFolder(Path.Combine("split", "train"));
+        WriteFolder(Path.Combine("split", "val"), perClass: 2);
+        WriteFolder(Path.Combine("split", "test"), perClass: 1, classes: ["banana", "cherry"]);
+        var set = PictureFolder.Load(folder.File("split"), Small);
+        Assert.Equal((18, 6, 2), (set.Train.Count, set.Validation!.Count, set.Test!.Count));
+        Assert.Equal([1, 2], set.Test.Labels.ToArray());
+        Assert.Equal(set.Train.ClassNames, set.Test.ClassNames);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void BatchesDoNotDependOnThreadsOrOnWhatIsKeptInMemory(bool square)
+    {
+        var root = WriteFolder(square: square);
+        var everything = Augment.RandomResizedCrop(0.3).Then(Augment.Rotate(20)).Then(Augment.FlipUpDown()).Then(Augment.ColourJitter(hue: 0.1)).Then(Augment.Erase())
+            .Then(Augment.PadAndCrop(2)).Then(Augment.Flip()).Then(Augment.Cutout(4)).Then(Augment.Mixup());
+        foreach (var augmentation in new[] { Augment.None, Augment.RandomCrop(), everything })
+        {
+            var (kept, read) = (PictureFolder.Load(root, Small).Train, PictureFolder.Load(root, Small with { MemoryBudget = 0 }).Train);
+            var expected = Collect(new DataLoader(kept, 4, Device, augmentation, seed: 3, threads: 1).Epoch(2));
+            foreach (var actual in new[] { Collect(new DataLoader(kept, 4, Device, augmentation, seed: 3, threads: 4).Epoch(2)), Collect(new DataLoader(read, 4, Device, augmentation, seed: 3, threads: 4).Epoch(2)) })
+            {
+                Assert.Equal(5, actual.Count);
+                foreach (var (e, a) in expected.Zip(actual))
+                {
+                    Assert.Equal(e.Labels, a.Labels);
+                    Assert.Equal(e.Images, a.Images);
+                }
+            }
+
+            if (augmentation != Augment.None && !square) Assert.NotEqual(expected[0].Images, Collect(new DataLoader(kept, 4, Device, augmentation, seed: 4).Epoch(2))[0].Images);
+        }
+    }
+
+    [Fact]
+    public void WithoutAugmentationABatchIsTheMiddleOfEachPicture()
+    {
+        var set = PictureFolder.Load(WriteFolder(), Small).Train;
+        var (images, labels) = Collect(new DataLoader(set, 18, Device, shuffle: false))[0];
+        Assert.Equal(set.Labels.ToArray(), labels);
+        for (var i = 0; i < set.Count; i++)
+        {
+            var pixels = set.Pixels(i);
+            for (var p = 0; p < pixels.Length; p++) Assert.Equal(pixels[p], images[(i * pixels.Length) + p], 1e-2f);
+        }
+    }
+
+    [Fact]
+    public void MixedPicturesAreSharesOfTwoAndSoAreTheirLabels()
+    {
+        var set = PictureFolder.Load(WriteFolder(square: true), Small).Train;
+        var plain = Collect(new DataLoader(set, 6, Device, seed: 8).Epoch(0));
+        var shares = new HashSet<float>();
+        var number = 0;
+        foreach (var batch in new DataLoader(set, 6, Device, Augment.Mixup(1), seed: 8).Epoch(0))
+        {
+            var (images, labels) = plain[number++];
+            Assert.InRange(batch.Share, 0.5f, 1f);
+            shares.Add(batch.Share);
+            Assert.Equal(labels, batch.Labels.ToArray<int>());
+            Assert.Equal(labels.Reverse(), batch.OtherLabels!.ToArray<int>());
+            var mixed = batch.Images.ToArray();
+            var length = mixed.Length / 6;
+            for (var i = 0; i < mixed.Length; i++)
+            {
+                var partner = ((5 - (i / length)) * length) + (i % length);
+                Assert.Equal((batch.Share * images[i]) + ((1 - batch.Share) * images[partner]), mixed[i], 1e-2f);
+            }
+        }
+
+        Assert.Equal(3, shares.Count);
+    }
+
+    [Fact]
+    public void ResizingKeepsMeansAndEdgesWhereTheyAre()
+    {
+        // A step from 0 to 200 in the middle, at half the size and at twice.
+        var pixels = Enumerable.Range(0, 8 * 8).Select(i => (byte)(i % 8 < 4 ? 0 : 200)).ToArray();
+        foreach (var side in new[] { 4, 16 })
+        {
+            var target = new byte[side * side];
+            Resampler.Resize(new(pixels, 8, 8), new(0, 0, 8, 8), 1, side, side, target);
+            for (var y = 0; y < side; y++)
+            {
+                Assert.Equal(0, target[y * side]);
+                Assert.Equal(200, target[(y * side) + side - 1]);
+                for (var x = 0; x < side; x++) Assert.Equal(200, target[(y * side) + x] + target[(y * side) + side - 1 - x]);
+            }
+        }
+
+        // Worked out by hand: from 4 to 2 pixels the triangle reaches 2 either way: weights 3 3 1 of 7 at the edge.
+        var half = new byte[2];
+        Resampler.Resize(new([7, 21, 70, 140], 1, 4), new(0, 0, 1, 4), 1, 1, 2, half);
+        Assert.Equal([(byte)(((3 * 7) + (3 * 21) + 70 + 3.5) / 7), (byte)((21 + (3 * 70) + (3 * 140) + 3.5) / 7)], half);
+    }
+
+    [Fact]
+    public void TransformsDoWhatTheySay()
+    {
+        var pixels = Enumerable.Range(0, 6 * 6 * 3).Select(i => (byte)(i * 2)).ToArray();
+        Assert.Equal(pixels, Render(Augment.None));
+        var over = Render(Augment.FlipUpDown(1));
+        for (var y = 0; y < 6; y++) Assert.Equal(pixels[(y * 18)..((y + 1) * 18)], over[((5 - y) * 18)..((6 - y) * 18)]);
+
+        // Grey stays grey under any hue and saturation; the mean stays near the same under contrast.
+        var grey = Enumerable.Range(0, 36).SelectMany(i => Enumerable.Repeat((byte)(i * 6), 3)).ToArray();
+        var coloured = Render(Augment.ColourJitter(0, 0, 1, 0.5), grey);
+        for (var i = 0; i < grey.Length; i++) Assert.InRange(coloured[i], grey[i] - 1, grey[i] + 1);
+        var erased = Render(Augment.Erase(1), Enumerable.Repeat((byte)200, 108).ToArray());
+        Assert.Contains((byte)7, erased);
+        Assert.All(erased, value => Assert.True(value is 200 or 7));
+
+        // What a crop takes of one colour is that colour, wherever it is.
+        Assert.All(Render(Augment.RandomResizedCrop(), Enumerable.Repeat((byte)90, 108).ToArray()), value => Assert.Equal(90, value));
+        Assert.NotEqual(pixels, Render(Augment.RandomResizedCrop(0.2)));
+        Assert.NotEqual(pixels, Render(Augment.Rotate(90)));
+
+        byte[] Render(Augment augment, byte[]? source = null)
+        {
+            var target = new byte[108];
+            augment.Render(new(source ?? pixels, 6, 6), 3, 6, 6, target, [7, 7, 7], seed: 1, stream: 2, position: 3);
+            return target;
+        }
+    }
+
+    [Fact]
+    public void AlphaAndGreyAndPalettesBecomeWhatTheSetIs()
+    {
+        var root = WriteFolder(perClass: 1);
+        File.WriteAllBytes(Path.Combine(root, "apple", "palette.png"), PngBuilder.Write(16, 16, 3, 2, interlaced: true, (_, _, _) => 2, [0, 0, 0, 0, 0, 0, 10, 20, 30, 0, 0, 0]));
+        PictureFile.WritePng(Path.Combine(root, "banana", "clear.png"), new(new byte[16 * 16 * 2], 16, 16, 2));
+        var set = PictureFolder.Load(root, Small with { Background = new(1, 2, 3) }).Train;
+        Assert.Contains(Enumerable.Range(0, set.Count), i => set.Labels[i] == 0 && set.Pixels(i)[..3].SequenceEqual<byte>([10, 20, 30]));
+        Assert.Contains(Enumerable.Range(0, set.Count), i => set.Labels[i] == 1 && set.Pixels(i)[..3].SequenceEqual<byte>([1, 2, 3]));
+        Assert.Equal(1, PictureFolder.Load(root, new() { Size = 8, Channels = 1 }).Train.Channels);
+    }
+
+    [Theory]
+    [InlineData(1L << 30)]
+    [InlineData(0L)]
+    public void ACorruptPictureIsNamedAndFatalOrLeftOut(long budget)
+    {
+        var root = WriteFolder(square: true);
+        var broken = Path.Combine(root, "banana", "2.png");
+        var bytes = File.ReadAllBytes(broken);
+        bytes[^20] ^= 255;
+        File.WriteAllBytes(broken, bytes);
+        var options = Small with { MemoryBudget = budget };
+        var error = Assert.Throws<DataFormatException>(() => Collect(new DataLoader(PictureFolder.Load(root, options).Train, 4, Device)));
+        Assert.Contains(broken, error.Message, StringComparison.Ordinal);
+
+        var left = new List<string>();
+        var set = PictureFolder.Load(root, options with { OnCorrupt = e => { lock (left) left.Add(e.File); } }).Train;
+        var batches = Collect(new DataLoader(set, 4, Device)).Concat(Collect(new DataLoader(set, 4, Device))).ToList();
+        Assert.Equal([broken], left);
+        Assert.Equal(budget == 0 ? 36 : 34, batches.Sum(b => b.Labels.Length));
+        foreach (var (images, labels) in batches)
+            for (var n = 0; n < labels.Length; n++) Assert.Equal(60f * labels[n], images[n * images.Length / labels.Length], 1e-2f);
+    }
+
+    [Fact]
+    public void FoldersThatMakeNoSetSayWhy()
+    {
+        Says("there is no such folder", folder.File("absent"));
+        Says("has no folders: a folder of pictures has one a class", Directory.CreateDirectory(folder.File("bare")).FullName);
+        Says("has one class, 'only'", WriteFolder("one", classes: "only"));
+        var root = WriteFolder();
+        Directory.CreateDirectory(Path.Combine(root, "damson"));
+        Says("the class has no pictures (.png, .jpg,", root);
+        Directory.Delete(Path.Combine(root, "damson"));
+        Assert.Contains("the class 'cherry' is none of the 2 that were trained: apple, banana", Assert.Throws<DataFormatException>(() => PictureFolder.Load(root, Small with { Classes = ["apple", "banana"] })).Message, StringComparison.Ordinal);
+        Assert.Contains("Resize must be from Size, 16,", Assert.Throws<ArgumentOutOfRangeException>(() => PictureFolder.Load(root, Small with { Resize = 8 })).Message, StringComparison.Ordinal);
+        if (OperatingSystem.IsWindows()) return;
+
+        Directory.CreateSymbolicLink(Path.Combine(root, "apple", "round"), root);
+        Says("the link leads back", root);
+        Directory.Delete(Path.Combine(root, "apple", "round"));
+        Directory.CreateDirectory(Path.Combine(root, "Apple"));
+        Says("differ in case only", root);
+
+        void Says(string text, string path) => Assert.Contains(text, Assert.Throws<DataFormatException>(() => PictureFolder.Load(path, Small)).Message, StringComparison.Ordinal);
+    }
+}
