@@ -21,8 +21,8 @@ interface IMma
     /// <summary>Shared memory that <see cref="Multiply"/> needs: none on tensor cores.</summary>
     ArrayView<float> Scratch(int warps);
 
-    /// <summary>sums += left right, for the four blocks of rows and the four of columns of a warp; all threads of the group call it together.</summary>
-    void Multiply(ref MmaSums sums, MmaLeft left, MmaRight right, ArrayView<float> scratch);
+    /// <summary>A lane's c0 to c3 of c + a b; all threads of the group call it together.</summary>
+    Float4 Multiply(Float4 c, Word4 a, uint b0, uint b1, ArrayView<float> scratch);
 }
 
 /// <summary>Four words side by side, read and written by one 128-bit access.</summary>

@@ -7,7 +7,7 @@ namespace CnnSharp.Kernels.Gpu;
 /// <see cref="IMma"/>. Factors are rounded on their way into shared memory; sums are float32 from there to the end.
 /// </summary>
 /// <remarks>
-/// A tile's depth is 16 words, two steps of <see cref="IMma.Multiply"/>, in two buffers: 32 KB for 128 x 128, which
+/// A tile's depth is 16 words, two steps of 16 multiplications a warp, in two buffers: 32 KB for 128 x 128, which
 /// ILGPU's launcher allows. A deeper tile would need a launch path of its own and save one barrier in two.
 /// <para>
 /// Rows, columns and depth of a product may be numbered in any order as long as both factors and the result agree. Here
@@ -158,8 +158,27 @@ static class MmaGemm
             right1 = new(rightTile[j + (2 * word)], rightTile[j + (3 * word)]);
         }
 
-        default(TMma).Multiply(ref sums, left0, right0, scratch);
-        default(TMma).Multiply(ref sums, left1, right1, scratch);
+        MultiplyStep<TMma>(ref sums, left0, right0, scratch);
+        MultiplyStep<TMma>(ref sums, left1, right1, scratch);
+    }
+
+    static void MultiplyStep<TMma>(ref MmaSums sums, MmaLeft left, MmaRight right, ArrayView<float> scratch)
+        where TMma : struct, IMma
+    {
+        MultiplyRow<TMma>(ref sums.R0, left.Block0, right, scratch);
+        MultiplyRow<TMma>(ref sums.R1, left.Block1, right, scratch);
+        MultiplyRow<TMma>(ref sums.R2, left.Block2, right, scratch);
+        MultiplyRow<TMma>(ref sums.R3, left.Block3, right, scratch);
+    }
+
+    static void MultiplyRow<TMma>(ref MmaRow sums, Word4 a, MmaRight right, ArrayView<float> scratch)
+        where TMma : struct, IMma
+    {
+        var mma = default(TMma);
+        sums.C0 = mma.Multiply(sums.C0, a, right.B0.X, right.B1.X, scratch);
+        sums.C1 = mma.Multiply(sums.C1, a, right.B0.Y, right.B1.Y, scratch);
+        sums.C2 = mma.Multiply(sums.C2, a, right.B0.Z, right.B1.Z, scratch);
+        sums.C3 = mma.Multiply(sums.C3, a, right.B0.W, right.B1.W, scratch);
     }
 
     static void StoreRows<TResults>(TResults results, GemmShape shape, int group, int split, int row, int column, MmaRow sums)

@@ -46,7 +46,7 @@ readonly struct ScalarTf32 : IMma, IFragments
 
     public ArrayView<float> Scratch(int warps) => SharedMemory.Allocate<float>(warps * ScalarMma.Scratch(Depth));
 
-    public void Multiply(ref MmaSums sums, MmaLeft left, MmaRight right, ArrayView<float> scratch) => ScalarMma.Multiply<ScalarTf32>(ref sums, left, right, scratch);
+    public Float4 Multiply(Float4 c, Word4 a, uint b0, uint b1, ArrayView<float> scratch) => ScalarMma.Multiply<ScalarTf32>(c, a, b0, b1, scratch);
 }
 
 /// <summary>The multiplication of bfloat16 in plain arithmetic: lanes exchange their fragments through shared memory.</summary>
@@ -68,7 +68,7 @@ readonly struct ScalarBf16 : IMma, IFragments
 
     public ArrayView<float> Scratch(int warps) => SharedMemory.Allocate<float>(warps * ScalarMma.Scratch(Depth));
 
-    public void Multiply(ref MmaSums sums, MmaLeft left, MmaRight right, ArrayView<float> scratch) => ScalarMma.Multiply<ScalarBf16>(ref sums, left, right, scratch);
+    public Float4 Multiply(Float4 c, Word4 a, uint b0, uint b1, ArrayView<float> scratch) => ScalarMma.Multiply<ScalarBf16>(c, a, b0, b1, scratch);
 
     /// <summary>To the nearest, halves to even, as <c>cvt.rn.bf16x2.f32</c>; NaNs keep a bit.</summary>
     static uint Round(float value)
@@ -79,86 +79,47 @@ readonly struct ScalarBf16 : IMma, IFragments
 }
 
 /// <summary>
-/// What the tensor cores do, for accelerators that have none: to test the kernels around them. Functions stay functions, as
-/// kernels of all of them written out would compile for seconds.
+/// What the tensor cores do, for accelerators that have none: to test the kernels around them. It stays a function, as
+/// a kernel with all its calls written out would compile for seconds.
 /// </summary>
 static class ScalarMma
 {
-    /// <summary>Floats of a warp's four left matrices of 16 rows and four right ones of 8 columns.</summary>
-    public static int Scratch(int depth) => (4 * 16 * depth) + (4 * 8 * depth);
+    /// <summary>Floats of a warp's left matrix of 16 rows and right one of 8 columns.</summary>
+    public static int Scratch(int depth) => (16 + 8) * depth;
 
-    public static void Multiply<TFragments>(ref MmaSums sums, MmaLeft left, MmaRight right, ArrayView<float> scratch)
-        where TFragments : struct, IFragments
-    {
-        var depth = default(TFragments).Depth;
-        var lane = Group.IdxX & 31;
-        var a = (Group.IdxX >> 5) * Scratch(depth);
-        var b = a + (4 * 16 * depth);
-
-        ScatterLeft<TFragments>(scratch, a, lane, left.Block0);
-        ScatterLeft<TFragments>(scratch, a + (16 * depth), lane, left.Block1);
-        ScatterLeft<TFragments>(scratch, a + (32 * depth), lane, left.Block2);
-        ScatterLeft<TFragments>(scratch, a + (48 * depth), lane, left.Block3);
-        ScatterRight<TFragments>(scratch, b, lane, right.B0.X, right.B1.X);
-        ScatterRight<TFragments>(scratch, b + (8 * depth), lane, right.B0.Y, right.B1.Y);
-        ScatterRight<TFragments>(scratch, b + (16 * depth), lane, right.B0.Z, right.B1.Z);
-        ScatterRight<TFragments>(scratch, b + (24 * depth), lane, right.B0.W, right.B1.W);
-        Group.Barrier();
-
-        AddRow(ref sums.R0, scratch, a, b, lane, depth);
-        AddRow(ref sums.R1, scratch, a + (16 * depth), b, lane, depth);
-        AddRow(ref sums.R2, scratch, a + (32 * depth), b, lane, depth);
-        AddRow(ref sums.R3, scratch, a + (48 * depth), b, lane, depth);
-        Group.Barrier();
-    }
-
-    /// <summary>A lane's elements of a left matrix [16, depth].</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    static void ScatterLeft<TFragments>(ArrayView<float> scratch, int matrix, int lane, Word4 registers)
+    public static Float4 Multiply<TFragments>(Float4 c, Word4 a, uint b0, uint b1, ArrayView<float> scratch)
         where TFragments : struct, IFragments
     {
         var fragments = default(TFragments);
-        var perRegister = fragments.Depth / 8;
+        var depth = fragments.Depth;
+        var lane = Group.IdxX & 31;
+        var left = (Group.IdxX >> 5) * Scratch(depth);
+        var right = left + (16 * depth);
+
+        // A register holds one element or two.
+        var perRegister = depth / 8;
         for (var i = 0; i < 4 * perRegister; i++)
         {
             var register = i / perRegister;
-            var word = register < 2 ? (register == 0 ? registers.X : registers.Y) : (register == 2 ? registers.Z : registers.W);
-            scratch[matrix + (fragments.LeftRow(lane, i) * fragments.Depth) + fragments.LeftDepth(lane, i)] = fragments.Value(word, i);
+            var word = register < 2 ? (register == 0 ? a.X : a.Y) : (register == 2 ? a.Z : a.W);
+            scratch[left + (fragments.LeftRow(lane, i) * depth) + fragments.LeftDepth(lane, i)] = fragments.Value(word, i);
         }
-    }
 
-    /// <summary>A lane's elements of a right matrix, [8, depth].</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    static void ScatterRight<TFragments>(ArrayView<float> scratch, int matrix, int lane, uint b0, uint b1)
-        where TFragments : struct, IFragments
-    {
-        var fragments = default(TFragments);
-        var perRegister = fragments.Depth / 8;
-        for (var i = 0; i < 2 * perRegister; i++)
-            scratch[matrix + ((lane >> 2) * fragments.Depth) + fragments.RightDepth(lane, i)] = fragments.Value(i < perRegister ? b0 : b1, i);
-    }
+        for (var i = 0; i < 2 * perRegister; i++) scratch[right + ((lane >> 2) * depth) + fragments.RightDepth(lane, i)] = fragments.Value(i < perRegister ? b0 : b1, i);
+        Group.Barrier();
 
-    static void AddRow(ref MmaRow sums, ArrayView<float> scratch, int a, int b, int lane, int depth)
-    {
-        sums.C0 = Add(sums.C0, scratch, a, b, lane, depth);
-        sums.C1 = Add(sums.C1, scratch, a, b + (8 * depth), lane, depth);
-        sums.C2 = Add(sums.C2, scratch, a, b + (16 * depth), lane, depth);
-        sums.C3 = Add(sums.C3, scratch, a, b + (24 * depth), lane, depth);
-    }
-
-    /// <summary>Elements c0 to c3: rows lane / 4 and eight further, columns 2 (lane mod 4) and the next.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    static Float4 Add(Float4 c, ArrayView<float> scratch, int a, int b, int lane, int depth)
-    {
-        var (row, column) = (a + ((lane >> 2) * depth), b + (lane % 4 * 2 * depth));
+        // c0 to c3: rows lane / 4 and eight further, columns 2 (lane mod 4) and the next.
+        var (row, column) = (left + ((lane >> 2) * depth), right + (lane % 4 * 2 * depth));
         var (lowRow, nextColumn) = (row + (8 * depth), column + depth);
-        return new(c.X + Dot(scratch, row, column, depth), c.Y + Dot(scratch, row, nextColumn, depth), c.Z + Dot(scratch, lowRow, column, depth), c.W + Dot(scratch, lowRow, nextColumn, depth));
-    }
+        var sums = c;
+        for (var k = 0; k < depth; k++)
+        {
+            var (upper, lower, first, second) = (scratch[row + k], scratch[lowRow + k], scratch[column + k], scratch[nextColumn + k]);
+            sums = new(sums.X + (upper * first), sums.Y + (upper * second), sums.Z + (lower * first), sums.W + (lower * second));
+        }
 
-    static float Dot(ArrayView<float> scratch, int row, int column, int depth)
-    {
-        var sum = 0f;
-        for (var k = 0; k < depth; k++) sum += scratch[row + k] * scratch[column + k];
-        return sum;
+        Group.Barrier();
+        return sums;
     }
 }

@@ -95,23 +95,7 @@ readonly struct TensorCoreTf32 : IMma
 
     public ArrayView<float> Scratch(int warps) => default;
 
-    public void Multiply(ref MmaSums sums, MmaLeft left, MmaRight right, ArrayView<float> scratch)
-    {
-        AddRow(ref sums.R0, left.Block0, right);
-        AddRow(ref sums.R1, left.Block1, right);
-        AddRow(ref sums.R2, left.Block2, right);
-        AddRow(ref sums.R3, left.Block3, right);
-    }
-
-    static void AddRow(ref MmaRow sums, Word4 a, MmaRight b)
-    {
-        sums.C0 = Add(sums.C0, a, b.B0.X, b.B1.X);
-        sums.C1 = Add(sums.C1, a, b.B0.Y, b.B1.Y);
-        sums.C2 = Add(sums.C2, a, b.B0.Z, b.B1.Z);
-        sums.C3 = Add(sums.C3, a, b.B0.W, b.B1.W);
-    }
-
-    static Float4 Add(Float4 c, Word4 a, uint b0, uint b1) => TensorCores.MultiplyTf32(c.X, c.Y, c.Z, c.W, a.X, a.Y, a.Z, a.W, b0, b1);
+    public Float4 Multiply(Float4 c, Word4 a, uint b0, uint b1, ArrayView<float> scratch) => TensorCores.MultiplyTf32(c.X, c.Y, c.Z, c.W, a.X, a.Y, a.Z, a.W, b0, b1);
 }
 
 /// <summary>bfloat16 on tensor cores.</summary>
@@ -123,21 +107,5 @@ readonly struct TensorCoreBf16 : IMma
 
     public ArrayView<float> Scratch(int warps) => default;
 
-    public void Multiply(ref MmaSums sums, MmaLeft left, MmaRight right, ArrayView<float> scratch)
-    {
-        AddRow(ref sums.R0, left.Block0, right);
-        AddRow(ref sums.R1, left.Block1, right);
-        AddRow(ref sums.R2, left.Block2, right);
-        AddRow(ref sums.R3, left.Block3, right);
-    }
-
-    static void AddRow(ref MmaRow sums, Word4 a, MmaRight b)
-    {
-        sums.C0 = Add(sums.C0, a, b.B0.X, b.B1.X);
-        sums.C1 = Add(sums.C1, a, b.B0.Y, b.B1.Y);
-        sums.C2 = Add(sums.C2, a, b.B0.Z, b.B1.Z);
-        sums.C3 = Add(sums.C3, a, b.B0.W, b.B1.W);
-    }
-
-    static Float4 Add(Float4 c, Word4 a, uint b0, uint b1) => TensorCores.MultiplyBf16(c.X, c.Y, c.Z, c.W, a.X, a.Y, a.Z, a.W, b0, b1);
+    public Float4 Multiply(Float4 c, Word4 a, uint b0, uint b1, ArrayView<float> scratch) => TensorCores.MultiplyBf16(c.X, c.Y, c.Z, c.W, a.X, a.Y, a.Z, a.W, b0, b1);
 }
