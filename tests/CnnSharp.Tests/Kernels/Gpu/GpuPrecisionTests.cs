@@ -117,11 +117,13 @@ public sealed class GpuPrecisionTests
         static uint Bf16(uint bits) => default(ScalarBf16).Word(BitConverter.UInt32BitsToSingle(bits), 0);
     }
 
-    /// <summary>Convolutions, transposed convolutions and matrix products of the table of operations, with their gradients.</summary>
+    /// <summary>The products of the table of operations, with their gradients; each in one of the precisions, as all in both take long.</summary>
     [Theory]
-    [InlineData(Precision.TensorFloat32)]
-    [InlineData(Precision.BFloat16)]
-    public void TheTableHolds(Precision precision) => Assert.All(OperationTable.Rows.Where(row => row.IsProduct), row => Assert.Null(TableCase.Check(row, Devices[precision])));
+    [InlineData("conv2d", Precision.BFloat16)]
+    [InlineData("conv_transpose2d", Precision.TensorFloat32)]
+    [InlineData("linear", Precision.TensorFloat32)]
+    [InlineData("matmul", Precision.BFloat16)]
+    public void TheTableHolds(string operation, Precision precision) => Assert.Null(TableCase.Check(OperationTable.Rows.Single(row => row.Name == operation && row.IsProduct), Devices[precision]));
 
     /// <summary>Rounding is never silent: float32 unless set, and refused where it cannot be had.</summary>
     [Fact]
