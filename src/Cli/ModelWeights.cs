@@ -18,18 +18,20 @@ internal static class ModelWeights
     /// <param name="path">The file.</param>
     /// <param name="model">Where to.</param>
     /// <param name="name">What messages call the model.</param>
+    /// <param name="rules">A file of rules for the names, or null.</param>
     /// <exception cref="DataFormatException">The file is not sound, or is of another model.</exception>
-    public static void Load(string path, Layer model, string name)
+    public static void Load(string path, Layer model, string name, string? rules = null)
     {
+        var rename = rules is null ? null : NameRules.Read(rules);
         if (TorchFile.IsTorchFile(path))
         {
-            Check(TorchWeights.Load(model, TorchFile.Read(path)));
+            Check(TorchWeights.Load(model, TorchFile.Read(path), rules: rename));
             return;
         }
 
         using var file = SafeTensors.Open(path);
-        if (model.NamedTensors().All(t => file.TryGet(t.Name, out var stored) && stored.Shape.SequenceEqual(t.Tensor.Shape.ToArray().Select(extent => (long)extent)))) model.Load(file, path);
-        else Check(TorchWeights.Load(model, file));
+        if (rename is null && model.NamedTensors().All(t => file.TryGet(t.Name, out var stored) && stored.Shape.SequenceEqual(t.Tensor.Shape.ToArray().Select(extent => (long)extent)))) model.Load(file, path);
+        else Check(TorchWeights.Load(model, file, rules: rename));
 
         void Check(ImportReport report)
         {

@@ -36,14 +36,15 @@ public static class TorchWeights
     /// <param name="model">The model. Flattened pictures are recognised by a linear layer whose inputs are a multiple of the pixels that a pooling to a fixed size, or else of the channels that a convolution, leaves before it, in the order of <see cref="Layer.Descend"/>.</param>
     /// <param name="file">The file, with PyTorch's names; <c>num_batches_tracked</c> is ignored.</param>
     /// <param name="prefix">Of the names; entries without it are not looked at. Default none.</param>
+    /// <param name="rules">What becomes of the names first; default nothing.</param>
     /// <returns>What was found and what was not; it is for the caller to insist that it be complete.</returns>
     /// <exception cref="ShapeException">A tensor has another shape than the model's, or two names become one; the message gives both.</exception>
     /// <exception cref="DataFormatException">The file's data cannot be read.</exception>
-    public static ImportReport Load(Layer model, SafeTensors file, string prefix = "") => Load(model, file.Tensors, prefix);
+    public static ImportReport Load(Layer model, SafeTensors file, string prefix = "", NameRules? rules = null) => Load(model, file.Tensors, prefix, rules);
 
-    /// <summary>As <see cref="Load(Layer, SafeTensors, string)"/>, of tensors from any file: <see cref="TorchFile.Read"/>.</summary>
+    /// <summary>As <see cref="Load(Layer, SafeTensors, string, NameRules)"/>, of tensors from any file: <see cref="TorchFile.Read"/>.</summary>
     /// <exception cref="ShapeException">A tensor has another shape than the model's, or two names become one; the message gives both.</exception>
-    public static ImportReport Load(Layer model, IReadOnlyList<SafeTensor> tensors, string prefix = "")
+    public static ImportReport Load(Layer model, IReadOnlyList<SafeTensor> tensors, string prefix = "", NameRules? rules = null)
     {
         var named = model.NamedTensors().ToArray();
         var owners = Owners(model);
@@ -51,7 +52,8 @@ public static class TorchWeights
         foreach (var entry in tensors)
         {
             if (!entry.Name.StartsWith(prefix, StringComparison.Ordinal) || entry.Name.EndsWith("num_batches_tracked", StringComparison.Ordinal)) continue;
-            var name = Translate(entry.Name[prefix.Length..]);
+            var own = entry.Name[prefix.Length..];
+            var name = Translate(rules?.Apply(own) ?? own);
             if (!stored.TryAdd(name, entry)) throw new ShapeException("TorchWeights", $"'{entry.Name}' and '{stored[name].Name}' would both become '{name}'.");
         }
 

@@ -33,6 +33,7 @@ public static class Zoo
     const string Classic = "a linear layer on the pixels";
     const string Rumelhart1986 = "Rumelhart et al. 1986, Learning representations by back-propagating errors";
     const string LeCun1998 = "LeCun et al. 1998, Gradient-based learning applied to document recognition";
+    const string Burn = "Burn's example of imported weights (github.com/tracel-ai/burn)";
     const string Masci2011 = "Masci et al. 2011, Stacked convolutional auto-encoders for hierarchical feature extraction";
     const string Krizhevsky2012 = "Krizhevsky et al. 2012, ImageNet classification with deep convolutional neural networks";
     const string Krizhevsky2014 = "Krizhevsky 2014, One weird trick for parallelizing convolutional neural networks (arXiv 1404.5997)";
@@ -63,6 +64,7 @@ public static class Zoo
         Small("linear", Classic, (x, classes, o) => LinearClassifier.Create(x, classes, o.Device)),
         Small("mlp", Rumelhart1986, (x, classes, o) => Perceptron.Create(x, classes: classes, device: o.Device)),
         new("lenet5-1998", new(32, 32, 1), 10, LeCun1998, (x, classes, o) => LeNet5.Original((x[0], x[1]), x[2], classes, o.Device)),
+        new("mnist-cnn", new(28, 28, 1), 10, Burn, (x, classes, o) => MnistCnn.Create((x[0], x[1]), x[2], classes, o.Device)),
         Small("lenet5", LeCun1998, (x, classes, o) => LeNet5.Create((x[0], x[1]), x[2], classes, o.Device)),
         Small("nin-cifar", Lin2013, (x, classes, o) => NetworkInNetwork.Cifar(classes, o.Device, x[2])),
         Small("allcnn", Springenberg2014, (x, classes, o) => AllConvolutional.Cifar(classes, o.Device, x[2])),

@@ -24,6 +24,7 @@ internal static class EvalCommand
         var neighbours = Options.Whole("--neighbours", "of --model knn-l1 and knn-l2, how many training pictures vote; default 1", minimum: 1);
         var shortcut = Options.Shortcut();
         var weights = Options.Text("--weights", "FILE", "weights for --model: a .safetensors file with this tool's names or PyTorch's, or a .pt or .pth file of torch.save; or a whole network as .onnx");
+        var rename = Options.Text("--rename", "FILE", "rules that turn the names in --weights into the model's: PATTERN -> REPLACEMENT, one a line");
         var dataset = Options.Dataset("the checkpoint's, else cifar10");
         var data = Options.Data();
         var size = Options.Size("the checkpoint's, else 64");
@@ -40,7 +41,7 @@ internal static class EvalCommand
         var json = Options.Json();
         var command = new Command("eval", "Measures a checkpoint, or weights that were trained elsewhere, on a data set.")
         {
-            checkpoint, model, neighbours, shortcut, weights, dataset, data, size, resize, split, valSplit, mean, std, logits, batch, device, precision, threads, json,
+            checkpoint, model, neighbours, shortcut, weights, rename, dataset, data, size, resize, split, valSplit, mean, std, logits, batch, device, precision, threads, json,
         };
         command.SetAction(parsed =>
         {
@@ -64,7 +65,7 @@ internal static class EvalCommand
             var network = distance is not null ? Remember(pictures.Split(validation).Train, normalization, parsed.GetValue(neighbours) ?? 1, distance.Value)
                 : file is not null ? FromCheckpoint(file, trained!, set, where)
                 : isOnnx ? OnnxNetwork.Load(ModelWeights.Existing("--weights", parsed.GetValue(weights)!), where)
-                : FromWeights(ModelWeights.Existing("--weights", parsed.GetValue(weights)!), parsed.GetValue(model)!, Options.ParseShortcut(parsed.GetValue(shortcut)), set, where);
+                : FromWeights(ModelWeights.Existing("--weights", parsed.GetValue(weights)!), parsed.GetValue(model)!, Options.ParseShortcut(parsed.GetValue(shortcut)), parsed.GetValue(rename) is { } rules ? ModelWeights.Existing("--rename", rules) : null, set, where);
             return Run(terminal, network, set, normalization, parsed.GetValue(logits), parsed.GetValue(batch) ?? 256, parsed.GetValue(json));
         });
         return command;
@@ -174,10 +175,10 @@ internal static class EvalCommand
         return model;
     }
 
-    static Layer FromWeights(string path, string name, Shortcut shortcut, PictureSet set, Device device)
+    static Layer FromWeights(string path, string name, Shortcut shortcut, string? rules, PictureSet set, Device device)
     {
         var model = Build(name, shortcut, set, device);
-        ModelWeights.Load(path, model, $"{name} with shortcut {shortcut.ToString().ToLowerInvariant()}");
+        ModelWeights.Load(path, model, $"{name} with shortcut {shortcut.ToString().ToLowerInvariant()}", rules);
         return model;
     }
 

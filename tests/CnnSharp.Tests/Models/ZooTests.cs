@@ -17,6 +17,7 @@ public sealed class ZooTests
         ("linear", 30_730, 0, Derived),
         ("mlp", 1_578_506, 0, Derived),
         ("lenet5-1998", 60_000, 0, "LeCun et al. 1998, section II.B: 60,000 trainable free parameters"),
+        ("mnist-cnn", 376_870, 0, Derived),
         ("lenet5", 62_006, 0, Derived),
         ("nin-cifar", 966_986, 222.97e6, "pytorchcv, nin_cifar10; Lin et al. 2013, table 2: 0.97 M"),
         ("allcnn", 1_369_738, 0, "Springenberg et al. 2014, table 3: 1.4 M"),
