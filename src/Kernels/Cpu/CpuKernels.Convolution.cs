@@ -8,10 +8,12 @@ namespace CnnSharp.Kernels.Cpu;
 // of the stride (the pixels of dx at one remainder of h and w) is a grid of its own with its own taps, so that nothing
 // is multiplied by the zeros between strides.
 //
-// A task takes a few rows of a picture, or a few small pictures, copies what they read into its scratch memory with the
-// padding around it (unless there is none), and runs the register tiles over it, one block of output channels after
-// the other. Every sum is made by one tile in the order rows of taps, columns of taps, channels, so that it does not
-// depend on how the work was cut.
+// A task takes a few rows of a picture, or a few small pictures, and runs the register tiles over them, one block of
+// output channels after the other. The picture is read in place: rows above and below it are left out, and only what the
+// columns at its sides read is copied, with zeros around it. Narrow pictures, few channels, groups and the padded dy of a
+// strided convolution (whose phases differ at the sides, which would cut their rows into narrower tiles) are copied whole.
+// Every sum is made by one tile in the order rows of taps, columns of taps, channels, so that it does not depend on how
+// the work was cut.
 internal sealed unsafe partial class CpuKernels<V>
 {
     public void ConvForward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y, Activation activation = Activation.None)
@@ -259,6 +261,12 @@ internal sealed unsafe partial class CpuKernels<V>
         /// <summary>Bytes from a pixel to the start of each segment.</summary>
         public nint* Offsets;
 
+        /// <summary>The same in a strip.</summary>
+        public nint* StripOffsets;
+
+        /// <summary>Columns whose taps reach beyond the picture's sides, where it is read in place.</summary>
+        public int Left, Right;
+
         public int Segments;
 
         /// <summary>Values of a segment: all columns' channels where the columns touch, else one column's.</summary>
@@ -268,11 +276,17 @@ internal sealed unsafe partial class CpuKernels<V>
         public int FirstTap;
 
         public readonly int Taps => TapRows.Count * TapCols.Count;
+
+        /// <summary>Segments of a row of taps.</summary>
+        public readonly int RowSegments => Segments == TapRows.Count ? 1 : TapCols.Count;
     }
 
     /// <summary>A correlation of source pictures with taps, written to grids of target pixels.</summary>
     struct ConvPass : IWork
     {
+        /// <summary>Channels from which on a picture is read in place: fewer are copied in no time.</summary>
+        const int ManyChannels = 8;
+
         /// <summary>Floats of weights beyond which they come from the outer cache for every task, so that it should hold more pictures.</summary>
         const long ManyWeights = 256 * 1024;
 
@@ -318,6 +332,12 @@ internal sealed unsafe partial class CpuKernels<V>
         int firstRow, firstCol, lastRow, blockWidth;
         long bandLength;
 
+        // Read in place: what the columns at the sides read of a band, [bandHeight, stripWidth, In] a side, the right side's from
+        // grid column rightStart on, rightStrip floats behind the left one's.
+        bool copyLeft, copyRight;
+        int stripWidth, rightStart;
+        long rightStrip, pictureStrips;
+
         /// <summary>Packed weights [groups, blocks, taps of all phases, In, v vectors].</summary>
         public float* Packed { get; private set; }
 
@@ -355,10 +375,10 @@ internal sealed unsafe partial class CpuKernels<V>
         /// <summary>Floats of packed weights, a group: every tap belongs to at most one phase.</summary>
         public readonly long PackedLength => (long)PaddedOut * KernelH * KernelW * In;
 
-        public readonly long ScratchLength => CorrelationTiles<V>.MaxTile + (copy ? pictures * bandLength : 0) + Slack;
+        public readonly long ScratchLength => CorrelationTiles<V>.MaxTile + (pictures * (copy ? bandLength : pictureStrips)) + Slack;
 
-        /// <summary>What a tile may read behind the last pixel, where a row has fewer than its pixels.</summary>
-        readonly long Slack => (long)CorrelationTiles<V>.MaxHalf * StepW * In;
+        /// <summary>What a tile may read behind the last pixel, where a row (of a strip: a column) has fewer than its pixels.</summary>
+        readonly long Slack => (long)CorrelationTiles<V>.MaxHalf * (copy ? StepW : StepH * stripWidth) * In;
 
         /// <summary>Takes memory for everything that the tasks share.</summary>
         /// <param name="workers">Whose.</param>
@@ -368,7 +388,7 @@ internal sealed unsafe partial class CpuKernels<V>
         public void Reserve(Workers workers, DeviceBuffer? kept, int phases, bool allowWinograd)
         {
             var phaseLength = RoundUp(phases * sizeof(Phase) / sizeof(float), 16);
-            var offsetLength = RoundUp(KernelH * KernelW * (sizeof(nint) / sizeof(float)), 16);
+            var offsetLength = RoundUp(2 * KernelH * KernelW * (sizeof(nint) / sizeof(float)), 16);
             var biasLength = RoundUp(Groups * PaddedOut, 16);
             UseWinograd = allowWinograd && phases == 1 && Groups == 1 && KernelH == 3 && KernelW == 3 && StepH == 1 && StepW == 1 && WinogradPass.Pays(N, In, Out, TargetH, TargetW);
             var packedLength = Groups * PackedLength;
@@ -400,6 +420,7 @@ internal sealed unsafe partial class CpuKernels<V>
             phase.Segments = merged ? phase.TapRows.Count : phase.Taps;
             phase.Length = merged ? phase.TapCols.Count * In : In;
             phase.Offsets = offsets + taps;
+            phase.StripOffsets = phase.Offsets + (KernelH * KernelW);
             phase.FirstTap = taps;
             taps += phase.Taps;
             phases[phaseCount++] = phase;
@@ -408,14 +429,23 @@ internal sealed unsafe partial class CpuKernels<V>
         public void Plan()
         {
             // What all phases together read.
-            (firstRow, lastRow, firstCol) = (int.MaxValue, int.MinValue, int.MaxValue);
-            var (lastCol, cols, fewestCols) = (int.MinValue, 0, int.MaxValue);
+            (firstRow, lastRow, firstCol, rightStart) = (int.MaxValue, int.MinValue, int.MaxValue, int.MaxValue);
+            var (lastCol, cols, fewestCols, left) = (int.MinValue, 0, int.MaxValue, 0);
             for (var i = 0; i < phaseCount; i++)
             {
                 ref var phase = ref phases[i];
                 rows = Math.Max(rows, phase.Rows);
                 cols = Math.Max(cols, phase.Cols);
-                fewestCols = Math.Min(fewestCols, phase.Cols);
+                if (phase.Taps > 0)
+                {
+                    var fromRight = SourceW - (phase.TapCols.First + phase.TapCols.Span - 1);
+                    phase.Left = Math.Min(phase.Cols, DivideUp(Math.Max(0, -phase.TapCols.First), StepW));
+                    phase.Right = phase.Cols - Math.Min(phase.Cols, DivideUp(Math.Max(0, fromRight), StepW));
+                    left = Math.Max(left, phase.Left);
+                    if (phase.Right > 0) rightStart = Math.Min(rightStart, phase.Cols - phase.Right);
+                }
+
+                fewestCols = Math.Min(fewestCols, phase.Cols - phase.Left - phase.Right);
                 if (phase.Taps == 0) continue;
                 firstRow = Math.Min(firstRow, phase.TapRows.First);
                 firstCol = Math.Min(firstCol, phase.TapCols.First);
@@ -425,7 +455,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
             if (taps == 0) (firstRow, lastRow, firstCol, lastCol) = (0, -1, 0, -1);
             var inside = firstRow >= 0 && firstCol >= 0 && ((rows - 1) * StepH) + lastRow < SourceH && ((cols - 1) * StepW) + lastCol < SourceW;
-            copy = taps > 0 && !(inside && Groups == 1 && fewestCols >= CorrelationTiles<V>.MaxHalf);
+            copy = taps > 0 && !(Groups == 1 && fewestCols >= CorrelationTiles<V>.MaxHalf && (inside || (phaseCount == 1 && In >= ManyChannels)));
             blockWidth = ((cols - 1) * StepW) + lastCol - firstCol + 1;
 
             // Enough tasks for the threads of a large machine, but none below 2^18 multiply-adds; what a task reads should
@@ -441,10 +471,18 @@ internal sealed unsafe partial class CpuKernels<V>
             bandRows = DivideUp(rows, bands);
             bands = DivideUp(rows, bandRows);
             bandLength = BandHeight(bandRows) * rowLength;
+            var right = rightStart < cols ? cols - rightStart : 0;
+            (copyLeft, copyRight) = (left > 0, right > 0);
+            var sides = (copyLeft ? 1 : 0) + (copyRight ? 1 : 0);
+            stripWidth = sides == 0 ? 0 : ((Math.Max(left, right) - 1) * StepW) + lastCol - firstCol + 1;
+            var stripLength = (long)BandHeight(bandRows) * stripWidth * In;
+            rightStrip = copyLeft ? stripLength : 0;
+            pictureStrips = sides * stripLength;
             pictures = 1;
             if (bands == 1)
             {
-                var most = PackedLength > ManyWeights ? 128 * 1024 : 32 * 1024;
+                // In place, several pictures also share what fills no tile.
+                var most = !copy || PackedLength > ManyWeights ? 128 * 1024 : 32 * 1024;
                 pictures = (int)Math.Clamp(most / Math.Max(1, bandLength), 1, Math.Max(1, (long)N * Groups / 32));
                 pictures = (int)Math.Clamp((1 << 18) / (workPerRow * rows), pictures, N);
             }
@@ -466,12 +504,13 @@ internal sealed unsafe partial class CpuKernels<V>
             for (var i = 0; i < phaseCount; i++)
             {
                 ref var phase = ref phases[i];
-                var columns = phase.Segments == phase.TapRows.Count ? 1 : phase.TapCols.Count;
+                var columns = phase.RowSegments;
                 for (var t = 0; t < phase.Segments; t++)
                 {
                     var row = phase.TapRows.First - firstRow + (t / columns * phase.TapRows.Spacing);
                     var column = phase.TapCols.First - firstCol + (t % columns * phase.TapCols.Spacing);
                     phase.Offsets[t] = (nint)(((row * width) + column) * In * sizeof(float));
+                    phase.StripOffsets[t] = (nint)((((long)row * stripWidth) + column) * In * sizeof(float));
                 }
             }
         }
@@ -509,6 +548,12 @@ internal sealed unsafe partial class CpuKernels<V>
             var end = Math.Min(first + bandRows, rows);
             var firstPicture = block * pictures;
             var count = Math.Min(pictures, N - firstPicture);
+            if (!copy)
+            {
+                CorrelateInPlace(firstBlock, endBlock, firstPicture, count, first, end, worker);
+                return;
+            }
+
             if (stepRows >= bandRows)
             {
                 Correlate(group, firstBlock, endBlock, firstPicture, count, first, end, worker);
@@ -521,23 +566,17 @@ internal sealed unsafe partial class CpuKernels<V>
             }
         }
 
-        /// <summary>Rows [first, end) of the grids, of <paramref name="count"/> pictures, in some blocks of output channels.</summary>
+        /// <summary>Rows [first, end) of the grids, of <paramref name="count"/> pictures, copied first, in some blocks of output channels.</summary>
         readonly void Correlate(int group, int firstBlock, int endBlock, int firstPicture, int count, int first, int end, int worker)
         {
             var temp = Scratch[worker];
             var padded = temp + CorrelationTiles<V>.MaxTile;
-            if (copy)
-            {
-                for (var p = 0; p < count; p++) CopyBand(firstPicture + p, group, first, end - first, padded + (p * bandLength));
-            }
+            for (var p = 0; p < count; p++) CopyBand(firstPicture + p, group, first, end - first, padded + (p * bandLength));
 
             // The block that pixel (picture, row, column) of the band reads starts at
-            // origin + picture pictureStride + row rowStride + column pixelStride.
-            long pixelStride = (long)StepW * In;
-            long width = copy ? blockWidth : SourceW;
-            var rowStride = StepH * width * In;
-            var pictureStride = copy ? bandLength : (long)SourceH * SourceW * In;
-            var origin = copy ? padded : Source + (firstPicture * pictureStride) + (first * rowStride) + (((firstRow * width) + firstCol) * In);
+            // padded + picture bandLength + row rowStride + column pixelStride.
+            var pixelStride = (long)StepW * In;
+            var rowStride = (long)StepH * blockWidth * In;
             var targetC = Groups * Out;
             var call = new CorrelationCall
             {
@@ -575,7 +614,7 @@ internal sealed unsafe partial class CpuKernels<V>
                         {
                             ahead.Fetch();
                             var target = ((((long)(firstPicture + p) * TargetH) + phase.TargetRow + ((long)row * TargetStepH)) * TargetW) + phase.TargetCol;
-                            pair.AddRow(origin + (p * pictureStride) + ((row - first) * rowStride), pixelStride, Target + (target * targetC) + ((long)group * Out) + k, phase.Cols);
+                            pair.AddRow(padded + (p * bandLength) + ((row - first) * rowStride), pixelStride, Target + (target * targetC) + ((long)group * Out) + k, phase.Cols);
                         }
                     }
 
@@ -583,6 +622,140 @@ internal sealed unsafe partial class CpuKernels<V>
                 }
 
                 weights += (long)vectors * V.Count * KernelH * KernelW * In;
+            }
+        }
+
+        /// <summary>Rows [first, end) of the grids, of <paramref name="count"/> pictures, without groups, in some blocks of output channels.</summary>
+        readonly void CorrelateInPlace(int firstBlock, int endBlock, int firstPicture, int count, int first, int end, int worker)
+        {
+            var temp = Scratch[worker];
+            var strips = temp + CorrelationTiles<V>.MaxTile;
+            for (var p = 0; p < count; p++)
+            {
+                var strip = strips + (p * pictureStrips);
+                if (copyLeft) CopyStrip(firstPicture + p, first, end - first, firstCol, strip);
+                if (copyRight) CopyStrip(firstPicture + p, first, end - first, firstCol + (rightStart * StepW), strip + rightStrip);
+            }
+
+            // The block that pixel (picture, row, column) reads starts at
+            // origin + picture pictureStride + row rowStride + column pixelStride; its rows above the picture are not read.
+            var pixelStride = (long)StepW * In;
+            var rowStride = (long)StepH * SourceW * In;
+            var pictureStride = (long)SourceH * SourceW * In;
+            var origin = Source + (firstPicture * pictureStride) + ((((long)firstRow * SourceW) + firstCol) * In);
+            var stripStride = (long)StepH * stripWidth * In;
+            var call = new CorrelationCall
+            {
+                PixelStride = (nint)(pixelStride * sizeof(float)),
+                OutStride = (nint)TargetStepW * Out,
+            };
+
+            // At the sides a tile's pixels lie below each other.
+            var side = call with { PixelStride = (nint)(stripStride * sizeof(float)), OutStride = (nint)TargetStepH * TargetW * Out };
+            var weights = Packed + ((long)firstBlock * 2 * V.Count * KernelH * KernelW * In);
+            var ahead = new Ahead(Source + ((firstPicture + 1) * pictureStride), count * pictureStride, count * (end - first));
+            for (var block = firstBlock; block < endBlock; block++)
+            {
+                var k = block * 2 * V.Count;
+                var vectors = CorrelationTiles<V>.Vectors((PaddedOut - k) / V.Count);
+                var lanes = Math.Min(vectors * V.Count, Out - k);
+                call.WeightStride = side.WeightStride = vectors * V.Count * sizeof(float);
+                Ending.Set(ref call, Target, k);
+                Ending.Set(ref side, Target, k);
+                for (var i = 0; i < phaseCount; i++)
+                {
+                    ref var phase = ref phases[i];
+                    call.Length = side.Length = phase.Length;
+                    var phaseWeights = weights + ((long)phase.FirstTap * In * vectors * V.Count);
+                    var phaseEnd = Math.Min(end, phase.Rows);
+                    var target = Target + (((((long)firstPicture * TargetH) + phase.TargetRow) * TargetW) + phase.TargetCol) * Out + k;
+                    var targetRow = (long)TargetStepH * TargetW * Out;
+                    var targetPicture = (long)TargetH * TargetW * Out;
+                    var columns = phase.Cols - phase.Left - phase.Right;
+                    for (int row = first, stop; row < phaseEnd; row = stop)
+                    {
+                        // Rows that the same rows of taps reach.
+                        var (from, to) = TapRowsInside(phase, row);
+                        stop = row + 1;
+                        while (stop < phaseEnd && TapRowsInside(phase, stop) == (from, to)) stop++;
+                        call.Offsets = phase.Offsets + (from * phase.RowSegments);
+                        call.Segments = (to - from) * phase.RowSegments;
+                        var pair = new TilePair<V>(
+                            &call,
+                            CorrelationTiles<V>.Half(vectors, columns),
+                            vectors,
+                            lanes,
+                            phaseWeights + ((long)from * phase.TapCols.Count * In * vectors * V.Count),
+                            Bias + k,
+                            temp);
+                        for (var p = 0; p < count; p++)
+                        {
+                            for (var h = row; h < stop; h++)
+                            {
+                                ahead.Fetch();
+                                pair.AddRow(
+                                    origin + (p * pictureStride) + (h * rowStride) + (phase.Left * pixelStride),
+                                    pixelStride,
+                                    target + (p * targetPicture) + (h * targetRow) + (phase.Left * call.OutStride),
+                                    columns);
+                            }
+                        }
+
+                        pair.Flush();
+                    }
+
+                    if (phase.Left + phase.Right == 0 || phaseEnd <= first) continue;
+                    side.Offsets = phase.StripOffsets;
+                    side.Segments = phase.Segments;
+                    var sidePair = new TilePair<V>(&side, CorrelationTiles<V>.Half(vectors, phaseEnd - first), vectors, lanes, phaseWeights, Bias + k, temp);
+                    for (var p = 0; p < count; p++)
+                    {
+                        var strip = strips + (p * pictureStrips);
+                        var sideTarget = target + (p * targetPicture) + (first * targetRow);
+                        for (var j = 0; j < phase.Left; j++)
+                        {
+                            sidePair.AddRow(strip + (j * pixelStride), stripStride, sideTarget + (j * call.OutStride), phaseEnd - first);
+                        }
+
+                        for (var j = phase.Cols - phase.Right; j < phase.Cols; j++)
+                        {
+                            sidePair.AddRow(strip + rightStrip + ((j - rightStart) * pixelStride), stripStride, sideTarget + (j * call.OutStride), phaseEnd - first);
+                        }
+                    }
+
+                    sidePair.Flush();
+                }
+
+                weights += (long)vectors * V.Count * KernelH * KernelW * In;
+            }
+        }
+
+        /// <summary>The rows of taps [from, to) with which row <paramref name="row"/> of a grid reads rows of the picture.</summary>
+        readonly (int From, int To) TapRowsInside(in Phase phase, int row)
+        {
+            var (from, to) = (0, phase.TapRows.Count);
+            var h = (row * StepH) + phase.TapRows.First;
+            while (from < to && h + (from * phase.TapRows.Spacing) < 0) from++;
+            while (from < to && h + ((to - 1) * phase.TapRows.Spacing) >= SourceH) to--;
+            return (from, to);
+        }
+
+        /// <summary>
+        /// What <paramref name="gridRows"/> rows of the grids read in the strip's columns from <paramref name="column"/> on, zeros
+        /// around the picture: [height, stripWidth, In].
+        /// </summary>
+        readonly void CopyStrip(int picture, int gridRow, int gridRows, int column, float* target)
+        {
+            var height = BandHeight(gridRows);
+            var top = (gridRow * StepH) + firstRow;
+            var (from, to) = (Math.Max(column, 0), Math.Min(column + stripWidth, SourceW));
+            Clear(target, (long)height * stripWidth * In);
+            if (from >= to) return;
+            var source = Source + (((((long)picture * SourceH) + top) * SourceW) + from) * In;
+            target += (from - column) * In;
+            for (var i = 0; i < height; i++, source += SourceW * In, target += stripWidth * In)
+            {
+                if ((uint)(top + i) < (uint)SourceH) CopyRow(source, target, (long)(to - from) * In);
             }
         }
 

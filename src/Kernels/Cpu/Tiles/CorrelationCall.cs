@@ -72,9 +72,10 @@ internal static unsafe partial class CorrelationTiles<V>
         var fewest = double.MaxValue;
         for (var half = first; half <= last; half++)
         {
-            // Two multiply-adds, or two loads, a cycle; the half cycle stands for what cannot overlap.
+            // Two multiply-adds, or two loads, a cycle; the half cycle stands for what cannot overlap, and for the results of a
+            // last half that starts earlier, which go through memory.
             var cycles = Math.Max(half * vectors, (vectors + (2 * half)) / 2.0) + 0.5;
-            var total = (pixels + half - 1) / half * cycles;
+            var total = ((pixels + half - 1) / half * cycles) + (pixels % half == 0 ? 0 : 0.5);
             if (total > fewest) continue;
             fewest = total;
             best = half;
