@@ -94,6 +94,13 @@ echo
 echo "## Correctness"
 echo "every operation against reference-f64:"
 "$tool" verify --device "$device" || failures=$((failures + 1))
+if [[ $device == cuda:* ]]; then
+    for precision in $precisions; do
+        [ "$precision" != float32 ] || continue
+        echo "the same, products in $precision:"
+        "$tool" verify --device "$device" --precision "$precision" || failures=$((failures + 1))
+    done
+fi
 for folder in "${cases[@]}"; do
     echo "reference cases in $folder:"
     "$tool" verify "$folder" --device "$device" || failures=$((failures + 1))
