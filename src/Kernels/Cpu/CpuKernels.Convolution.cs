@@ -181,7 +181,18 @@ internal sealed unsafe partial class CpuKernels<V>
         winograd.Plan();
         winograd.Scratch = workers.ScratchTable(winograd.ScratchLength);
         if (!pass.WeightsReady) workers.Run(new WinogradWeights { Packed = pass.Packed, Target = winograd.Weights, Input = pass.In, Output = pass.Out }, pass.Blocks);
-        workers.Run(winograd, winograd.Tasks);
+        if (!winograd.IsStaged)
+        {
+            workers.Run(winograd, winograd.Tasks);
+            return;
+        }
+
+        winograd.Shared = memory.Take<float>(winograd.SharedLength);
+        for (var step = 0; step < 3; step++)
+        {
+            var stage = winograd.Stage(step);
+            workers.Run(stage, stage.Tasks);
+        }
     }
 
     /// <summary>Where weight (tap, in, out) of a group lies: all strides in floats.</summary>

@@ -25,6 +25,9 @@ internal sealed unsafe partial class CpuKernels<V>
         public int N, SourceH, SourceW, In, TargetH, TargetW, Out;
         public float* Source, Target;
 
+        /// <summary>Blocks below which a pass is staged, and tiles of a task in its first and last step.</summary>
+        const int FewestTasks = 8, StageTiles = 7;
+
         /// <summary>Where the patch of target pixel (0, 0) starts in the source.</summary>
         public int FirstRow, FirstCol;
         public Ending Ending;
@@ -34,9 +37,18 @@ internal sealed unsafe partial class CpuKernels<V>
         public float* Weights;
         public float** Scratch;
 
+        /// <summary>In a staged pass, all patches and products.</summary>
+        public float* Shared;
+
         int tileRows, tileCols, block;
 
+        /// <summary>Patches, with the pictures' last ones in part outside.</summary>
+        public int Tiles { get; private set; }
+
         public int Tasks { get; private set; }
+
+        /// <summary>Whether all patches are transformed before the first product: with few pictures the blocks are too few for the threads, and would each read all weights.</summary>
+        public bool IsStaged { get; private set; }
 
         /// <summary>Floats of transformed weights.</summary>
         public static long WeightLength(int input, int output) => (long)Places * input * output;
@@ -49,35 +61,64 @@ internal sealed unsafe partial class CpuKernels<V>
             return pictures * tiles >= 32 && rows * (long)cols >= tiles * Tile * Tile / 4;
         }
 
-        /// <summary>A block's patches [36, block, In], products [36, block, Out], one tile's temporary and one padded patch.</summary>
-        public readonly long ScratchLength => CorrelationTiles<V>.MaxTile + (Places * ((long)block + 1) * (In + Out)) + ((long)Places * In);
+        /// <summary>A block's patches [36, block, In], products [36, block, Out], one tile's temporary and one padded patch. Of a staged pass, the last two.</summary>
+        public readonly long ScratchLength => CorrelationTiles<V>.MaxTile + (IsStaged ? 0 : SharedLength) + ((long)Places * In);
 
         public void Plan()
         {
             tileRows = DivideUp(TargetH, Tile);
             tileCols = DivideUp(TargetW, Tile);
-            var tiles = checked(N * tileRows * tileCols);
+            Tiles = checked(N * tileRows * tileCols);
 
             // 4 MiB of patches and products: each is written and read once, while the weights, the more of them the more
             // channels, stream by once a task. A multiple of the widest tile's 14 rows.
             block = Math.Clamp(1024 * 1024 / (Places * (In + Out)) / 14 * 14, 14, 112);
-            Tasks = DivideUp(tiles, block);
-            block = DivideUp(tiles, Tasks);
+            Tasks = DivideUp(Tiles, block);
+            IsStaged = Tasks < FewestTasks;
+            block = IsStaged ? Tiles : DivideUp(Tiles, Tasks);
         }
+
+        /// <summary>Floats of patches and products that the tasks of a staged pass share.</summary>
+        public readonly long SharedLength => Places * ((long)block + 1) * (In + Out);
+
+        /// <summary>One step of a staged pass, in tasks of its own. The steps: patches, products, results.</summary>
+        public readonly WinogradStage Stage(int step) => new() { Pass = this, Step = step };
 
         public readonly void Run(int task, int worker)
         {
-            var perPicture = tileRows * tileCols;
             var first = task * block;
-            var count = Math.Min(block, (N * perPicture) - first);
+            var count = Math.Min(block, Tiles - first);
             var temp = Scratch[worker];
             var patches = temp + CorrelationTiles<V>.MaxTile;
-            var products = patches + ((long)Places * (block + 1) * In);
-            var border = products + ((long)Places * (block + 1) * Out);
+            var products = patches + (Places * ((long)block + 1) * In);
+            var border = products + (Places * ((long)block + 1) * Out);
+            TransformPatches(first, count, patches, border);
+            Multiply(0, Places, count, patches, products, temp);
+            Finish(first, count, products);
+        }
 
-            // One row of surplus keeps the 36 places from lying a multiple of 4 KiB apart, in the same cache sets.
-            var patchPlace = ((long)block * In) + V.Count;
-            var productPlace = ((long)block * Out) + V.Count;
+        /// <summary>Runs task <paramref name="task"/> of a step: some tiles, or, in the middle one, a place.</summary>
+        public readonly void RunStage(int step, int task, int worker)
+        {
+            var temp = Scratch[worker];
+            var products = Shared + (Places * ((long)block + 1) * In);
+            var first = task * StageTiles;
+            var count = Math.Min(StageTiles, Tiles - first);
+            if (step == 0) TransformPatches(first, count, Shared + ((long)first * In), temp + CorrelationTiles<V>.MaxTile);
+            else if (step == 1) Multiply(task, task + 1, Tiles, Shared, products, temp);
+            else Finish(first, count, products + ((long)first * Out));
+        }
+
+        public readonly int StageTasks(int step) => step == 1 ? Places : DivideUp(Tiles, StageTiles);
+
+        // One row of surplus keeps the 36 places from lying a multiple of 4 KiB apart, in the same cache sets.
+        readonly long PatchPlace => ((long)block * In) + V.Count;
+
+        readonly long ProductPlace => ((long)block * Out) + V.Count;
+
+        readonly void TransformPatches(int first, int count, float* patches, float* border)
+        {
+            var perPicture = tileRows * tileCols;
             for (var t = 0; t < count; t++)
             {
                 var picture = (first + t) / perPicture;
@@ -92,36 +133,44 @@ internal sealed unsafe partial class CpuKernels<V>
                     rowStride = (long)Patch * In;
                 }
 
-                TransformPatch(source, rowStride, In, patches + ((long)t * In), patchPlace);
+                TransformPatch(source, rowStride, In, patches + ((long)t * In), PatchPlace);
             }
+        }
 
+        /// <summary>The products of places [first, end): [count, In] by [In, Out] each.</summary>
+        readonly void Multiply(int first, int end, int count, float* patches, float* products, float* temp)
+        {
             nint offset = 0;
             var call = new CorrelationCall { PixelStride = (nint)In * sizeof(float), OutStride = Out, Offsets = &offset, Segments = 1, Length = In };
             var zeros = stackalloc float[3 * V.Count];
             Clear(zeros, 3 * V.Count);
-            var weights = Weights;
-            for (var place = 0; place < Places; place++)
+            var weights = Weights + ((long)first * In * Out);
+            for (var place = first; place < end; place++)
             {
                 for (int k = 0, left = Out / V.Count; left > 0;)
                 {
                     var vectors = CorrelationTiles<V>.Vectors(left);
                     call.WeightStride = vectors * V.Count * sizeof(float);
                     var pair = new TilePair<V>(&call, CorrelationTiles<V>.Half(vectors, count), vectors, vectors * V.Count, weights, zeros, temp);
-                    pair.AddRow(patches + (place * patchPlace), In, products + (place * productPlace) + k, count);
+                    pair.AddRow(patches + (place * PatchPlace), In, products + (place * ProductPlace) + k, count);
                     pair.Flush();
                     weights += (long)vectors * V.Count * In;
                     k += vectors * V.Count;
                     left -= vectors;
                 }
             }
+        }
 
+        readonly void Finish(int first, int count, float* products)
+        {
+            var perPicture = tileRows * tileCols;
             for (var t = 0; t < count; t++)
             {
                 var picture = (first + t) / perPicture;
                 var row = (first + t) % perPicture / tileCols * Tile;
                 var col = (first + t) % tileCols * Tile;
                 var target = Target + (((((long)picture * TargetH) + row) * TargetW) + col) * Out;
-                Finish(products + ((long)t * Out), productPlace, target, Math.Min(Tile, TargetH - row), Math.Min(Tile, TargetW - col));
+                Finish(products + ((long)t * Out), ProductPlace, target, Math.Min(Tile, TargetH - row), Math.Min(Tile, TargetW - col));
             }
         }
 
@@ -250,6 +299,17 @@ internal sealed unsafe partial class CpuKernels<V>
             V.Store(quarters - twelfth, target + (4 * targetStride));
             V.Store(g2, target + (5 * targetStride));
         }
+    }
+
+    /// <summary>A step of a staged pass.</summary>
+    struct WinogradStage : IWork
+    {
+        public WinogradPass Pass;
+        public int Step;
+
+        public readonly int Tasks => Pass.StageTasks(Step);
+
+        public readonly void Run(int task, int worker) => Pass.RunStage(Step, task, worker);
     }
 
     /// <summary>Transforms the packed weights of a pass. Task: a block of output channels.</summary>
