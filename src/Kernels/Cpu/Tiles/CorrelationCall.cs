@@ -51,6 +51,9 @@ internal static unsafe partial class CorrelationTiles<V>
     /// <summary>The most floats a tile writes.</summary>
     public const int MaxTile = 16 * 16 * 3;
 
+    /// <summary>Floats by which weights are asked for ahead of their use: 48 steps of the widest tile, some 700 cycles.</summary>
+    const int Ahead = 1536;
+
     /// <summary>The most pixels a half has.</summary>
     public const int MaxHalf = 8;
 

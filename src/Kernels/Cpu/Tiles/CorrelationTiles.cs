@@ -2,6 +2,7 @@
 #pragma warning disable IDE0011, SA1503
 
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace CnnSharp.Kernels.Cpu;
 
@@ -652,6 +653,12 @@ internal static unsafe partial class CorrelationTiles<V>
             {
                 V w0 = V.Load(w), w1 = V.Load(w + V.Count);
                 w = (float*)((byte*)w + weightStride);
+                if (Sse.IsSupported)
+                {
+                    Sse.Prefetch1(w + Ahead);
+                    Sse.Prefetch1(w + Ahead + V.Count);
+                }
+
                 var a0 = V.Create(*(float*)p);
                 c0_0 = V.Fma(w0, a0, c0_0);
                 c0_1 = V.Fma(w1, a0, c0_1);
@@ -733,6 +740,12 @@ internal static unsafe partial class CorrelationTiles<V>
             {
                 V w0 = V.Load(w), w1 = V.Load(w + V.Count);
                 w = (float*)((byte*)w + weightStride);
+                if (Sse.IsSupported)
+                {
+                    Sse.Prefetch1(w + Ahead);
+                    Sse.Prefetch1(w + Ahead + V.Count);
+                }
+
                 var a0 = V.Create(*(float*)p);
                 c0_0 = V.Fma(w0, a0, c0_0);
                 c0_1 = V.Fma(w1, a0, c0_1);
@@ -834,6 +847,12 @@ internal static unsafe partial class CorrelationTiles<V>
             {
                 V w0 = V.Load(w), w1 = V.Load(w + V.Count);
                 w = (float*)((byte*)w + weightStride);
+                if (Sse.IsSupported)
+                {
+                    Sse.Prefetch1(w + Ahead);
+                    Sse.Prefetch1(w + Ahead + V.Count);
+                }
+
                 var a0 = V.Create(*(float*)p);
                 c0_0 = V.Fma(w0, a0, c0_0);
                 c0_1 = V.Fma(w1, a0, c0_1);
@@ -955,6 +974,12 @@ internal static unsafe partial class CorrelationTiles<V>
             {
                 V w0 = V.Load(w), w1 = V.Load(w + V.Count);
                 w = (float*)((byte*)w + weightStride);
+                if (Sse.IsSupported)
+                {
+                    Sse.Prefetch1(w + Ahead);
+                    Sse.Prefetch1(w + Ahead + V.Count);
+                }
+
                 var a0 = V.Create(*(float*)p);
                 c0_0 = V.Fma(w0, a0, c0_0);
                 c0_1 = V.Fma(w1, a0, c0_1);
@@ -1096,6 +1121,12 @@ internal static unsafe partial class CorrelationTiles<V>
             {
                 V w0 = V.Load(w), w1 = V.Load(w + V.Count);
                 w = (float*)((byte*)w + weightStride);
+                if (Sse.IsSupported)
+                {
+                    Sse.Prefetch1(w + Ahead);
+                    Sse.Prefetch1(w + Ahead + V.Count);
+                }
+
                 var a0 = V.Create(*(float*)p);
                 c0_0 = V.Fma(w0, a0, c0_0);
                 c0_1 = V.Fma(w1, a0, c0_1);
@@ -1257,6 +1288,12 @@ internal static unsafe partial class CorrelationTiles<V>
             {
                 V w0 = V.Load(w), w1 = V.Load(w + V.Count);
                 w = (float*)((byte*)w + weightStride);
+                if (Sse.IsSupported)
+                {
+                    Sse.Prefetch1(w + Ahead);
+                    Sse.Prefetch1(w + Ahead + V.Count);
+                }
+
                 var a0 = V.Create(*(float*)p);
                 c0_0 = V.Fma(w0, a0, c0_0);
                 c0_1 = V.Fma(w1, a0, c0_1);

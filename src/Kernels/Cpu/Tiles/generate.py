@@ -47,6 +47,14 @@ def correlation(half, vectors):
     emit("            {")
     emit("                V " + ", ".join(f"w{v} = V.Load(w{VECTOR[v]})" for v in range(vectors)) + ";")
     emit("                w = (float*)((byte*)w + weightStride);")
+    if vectors == 2:
+        # Weights that come from the outer cache or from memory: the hardware's own prefetching ends with a page.
+        emit("                if (Sse.IsSupported)")
+        emit("                {")
+        emit("                    Sse.Prefetch1(w + Ahead);")
+        emit("                    Sse.Prefetch1(w + Ahead + V.Count);")
+        emit("                }")
+        emit("")
     for p in range(pixels):
         base, i = ("p", p) if p < half else ("q", p - half)
         address = base if i == 0 else f"({base} + s{i})"
@@ -177,7 +185,7 @@ def whole(runs, length):
 
 
 with open("CorrelationTiles.cs", "w") as f:
-    f.write(HEADER)
+    f.write(HEADER.replace("CompilerServices;", "CompilerServices;\nusing System.Runtime.Intrinsics.X86;"))
     f.write("internal static unsafe partial class CorrelationTiles<V>\n{\n")
     f.write("    static delegate*<CorrelationCall*, float*, float*, float*, float*, float*, float*, void> Written(int half, int vectors) => (half, vectors) switch\n    {\n")
     for h, v in CORRELATION:
