@@ -2,7 +2,9 @@ namespace CnnSharp.Kernels.Cpu;
 
 // The gradient by weight is a matrix product over pixels: dw[(r, s, c), k] = sum of x[pixel, (r, s, c)] dy[pixel, k].
 // In a row of the padded picture the values (s, c) of a pixel lie next to each other, so for each kernel row the tiles
-// run over S C rows by all K columns, a few picture rows at a time, so that x and dy stay in the first caches.
+// run over S C rows by all K columns, a few picture rows at a time, so that x and dy stay in the first caches. The picture
+// is read in place: rows above and below it are left out, and what the columns at its sides read is copied, with zeros
+// around it, for a few pictures at once. Few channels, groups and runs that fill no tiles are copied whole.
 //
 // The batch is cut into chunks with partial sums of their own, added up in order afterwards: how many follows from the
 // geometry alone. Where dw is large, its columns are cut instead, so that the sums stay in the second-level cache and
@@ -59,6 +61,18 @@ internal sealed unsafe partial class CpuKernels<V>
         /// <summary>Floats of a band's copy of x that stay in the first-level cache beside few sums.</summary>
         const int BandLength = 3584;
 
+        /// <summary>Channels from which on a picture is read in place: fewer are copied in no time.</summary>
+        const int ManyChannels = 8;
+
+        /// <summary>Pixels between loading and storing the sums.</summary>
+        const int Pixels = 128;
+
+        /// <summary>
+        /// The same at a stride, where the picture is read in place: the rows that a kernel row skips leave a part of the
+        /// first-level cache's sets unused (16->32@32x32: 78-80% of the ceiling, with 96 77%, with 128 66-76%).
+        /// </summary>
+        const int StridedPixels = 64;
+
         /// <summary>Columns of the widest tile.</summary>
         static int MaxPanel => 3 * V.Count;
 
@@ -75,6 +89,9 @@ internal sealed unsafe partial class CpuKernels<V>
         int bandRows, bands, pictures;
         int blockWidth, bandHeight;
         long bandX;
+
+        // In place: the columns at the sides, and what they read of a picture, [stripHeight, stripWidth, C] a side.
+        int left, right, stripWidth, stripHeight, stripPictures;
 
         /// <summary>Runs of neighbouring rows (r, s, c): one a kernel row, or one a tap where the kernel's columns do not touch.</summary>
         public int Runs { get; private set; }
@@ -95,13 +112,15 @@ internal sealed unsafe partial class CpuKernels<V>
         public int Tasks { get; private set; }
 
         public readonly long ScratchLength
-            => OffsetLength + PaddedXLength + (packDy ? (long)pictures * bandRows * Geometry.OutW * MaxPanel : 0);
+            => (2 * OffsetLength) + PaddedXLength + (Math.Max(packDy ? (long)pictures * bandRows * Geometry.OutW : 0, (long)stripPictures * Geometry.OutH) * MaxPanel);
 
-        /// <summary>Scratch memory of the segments' offsets.</summary>
-        readonly int OffsetLength => RoundUp(pictures * bandRows * (sizeof(nint) / sizeof(float)), 16);
+        /// <summary>Scratch memory of the segments' offsets in x, and of those in dy.</summary>
+        readonly int OffsetLength => RoundUp(Math.Max(pictures * bandRows, stripPictures) * (sizeof(nint) / sizeof(float)), 16);
 
-        /// <summary>Scratch memory of the padded x, with what the last tile reads behind it.</summary>
-        readonly long PaddedXLength => copyX ? ((pictures * bandX) + OuterProductTiles<V>.MaxRows + 15) / 16 * 16 : 0;
+        /// <summary>Scratch memory of the padded x, with what the last tile reads behind it, or of one side's strips.</summary>
+        readonly long PaddedXLength => ((copyX ? (pictures * bandX) + OuterProductTiles<V>.MaxRows : stripPictures * StripLength) + 15) / 16 * 16;
+
+        readonly long StripLength => (long)stripHeight * stripWidth * Geometry.C;
 
         public void Plan()
         {
@@ -127,15 +146,18 @@ internal sealed unsafe partial class CpuKernels<V>
                 && ((g.OutH - 1) * g.StrideH) + ((g.KernelH - 1) * g.DilationH) + 1 <= g.H;
             var surplus = false;
             for (var v = 1; v <= 3; v++) surplus |= RunLength % OuterProductTiles<V>.Rows(v, RunLength) != 0;
-            copyX = !inside || g.Groups > 1 || surplus;
+            left = Math.Min(g.OutW, DivideUp(g.PadLeft, g.StrideW));
+            right = g.OutW - Math.Min(g.OutW, DivideUp(Math.Max(0, g.W + g.PadLeft - ((g.KernelW - 1) * g.DilationW)), g.StrideW));
+            copyX = g.Groups > 1 || surplus || (!inside && (g.C < ManyChannels || left + right > g.OutW / 2));
+            if (copyX) left = right = 0;
 
             // dy is packed where its vectors are not whole, and where its rows are so far apart that a tile's columns of
             // them would share a few cache sets, unless only a few tiles would use them.
             packDy = g.GroupK % V.Count != 0 || (g.K > 2 * V.Count && Runs * RunLength >= 64);
 
-            // About 128 pixels between loading and storing the sums, or fewer, where they load fast, so that what is copied does
-            // not leave the first-level cache (16->32@32x32 at stride 2: 71% to 77%).
-            bandRows = Math.Min(g.OutH, DivideUp(128, g.OutW));
+            // Fewer pixels where the sums load fast, so that what is copied does not leave the first-level cache.
+            var pixels = g.StrideH > 1 && !copyX ? StridedPixels : Pixels;
+            bandRows = Math.Min(g.OutH, DivideUp(pixels, g.OutW));
             if (copyX && PartialLength <= FewSums)
             {
                 var most = (BandLength / (blockWidth * g.GroupC)) - ((g.KernelH - 1) * g.DilationH) - 1;
@@ -145,9 +167,13 @@ internal sealed unsafe partial class CpuKernels<V>
             bands = DivideUp(g.OutH, bandRows);
             bandRows = DivideUp(g.OutH, bands);
             bands = DivideUp(g.OutH, bandRows);
-            pictures = bands > 1 ? 1 : Math.Clamp(128 / (g.OutH * g.OutW), 1, g.N);
+            pictures = bands > 1 ? 1 : Math.Clamp(pixels / (g.OutH * g.OutW), 1, g.N);
             bandHeight = ((bandRows - 1) * g.StrideH) + ((g.KernelH - 1) * g.DilationH) + 1;
             bandX = (long)bandHeight * blockWidth * g.GroupC;
+            if (left + right == 0) return;
+            stripWidth = ((Math.Max(left, right) - 1) * g.StrideW) + ((g.KernelW - 1) * g.DilationW) + 1;
+            stripHeight = ((g.OutH - 1) * g.StrideH) + ((g.KernelH - 1) * g.DilationH) + 1;
+            stripPictures = Math.Clamp(Pixels / g.OutH, 1, DivideUp(g.N, Chunks));
         }
 
         public readonly void Run(int task, int worker)
@@ -165,21 +191,9 @@ internal sealed unsafe partial class CpuKernels<V>
             Clear(sums, (long)(endVector - firstVector) * V.Count * Runs * RunRows);
 
             var offsets = (nint*)Scratch[worker];
-            var paddedX = Scratch[worker] + OffsetLength;
+            var paddedX = Scratch[worker] + (2 * OffsetLength);
             var panel = paddedX + PaddedXLength;
-            var call = new OuterProductCall
-            {
-                XStride = (nint)g.StrideW * g.GroupC * sizeof(float),
-                Offsets = offsets,
-                Length = g.OutW,
-            };
-
-            // A band's rows of x lie at the same places in every band.
-            var pictureX = copyX ? bandX : (long)g.H * g.W * g.C;
-            var rowX = g.StrideH * (copyX ? blockWidth * (long)g.GroupC : g.W * (long)g.C);
-            for (var segment = 0; segment < pictures * bandRows; segment++)
-                offsets[segment] = (nint)(((segment / bandRows * pictureX) + (segment % bandRows * rowX)) * sizeof(float));
-
+            var call = new OuterProductCall { Offsets = offsets, DyOffsets = (nint*)(Scratch[worker] + OffsetLength) };
             var calls = 0;
             for (var v = firstVector; v < endVector;)
             {
@@ -188,71 +202,166 @@ internal sealed unsafe partial class CpuKernels<V>
                 v += vectors;
             }
 
+            long pictureX = (long)g.H * g.W * g.C, pictureDy = (long)g.OutH * g.OutW * g.K;
+            var width = copyX ? blockWidth : g.W;
+            var block = new PixelBlock
+            {
+                Width = width,
+                PixelX = (long)g.StrideW * g.GroupC,
+                RowX = (long)g.StrideH * width * g.GroupC,
+                PictureX = copyX ? bandX : pictureX,
+                PixelDy = g.K,
+                RowDy = (long)g.OutW * g.K,
+                PictureDy = pictureDy,
+                Length = g.OutW - left - right,
+                Height = copyX ? int.MaxValue : g.H,
+                Pack = packDy,
+            };
             for (var picture = first; picture < end; picture += pictures)
             {
-                var count = Math.Min(pictures, end - picture);
+                block.Pictures = Math.Min(pictures, end - picture);
                 for (var band = 0; band < bands; band++)
                 {
                     var firstRow = band * bandRows;
                     var rows = Math.Min(bandRows, g.OutH - firstRow);
-                    for (var p = 0; p < count && copyX; p++) CopyX(picture + p, group, firstRow, rows, paddedX + (p * bandX));
-                    var x = copyX ? paddedX : X + ((((long)picture * g.H) + ((long)firstRow * g.StrideH)) * g.W * g.C);
-                    var dy = Dy + ((((long)picture * g.OutH) + firstRow) * g.OutW * g.K) + (group * g.GroupK);
-                    call.Segments = count * rows;
+                    block.Rows = rows;
+                    block.Dy = Dy + (picture * pictureDy) + (((firstRow * (long)g.OutW) + left) * g.K) + (group * g.GroupK);
+                    if (copyX)
+                    {
+                        for (var p = 0; p < block.Pictures; p++) CopyX(picture + p, group, firstRow, rows, paddedX + (p * bandX));
+                        block.X = paddedX;
+                    }
+                    else
+                    {
+                        block.Top = (firstRow * g.StrideH) - g.PadTop;
+                        block.X = X + (picture * pictureX) + ((((long)block.Top * g.W) + (left * g.StrideW) - g.PadLeft) * g.C);
+                    }
 
                     // The next band's rows follow in memory.
-                    var (pixels, rowsX) = ((long)call.Segments * g.OutW, (long)count * rows * g.StrideH);
-                    var nextX = new Ahead(X + (((((long)(picture + count - 1) * g.H) + ((long)(firstRow + rows) * g.StrideH)) * g.W) * g.C), rowsX * g.W * g.C, calls);
-                    var nextDy = new Ahead(dy + (pixels * g.K), pixels * g.K, calls);
-                    Multiply(&call, x, dy, sums, firstVector, endVector, panel, ref nextX, ref nextDy);
+                    var (lastPicture, count) = (picture + block.Pictures - 1, (long)block.Pictures * rows);
+                    var nextX = new Ahead(X + (lastPicture * pictureX) + ((long)(firstRow + rows) * g.StrideH * g.W * g.C), count * g.StrideH * g.W * g.C, calls);
+                    var nextDy = new Ahead(Dy + (lastPicture * pictureDy) + ((firstRow + rows) * block.RowDy), count * block.RowDy, calls);
+                    Multiply(&call, block, sums, firstVector, endVector, panel, ref nextX, ref nextDy);
                 }
+            }
+
+            for (var picture = first; picture < end && left + right > 0; picture += stripPictures)
+            {
+                var count = Math.Min(stripPictures, end - picture);
+                if (left > 0) MultiplySide(&call, picture, count, 0, left, sums, firstVector, endVector, paddedX, panel);
+                if (right > 0) MultiplySide(&call, picture, count, g.OutW - right, g.OutW, sums, firstVector, endVector, paddedX, panel);
             }
         }
 
-        /// <summary>Adds a band's products to the sums of vectors [first, end).</summary>
-        readonly void Multiply(OuterProductCall* call, float* x, float* dy, float* sums, int first, int end, float* panel, ref Ahead nextX, ref Ahead nextDy)
+        /// <summary>Adds the products of columns [firstColumn, endColumn) at a side of a few pictures, without groups.</summary>
+        readonly void MultiplySide(OuterProductCall* call, int picture, int count, int firstColumn, int endColumn, float* sums, int first, int end, float* strips, float* panel)
         {
-            var width = copyX ? blockWidth : Geometry.W;
+            var g = Geometry;
+            for (var p = 0; p < count; p++)
+            {
+                CopyStrip(X + ((long)(picture + p) * g.H * g.W * g.C), g.H, g.W, g.C, -g.PadTop, (firstColumn * g.StrideW) - g.PadLeft, stripHeight, stripWidth, strips + (p * StripLength));
+            }
+
+            // A column of a picture is a segment.
+            var block = new PixelBlock
+            {
+                Width = stripWidth,
+                PixelX = (long)g.StrideH * stripWidth * g.C,
+                PictureX = StripLength,
+                PixelDy = (long)g.OutW * g.K,
+                PictureDy = (long)g.OutH * g.OutW * g.K,
+                Pictures = count,
+                Rows = 1,
+                Length = g.OutH,
+                Height = int.MaxValue,
+                Pack = true,
+            };
+            Ahead none = default;
+            for (var j = firstColumn; j < endColumn; j++)
+            {
+                block.X = strips + ((long)(j - firstColumn) * g.StrideW * g.C);
+                block.Dy = Dy + (picture * block.PictureDy) + ((long)j * g.K);
+                Multiply(call, block, sums, first, end, panel, ref none, ref none);
+            }
+        }
+
+        /// <summary>Adds a block's products to the sums of vectors [first, end).</summary>
+        readonly void Multiply(OuterProductCall* call, in PixelBlock block, float* sums, int first, int end, float* panel, ref Ahead nextX, ref Ahead nextDy)
+        {
+            call->XStride = (nint)(block.PixelX * sizeof(float));
+            call->Length = block.Length;
             for (var v = first; v < end;)
             {
                 var vectors = OuterProductTiles<V>.Vectors(end - v);
                 var tileRows = OuterProductTiles<V>.Rows(vectors, RunLength);
                 var tile = OuterProductTiles<V>.Tile(tileRows, vectors);
                 var lanes = vectors * V.Count;
-                var columns = dy + ((long)v * V.Count);
-                call->DyStride = (nint)Geometry.K * sizeof(float);
-                if (packDy)
+                var columns = block.Dy + ((long)v * V.Count);
+                var (pixelDy, rowDy, pictureDy) = (block.PixelDy, block.RowDy, block.PictureDy);
+                if (block.Pack)
                 {
-                    PackPanel(columns, Geometry.K, 1, call->Segments * call->Length, Math.Min(lanes, Geometry.GroupK - (v * V.Count)), lanes, panel);
+                    (pixelDy, rowDy, pictureDy) = (lanes, (long)block.Length * lanes, (long)block.Rows * block.Length * lanes);
+                    for (var p = 0; p < block.Pictures; p++)
+                    {
+                        for (var i = 0; i < block.Rows; i++)
+                        {
+                            var source = columns + (p * block.PictureDy) + (i * block.RowDy);
+                            PackPanel(source, block.PixelDy, 1, block.Length, Math.Min(lanes, Geometry.GroupK - (v * V.Count)), lanes, panel + (p * pictureDy) + (i * rowDy));
+                        }
+                    }
+
                     columns = panel;
-                    call->DyStride = lanes * sizeof(float);
                 }
 
-                var whole = merged && vectors == 1 ? OuterProductTiles<V>.Whole(Runs, RunLength) : null;
+                call->DyStride = (nint)(pixelDy * sizeof(float));
+                var whole = copyX && merged && vectors == 1 ? OuterProductTiles<V>.Whole(Runs, RunLength) : null;
                 if (whole is not null)
                 {
-                    call->RunStride = (nint)Geometry.DilationH * width * Geometry.GroupC * sizeof(float);
+                    SetSegments(call, block, 0, rowDy, pictureDy);
+                    call->RunStride = (nint)Geometry.DilationH * block.Width * Geometry.GroupC * sizeof(float);
                     call->RunLength = RunRows * lanes;
-                    whole(call, x, columns, sums);
+                    whole(call, block.X, columns, sums);
                 }
-
-                for (var run = 0; run < Runs && whole is null; run++)
+                else
                 {
-                    var r = merged ? run : run / Geometry.KernelW;
-                    var s = merged ? 0 : run % Geometry.KernelW;
-                    var source = x + ((((long)r * Geometry.DilationH * width) + ((long)s * Geometry.DilationW)) * Geometry.GroupC);
-                    var target = sums + ((long)run * RunRows * lanes);
-                    for (var row = 0; row < RunLength; row += tileRows)
+                    for (var run = 0; run < Runs; run++)
                     {
-                        nextX.Fetch();
-                        nextDy.Fetch();
-                        tile(call, source + row, columns, target + ((long)row * lanes));
+                        var r = merged ? run : run / Geometry.KernelW;
+                        var s = merged ? 0 : run % Geometry.KernelW;
+                        var source = block.X + ((((long)r * Geometry.DilationH * block.Width) + ((long)s * Geometry.DilationW)) * Geometry.GroupC);
+                        var target = sums + ((long)run * RunRows * lanes);
+                        SetSegments(call, block, r, rowDy, pictureDy);
+                        for (var row = 0; row < RunLength; row += tileRows)
+                        {
+                            nextX.Fetch();
+                            nextDy.Fetch();
+                            tile(call, source + row, columns, target + ((long)row * lanes));
+                        }
                     }
                 }
 
                 sums += (long)Runs * RunRows * lanes;
                 v += vectors;
             }
+        }
+
+        /// <summary>A segment for each of the block's rows whose row of x, for kernel row <paramref name="r"/>, is in the picture.</summary>
+        readonly void SetSegments(OuterProductCall* call, in PixelBlock block, int r, long rowDy, long pictureDy)
+        {
+            var top = block.Top + (r * Geometry.DilationH);
+            var count = 0;
+            for (var p = 0; p < block.Pictures; p++)
+            {
+                for (var i = 0; i < block.Rows; i++)
+                {
+                    var h = top + (i * Geometry.StrideH);
+                    if (h < 0 || h >= block.Height) continue;
+                    call->Offsets[count] = (nint)(((p * block.PictureX) + (i * block.RowX)) * sizeof(float));
+                    call->DyOffsets[count++] = (nint)(((p * pictureDy) + (i * rowDy)) * sizeof(float));
+                }
+            }
+
+            call->Segments = count;
         }
 
         readonly void CopyX(int picture, int group, int firstRow, int rows, float* target)
@@ -285,6 +394,28 @@ internal sealed unsafe partial class CpuKernels<V>
                 Clear(target + ((long)(before + inside) * g.GroupC), (long)(blockWidth - before - inside) * g.GroupC);
             }
         }
+    }
+
+    /// <summary>Pixels of dy and what they meet of x: rows of one or more pictures. Strides in floats.</summary>
+    struct PixelBlock
+    {
+        /// <summary>What the first pixel's first tap reads, the first pixel's first column of the group.</summary>
+        public float* X, Dy;
+
+        /// <summary>Pixels of a row of x.</summary>
+        public int Width;
+
+        public long PixelX, RowX, PictureX, PixelDy, RowDy, PictureDy;
+        public int Pictures, Rows, Length;
+
+        /// <summary>The row of x that the first tap of the first row reads.</summary>
+        public int Top;
+
+        /// <summary>Rows [0, Height) of x are there.</summary>
+        public int Height;
+
+        /// <summary>Whether dy is packed.</summary>
+        public bool Pack;
     }
 
     /// <summary>dw = the chunks' sums, added in order. Task: one run of one group.</summary>

@@ -3,7 +3,7 @@ namespace CnnSharp.Kernels.Cpu;
 /// <summary>
 /// What all calls of an outer-product tile in one piece of work share. A tile is r rows (neighbouring values of x) by
 /// v vectors of output channels: dw[i, k] += sum over segments t and their pixels p of
-/// x[Offsets[t] + p XStride + i] dy[(t Length + p) DyStride + k], with dw stored as r rows of v vectors.
+/// x[Offsets[t] + p XStride + i] dy[DyOffsets[t] + p DyStride + k], with dw stored as r rows of v vectors.
 /// </summary>
 internal unsafe struct OuterProductCall
 {
@@ -16,7 +16,10 @@ internal unsafe struct OuterProductCall
     /// <summary>Bytes from x to the start of each segment.</summary>
     public nint* Offsets;
 
-    /// <summary>Runs of pixels at XStride.</summary>
+    /// <summary>Bytes from dy to the start of each segment.</summary>
+    public nint* DyOffsets;
+
+    /// <summary>Runs of pixels at XStride and DyStride.</summary>
     public int Segments;
 
     /// <summary>Pixels of a segment.</summary>

@@ -41,19 +41,20 @@ internal static unsafe partial class OuterProductTiles<V>
         V c2_0 = V.Load(dw + (2 * V.Count));
         V c3_0 = V.Load(dw + (3 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
-        var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset++)
+        nint* offset = call->Offsets, dyOffset = call->DyOffsets;
+        for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
             var p = (float*)((byte*)x + *offset);
+            var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d0 = V.Load(dy);
+                V d0 = V.Load(q);
                 c0_0 = V.Fma(p + 0, d0, c0_0);
                 c1_0 = V.Fma(p + 1, d0, c1_0);
                 c2_0 = V.Fma(p + 2, d0, c2_0);
                 c3_0 = V.Fma(p + 3, d0, c3_0);
                 p = (float*)((byte*)p + xStride);
-                dy = (float*)((byte*)dy + dyStride);
+                q = (float*)((byte*)q + dyStride);
             }
         }
 
@@ -73,13 +74,14 @@ internal static unsafe partial class OuterProductTiles<V>
         V c4_0 = V.Load(dw + (4 * V.Count));
         V c5_0 = V.Load(dw + (5 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
-        var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset++)
+        nint* offset = call->Offsets, dyOffset = call->DyOffsets;
+        for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
             var p = (float*)((byte*)x + *offset);
+            var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d0 = V.Load(dy);
+                V d0 = V.Load(q);
                 c0_0 = V.Fma(p + 0, d0, c0_0);
                 c1_0 = V.Fma(p + 1, d0, c1_0);
                 c2_0 = V.Fma(p + 2, d0, c2_0);
@@ -87,7 +89,7 @@ internal static unsafe partial class OuterProductTiles<V>
                 c4_0 = V.Fma(p + 4, d0, c4_0);
                 c5_0 = V.Fma(p + 5, d0, c5_0);
                 p = (float*)((byte*)p + xStride);
-                dy = (float*)((byte*)dy + dyStride);
+                q = (float*)((byte*)q + dyStride);
             }
         }
 
@@ -111,13 +113,14 @@ internal static unsafe partial class OuterProductTiles<V>
         V c6_0 = V.Load(dw + (6 * V.Count));
         V c7_0 = V.Load(dw + (7 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
-        var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset++)
+        nint* offset = call->Offsets, dyOffset = call->DyOffsets;
+        for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
             var p = (float*)((byte*)x + *offset);
+            var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d0 = V.Load(dy);
+                V d0 = V.Load(q);
                 c0_0 = V.Fma(p + 0, d0, c0_0);
                 c1_0 = V.Fma(p + 1, d0, c1_0);
                 c2_0 = V.Fma(p + 2, d0, c2_0);
@@ -127,7 +130,7 @@ internal static unsafe partial class OuterProductTiles<V>
                 c6_0 = V.Fma(p + 6, d0, c6_0);
                 c7_0 = V.Fma(p + 7, d0, c7_0);
                 p = (float*)((byte*)p + xStride);
-                dy = (float*)((byte*)dy + dyStride);
+                q = (float*)((byte*)q + dyStride);
             }
         }
 
@@ -155,13 +158,14 @@ internal static unsafe partial class OuterProductTiles<V>
         V c8_0 = V.Load(dw + (8 * V.Count));
         V c9_0 = V.Load(dw + (9 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
-        var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset++)
+        nint* offset = call->Offsets, dyOffset = call->DyOffsets;
+        for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
             var p = (float*)((byte*)x + *offset);
+            var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d0 = V.Load(dy);
+                V d0 = V.Load(q);
                 c0_0 = V.Fma(p + 0, d0, c0_0);
                 c1_0 = V.Fma(p + 1, d0, c1_0);
                 c2_0 = V.Fma(p + 2, d0, c2_0);
@@ -173,7 +177,7 @@ internal static unsafe partial class OuterProductTiles<V>
                 c8_0 = V.Fma(p + 8, d0, c8_0);
                 c9_0 = V.Fma(p + 9, d0, c9_0);
                 p = (float*)((byte*)p + xStride);
-                dy = (float*)((byte*)dy + dyStride);
+                q = (float*)((byte*)q + dyStride);
             }
         }
 
@@ -205,13 +209,14 @@ internal static unsafe partial class OuterProductTiles<V>
         V c10_0 = V.Load(dw + (10 * V.Count));
         V c11_0 = V.Load(dw + (11 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
-        var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset++)
+        nint* offset = call->Offsets, dyOffset = call->DyOffsets;
+        for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
             var p = (float*)((byte*)x + *offset);
+            var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d0 = V.Load(dy);
+                V d0 = V.Load(q);
                 c0_0 = V.Fma(p + 0, d0, c0_0);
                 c1_0 = V.Fma(p + 1, d0, c1_0);
                 c2_0 = V.Fma(p + 2, d0, c2_0);
@@ -225,7 +230,7 @@ internal static unsafe partial class OuterProductTiles<V>
                 c10_0 = V.Fma(p + 10, d0, c10_0);
                 c11_0 = V.Fma(p + 11, d0, c11_0);
                 p = (float*)((byte*)p + xStride);
-                dy = (float*)((byte*)dy + dyStride);
+                q = (float*)((byte*)q + dyStride);
             }
         }
 
@@ -261,13 +266,14 @@ internal static unsafe partial class OuterProductTiles<V>
         V c12_0 = V.Load(dw + (12 * V.Count));
         V c13_0 = V.Load(dw + (13 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
-        var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset++)
+        nint* offset = call->Offsets, dyOffset = call->DyOffsets;
+        for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
             var p = (float*)((byte*)x + *offset);
+            var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d0 = V.Load(dy);
+                V d0 = V.Load(q);
                 c0_0 = V.Fma(p + 0, d0, c0_0);
                 c1_0 = V.Fma(p + 1, d0, c1_0);
                 c2_0 = V.Fma(p + 2, d0, c2_0);
@@ -283,7 +289,7 @@ internal static unsafe partial class OuterProductTiles<V>
                 c12_0 = V.Fma(p + 12, d0, c12_0);
                 c13_0 = V.Fma(p + 13, d0, c13_0);
                 p = (float*)((byte*)p + xStride);
-                dy = (float*)((byte*)dy + dyStride);
+                q = (float*)((byte*)q + dyStride);
             }
         }
 
@@ -323,13 +329,14 @@ internal static unsafe partial class OuterProductTiles<V>
         V c14_0 = V.Load(dw + (14 * V.Count));
         V c15_0 = V.Load(dw + (15 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
-        var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset++)
+        nint* offset = call->Offsets, dyOffset = call->DyOffsets;
+        for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
             var p = (float*)((byte*)x + *offset);
+            var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d0 = V.Load(dy);
+                V d0 = V.Load(q);
                 c0_0 = V.Fma(p + 0, d0, c0_0);
                 c1_0 = V.Fma(p + 1, d0, c1_0);
                 c2_0 = V.Fma(p + 2, d0, c2_0);
@@ -347,7 +354,7 @@ internal static unsafe partial class OuterProductTiles<V>
                 c14_0 = V.Fma(p + 14, d0, c14_0);
                 c15_0 = V.Fma(p + 15, d0, c15_0);
                 p = (float*)((byte*)p + xStride);
-                dy = (float*)((byte*)dy + dyStride);
+                q = (float*)((byte*)q + dyStride);
             }
         }
 
@@ -377,13 +384,14 @@ internal static unsafe partial class OuterProductTiles<V>
         V c2_0 = V.Load(dw + (4 * V.Count)), c2_1 = V.Load(dw + (5 * V.Count));
         V c3_0 = V.Load(dw + (6 * V.Count)), c3_1 = V.Load(dw + (7 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
-        var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset++)
+        nint* offset = call->Offsets, dyOffset = call->DyOffsets;
+        for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
             var p = (float*)((byte*)x + *offset);
+            var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d0 = V.Load(dy), d1 = V.Load(dy + V.Count);
+                V d0 = V.Load(q), d1 = V.Load(q + V.Count);
                 var a0 = V.Create(p[0]);
                 c0_0 = V.Fma(d0, a0, c0_0);
                 c0_1 = V.Fma(d1, a0, c0_1);
@@ -397,7 +405,7 @@ internal static unsafe partial class OuterProductTiles<V>
                 c3_0 = V.Fma(d0, a3, c3_0);
                 c3_1 = V.Fma(d1, a3, c3_1);
                 p = (float*)((byte*)p + xStride);
-                dy = (float*)((byte*)dy + dyStride);
+                q = (float*)((byte*)q + dyStride);
             }
         }
 
@@ -417,13 +425,14 @@ internal static unsafe partial class OuterProductTiles<V>
         V c4_0 = V.Load(dw + (8 * V.Count)), c4_1 = V.Load(dw + (9 * V.Count));
         V c5_0 = V.Load(dw + (10 * V.Count)), c5_1 = V.Load(dw + (11 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
-        var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset++)
+        nint* offset = call->Offsets, dyOffset = call->DyOffsets;
+        for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
             var p = (float*)((byte*)x + *offset);
+            var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d0 = V.Load(dy), d1 = V.Load(dy + V.Count);
+                V d0 = V.Load(q), d1 = V.Load(q + V.Count);
                 var a0 = V.Create(p[0]);
                 c0_0 = V.Fma(d0, a0, c0_0);
                 c0_1 = V.Fma(d1, a0, c0_1);
@@ -443,7 +452,7 @@ internal static unsafe partial class OuterProductTiles<V>
                 c5_0 = V.Fma(d0, a5, c5_0);
                 c5_1 = V.Fma(d1, a5, c5_1);
                 p = (float*)((byte*)p + xStride);
-                dy = (float*)((byte*)dy + dyStride);
+                q = (float*)((byte*)q + dyStride);
             }
         }
 
@@ -467,13 +476,14 @@ internal static unsafe partial class OuterProductTiles<V>
         V c6_0 = V.Load(dw + (12 * V.Count)), c6_1 = V.Load(dw + (13 * V.Count));
         V c7_0 = V.Load(dw + (14 * V.Count)), c7_1 = V.Load(dw + (15 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
-        var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset++)
+        nint* offset = call->Offsets, dyOffset = call->DyOffsets;
+        for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
             var p = (float*)((byte*)x + *offset);
+            var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d0 = V.Load(dy), d1 = V.Load(dy + V.Count);
+                V d0 = V.Load(q), d1 = V.Load(q + V.Count);
                 var a0 = V.Create(p[0]);
                 c0_0 = V.Fma(d0, a0, c0_0);
                 c0_1 = V.Fma(d1, a0, c0_1);
@@ -499,7 +509,7 @@ internal static unsafe partial class OuterProductTiles<V>
                 c7_0 = V.Fma(d0, a7, c7_0);
                 c7_1 = V.Fma(d1, a7, c7_1);
                 p = (float*)((byte*)p + xStride);
-                dy = (float*)((byte*)dy + dyStride);
+                q = (float*)((byte*)q + dyStride);
             }
         }
 
@@ -527,13 +537,14 @@ internal static unsafe partial class OuterProductTiles<V>
         V c8_0 = V.Load(dw + (16 * V.Count)), c8_1 = V.Load(dw + (17 * V.Count));
         V c9_0 = V.Load(dw + (18 * V.Count)), c9_1 = V.Load(dw + (19 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
-        var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset++)
+        nint* offset = call->Offsets, dyOffset = call->DyOffsets;
+        for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
             var p = (float*)((byte*)x + *offset);
+            var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d0 = V.Load(dy), d1 = V.Load(dy + V.Count);
+                V d0 = V.Load(q), d1 = V.Load(q + V.Count);
                 var a0 = V.Create(p[0]);
                 c0_0 = V.Fma(d0, a0, c0_0);
                 c0_1 = V.Fma(d1, a0, c0_1);
@@ -565,7 +576,7 @@ internal static unsafe partial class OuterProductTiles<V>
                 c9_0 = V.Fma(d0, a9, c9_0);
                 c9_1 = V.Fma(d1, a9, c9_1);
                 p = (float*)((byte*)p + xStride);
-                dy = (float*)((byte*)dy + dyStride);
+                q = (float*)((byte*)q + dyStride);
             }
         }
 
@@ -597,13 +608,14 @@ internal static unsafe partial class OuterProductTiles<V>
         V c10_0 = V.Load(dw + (20 * V.Count)), c10_1 = V.Load(dw + (21 * V.Count));
         V c11_0 = V.Load(dw + (22 * V.Count)), c11_1 = V.Load(dw + (23 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
-        var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset++)
+        nint* offset = call->Offsets, dyOffset = call->DyOffsets;
+        for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
             var p = (float*)((byte*)x + *offset);
+            var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d0 = V.Load(dy), d1 = V.Load(dy + V.Count);
+                V d0 = V.Load(q), d1 = V.Load(q + V.Count);
                 var a0 = V.Create(p[0]);
                 c0_0 = V.Fma(d0, a0, c0_0);
                 c0_1 = V.Fma(d1, a0, c0_1);
@@ -641,7 +653,7 @@ internal static unsafe partial class OuterProductTiles<V>
                 c11_0 = V.Fma(d0, a11, c11_0);
                 c11_1 = V.Fma(d1, a11, c11_1);
                 p = (float*)((byte*)p + xStride);
-                dy = (float*)((byte*)dy + dyStride);
+                q = (float*)((byte*)q + dyStride);
             }
         }
 
@@ -677,13 +689,14 @@ internal static unsafe partial class OuterProductTiles<V>
         V c12_0 = V.Load(dw + (24 * V.Count)), c12_1 = V.Load(dw + (25 * V.Count));
         V c13_0 = V.Load(dw + (26 * V.Count)), c13_1 = V.Load(dw + (27 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
-        var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset++)
+        nint* offset = call->Offsets, dyOffset = call->DyOffsets;
+        for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
             var p = (float*)((byte*)x + *offset);
+            var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d0 = V.Load(dy), d1 = V.Load(dy + V.Count);
+                V d0 = V.Load(q), d1 = V.Load(q + V.Count);
                 var a0 = V.Create(p[0]);
                 c0_0 = V.Fma(d0, a0, c0_0);
                 c0_1 = V.Fma(d1, a0, c0_1);
@@ -727,7 +740,7 @@ internal static unsafe partial class OuterProductTiles<V>
                 c13_0 = V.Fma(d0, a13, c13_0);
                 c13_1 = V.Fma(d1, a13, c13_1);
                 p = (float*)((byte*)p + xStride);
-                dy = (float*)((byte*)dy + dyStride);
+                q = (float*)((byte*)q + dyStride);
             }
         }
 
@@ -759,13 +772,14 @@ internal static unsafe partial class OuterProductTiles<V>
         V c6_0 = V.Load(dw + (18 * V.Count)), c6_1 = V.Load(dw + (19 * V.Count)), c6_2 = V.Load(dw + (20 * V.Count));
         V c7_0 = V.Load(dw + (21 * V.Count)), c7_1 = V.Load(dw + (22 * V.Count)), c7_2 = V.Load(dw + (23 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
-        var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset++)
+        nint* offset = call->Offsets, dyOffset = call->DyOffsets;
+        for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
             var p = (float*)((byte*)x + *offset);
+            var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d0 = V.Load(dy), d1 = V.Load(dy + V.Count), d2 = V.Load(dy + (2 * V.Count));
+                V d0 = V.Load(q), d1 = V.Load(q + V.Count), d2 = V.Load(q + (2 * V.Count));
                 var a0 = V.Create(p[0]);
                 c0_0 = V.Fma(d0, a0, c0_0);
                 c0_1 = V.Fma(d1, a0, c0_1);
@@ -799,7 +813,7 @@ internal static unsafe partial class OuterProductTiles<V>
                 c7_1 = V.Fma(d1, a7, c7_1);
                 c7_2 = V.Fma(d2, a7, c7_2);
                 p = (float*)((byte*)p + xStride);
-                dy = (float*)((byte*)dy + dyStride);
+                q = (float*)((byte*)q + dyStride);
             }
         }
 
@@ -844,15 +858,16 @@ internal static unsafe partial class OuterProductTiles<V>
         V c2_6 = V.Load(dw + (2 * call->RunLength) + (6 * V.Count));
         V c2_7 = V.Load(dw + (2 * call->RunLength) + (7 * V.Count));
         V c2_8 = V.Load(dw + (2 * call->RunLength) + (8 * V.Count));
-        var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset++)
+        nint* offset = call->Offsets, dyOffset = call->DyOffsets;
+        for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
             var p0 = (float*)((byte*)x + *offset);
             var p1 = (float*)((byte*)p0 + runStride);
             var p2 = (float*)((byte*)p1 + runStride);
+            var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d = V.Load(dy);
+                V d = V.Load(q);
                 c0_0 = V.Fma(p0 + 0, d, c0_0);
                 c0_1 = V.Fma(p0 + 1, d, c0_1);
                 c0_2 = V.Fma(p0 + 2, d, c0_2);
@@ -883,7 +898,7 @@ internal static unsafe partial class OuterProductTiles<V>
                 p0 = (float*)((byte*)p0 + xStride);
                 p1 = (float*)((byte*)p1 + xStride);
                 p2 = (float*)((byte*)p2 + xStride);
-                dy = (float*)((byte*)dy + dyStride);
+                q = (float*)((byte*)q + dyStride);
             }
         }
 
@@ -945,17 +960,18 @@ internal static unsafe partial class OuterProductTiles<V>
         V c4_2 = V.Load(dw + (4 * call->RunLength) + (2 * V.Count));
         V c4_3 = V.Load(dw + (4 * call->RunLength) + (3 * V.Count));
         V c4_4 = V.Load(dw + (4 * call->RunLength) + (4 * V.Count));
-        var offset = call->Offsets;
-        for (var segment = call->Segments; segment > 0; segment--, offset++)
+        nint* offset = call->Offsets, dyOffset = call->DyOffsets;
+        for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
             var p0 = (float*)((byte*)x + *offset);
             var p1 = (float*)((byte*)p0 + runStride);
             var p2 = (float*)((byte*)p1 + runStride);
             var p3 = (float*)((byte*)p2 + runStride);
             var p4 = (float*)((byte*)p3 + runStride);
+            var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
             {
-                V d = V.Load(dy);
+                V d = V.Load(q);
                 c0_0 = V.Fma(p0 + 0, d, c0_0);
                 c0_1 = V.Fma(p0 + 1, d, c0_1);
                 c0_2 = V.Fma(p0 + 2, d, c0_2);
@@ -986,7 +1002,7 @@ internal static unsafe partial class OuterProductTiles<V>
                 p2 = (float*)((byte*)p2 + xStride);
                 p3 = (float*)((byte*)p3 + xStride);
                 p4 = (float*)((byte*)p4 + xStride);
-                dy = (float*)((byte*)dy + dyStride);
+                q = (float*)((byte*)q + dyStride);
             }
         }
 

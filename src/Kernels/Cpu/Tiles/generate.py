@@ -120,13 +120,14 @@ def outer(rows, vectors):
     for r in range(rows):
         emit("        V " + ", ".join(f"c{r}_{v} = V.Load({at(r, v)})" for v in range(vectors)) + ";")
     emit("        nint xStride = call->XStride, dyStride = call->DyStride;")
-    emit("        var offset = call->Offsets;")
-    emit("        for (var segment = call->Segments; segment > 0; segment--, offset++)")
+    emit("        nint* offset = call->Offsets, dyOffset = call->DyOffsets;")
+    emit("        for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)")
     emit("        {")
     emit("            var p = (float*)((byte*)x + *offset);")
+    emit("            var q = (float*)((byte*)dy + *dyOffset);")
     emit("            for (var i = call->Length; i > 0; i--)")
     emit("            {")
-    emit("                V " + ", ".join(f"d{v} = V.Load(dy{VECTOR[v]})" for v in range(vectors)) + ";")
+    emit("                V " + ", ".join(f"d{v} = V.Load(q{VECTOR[v]})" for v in range(vectors)) + ";")
     for r in range(rows):
         if vectors == 1:
             emit(f"                c{r}_0 = V.Fma(p + {r}, d0, c{r}_0);")
@@ -135,7 +136,7 @@ def outer(rows, vectors):
             for v in range(vectors):
                 emit(f"                c{r}_{v} = V.Fma(d{v}, a{r}, c{r}_{v});")
     emit("                p = (float*)((byte*)p + xStride);")
-    emit("                dy = (float*)((byte*)dy + dyStride);")
+    emit("                q = (float*)((byte*)q + dyStride);")
     emit("            }")
     emit("        }")
     emit("")
@@ -159,21 +160,22 @@ def whole(runs, length):
     for r in range(runs):
         for i in range(length):
             emit(f"        V c{r}_{i} = V.Load({at(r, i)});")
-    emit("        var offset = call->Offsets;")
-    emit("        for (var segment = call->Segments; segment > 0; segment--, offset++)")
+    emit("        nint* offset = call->Offsets, dyOffset = call->DyOffsets;")
+    emit("        for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)")
     emit("        {")
     emit("            var p0 = (float*)((byte*)x + *offset);")
     for r in range(1, runs):
         emit(f"            var p{r} = (float*)((byte*)p{r - 1} + runStride);")
+    emit("            var q = (float*)((byte*)dy + *dyOffset);")
     emit("            for (var i = call->Length; i > 0; i--)")
     emit("            {")
-    emit("                V d = V.Load(dy);")
+    emit("                V d = V.Load(q);")
     for r in range(runs):
         for i in range(length):
             emit(f"                c{r}_{i} = V.Fma(p{r} + {i}, d, c{r}_{i});")
     for r in range(runs):
         emit(f"                p{r} = (float*)((byte*)p{r} + xStride);")
-    emit("                dy = (float*)((byte*)dy + dyStride);")
+    emit("                q = (float*)((byte*)q + dyStride);")
     emit("            }")
     emit("        }")
     emit("")
