@@ -129,6 +129,9 @@ internal static class Options
     /// <summary><c>--channels</c>, of pictures in a folder.</summary>
     public static Option<int?> Channels() => Whole("--channels", "of pictures of a folder: 3 for colour, 1 for grey; default 3", minimum: 1, maximum: 3);
 
+    /// <summary><c>--cache</c>, of pictures in a folder.</summary>
+    public static Option<int?> Cache() => Whole("--cache", "MiB of decoded pictures of a folder that are kept in memory; where there are more, files are read in each epoch. Default 1024", minimum: 0, maximum: 1 << 20);
+
     /// <summary><c>--skip-corrupt</c>, of pictures in a folder.</summary>
     public static Option<bool> SkipCorrupt() => new("--skip-corrupt") { Description = "leave out pictures that cannot be read, and name them; without, the first ends the work" };
 

@@ -75,7 +75,7 @@ internal static class EvalCommand
     static DataSet FindSet(Terminal terminal, string name, TrainSettings said, TrainSettings? run, CheckpointInfo? trained)
     {
         if (name != PictureFolder.Name) return Folders.Find(terminal, name, said.Or(new() { Data = run?.Data }));
-        var settings = said.Or(new() { Data = run?.Data, Resize = run?.Resize, SkipCorrupt = run?.SkipCorrupt, Size = trained?.Model.Input[0], Channels = trained?.Model.Input[2] });
+        var settings = said.Or(new() { Data = run?.Data, Resize = run?.Resize, SkipCorrupt = run?.SkipCorrupt, Cache = run?.Cache, Size = trained?.Model.Input[0], Channels = trained?.Model.Input[2] });
         return Folders.Find(terminal, name, settings, trained is { ClassNames.Count: > 0 } ? trained.ClassNames : null, trained?.Normalization);
     }
 

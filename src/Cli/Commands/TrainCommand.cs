@@ -19,6 +19,7 @@ internal static class TrainCommand
         var size = Options.Size($"{Folders.DefaultSize}");
         var resize = Options.Resize();
         var channels = Options.Channels();
+        var cache = Options.Cache();
         var skipCorrupt = Options.SkipCorrupt();
         var valSplit = Options.Whole("--val-split", "hold out the last N training pictures and measure on them; default 0 where there are test pictures", minimum: 0);
         var epochs = Options.Whole("--epochs", "passes over the training pictures; default by the model and the data set", minimum: 1, maximum: 100_000);
@@ -39,7 +40,7 @@ internal static class TrainCommand
         var json = Options.Json();
         var command = new Command("train", "Trains a network. Without arguments: on the best data set that is present, with settings that suit it.")
         {
-            model, shortcut, dataset, data, size, resize, channels, skipCorrupt, valSplit, epochs, batch, optimizer, lr, schedule, momentum, weightDecay, smoothing, augment, device, precision, threads, seed, output, resume, json,
+            model, shortcut, dataset, data, size, resize, channels, cache, skipCorrupt, valSplit, epochs, batch, optimizer, lr, schedule, momentum, weightDecay, smoothing, augment, device, precision, threads, seed, output, resume, json,
         };
         command.SetAction(parsed => Run(
             terminal,
@@ -52,6 +53,7 @@ internal static class TrainCommand
                 Size = parsed.GetValue(size),
                 Resize = parsed.GetValue(resize),
                 Channels = parsed.GetValue(channels),
+                Cache = parsed.GetValue(cache),
                 SkipCorrupt = parsed.GetValue(skipCorrupt) ? true : null,
                 ValSplit = parsed.GetValue(valSplit),
                 Epochs = parsed.GetValue(epochs),
@@ -110,7 +112,7 @@ internal static class TrainCommand
             terminal.WriteLine();
             terminal.WriteLine("Next (in the source tree, cnnsharp is: dotnet run -c Release --project src/Cli --):");
             terminal.WriteLine($"  cnnsharp eval --checkpoint {history.Checkpoint}");
-            terminal.WriteLine($"  cnnsharp train --dataset {settings.Dataset}{(said.Data is null ? "" : $" --data {said.Data}")} --model {settings.Model} --epochs {3 * settings.Epochs}");
+            terminal.WriteLine($"  cnnsharp train --dataset {settings.Dataset}{(said.Data is null ? "" : $" --data {said.Data}")}{(said.Size is null ? "" : $" --size {said.Size}")} --model {settings.Model} --epochs {3 * settings.Epochs}");
             terminal.WriteLine("  cnnsharp models");
         }
 

@@ -37,6 +37,7 @@ internal static class Folders
             Size = size,
             Resize = said.Resize,
             Channels = said.Channels ?? 3,
+            MemoryBudget = (long)(said.Cache ?? 1024) << 20,
             OnCorrupt = said.SkipCorrupt == true ? Leave : null,
         };
 

@@ -33,6 +33,8 @@ internal sealed record TrainSettings
 
     public bool? SkipCorrupt { get; init; }
 
+    public int? Cache { get; init; }
+
     public int? ValSplit { get; init; }
 
     public int? Epochs { get; init; }
@@ -66,6 +68,7 @@ internal sealed record TrainSettings
         Resize = Resize ?? other.Resize,
         Channels = Channels ?? other.Channels,
         SkipCorrupt = SkipCorrupt ?? other.SkipCorrupt,
+        Cache = Cache ?? other.Cache,
         ValSplit = ValSplit ?? other.ValSplit,
         Epochs = Epochs ?? other.Epochs,
         Batch = Batch ?? other.Batch,

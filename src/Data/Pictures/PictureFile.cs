@@ -22,7 +22,7 @@ public static class PictureFile
     internal const int HeaderBytes = 4096;
 
 #if IMAGESHARP_PACKAGE
-    static readonly IPictureCodec Codec = new ImageSharpCodec();
+    static readonly ImageSharpCodec Codec = new();
 #else
     static readonly OwnCodec Codec = new();
 #endif

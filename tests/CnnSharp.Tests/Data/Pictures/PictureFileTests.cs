@@ -200,7 +200,7 @@ public sealed class PictureFileTests : IDisposable
     {
         var png = PngBuilder.Write(9, 7, 3, 4, interlaced: true, (y, x, _) => (x + y) % 8, [.. Enumerable.Range(0, 24).Select(i => (byte)(i * 9))], [0, 128]);
         var refused = Damage.Survive(png, 2_000, 4 << 20, bytes => PictureFile.Decode(bytes, "damaged"));
-        Assert.InRange(refused, 1_500, 2_000);
+        Assert.InRange(refused, 0.75, 1);
         if (!IsOwn) return;
 
         // Behind the checksums: the same damage to what they protect.

@@ -1,0 +1,98 @@
+using CnnSharp.Data;
+using Xunit;
+
+namespace CnnSharp.Tests.Cli;
+
+/// <summary>A folder of pictures of one's own: trained on, measured, predicted.</summary>
+public sealed class PictureCommandTests : CliTest
+{
+    /// <summary>Two classes that a net tells apart at once, of many sizes: bright above, bright below.</summary>
+    string WritePictures(string name, int perClass)
+    {
+        var random = new Random(perClass);
+        foreach (var label in new[] { "above", "below" })
+        {
+            var folder = Directory.CreateDirectory(At(name, label)).FullName;
+            for (var i = 0; i < perClass; i++)
+            {
+                var (height, width) = (random.Next(20, 40), random.Next(20, 40));
+                var pixels = new byte[height * width];
+                for (var p = 0; p < pixels.Length; p++) pixels[p] = (byte)(random.Next(60) + (p / width < height / 2 == (label == "above") ? 190 : 0));
+                PictureFile.WritePng(Path.Combine(folder, $"{i}.png"), new(pixels, height, width, 1));
+            }
+        }
+
+        return At(name);
+    }
+
+    [Fact]
+    public void AFolderIsTrainedOnMeasuredAndPredicted()
+    {
+        var data = WritePictures("data", 40);
+        var trained = Run("train", "--dataset", "folder", "--data", data, "--size", "28", "--channels", "1", "--model", "lenet5", "--epochs", "3", "--batch", "16", "--val-split", "16", "--augment", "random-crop,jitter", "--device", "cpu", "--out", At("run"), "--json").IsDone();
+        Assert.Equal("folder", trained.Json.GetProperty("dataset").GetString());
+        Assert.True(trained.Json.GetProperty("accuracy").GetDouble() > 0.9);
+
+        var checkpoint = At("run", "checkpoint.safetensors");
+        var measured = Run("eval", "--checkpoint", checkpoint, "--json").IsDone().Json;
+        Assert.Equal(trained.Json.GetProperty("accuracy").GetDouble(), measured.GetProperty("accuracy").GetDouble());
+        Assert.Equal(16, measured.GetProperty("pictures").GetInt32());
+
+        var others = WritePictures("others", 5);
+        var predicted = Run("predict", "--checkpoint", checkpoint, Path.Combine(others, "above"), Path.Combine(others, "below", "0.png"), "--json").IsDone().Json;
+        Assert.Equal((6, 0), (predicted.GetProperty("pictures").GetInt32(), predicted.GetProperty("failed").GetInt32()));
+        foreach (var prediction in predicted.GetProperty("predictions").EnumerateArray())
+        {
+            var top = prediction.GetProperty("top").EnumerateArray().ToList();
+            Assert.Equal(2, top.Count);
+            Assert.Equal(Path.GetFileName(Path.GetDirectoryName(prediction.GetProperty("file").GetString()!)), top[0].GetProperty("class").GetString());
+            Assert.Equal(1, top.Sum(t => t.GetProperty("probability").GetDouble()), 1e-4);
+        }
+
+        Assert.Contains("0.png: below ", Run("predict", "--checkpoint", checkpoint, Path.Combine(others, "below", "0.png")).IsDone().Output, StringComparison.Ordinal);
+
+        // One that cannot be read is named, the others go on.
+        File.WriteAllText(At("broken.png"), "no picture");
+        var mixed = Run("predict", "--checkpoint", checkpoint, At("broken.png"), Path.Combine(others, "below", "1.png"), "--json");
+        mixed.IsRefused("broken.png: ");
+        Assert.Equal((1, 1), (mixed.Json.GetProperty("pictures").GetInt32(), mixed.Json.GetProperty("failed").GetInt32()));
+    }
+
+    [Fact]
+    public void WhatIsKeptInMemoryDoesNotChangeTheResult()
+    {
+        var data = WritePictures("data", 12);
+        var bytes = new[] { "1024", "0" }.Select(cache =>
+        {
+            Run("train", "--dataset", "folder", "--data", data, "--size", "28", "--channels", "1", "--cache", cache, "--model", "lenet5", "--epochs", "2", "--batch", "8", "--augment", "resized-crop,flip,mixup", "--device", "cpu", "--out", At("run", cache)).IsDone();
+            return File.ReadAllBytes(At("run", cache, "checkpoint.safetensors"));
+        }).ToList();
+        Assert.Equal(bytes[0], bytes[1]);
+    }
+
+    [Fact]
+    public void ADataSetBecomesAFolderOfPngAndTheSameSetAgain()
+    {
+        var bars = WriteBars(train: 64, test: 16);
+        Assert.Equal(80, Run("pictures", "export", "--dataset", "mnist", "--data", bars, "--out", At("png"), "--json").IsDone().Json.GetProperty("pictures").GetInt32());
+        var (expected, actual) = (Mnist.Load(bars), PictureFolder.Load(At("png"), new() { Size = 28, Channels = 1 }));
+        Assert.Equal((64, 16), (actual.Train.Count, actual.Test!.Count));
+        for (var i = 0; i < 16; i++)
+        {
+            var file = PictureFile.Read(Directory.GetFiles(At("png", "test"), $"{i:D5}.png", SearchOption.AllDirectories).Single());
+            Assert.Equal(expected.Test!.Pixels(i).ToArray(), file.Flatten(1).Pixels);
+        }
+
+        Run("pictures", "export", "--dataset", "mnist", "--data", bars, "--out", At("png")).IsRefused("is not empty");
+        Run("pictures", "pack", "--data", At("png"), "--out", At("packed")).IsRefused("has 64 pictures; CIFAR-10's files hold 50,000");
+    }
+
+    [Fact]
+    public void WhatCannotBeDoneIsSaid()
+    {
+        Run("train", "--dataset", "folder").IsRefused("--dataset folder: say with --data which folder");
+        Run("train", "--dataset", "embedded", "--size", "28").IsRefused("--size, --resize and --channels are for --dataset folder");
+        Run("predict", At("nothing.png"), "--checkpoint", At("x")).IsRefused("there is no file or folder");
+        Run("predict", Folder, "--checkpoint", At("x")).IsRefused("has no pictures (.png, .jpg,");
+    }
+}
