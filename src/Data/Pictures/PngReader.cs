@@ -128,8 +128,9 @@ static class PngReader
             // The checksum behind the pixels is read, and so verified, by asking for more.
             inflate.ReadAtLeast(stackalloc byte[1], 1, throwOnEndOfStream: false);
         }
-        catch (InvalidDataException e)
+        catch (Exception e) when (e is InvalidDataException or IOException and not DataFormatException)
         {
+            // The second, from zlib as the source is memory, where the pixels ask for a dictionary, which PNG has none of.
             throw new DataFormatException(name, $"the compressed pixels are corrupt: {e.Message.TrimEnd('.')}", inner: e);
         }
     }

@@ -240,6 +240,7 @@ public sealed class PictureFileTests : IDisposable
         Says("a pixel's place in the palette: expected below 1, got 2", PngBuilder.Write(3, 2, 3, 8, interlaced: false, (_, _, _) => 2, palette: [1, 2, 3]));
         Says("the chunk 'ABCD' is unknown", [.. sound[..33], .. PngBuilder.Chunk("ABCD", [1]), .. sound[33..]]);
         Says("colour type 2 with 4 bits a sample does not exist", PngBuilder.Write(3, 2, 2, 4, interlaced: false, (_, _, _) => 0));
+        Says("the compressed pixels are corrupt", [.. sound[..33], .. PngBuilder.Chunk("IDAT", [0x78, 0xBB, 0, 0, 0, 1, 0, 0]), .. sound[^12..]]);
         Says("other chunks stand between the IDAT chunks", Torn(sound));
 
         void Says(string text, byte[] file) => Assert.Contains(text, Assert.Throws<DataFormatException>(() => PictureFile.Decode(file, "picture")).Message, StringComparison.Ordinal);
