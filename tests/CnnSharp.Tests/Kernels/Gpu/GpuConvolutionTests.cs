@@ -3,7 +3,7 @@ using CnnSharp.Kernels.Gpu;
 using FsCheck;
 using FsCheck.Fluent;
 using Xunit;
-using static CnnSharp.Tests.GpuChecks;
+using static CnnSharp.Tests.GpuRun;
 
 namespace CnnSharp.Tests;
 
@@ -93,7 +93,7 @@ public sealed class GpuConvolutionTests
         var (g, random) = (ConvGeometry.Create([2, 20, 20, 4], [3, 3, 4, 8], 1, 1, 1, 1), new Random(3));
         Array[] buffers = [Real(random, 3200), Real(random, 6400), new float[288]];
         void Call(IKernels k, DeviceBuffer[] b) => k.ConvBackwardWeight(g, b[0], b[1], b[2]);
-        Assert.Equal(Run(Gpu, Call, buffers), Run(Gpu, Call, buffers));
+        Assert.Equal(On(Gpu, Call, buffers), On(Gpu, Call, buffers));
     }
 
     /// <summary>Division by multiplication, at every divisor's hardest numbers.</summary>
@@ -169,7 +169,7 @@ public sealed class GpuConvolutionTests
             where TElements : struct, IElements
         {
             var random = new Random(g.M + g.N);
-            GpuChecks.Same(
+            GpuRun.Same(
                 Wide.Value,
                 (k, b) =>
                 {

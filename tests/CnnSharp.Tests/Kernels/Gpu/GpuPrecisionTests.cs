@@ -3,7 +3,7 @@ using CnnSharp.Kernels;
 using CnnSharp.Kernels.Gpu;
 using FsCheck.Fluent;
 using Xunit;
-using static CnnSharp.Tests.GpuChecks;
+using static CnnSharp.Tests.GpuRun;
 
 namespace CnnSharp.Tests;
 
@@ -82,9 +82,9 @@ public sealed class GpuPrecisionTests
         var (g, random) = (new MatMulGeometry(60, 33, 70), new Random(5));
         float[][] buffers = [Real(random, g.M * g.K), Real(random, g.K * g.N), new float[g.M * g.N]];
         void Call(IKernels k, DeviceBuffer[] b) => k.MatMul(g, b[0], b[1], null, b[2]);
-        var actual = (float[])Run(Devices[precision], Call, buffers)[2];
-        var exact = (float[])Run(Device.Reference, Call, buffers)[2];
-        var rounded = (float[])Run(Device.Reference, Call, [Array.ConvertAll(buffers[0], v => Rounded(v, precision)), Array.ConvertAll(buffers[1], v => Rounded(v, precision)), buffers[2]])[2];
+        var actual = (float[])On(Devices[precision], Call, buffers)[2];
+        var exact = (float[])On(Device.Reference, Call, buffers)[2];
+        var rounded = (float[])On(Device.Reference, Call, [Array.ConvertAll(buffers[0], v => Rounded(v, precision)), Array.ConvertAll(buffers[1], v => Rounded(v, precision)), buffers[2]])[2];
         var largest = exact.Max(Math.Abs);
         for (var i = 0; i < actual.Length; i++)
         {
@@ -149,8 +149,8 @@ public sealed class GpuPrecisionTests
     {
         var (m, n, k, random) = (100, 100, 36, new Random(7));
         Array[] buffers = [Whole(random, m * k), Whole(random, k * n), new float[m * n], new float[m * n]];
-        var expected = Run(Device.Reference, Call, buffers);
-        Assert.Equal(expected, Run(Devices[precision], Call, buffers));
+        var expected = On(Device.Reference, Call, buffers);
+        Assert.Equal(expected, On(Devices[precision], Call, buffers));
 
         // a is [m, k] and [k, m], b [k, n] and [n, k].
         void Call(IKernels kernels, DeviceBuffer[] b)

@@ -27,7 +27,10 @@ static class GpuRun
     public static int[] Labels(Random random, long length, int classes) => [.. Enumerable.Range(0, (int)length).Select(_ => random.Next(classes))];
 
     /// <summary>Every buffer as on the reference engine, to the bit.</summary>
-    public static void Same(Action<IKernels, DeviceBuffer[]> call, params Array[] buffers) => Assert.Equal(On(Device.Reference, call, buffers), On(Gpu, call, buffers));
+    public static void Same(Action<IKernels, DeviceBuffer[]> call, params Array[] buffers) => Same(Gpu, call, buffers);
+
+    /// <summary>Every buffer of a device as on the reference engine, to the bit.</summary>
+    public static void Same(Device device, Action<IKernels, DeviceBuffer[]> call, params Array[] buffers) => Assert.Equal(On(Device.Reference, call, buffers), On(device, call, buffers));
 
     /// <summary>Every buffer as on the reference engine, within a tolerance relative to its largest value (at least 1).</summary>
     public static void Near(double tolerance, Action<IKernels, DeviceBuffer[]> call, params Array[] buffers)
