@@ -647,14 +647,6 @@ internal sealed unsafe partial class CpuKernels<V>
         {
             var temp = Scratch[worker];
             var strips = temp + CorrelationTiles<V>.MaxTile;
-            var (top, height) = ((first * StepH) + firstRow, BandHeight(end - first));
-            for (var p = 0; p < count; p++)
-            {
-                var strip = strips + (p * pictureStrips);
-                var picture = Source + ((firstPicture + p) * (long)SourceH * SourceW * In);
-                if (copyLeft) CopyStrip(picture, SourceH, SourceW, In, top, firstCol, height, stripWidth, strip);
-                if (copyRight) CopyStrip(picture, SourceH, SourceW, In, top, firstCol + (rightStart * StepW), height, stripWidth, strip + rightStrip);
-            }
 
             // The block that pixel (picture, row, column) reads starts at
             // origin + picture pictureStride + row rowStride + column pixelStride; its rows above the picture are not read.
@@ -672,6 +664,7 @@ internal sealed unsafe partial class CpuKernels<V>
             // At the sides a tile's pixels lie below each other.
             var side = call with { PixelStride = (nint)(stripStride * sizeof(float)), OutStride = (nint)TargetStepH * TargetW * Out };
             var weights = Packed + ((long)firstBlock * 2 * V.Count * KernelH * KernelW * In);
+            var copied = false;
             var ahead = new Ahead(Source + ((firstPicture + 1) * pictureStride), count * pictureStride, count * (end - first));
             for (var block = firstBlock; block < endBlock; block++)
             {
@@ -724,6 +717,13 @@ internal sealed unsafe partial class CpuKernels<V>
                     }
 
                     if (phase.Left + phase.Right == 0 || phaseEnd <= first) continue;
+                    if (!copied)
+                    {
+                        // Not before: by now the pictures are in the second-level cache.
+                        CopyStrips(firstPicture, count, first, end - first, strips);
+                        copied = true;
+                    }
+
                     side.Offsets = phase.StripOffsets;
                     side.Segments = phase.Segments;
                     var sidePair = new TilePair<V>(&side, CorrelationTiles<V>.Half(vectors, phaseEnd - first), vectors, lanes, phaseWeights, Bias + k, temp);
@@ -746,6 +746,19 @@ internal sealed unsafe partial class CpuKernels<V>
                 }
 
                 weights += (long)vectors * V.Count * KernelH * KernelW * In;
+            }
+        }
+
+        /// <summary>What the columns at the sides read for rows [first, first + gridRows) of the grids, of some pictures.</summary>
+        readonly void CopyStrips(int firstPicture, int count, int first, int gridRows, float* strips)
+        {
+            var (top, height) = ((first * StepH) + firstRow, BandHeight(gridRows));
+            for (var p = 0; p < count; p++)
+            {
+                var strip = strips + (p * pictureStrips);
+                var picture = Source + ((firstPicture + p) * (long)SourceH * SourceW * In);
+                if (copyLeft) CopyStrip(picture, SourceH, SourceW, In, top, firstCol, height, stripWidth, strip);
+                if (copyRight) CopyStrip(picture, SourceH, SourceW, In, top, firstCol + (rightStart * StepW), height, stripWidth, strip + rightStrip);
             }
         }
 
