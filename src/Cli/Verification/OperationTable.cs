@@ -209,6 +209,35 @@ public static class OperationTable
                 new("{}", [X(2, 2, 2, 33), new("add", [2, 2, 2, 33]), .. Statistics(33)]),
             ],
         },
+        // Without recording, as it is used: nothing is differentiated.
+        new("conv2d_batch_norm", nameof(Conv2dBatchNorm), (i, a) => Conv2dBatchNorm(
+            i["x"],
+            i["w"],
+            i.Optional("b"),
+            new() { Stride = a.Size("stride", 1), Padding = a.PaddingFor(new(i["w"].Shape[0], i["w"].Shape[1]), 1), Groups = a.Integer("groups", 1) },
+            i["gamma"],
+            i["beta"],
+            i["running_mean"],
+            i["running_var"],
+            new() { Epsilon = a.Single("eps", 1e-5) },
+            a.Activation(),
+            i.Optional("add")))
+        {
+            Differentiable = [],
+            DoubleTolerance = SinglePrecisionOption,
+            IsProduct = true,
+            Layout = (name, shape, _) => name == "w" ? Layout.ConvolutionWeights(shape) : Layout.ChannelsLast(shape),
+            Samples =
+            [
+                new("""{"padding":1}""", [X(2, 5, 6, 3), W(3, 3, 3, 16), .. Norm(16)]),
+                new("""{"padding":1,"activation":"relu"}""", [X(1, 4, 5, 16), W(3, 3, 16, 17), B(17), .. Norm(17)]),
+                new("""{"padding":1,"activation":"relu"}""", [X(1, 6, 6, 16), W(3, 3, 16, 16), new("add", [1, 6, 6, 16]), .. Norm(16)]),
+                new("""{"stride":2,"eps":0.01}""", [X(2, 5, 6, 33), W(1, 1, 33, 32), .. Norm(32)]),
+                new("""{"activation":"relu"}""", [X(1, 3, 3, 16), W(1, 1, 16, 48), new("add", [1, 3, 3, 48]), .. Norm(48)]),
+                new("""{"padding":1,"activation":"relu"}""", [X(1, 9, 8, 64), W(3, 3, 64, 64), new("add", [1, 9, 8, 64]), .. Norm(64)]),
+                new("""{"padding":1,"groups":17,"activation":"relu"}""", [X(1, 4, 5, 17), W(3, 3, 1, 17), .. Norm(17)]),
+            ],
+        },
         new("local_response_norm", nameof(LocalResponseNorm), (i, a) => LocalResponseNorm(i["x"], new()
         {
             Size = a.Integer("size", 5),
@@ -508,6 +537,9 @@ public static class OperationTable
     static SampleInput Choice(params int[] shape) => new("x", shape, Values.Distinct);
 
     static SampleInput Target(int classes, params int[] shape) => new("target", shape, Values.Label, classes);
+
+    static SampleInput[] Norm(int channels)
+        => [new("gamma", [channels]), new("beta", [channels]), new("running_mean", [channels]), new("running_var", [channels], Values.Positive)];
 
     static SampleInput[] Statistics(int channels)
         => [new("w", [channels]), new("b", [channels]), new("running_mean", [channels]), new("running_var", [channels], Values.Positive)];
