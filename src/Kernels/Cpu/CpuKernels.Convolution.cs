@@ -88,6 +88,12 @@ internal sealed unsafe partial class CpuKernels<V>
             return;
         }
 
+        if (ThreeChannels(g))
+        {
+            RunPlanes(g, dy.Pointer<float>(), w.Pointer<float>(), layout, b.PointerOrNull<float>(), dx.Pointer<float>(), accumulate);
+            return;
+        }
+
         if (FewChannels(g))
         {
             RunFewChannels(g, dy.Pointer<float>(), w.Pointer<float>(), layout, b.PointerOrNull<float>(), dx.Pointer<float>(), accumulate);

@@ -1,0 +1,46 @@
+using CnnSharp.Kernels;
+using CnnSharp.Kernels.Cpu;
+using Xunit;
+
+namespace CnnSharp.Tests;
+
+/// <summary>The gradient by input of first layers: pixels along a row fill the vectors, so widths, pads and tails matter.</summary>
+[Collection(DeviceTests.Name)]
+public sealed class CpuThreeChannelsTests
+{
+    public static TheoryData<SimdLevel, int, int, int, int, int> Cases()
+    {
+        var data = new TheoryData<SimdLevel, int, int, int, int, int>();
+        foreach (var level in Enum.GetValues<SimdLevel>())
+        {
+            foreach (var (h, w, k, top, left) in ((int, int, int, int, int)[])[(32, 32, 16, 1, 1), (5, 16, 16, 1, 1), (4, 17, 32, 0, 0), (7, 33, 16, 2, 2), (9, 48, 16, 1, 0), (3, 63, 48, 0, 2), (11, 70, 16, 2, 1)])
+                data.Add(level, h, w, k, top, left);
+        }
+
+        return data;
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Cases))]
+    public void EqualsThePlainKernelsToTheBitOnWholeNumbers(SimdLevel level, int h, int w, int k, int top, int left)
+    {
+        foreach (var accumulate in (bool[])[false, true])
+        {
+            var (padding, random) = (new Padding2d(top, 1, left, 1), new Random(h + w));
+            var g = ConvGeometry.Create([2, h, w, 3], [3, 3, 3, k], 1, padding, 1, 1);
+            float[] Whole(long count) => [.. Enumerable.Range(0, (int)count).Select(_ => (float)random.Next(-4, 5))];
+            Array[] buffers = [Whole((long)g.N * g.OutH * g.OutW * k), Whole(27L * k), Whole((long)g.N * h * w * 3), Whole(3), Whole((long)g.N * h * w * 3)];
+            var expected = GpuRun.On(Device.Reference, Call, buffers);
+            Assert.Equal(expected, GpuRun.On(Devices.Cpu(level, 1), Call, buffers));
+            Assert.Equal(expected, GpuRun.On(Devices.Cpu(level, 3), Call, buffers));
+
+            void Call(IKernels kernels, DeviceBuffer[] b)
+            {
+                kernels.ConvBackwardInput(g, b[0], b[1], b[2], accumulate);
+
+                // The same sums with a bias; the weights' last two axes are exchanged, which whole numbers at random do not mind.
+                kernels.ConvTransposeForward(g, b[0], b[1], b[3], b[4]);
+            }
+        }
+    }
+}
