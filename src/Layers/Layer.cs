@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using CnnSharp.Kernels;
 
@@ -15,8 +16,12 @@ namespace CnnSharp.Layers;
 /// case without a leading underscore; lists give indices, or the names that stand beside the layers: <c>layer1.0.conv1.weight</c>.
 /// The same names stand in checkpoints, summaries and errors.
 /// </remarks>
+[DynamicallyAccessedMembers(WhatIsWalked)]
 public abstract partial class Layer
 {
+    /// <summary>What a trimmed program must keep of a layer's type.</summary>
+    const DynamicallyAccessedMemberTypes WhatIsWalked = DynamicallyAccessedMemberTypes.AllFields;
+
     static readonly Dictionary<Type, FieldInfo[]> FieldsByType = [];
 
     string? path;
@@ -213,7 +218,7 @@ public abstract partial class Layer
         return char.ToLowerInvariant(name[0]) + name[1..];
     }
 
-    static FieldInfo[] FieldsOf(Type type)
+    static FieldInfo[] FieldsOf([DynamicallyAccessedMembers(WhatIsWalked)] Type type)
     {
         lock (FieldsByType)
         {

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using CnnSharp.Data;
 using CnnSharp.Formats;
 using CnnSharp.Layers;
@@ -28,6 +29,7 @@ public static class Checkpoint
     static readonly JsonSerializerOptions Json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        TypeInfoResolver = CheckpointJson.Default,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
@@ -54,19 +56,19 @@ public static class Checkpoint
         {
             ["format"] = Format,
             ["version"] = Version,
-            ["model"] = JsonSerializer.Serialize(info.Model, Json),
+            ["model"] = ToJson(info.Model),
             ["dataset"] = info.Dataset,
-            ["class_names"] = JsonSerializer.Serialize(info.ClassNames, Json),
-            ["mean"] = JsonSerializer.Serialize(info.Normalization.Mean.ToArray(), Json),
-            ["std"] = JsonSerializer.Serialize(info.Normalization.Deviation.ToArray(), Json),
+            ["class_names"] = ToJson(info.ClassNames),
+            ["mean"] = ToJson(info.Normalization.Mean.ToArray()),
+            ["std"] = ToJson(info.Normalization.Deviation.ToArray()),
             ["epoch"] = info.Epoch.ToString(CultureInfo.InvariantCulture),
             ["batch"] = info.Batch.ToString(CultureInfo.InvariantCulture),
             ["step"] = info.Step.ToString(CultureInfo.InvariantCulture),
             ["seed"] = info.Seed.ToString(CultureInfo.InvariantCulture),
             ["batch_size"] = info.BatchSize.ToString(CultureInfo.InvariantCulture),
-            ["best_accuracy"] = JsonSerializer.Serialize(info.BestAccuracy, Json),
-            ["history"] = JsonSerializer.Serialize(info.History, Json),
-            ["epoch_so_far"] = JsonSerializer.Serialize(info.EpochSoFar, Json),
+            ["best_accuracy"] = ToJson(info.BestAccuracy),
+            ["history"] = ToJson(info.History),
+            ["epoch_so_far"] = ToJson(info.EpochSoFar),
             ["options"] = info.Options,
         });
     }
@@ -99,7 +101,11 @@ public static class Checkpoint
     }
 
     /// <summary>The name under which options of a training are kept.</summary>
-    internal static string Describe(TrainingOptions options) => JsonSerializer.Serialize(options, Json);
+    internal static string Describe(TrainingOptions options) => ToJson(options);
+
+    static string ToJson<T>(T value) => JsonSerializer.Serialize(value, JsonType<T>());
+
+    static JsonTypeInfo<T> JsonType<T>() => (JsonTypeInfo<T>)Json.GetTypeInfo(typeof(T));
 
     /// <summary>Adds the optimiser's state to what is to be read: that of parameters that have made a step.</summary>
     static long[] Prepare(string path, SafeTensors file, Optimizer optimizer, List<(string Name, Tensor Tensor)> targets)
@@ -127,7 +133,7 @@ public static class Checkpoint
             {
                 Model = Parse<ModelDescription>("model"),
                 Dataset = Text("dataset"),
-                ClassNames = file.Metadata.ContainsKey("class_names") ? Parse<string[]>("class_names") : [],
+                ClassNames = file.Metadata.ContainsKey("class_names") ? Parse<IReadOnlyList<string>>("class_names") : [],
                 Normalization = new(mean, deviation),
                 Epoch = Parse<int>("epoch"),
                 Batch = Parse<int>("batch"),
@@ -135,7 +141,7 @@ public static class Checkpoint
                 Seed = Parse<ulong>("seed"),
                 BatchSize = Parse<int>("batch_size"),
                 BestAccuracy = Parse<double?>("best_accuracy"),
-                History = Parse<EpochResult[]>("history"),
+                History = Parse<IReadOnlyList<EpochResult>>("history"),
                 EpochSoFar = Parse<MeterSums>("epoch_so_far"),
                 Options = Text("options"),
             };
@@ -151,7 +157,7 @@ public static class Checkpoint
         {
             try
             {
-                var value = JsonSerializer.Deserialize<T>(Text(key), Json);
+                var value = JsonSerializer.Deserialize(Text(key), JsonType<T>());
                 return value is null && Nullable.GetUnderlyingType(typeof(T)) is null ? throw new DataFormatException(path, $"the metadata's '{key}' is null") : value!;
             }
             catch (JsonException e)

@@ -65,13 +65,13 @@ internal static class PredictCommand
                 {
                     failed++;
                     terminal.WriteError(error);
-                    results.Add(new JsonObject { ["file"] = file, ["error"] = error });
+                    results.Add((JsonNode)new JsonObject { ["file"] = file, ["error"] = error });
                     continue;
                 }
 
                 var ranked = Top(answers[next++], top);
                 if (!json) terminal.WriteLine($"{file}: {string.Join(", ", ranked.Select(r => $"{network.NameOf(r.Label)} {Terminal.Percent(r.Probability, 1)}"))}");
-                results.Add(new JsonObject
+                results.Add((JsonNode)new JsonObject
                 {
                     ["file"] = file,
                     ["top"] = new JsonArray([.. ranked.Select(r => new JsonObject { ["class"] = network.NameOf(r.Label), ["label"] = r.Label, ["probability"] = Terminal.Number(r.Probability) })]),

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using CnnSharp.Data;
 using CnnSharp.Formats;
 using CnnSharp.Models;
@@ -14,8 +15,6 @@ internal sealed record TrainSettings
 {
     /// <summary>The file's name in the output folder.</summary>
     public const string FileName = "settings.json";
-
-    static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true, DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull };
 
     public string? Model { get; init; }
 
@@ -90,7 +89,7 @@ internal sealed record TrainSettings
         if (!File.Exists(path)) return null;
         try
         {
-            return JsonSerializer.Deserialize<TrainSettings>(File.ReadAllBytes(path), Json) ?? throw new DataFormatException(path, "holds null, not the settings of a run");
+            return JsonSerializer.Deserialize(File.ReadAllBytes(path), SettingsJson.Default.TrainSettings) ?? throw new DataFormatException(path, "holds null, not the settings of a run");
         }
         catch (JsonException e)
         {
@@ -99,7 +98,7 @@ internal sealed record TrainSettings
     }
 
     /// <summary>Writes the settings into a folder.</summary>
-    public void Write(string folder) => AtomicFile.Write(Path.Combine(folder, FileName), stream => JsonSerializer.Serialize(stream, this, Json));
+    public void Write(string folder) => AtomicFile.Write(Path.Combine(folder, FileName), stream => JsonSerializer.Serialize(stream, this, SettingsJson.Default.TrainSettings));
 
     /// <summary>How the trainer is to train. All members must be filled.</summary>
     public TrainingOptions ToOptions(PictureSet pictures, string folder, bool resume) => new()
@@ -142,3 +141,8 @@ internal sealed record TrainSettings
         return Zoo.Build(Model!, new() { Input = new(pictures.Height, pictures.Width, pictures.Channels), Classes = pictures.Classes, Shortcut = Options.ParseShortcut(Shortcut), Device = device });
     }
 }
+
+/// <summary>How settings are written: made by the compiler, so that a trimmed program keeps what it needs.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(TrainSettings))]
+internal sealed partial class SettingsJson : JsonSerializerContext;

@@ -85,7 +85,7 @@ public sealed record TorchModule(string Kind, Attributes Attributes, IReadOnlyLi
                 var equals = argument.IndexOf('=', StringComparison.Ordinal);
                 if (equals < 0) continue;
                 if (json.Length > 1) json.Append(',');
-                json.Append(JsonSerializer.Serialize(argument[..equals].Trim())).Append(':').Append(Value(argument[(equals + 1)..].Trim()));
+                json.Append(Quoted(argument[..equals].Trim())).Append(':').Append(Value(argument[(equals + 1)..].Trim()));
             }
 
             return json.Append('}').ToString();
@@ -96,10 +96,12 @@ public sealed record TorchModule(string Kind, Attributes Attributes, IReadOnlyLi
             "True" => "true",
             "False" => "false",
             "None" => "null",
-            ['\'', .. var inner, '\''] => JsonSerializer.Serialize(inner),
+            ['\'', .. var inner, '\''] => Quoted(inner),
             ['(', .. var inner, ')'] => $"[{inner.TrimEnd(',')}]",
             _ => value,
         };
+
+        static string Quoted(string text) => $"\"{JsonEncodedText.Encode(text)}\"";
 
         static IEnumerable<string> Split(string arguments)
         {

@@ -6,7 +6,7 @@ namespace CnnSharp.Kernels.Gpu;
 // With the stand-in there is only ilgpu-cpu.
 public static partial class Accelerators
 {
-    const string Missing = "this build has ILGPU's stand-in; with the packages ILGPU and ILGPU.Algorithms in the feeds it would be found (-p:IlgpuProvider=package)";
+    const string Missing = "this CnnSharp was built without ILGPU, as no package feed carried it, and cannot use a GPU; build it where one does (-p:IlgpuProvider=package)";
 
     /// <summary>Whether this build has the package or its stand-in.</summary>
     internal const string Provider = "stand-in";

@@ -14,8 +14,8 @@ internal abstract class Kernel
         Name = $"{action.Method.DeclaringType?.Name}.{action.Method.Name}";
         if (action.Method.IsGenericMethod)
             Name += $"<{string.Join(", ", action.Method.GetGenericArguments().Select(static type => type.Name))}>";
-        if (action.Target is { } target && target.GetType().GetFields().Length > 0 && !action.Method.IsStatic)
-            throw new NotSupportedException($"The kernel {Name} captures values; a kernel must be static and get them as arguments.");
+        if (!action.Method.IsStatic)
+            throw new NotSupportedException($"The kernel {Name} is an instance's method or a lambda, which captures values; a kernel must be static and get them as arguments.");
         foreach (ParameterInfo parameter in action.Method.GetParameters())
         {
             if (!IsReachable(parameter.ParameterType))
