@@ -1,9 +1,11 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using CnnSharp.Kernels;
 
 namespace CnnSharp;
 
-/// <summary>The extents of a tensor's axes, outermost first: pictures are [N, H, W, C]. Immutable; equal by value.</summary>
+/// <summary>The extents of a tensor's axes, outermost first: pictures are [N, H, W, C]. Immutable; equal by value. Written <c>[1, 32, 32, 3]</c>.</summary>
+[CollectionBuilder(typeof(Shape), nameof(Create))]
 [SuppressMessage("Naming", "CA1710:Identifiers should have correct suffix", Justification = "It is a shape, not a collection.")]
 public readonly struct Shape : IEquatable<Shape>
 {
@@ -43,6 +45,13 @@ public readonly struct Shape : IEquatable<Shape>
 
     /// <summary>The extents, copied.</summary>
     public int[] ToArray() => AsSpan().ToArray();
+
+    /// <summary>What <c>[1, 32, 32, 3]</c> stands for where a shape is expected.</summary>
+    /// <exception cref="ShapeException">An extent is negative.</exception>
+    public static Shape Create(ReadOnlySpan<int> extents) => new(extents);
+
+    /// <summary>The extents, one by one.</summary>
+    public ReadOnlySpan<int>.Enumerator GetEnumerator() => AsSpan().GetEnumerator();
 
     /// <summary>A shape from an array of extents.</summary>
     public static implicit operator Shape(int[] extents) => new(extents);

@@ -71,6 +71,19 @@ public static class Tape
         return y;
     }
 
+    /// <summary>Computes without recording.</summary>
+    /// <param name="compute">Gives the result.</param>
+    /// <param name="kept">What <see cref="Tensor.Keep"/> was called on within, for the caller to free.</param>
+    /// <returns>The result, without a history and no scope's to free.</returns>
+    internal static Tensor Unrecorded(Func<Tensor> compute, out IReadOnlyList<Tensor> kept)
+    {
+        using var inner = new NoGradScope(scope);
+        scope = inner;
+        var result = compute().Detach();
+        kept = inner.Kept();
+        return result;
+    }
+
     /// <summary>A place in the current scope, to <see cref="Leave"/> to.</summary>
     internal static int Enter() => scope?.Count ?? -1;
 
@@ -151,6 +164,8 @@ public static class Tape
         public int Count => made.Count;
 
         public void Add(Tensor tensor) => made.Add(tensor);
+
+        public Tensor[] Kept() => [.. made.Where(tensor => tensor.IsKept)];
 
         public void FreeSince(int mark, Tensor? result)
         {

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using CnnSharp.Kernels;
 
 namespace CnnSharp;
@@ -80,64 +79,6 @@ public sealed partial class Tensor : IDisposable
     /// <summary>A tensor of zeros.</summary>
     public static Tensor Zeros(Shape shape, Device? device = null, DType? type = null) => Full(shape, 0, device, type);
 
-    /// <summary>
-    /// A tensor with the given elements in row-major order. Floats and doubles become the device's float type; ints
-    /// and bytes stay what they are.
-    /// </summary>
-    /// <exception cref="ShapeException">The number of values is not the shape's.</exception>
-    public static Tensor From<T>(ReadOnlySpan<T> values, Shape shape, Device? device = null)
-        where T : unmanaged
-    {
-        device ??= Device.Cpu;
-        if (values.Length != shape.Count) throw new ShapeException("Tensor.From", $"{values.Length} values do not fill {shape} ({shape.Count} elements).");
-        var type = DTypes.Of<T>();
-        if (type is DType.Float32 or DType.Float64) type = device.FloatType;
-        var tensor = Uninitialized(shape, device, type);
-        tensor.Write(values);
-        return tensor;
-    }
-
-    /// <inheritdoc cref="From{T}(ReadOnlySpan{T}, Shape, Device?)"/>
-    public static Tensor From<T>(T[] values, Shape shape, Device? device = null)
-        where T : unmanaged => From((ReadOnlySpan<T>)values, shape, device);
-
-    /// <summary>Replaces the elements, converting between float and double.</summary>
-    /// <exception cref="ShapeException">The number of values is not the tensor's.</exception>
-    public void Write<T>(ReadOnlySpan<T> values)
-        where T : unmanaged
-    {
-        if (values.Length != Count) throw new ShapeException("Tensor.Write", $"{values.Length} values do not fill {Label} ({Count} elements).");
-        if (typeof(T) == typeof(float) && DType == DType.Float64)
-        {
-            Device.Engine.Upload<double>(Widen(MemoryMarshal.Cast<T, float>(values)), Data);
-        }
-        else if (typeof(T) == typeof(double) && DType == DType.Float32)
-        {
-            Device.Engine.Upload<float>(Narrow(MemoryMarshal.Cast<T, double>(values)), Data);
-        }
-        else
-        {
-            Device.Engine.Upload(values, Data);
-        }
-    }
-
-    /// <summary>Waits for the device and copies the elements, converting between float and double.</summary>
-    public T[] ToArray<T>()
-        where T : unmanaged
-    {
-        if (typeof(T) == typeof(double) && DType == DType.Float32) return (T[])(object)Widen(Read<float>());
-        if (typeof(T) == typeof(float) && DType == DType.Float64) return (T[])(object)Narrow(Read<double>());
-        return Read<T>();
-    }
-
-    /// <summary>Waits for the device and copies the elements as floats.</summary>
-    public float[] ToArray() => ToArray<float>();
-
-    /// <summary>Waits for the device and copies the elements.</summary>
-    /// <exception cref="ArgumentException">The length or type is not the tensor's.</exception>
-    public void CopyTo<T>(Span<T> destination)
-        where T : unmanaged => Device.Engine.Download(Data, destination);
-
     /// <summary>Waits for the device and reads the only element.</summary>
     /// <exception cref="ShapeException">There is more than one element, or none.</exception>
     public double Item()
@@ -145,10 +86,10 @@ public sealed partial class Tensor : IDisposable
         if (Count != 1) throw new ShapeException("Tensor.Item", $"expected one element, {Label} has {Count}.");
         return DType switch
         {
-            DType.Float32 => Read<float>()[0],
-            DType.Float64 => Read<double>()[0],
-            DType.Int32 => Read<int>()[0],
-            _ => Read<byte>()[0],
+            DType.Float32 => ToArray<float>()[0],
+            DType.Float64 => ToArray<double>()[0],
+            DType.Int32 => ToArray<int>()[0],
+            _ => ToArray<byte>()[0],
         };
     }
 
@@ -189,6 +130,9 @@ public sealed partial class Tensor : IDisposable
     /// <summary>A tensor on the same memory under another shape of as many elements.</summary>
     internal Tensor View(Shape shape) => new(shape, Data.Retain(), Device);
 
+    /// <summary>A tensor of the same extents on other memory, held until it is disposed.</summary>
+    internal Tensor WithData(DeviceBuffer other) => new(Shape, other.Retain(), Device);
+
     internal void Free(string reason)
     {
         if (data is null) return;
@@ -196,27 +140,5 @@ public sealed partial class Tensor : IDisposable
         data = null;
         freed = reason;
         ClearGradient();
-    }
-
-    T[] Read<T>()
-        where T : unmanaged
-    {
-        var values = new T[Count];
-        Device.Engine.Download(Data, values.AsSpan());
-        return values;
-    }
-
-    static double[] Widen(ReadOnlySpan<float> values)
-    {
-        var result = new double[values.Length];
-        for (var i = 0; i < result.Length; i++) result[i] = values[i];
-        return result;
-    }
-
-    static float[] Narrow(ReadOnlySpan<double> values)
-    {
-        var result = new float[values.Length];
-        for (var i = 0; i < result.Length; i++) result[i] = (float)values[i];
-        return result;
     }
 }

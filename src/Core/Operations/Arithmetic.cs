@@ -197,4 +197,19 @@ public sealed partial class Tensor
 
     /// <summary><see cref="Functional.Offset"/>.</summary>
     public static Tensor operator +(Tensor x, float offset) => Functional.Offset(x, offset);
+
+    /// <summary><see cref="Functional.Offset"/>.</summary>
+    public static Tensor operator +(float offset, Tensor x) => Functional.Offset(x, offset);
+
+    /// <summary><see cref="Functional.Offset"/> by -offset.</summary>
+    public static Tensor operator -(Tensor x, float offset) => Functional.Offset(x, -offset);
+
+    /// <summary><see cref="Functional.Offset"/> of -x.</summary>
+    public static Tensor operator -(float offset, Tensor x) => Functional.Offset(-x, offset);
+
+    /// <summary><see cref="Functional.Scale"/> by -1.</summary>
+    public static Tensor operator -(Tensor x) => Functional.Scale(x, -1);
+
+    /// <summary><see cref="Functional.Scale"/> by 1 / divisor.</summary>
+    public static Tensor operator /(Tensor x, float divisor) => Functional.Scale(x, 1 / divisor);
 }

@@ -20,6 +20,8 @@ public sealed class TapeTests
         Check(x => x / x, v => 0);
         Check(x => Relu(x) + x, v => v > 0 ? 2 : 1);
         Check(x => (x * 3f) + (x * x), v => 3 + (2 * v));
+        Check(x => (2 - x) * (2 - x), v => -2 * (2 - v));
+        Check(x => -(1 + x) / 4 - (x - 1), v => -1.25);
         Check(x => Concat([x, x, x], 0), v => 3);
         Assert.Equal(before, device.Engine.Pool.UsedBytes);
 

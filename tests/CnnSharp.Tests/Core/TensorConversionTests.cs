@@ -1,0 +1,170 @@
+using CnnSharp.Kernels;
+using Xunit;
+using Numerics = System.Numerics.Tensors;
+
+namespace CnnSharp.Tests;
+
+/// <summary>Tensors to and from spans, arrays and System.Numerics.Tensors: values, shapes, wrong lengths, strides.</summary>
+[Collection(DeviceTests.Name)]
+public sealed class TensorConversionTests
+{
+    static readonly float[] Six = [1, 2, 3, 4, 5, 6];
+
+    [SkippableTheory]
+    [MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
+    public void SpansAndArraysComeBackAsTheyWent(string name)
+    {
+        var device = Devices.Open(name);
+        using var x = Tensor.From(Six.AsSpan()[1..5], [2, 2], device);
+        Assert.Equal([2f, 3, 4, 5], x.ToArray());
+        Assert.Equal([2.0, 3, 4, 5], x.ToArray<double>());
+        Span<float> floats = stackalloc float[4];
+        x.CopyTo(floats);
+        Assert.Equal([2f, 3, 4, 5], floats.ToArray());
+        Span<double> doubles = stackalloc double[4];
+        x.CopyTo(doubles);
+        Assert.Equal([2.0, 3, 4, 5], doubles.ToArray());
+
+        x.Write<double>([0.5, -1, 1e10, 0]);
+        Assert.Equal([0.5f, -1, 1e10f, 0], x.ToArray());
+
+        using var labels = Tensor.From([3, -1, 7], [3], device);
+        Assert.Equal(DType.Int32, labels.DType);
+        Assert.Equal([3, -1, 7], labels.ToArray<int>());
+        using var pixels = Tensor.From([(byte)0, (byte)255], [1, 2], device);
+        Assert.Equal(new byte[,] { { 0, 255 } }, (byte[,])pixels.ToNDArray<byte>());
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
+    public void ArraysOfSeveralAxesKeepTheirExtents(string name)
+    {
+        var device = Devices.Open(name);
+        using var matrix = Tensor.From(new float[,] { { 1, 2, 3 }, { 4, 5, 6 } }, device);
+        Assert.Equal(new Shape(2, 3), matrix.Shape);
+        Assert.Equal(Six, matrix.ToArray());
+        Assert.Equal(new double[,] { { 1, 2, 3 }, { 4, 5, 6 } }, (double[,])matrix.ToNDArray<double>());
+
+        using var cube = Tensor.From(new double[,,] { { { 1 }, { 2 } }, { { 3 }, { 4 } }, { { 5 }, { 6 } } }, device);
+        Assert.Equal(new Shape(3, 2, 1), cube.Shape);
+        Assert.Equal(Six, cube.ToArray());
+        Assert.Equal(new float[,,] { { { 1 }, { 2 } }, { { 3 }, { 4 } }, { { 5 }, { 6 } } }, (float[,,])cube.ToNDArray<float>());
+
+        var pictures = new float[2, 3, 4, 5];
+        var next = 0;
+        for (var n = 0; n < 2; n++)
+            for (var h = 0; h < 3; h++)
+                for (var w = 0; w < 4; w++)
+                    for (var c = 0; c < 5; c++) pictures[n, h, w, c] = next++;
+        using var images = Tensor.From(pictures, device);
+        Assert.Equal(new Shape(2, 3, 4, 5), images.Shape);
+        Assert.Equal(Enumerable.Range(0, 120).Select(i => (float)i), images.ToArray());
+        Assert.Equal(pictures, (float[,,,])images.ToNDArray<float>());
+
+        using var empty = Tensor.From(new float[0, 3], device);
+        Assert.Equal(new Shape(0, 3), empty.Shape);
+        Assert.Equal(new float[0, 3], (float[,])empty.ToNDArray<float>());
+    }
+
+    [SkippableTheory]
+    [MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
+    public void SystemNumericsTensorsComeBackAsTheyWent(string name)
+    {
+        var device = Devices.Open(name);
+        using var x = Tensor.From(Numerics.Tensor.Create(Six, [2, 3]), device);
+        Assert.Equal(new Shape(2, 3), x.Shape);
+        Assert.Equal(Six, x.ToArray());
+
+        var back = x.ToNumericsTensor();
+        Assert.Equal([2, 3], back.Lengths.ToArray());
+        Assert.Equal(6, back[1, 2]);
+        Assert.Equal(4, back[1, 0]);
+        var doubles = x.ToNumericsTensor<double>();
+        Assert.Equal(5.0, doubles[1, 1]);
+    }
+
+    /// <summary>Slices, strides and axes of length 1 that stand for many: the elements that are seen, in the order in which they are.</summary>
+    [Fact]
+    public void StridedSystemNumericsTensorsGiveWhatTheyShow()
+    {
+        var whole = Numerics.Tensor.Create([.. Enumerable.Range(0, 12).Select(i => (float)i)], [3, 4]);
+        using var columns = Tensor.From(whole.Slice(new System.Buffers.NRange(0, 3), new System.Buffers.NRange(1, 3)));
+        Assert.Equal(new Shape(3, 2), columns.Shape);
+        Assert.Equal([1f, 2, 5, 6, 9, 10], columns.ToArray());
+
+        using var every = Tensor.From(new Numerics.ReadOnlyTensorSpan<float>(Six, [3], [2]));
+        Assert.Equal([1f, 3, 5], every.ToArray());
+
+        using var transposed = Tensor.From(new Numerics.ReadOnlyTensorSpan<float>(Six, [3, 2], [1, 3]));
+        Assert.Equal([1f, 4, 2, 5, 3, 6], transposed.ToArray());
+
+        using var none = Tensor.From(new Numerics.ReadOnlyTensorSpan<float>([], [0, 3]));
+        Assert.Equal(new Shape(0, 3), none.Shape);
+
+        using var repeated = Tensor.From(new Numerics.ReadOnlyTensorSpan<float>(Six.AsSpan(0, 2), [3, 2], [0, 1]));
+        Assert.Equal([1f, 2, 1, 2, 1, 2], repeated.ToArray());
+    }
+
+    [Fact]
+    public void AStridedDestinationIsWrittenWhereItShows()
+    {
+        var whole = new float[12];
+        using var x = Tensor.From(new float[,] { { 1, 2 }, { 3, 4 }, { 5, 6 } });
+        x.CopyTo(new Numerics.TensorSpan<float>(whole.AsSpan(1), [3, 2], [4, 1]));
+        Assert.Equal([0f, 1, 2, 0, 0, 3, 4, 0, 0, 5, 6, 0], whole);
+        var wrong = Assert.Throws<ShapeException>(() => x.CopyTo(new Numerics.TensorSpan<float>(new float[6], [2, 3], [3, 1])));
+        Assert.Equal("Tensor.CopyTo: [3, 2] does not fit a destination [2, 3].", wrong.Message);
+    }
+
+    [Fact]
+    public void WrongLengthsAndTypesAreRefused()
+    {
+        using var x = Tensor.From(Six, [2, 3]);
+        x.Name = "x";
+        Assert.Equal("Tensor.From: 6 values do not fill [2, 2] (4 elements).", Assert.Throws<ShapeException>(() => Tensor.From(Six, [2, 2])).Message);
+        Assert.Equal("Tensor.Write: 5 values do not fill 'x' [2, 3] (6 elements).", Assert.Throws<ShapeException>(() => x.Write<float>(Six.AsSpan(1))).Message);
+        Assert.Equal("Tensor.CopyTo: 'x' [2, 3] has 6 elements, the destination 5.", Assert.Throws<ShapeException>(() => x.CopyTo(new float[5].AsSpan())).Message);
+        Assert.Equal("Tensor.CopyTo: 'x' [2, 3] has 6 elements, the destination 7.", Assert.Throws<ShapeException>(() => x.CopyTo(new float[7].AsSpan())).Message);
+        Assert.Contains("6 Int32 elements", Assert.Throws<ArgumentException>(() => x.ToArray<int>()).Message, StringComparison.Ordinal);
+        Assert.Throws<NotSupportedException>(() => Tensor.From(new long[1, 1]));
+        using var scalar = Tensor.Full([], 1);
+        Assert.Equal("Tensor.ToNDArray: [] has no axes; read it by Item().", Assert.Throws<ShapeException>(() => scalar.ToNDArray<float>()).Message);
+        Assert.Equal("Tensor.ToNumericsTensor: [] has no axes; read it by Item().", Assert.Throws<ShapeException>(() => scalar.ToNumericsTensor()).Message);
+        Assert.Equal("Tensor.From: 0 values do not fill [] (1 elements).", Assert.Throws<ShapeException>(() => Tensor.From(default(Numerics.ReadOnlyTensorSpan<float>))).Message);
+    }
+
+    /// <summary>A copy has no history; what it was copied from has its own as before, and cannot be given other values behind the tape's back.</summary>
+    [Fact]
+    public void GradientsAreNotLostSilently()
+    {
+        using var x = Tensor.From(Six, [2, 3]);
+        x.RequiresGrad = true;
+        var y = x * x;
+        var copy = y.ToNumericsTensor();
+        using var again = Tensor.From(copy);
+        Assert.False(again.RequiresGrad);
+        Assert.Throws<InvalidOperationException>(() => again.Backward(again));
+
+        Assert.Equal("Tensor.Write: 'Multiply' [2, 3] is the result of a recorded operation, whose gradients would be wrong for other values. Write to a tensor of your own, or to Detach() of this one.", Assert.Throws<InvalidOperationException>(() => y.Write<float>(new float[6])).Message);
+
+        // Changing the copy changes nothing here.
+        copy[0, 0] = 1000;
+        Functional.Sum(y).Backward();
+        using var gradient = x.Gradient!;
+        Assert.Equal([2f, 4, 6, 8, 10, 12], gradient.ToArray());
+    }
+
+    [Fact]
+    public void AShapeIsWrittenAsAList()
+    {
+        Shape shape = [2, 3, 4];
+        Assert.Equal(new Shape(2, 3, 4), shape);
+        Assert.Equal(24, shape.Count);
+        Shape scalar = [];
+        Assert.Equal(0, scalar.Rank);
+        var sum = 0;
+        foreach (var extent in shape) sum += extent;
+        Assert.Equal(9, sum);
+        Assert.Equal("Shape: extents must not be negative: [2, -1].", Assert.Throws<ShapeException>(() => Tensor.Zeros([2, -1])).Message);
+    }
+}
