@@ -112,16 +112,24 @@ public sealed partial class Tensor
     public float[] ToArray() => ToArray<float>();
 
     /// <summary>
-    /// Waits for the device and copies the elements into an array of as many axes as the tensor has:
+    /// Waits for the device and copies the elements into an array of as many axes as the tensor has, 1 to 4:
     /// <c>(float[,,,])images.ToNDArray&lt;float&gt;()</c>.
     /// </summary>
-    /// <exception cref="ShapeException">The tensor is a scalar, [], and arrays have axes; <see cref="Item"/> reads it.</exception>
+    /// <exception cref="ShapeException">The tensor has more axes, or is a scalar, [], and arrays have axes; <see cref="Item"/> reads it.</exception>
     /// <exception cref="ArgumentException">The elements are of another type.</exception>
     public Array ToNDArray<T>()
         where T : unmanaged
     {
         CheckAxes("Tensor.ToNDArray");
-        var array = Array.CreateInstance(typeof(T), Shape.ToArray());
+        var type = Shape.Rank switch
+        {
+            1 => typeof(T[]),
+            2 => typeof(T[,]),
+            3 => typeof(T[,,]),
+            4 => typeof(T[,,,]),
+            _ => throw new ShapeException("Tensor.ToNDArray", $"{Label} has {Shape.Rank} axes; arrays of 1 to 4 are made."),
+        };
+        var array = Array.CreateInstanceFromArrayType(type, Shape.ToArray());
         Read(Elements<T>(array));
         return array;
     }

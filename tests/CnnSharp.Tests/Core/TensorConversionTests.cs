@@ -61,6 +61,9 @@ public sealed class TensorConversionTests
         Assert.Equal(Enumerable.Range(0, 120).Select(i => (float)i), images.ToArray());
         Assert.Equal(pictures, (float[,,,])images.ToNDArray<float>());
 
+        using var row = Tensor.From(Six, [6], device);
+        Assert.Equal(Six, (float[])row.ToNDArray<float>());
+
         using var empty = Tensor.From(new float[0, 3], device);
         Assert.Equal(new Shape(0, 3), empty.Shape);
         Assert.Equal(new float[0, 3], (float[,])empty.ToNDArray<float>());
@@ -98,9 +101,6 @@ public sealed class TensorConversionTests
         using var transposed = Tensor.From(new Numerics.ReadOnlyTensorSpan<float>(Six, [3, 2], [1, 3]));
         Assert.Equal([1f, 4, 2, 5, 3, 6], transposed.ToArray());
 
-        using var none = Tensor.From(new Numerics.ReadOnlyTensorSpan<float>([], [0, 3]));
-        Assert.Equal(new Shape(0, 3), none.Shape);
-
         using var repeated = Tensor.From(new Numerics.ReadOnlyTensorSpan<float>(Six.AsSpan(0, 2), [3, 2], [0, 1]));
         Assert.Equal([1f, 2, 1, 2, 1, 2], repeated.ToArray());
     }
@@ -129,6 +129,8 @@ public sealed class TensorConversionTests
         Assert.Throws<NotSupportedException>(() => Tensor.From(new long[1, 1]));
         using var scalar = Tensor.Full([], 1);
         Assert.Equal("Tensor.ToNDArray: [] has no axes; read it by Item().", Assert.Throws<ShapeException>(() => scalar.ToNDArray<float>()).Message);
+        using var deep = Tensor.Full([1, 1, 1, 1, 1], 1);
+        Assert.Equal("Tensor.ToNDArray: [1, 1, 1, 1, 1] has 5 axes; arrays of 1 to 4 are made.", Assert.Throws<ShapeException>(() => deep.ToNDArray<float>()).Message);
         Assert.Equal("Tensor.ToNumericsTensor: [] has no axes; read it by Item().", Assert.Throws<ShapeException>(() => scalar.ToNumericsTensor()).Message);
         Assert.Equal("Tensor.From: 0 values do not fill [] (1 elements).", Assert.Throws<ShapeException>(() => Tensor.From(default(Numerics.ReadOnlyTensorSpan<float>))).Message);
     }
