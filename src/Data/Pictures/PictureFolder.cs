@@ -26,7 +26,7 @@ public static class PictureFolder
     /// <summary>Loads a folder: its pictures are decoded now and kept if they fit <see cref="PictureFolderOptions.MemoryBudget"/>, else only their headers are read.</summary>
     /// <param name="folder">The folder.</param>
     /// <param name="options">How; default: <see cref="PictureFolderOptions"/>'s own.</param>
-    /// <exception cref="DataFormatException">The folder is missing, has no class folders or fewer than two, a class has no pictures, two differ in case only, links loop, or a picture cannot be read.</exception>
+    /// <exception cref="DataFormatException">The folder is missing, has no class folders or fewer than two, a class has no pictures, two differ in case only, links lead in a circle or nowhere, or a picture cannot be read.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
     public static DataSet Load(string folder, PictureFolderOptions? options = null)
     {
@@ -35,7 +35,7 @@ public static class PictureFolder
         options.Validate();
         if (!Directory.Exists(folder)) throw new DataFormatException(folder, "there is no such folder");
 
-        var training = Part(folder, TrainNames);
+        var training = TrainingPart(folder);
         var root = training ?? folder;
         var classes = Classes(root, options.Classes);
         var budget = options.MemoryBudget;
@@ -76,21 +76,30 @@ public static class PictureFolder
         return new(pixels, options.Size, options.Size, options.Channels);
     }
 
-    /// <summary>The picture files in a folder, in order of their names, and in its folders.</summary>
-    /// <exception cref="DataFormatException">Links lead round in a circle.</exception>
+    /// <summary>The picture files in a folder, in order of their names, and in its folders; those in a folder that several links lead to once.</summary>
+    /// <exception cref="DataFormatException">Links lead in a circle or nowhere.</exception>
     public static IReadOnlyList<string> Files(string folder)
     {
         var files = new List<string>();
-        Collect(folder, files, [RealPath(folder)]);
+        Collect(folder, RealPath(folder), files, [], []);
         return files;
     }
 
     static string? Part(string folder, string[] names) => names.Select(name => Path.Combine(folder, name)).FirstOrDefault(Directory.Exists);
 
+    /// <summary>The folder of the training pictures; null where the class folders stand in the folder itself, one of which may be of trains.</summary>
+    static string? TrainingPart(string folder)
+    {
+        var training = Part(folder, TrainNames);
+        if (training is null || InnerFolders(training).Any()) return training;
+        var isClass = InnerFolders(folder).Any(inner => !TrainNames.Concat(ValidationNames).Concat(TestNames).Contains(inner.Name));
+        return isClass ? null : training;
+    }
+
     /// <summary>The classes of a part: its folders, or those that are wanted, all of which its folders must be among.</summary>
     static IReadOnlyList<string> Classes(string folder, IReadOnlyList<string>? wanted)
     {
-        var names = Directory.GetDirectories(folder).Select(path => Path.GetFileName(path)).Where(name => !name.StartsWith('.')).Order(StringComparer.Ordinal).ToArray();
+        string[] names = [.. InnerFolders(folder).Select(inner => inner.Name)];
         if (names.Length == 0) throw new DataFormatException(folder, "has no folders: a folder of pictures has one a class, named like it");
         var seen = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         foreach (var name in names)
@@ -107,11 +116,12 @@ public static class PictureFolder
     static PictureSet LoadPart(string folder, IReadOnlyList<string> classes, PictureFolderOptions options, bool shuffle, ref long budget)
     {
         var (files, labels) = (new List<string>(), new List<int>());
+        var real = RealPath(folder);
         for (var label = 0; label < classes.Count; label++)
         {
             var path = Path.Combine(folder, classes[label]);
             var before = files.Count;
-            if (Directory.Exists(path)) Collect(path, files, [RealPath(path)]);
+            if (Directory.Exists(path)) Collect(path, RealPath(real, new(path)), files, [real], []);
             if (files.Count == before && shuffle) throw new DataFormatException(path, $"the class has no pictures ({string.Join(", ", PictureFile.Extensions)})");
             labels.AddRange(Enumerable.Repeat(label, files.Count - before));
         }
@@ -127,30 +137,65 @@ public static class PictureFolder
         return new FolderPictures([.. order.Select(i => files[i])], [.. order.Select(i => labels[i])], options).ToSet(classes, ref budget);
     }
 
-    static void Collect(string folder, List<string> files, List<string> parents)
+    /// <summary>Adds the pictures of a folder and of the folders inside.</summary>
+    /// <param name="folder">As it is called.</param>
+    /// <param name="real">Where it is.</param>
+    /// <param name="files">Where to.</param>
+    /// <param name="around">Where the folders around it are: a link to one of them leads in a circle.</param>
+    /// <param name="read">Where the folders are that have been read, so that several links to one do not double its pictures.</param>
+    static void Collect(string folder, string real, List<string> files, List<string> around, HashSet<string> read)
     {
-        foreach (var file in Directory.GetFiles(folder).Where(PictureFile.IsPicture).Order(StringComparer.Ordinal)) files.Add(file);
-        foreach (var inner in Directory.GetDirectories(folder).Where(path => !Path.GetFileName(path).StartsWith('.')).Order(StringComparer.Ordinal))
-        {
-            var real = RealPath(inner);
-            if (parents.Contains(real)) throw new DataFormatException(inner, $"the link leads back to '{real}', which it is in");
-            parents.Add(real);
-            Collect(inner, files, parents);
-            parents.RemoveAt(parents.Count - 1);
-        }
+        if (around.Contains(real)) throw new DataFormatException(folder, $"the link leads back to '{real}', which it is in");
+        if (!read.Add(real)) return;
+        files.AddRange(Directory.GetFiles(folder).Where(PictureFile.IsPicture).Order(StringComparer.Ordinal));
+        around.Add(real);
+        foreach (var inner in InnerFolders(folder)) Collect(Path.Combine(folder, inner.Name), RealPath(real, inner), files, around, read);
+        around.RemoveAt(around.Count - 1);
     }
 
-    /// <summary>Where a folder really is: what a link leads to, within what the folder around it leads to.</summary>
-    static string RealPath(string folder)
+    /// <summary>The folders in a folder, but for hidden ones, in order of their names.</summary>
+    /// <exception cref="DataFormatException">A link leads nowhere, or to itself: a class or a part of one would be missing in silence.</exception>
+    static IEnumerable<DirectoryInfo> InnerFolders(string folder)
     {
-        var full = Path.GetFullPath(folder);
-        try
+        foreach (var file in new DirectoryInfo(folder).EnumerateFiles().Where(file => !PictureFile.IsPicture(file.Name)))
         {
-            return Path.TrimEndingDirectorySeparator(new DirectoryInfo(full).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? full);
+            if (file.LinkTarget is { } target && !Path.Exists(RealPath(file.FullName))) throw new DataFormatException(Path.Combine(folder, file.Name), $"the link leads nowhere: there is no '{target}'");
         }
-        catch (IOException e)
+
+        return new DirectoryInfo(folder).GetDirectories().Where(inner => !inner.Name.StartsWith('.')).OrderBy(inner => inner.Name, StringComparer.Ordinal);
+    }
+
+    /// <summary>Where a folder really is, in a folder of which that is known.</summary>
+    static string RealPath(string real, DirectoryInfo inner) => inner.LinkTarget is null ? Path.Combine(real, inner.Name) : RealPath(Path.Combine(real, inner.Name));
+
+    /// <summary>Where a file or folder really is, every link on the way followed, each from where it stands.</summary>
+    static string RealPath(string path)
+    {
+        // As many as Linux follows.
+        const int most = 40;
+        var full = Path.GetFullPath(path);
+        var real = Path.GetPathRoot(full)!;
+        var rest = new Stack<string>();
+        Push(full);
+        for (var links = 0; rest.TryPop(out var part);)
         {
-            throw new DataFormatException(folder, $"the link leads nowhere: {e.Message.TrimEnd('.')}", inner: e);
+            var next = Path.GetFullPath(part, real);
+            if (new DirectoryInfo(next).LinkTarget is not { } target)
+            {
+                real = next;
+                continue;
+            }
+
+            if (++links > most) throw new DataFormatException(path, "the link leads in a circle");
+            if (Path.IsPathRooted(target)) real = Path.GetPathRoot(target)!;
+            Push(target);
+        }
+
+        return real;
+
+        void Push(string way)
+        {
+            foreach (var part in way[Path.GetPathRoot(way)!.Length..].Split([Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar], StringSplitOptions.RemoveEmptyEntries).Reverse()) rest.Push(part);
         }
     }
 
