@@ -13,6 +13,9 @@ namespace CnnSharp.Cli.Commands;
 /// <summary><c>eval</c>: accuracy, loss and confusion matrix of a checkpoint, or of weights that were trained elsewhere.</summary>
 internal static class EvalCommand
 {
+    // Classes up to which the confusion matrix is given: the square of more is nothing to read.
+    const int MostListed = 1000;
+
     static readonly string[] Splits = ["train", "val", "test"];
 
     static readonly (string Name, Distance? Distance)[] Neighbours = [("knn-l1", Distance.L1), ("knn-l2", Distance.L2)];
@@ -102,16 +105,17 @@ internal static class EvalCommand
                 ["seconds"] = Terminal.Number(evaluation.Seconds, 3),
                 ["images_per_second"] = Terminal.Number(evaluation.ImagesPerSecond, 1),
                 ["logits"] = logitsFile,
-                ["confusion"] = new JsonArray([.. Enumerable.Range(0, set.Classes).Select(actual => new JsonArray([.. Enumerable.Range(0, set.Classes).Select(predicted => (JsonNode)evaluation.Confusion[actual, predicted])]))]),
+                ["confusion"] = set.Classes > MostListed ? null : new JsonArray([.. Enumerable.Range(0, set.Classes).Select(actual => new JsonArray([.. Enumerable.Range(0, set.Classes).Select(predicted => (JsonNode)evaluation.Confusion[actual, predicted])]))]),
             });
         }
 
         return CommandLine.Done;
     }
 
-    /// <summary>Rows are what a picture is, columns what it was taken for; beyond 20 classes only the rows' recall is shown.</summary>
+    /// <summary>Rows are what a picture is, columns what it was taken for; beyond 20 classes only the rows' recall is shown, beyond <see cref="MostListed"/> nothing.</summary>
     static void WriteConfusion(Terminal terminal, ConfusionMatrix confusion, IReadOnlyList<string> names)
     {
+        if (confusion.Classes > MostListed) return;
         var classes = Enumerable.Range(0, confusion.Classes).ToList();
         var shown = classes.Count <= 20 ? classes : [];
         terminal.WriteTable(

@@ -88,10 +88,9 @@ static class PngReader
             throw new DataFormatException(name, "the size of the picture", $"at most {packed.Length * DataFile.MaxDeflateRatio:N0} bytes, from {packed.Length:N0} compressed ones", $"{header.Width:N0} x {header.Height:N0}, {needed:N0} bytes");
 
         var channels = header.ColourType switch { Grey => 1, Rgb or Palette => 3, GreyAlpha => 2, _ => 4 } + (transparency.IsEmpty ? 0 : 1);
-        var raw = ArrayPool<byte>.Shared.Rent((int)needed);
+        var raw = Inflate(packed, (int)needed, name);
         try
         {
-            Inflate(packed, raw.AsSpan(0, (int)needed), name);
             var pixels = new byte[(long)header.Height * header.Width * channels];
             var at = 0;
             foreach (var pass in passes)
@@ -117,19 +116,42 @@ static class PngReader
         }
     }
 
-    static void Inflate(MemoryStream packed, Span<byte> raw, string name)
+    /// <summary>
+    /// The decompressed bytes, in an array of the pool that the caller gives back. It grows as they come: a size that
+    /// the file only claims is not allocated, and the pixels are not before all bytes are there.
+    /// </summary>
+    static byte[] Inflate(MemoryStream packed, int needed, string name)
     {
-        using var inflate = new ZLibStream(packed, CompressionMode.Decompress);
+        // What pictures usually decompress to; a file that needs more, as drawings do, pays with a copy.
+        const int usual = 1 << 16, usualRatio = 16;
+        var raw = ArrayPool<byte>.Shared.Rent((int)Math.Min(needed, Math.Max(usual, packed.Length * usualRatio)));
         try
         {
-            var read = inflate.ReadAtLeast(raw, raw.Length, throwOnEndOfStream: false);
-            if (read < raw.Length) throw new DataFormatException(name, "the pixels once decompressed", $"{raw.Length:N0} bytes", $"{read:N0}");
+            using var inflate = new ZLibStream(packed, CompressionMode.Decompress);
+            for (var read = 0; read < needed;)
+            {
+                if (read == raw.Length)
+                {
+                    var larger = ArrayPool<byte>.Shared.Rent((int)Math.Min(needed, 2L * read));
+                    raw.AsSpan(0, read).CopyTo(larger);
+                    ArrayPool<byte>.Shared.Return(raw);
+                    raw = larger;
+                }
+
+                var count = inflate.ReadAtLeast(raw.AsSpan(read, Math.Min(raw.Length, needed) - read), 1, throwOnEndOfStream: false);
+                if (count == 0) throw new DataFormatException(name, "the pixels once decompressed", $"{needed:N0} bytes", $"{read:N0}");
+                read += count;
+            }
 
             // The checksum behind the pixels is read, and so verified, by asking for more.
             inflate.ReadAtLeast(stackalloc byte[1], 1, throwOnEndOfStream: false);
+            return raw;
         }
-        catch (Exception e) when (e is InvalidDataException or IOException and not DataFormatException)
+        catch (Exception e)
         {
+            ArrayPool<byte>.Shared.Return(raw);
+            if (e is DataFormatException or not (InvalidDataException or IOException)) throw;
+
             // The second, from zlib as the source is memory, where the pixels ask for a dictionary, which PNG has none of.
             throw new DataFormatException(name, $"the compressed pixels are corrupt: {e.Message.TrimEnd('.')}", inner: e);
         }

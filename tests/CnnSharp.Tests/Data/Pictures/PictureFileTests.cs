@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.IO.Compression;
 using System.Text;
 using CnnSharp.Data;
 using FsCheck;
@@ -195,22 +196,100 @@ public sealed class PictureFileTests : IDisposable
         }
     }
 
-    [Fact]
-    public void DamagedPicturesAreRefusedOrReadAndNothingWorse()
+    /// <summary>Every form of PNG, 20,000 damaged copies: half of them stopped by a checksum, half with the checksums made right again.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void DamagedPngIsRefusedOrReadAndNothingWorse(bool resealed)
     {
-        var png = PngBuilder.Write(9, 7, 3, 4, interlaced: true, (y, x, _) => (x + y) % 8, [.. Enumerable.Range(0, 24).Select(i => (byte)(i * 9))], [0, 128]);
-        var refused = Damage.Survive(png, 2_000, 4 << 20, bytes => PictureFile.Decode(bytes, "damaged"));
-        Assert.InRange(refused, 0.75, 1);
-        if (!IsOwn) return;
+        if (resealed && !IsOwn) return;
+        var sound = PngBuilder.Forms.SelectMany(form => new[] { false, true }.Select(interlaced => Sample(form.ColourType, form.Depth, interlaced))).ToList();
 
-        // Behind the checksums: the same damage to what they protect.
-        Damage.Survive([.. png[8..]], 1_000, 4 << 20, bytes => PictureFile.Decode(Resealed([.. png[..8], .. bytes]), "damaged"));
-        Damage.Survive(Encoding.ASCII.GetBytes("P3 3 2 255 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 "), 1_000, 4 << 20, bytes => PictureFile.Decode(bytes, "damaged"));
+        // What a read may take: the messages of its errors and their stacks; the pixels, from a bit to four bytes each,
+        // and what they are made from, once the file has been decompressed, which a copy cannot make 64 times its own length.
+        long Allowed(int length) => IsOwn ? (128 << 10) + (64 * length) : 4 << 20;
+        var refused = resealed
+            ? Damage.Survive([.. sound.Select(file => file[8..])], 10_000, Allowed, bytes => PictureFile.Decode(Resealed([.. sound[0][..8], .. bytes]), "damaged"))
+            : Damage.Survive(sound, 10_000, Allowed, bytes => PictureFile.Decode(bytes, "damaged"));
+        Assert.InRange(refused, resealed ? 0.5 : 0.75, 1);
+
+        static byte[] Sample(int colourType, int depth, bool interlaced) => PngBuilder.Write(
+            9,
+            7,
+            colourType,
+            depth,
+            interlaced,
+            (y, x, s) => ((x * 31) + (y * 17) + (s * 5)) & ((1 << depth) - 1),
+            colourType == 3 ? [.. Enumerable.Range(0, 3 << depth).Select(i => (byte)(i * 9))] : null,
+            colourType switch { 0 => [0, 0], 2 => [0, 1, 0, 2, 0, 3], 3 => [0, 128], _ => null });
+    }
+
+    [Fact]
+    public void OtherDamagedPicturesAreRefusedOrReadAndNothingWorse()
+    {
+        if (!IsOwn) return;
+        Damage.Survive(Encoding.ASCII.GetBytes("P3 3 2 255 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 "), 1_000, 64 << 10, bytes => PictureFile.Decode(bytes, "damaged"));
         var bmp = new byte[54 + 24];
         "BM"u8.CopyTo(bmp);
         (bmp[10], bmp[14], bmp[18], bmp[22], bmp[26], bmp[28]) = (54, 40, 2, 3, 1, 24);
         Assert.Equal(2, PictureFile.Decode(bmp, "sound").Width);
-        Damage.Survive(bmp, 1_000, 4 << 20, bytes => PictureFile.Decode(bytes, "damaged"));
+        Damage.Survive(bmp, 1_000, 64 << 10, bytes => PictureFile.Decode(bytes, "damaged"));
+    }
+
+    /// <summary>Refused by the size that the header says, or that the file cannot hold; what it cannot know beforehand takes as much memory as has been decompressed.</summary>
+    [Fact]
+    public void BombsAreRefusedBySize()
+    {
+        // 110 MB of nothing, as small as deflate makes it: one in 1,030.
+        var bomb = Packed(new byte[110 << 20]);
+        Assert.InRange(bomb.Length, 100_000, 130_000);
+        Refused(bomb, 10_001, 10_000, "the size of the picture: expected at most 100,000,000 pixels, got 10,001 x 10,000", 64 << 10);
+        if (!IsOwn) return;
+
+        Refused(bomb, 10_000, 10_000, "10,000 x 10,000, 300,010,000 bytes", 64 << 10);
+
+        // 60 KB that do not compress and claim to be 60 MB.
+        var noise = new byte[60_000];
+        new Random(1).NextBytes(noise);
+        for (var row = 0; row < noise.Length; row += 13_501) noise[row] = 0;
+        Refused(Packed(noise), 4_500, 4_500, "the pixels once decompressed: expected 60,754,500 bytes, got 60,000", 2 << 20);
+
+        static byte[] Packed(byte[] bytes)
+        {
+            var packed = new MemoryStream();
+            using (var deflate = new ZLibStream(packed, CompressionLevel.SmallestSize, leaveOpen: true)) deflate.Write(bytes);
+            return packed.ToArray();
+        }
+
+        static void Refused(byte[] packed, int width, int height, string error, long allowed)
+        {
+            var header = new byte[13];
+            BinaryPrimitives.WriteInt32BigEndian(header, width);
+            BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), height);
+            (header[8], header[9]) = (8, 2);
+            byte[] file = [.. PngReader.Signature, .. PngBuilder.Chunk("IHDR", header), .. PngBuilder.Chunk("IDAT", packed), .. PngBuilder.Chunk("IEND", [])];
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            Assert.Contains(error, Assert.Throws<DataFormatException>(() => PictureFile.Decode(file, "bomb")).Message, StringComparison.Ordinal);
+            Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, allowed);
+        }
+    }
+
+    /// <summary>What else the PngSuite has: all sizes from 1 to 9 and about 32 to 40, interlaced and not; pixels in chunks of one byte; chunks that say nothing of pixels.</summary>
+    [Fact]
+    public void SizesAndChunksOfThePngSuiteAreRead()
+    {
+        foreach (var side in Enumerable.Range(1, 9).Concat([31, 32, 33, 34, 35, 36, 37, 38, 39, 40]))
+        {
+            foreach (var interlaced in new[] { false, true })
+            {
+                byte[] palette = [.. Enumerable.Range(0, 48).Select(i => (byte)(i * 5))];
+                var file = PngBuilder.Write(side, side, 3, 4, interlaced, (y, x, _) => (x + (3 * y)) & 15, palette, pieces: 1 << 20);
+                var others = new[] { "gAMA", "cHRM", "bKGD", "hIST", "pHYs", "tIME", "sBIT", "zTXt", "iTXt" }.SelectMany(name => PngBuilder.Chunk(name, [1, 2]));
+                var picture = PictureFile.Decode([.. file[..33], .. IsOwn ? others : [], .. file[33..]], "picture").Flatten(3);
+                Assert.Equal((side, side), (picture.Height, picture.Width));
+                for (var p = 0; p < side * side; p++) Assert.Equal(palette.AsSpan(3 * (((p % side) + (3 * (p / side))) & 15), 3).ToArray(), picture.Pixels.AsSpan(3 * p, 3).ToArray());
+            }
+        }
     }
 
     /// <summary>Makes the checksums of a damaged file right again, as far as its chunks can be followed.</summary>
