@@ -84,9 +84,12 @@ static class Damage
         var random = new Random(1);
         var refused = 0;
         copies = Copies(copies);
-        for (var copy = 0; copy < copies; copy++)
+
+        // The first reads and the first errors of a process allocate what .NET sets up once: they come before the count.
+        const int unmeasured = 50;
+        for (var copy = -unmeasured; copy < copies; copy++)
         {
-            var bytes = To(sound[copy % sound.Count], random);
+            var bytes = To(sound[(copy + unmeasured) % sound.Count], random);
             var (before, start) = (GC.GetAllocatedBytesForCurrentThread(), Environment.TickCount64);
             try
             {
@@ -94,9 +97,10 @@ static class Damage
             }
             catch (DataFormatException)
             {
-                refused++;
+                if (copy >= 0) refused++;
             }
 
+            if (copy < 0) continue;
             var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
             Assert.True(allocated <= allowed(bytes.Length), $"copy {copy}: reading {bytes.Length} bytes allocated {allocated}");
             Assert.True(Environment.TickCount64 - start < longest, $"copy {copy}: reading {bytes.Length} bytes took {Environment.TickCount64 - start} ms");
