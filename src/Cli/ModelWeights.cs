@@ -1,5 +1,4 @@
 using CnnSharp.Formats;
-using CnnSharp.Kernels;
 using CnnSharp.Layers;
 
 namespace CnnSharp.Cli;
@@ -21,24 +20,5 @@ internal static class ModelWeights
     /// <param name="rules">A file of rules for the names, or null.</param>
     /// <exception cref="DataFormatException">The file is not sound, or is of another model.</exception>
     public static void Load(string path, Layer model, string name, string? rules = null)
-    {
-        var rename = rules is null ? null : NameRules.Read(rules);
-        if (TorchFile.IsTorchFile(path))
-        {
-            Check(TorchWeights.Load(model, TorchFile.Read(path), rules: rename));
-            return;
-        }
-
-        using var file = SafeTensors.Open(path);
-        if (rename is null && model.NamedTensors().All(t => file.TryGet(t.Name, out var stored) && stored.Shape.SequenceEqual(t.Tensor.Shape.ToArray().Select(extent => (long)extent)))) model.Load(file, path);
-        else Check(TorchWeights.Load(model, file, rules: rename));
-
-        void Check(ImportReport report)
-        {
-            if (!report.IsComplete) throw new DataFormatException(path, $"its tensors are not those of {name}: missing {Listing(report.Missing)}; left over {Listing(report.LeftOver)}");
-        }
-    }
-
-    static string Listing(IReadOnlyList<string> names)
-        => names.Count == 0 ? "none" : $"{string.Join(", ", names.Take(4).Select(name => $"'{name}'"))}{(names.Count > 4 ? $" and {names.Count - 4} more" : "")}";
+        => PretrainedWeights.Load(model, path, rules is null ? null : NameRules.Read(rules), name);
 }

@@ -121,6 +121,23 @@ public sealed partial class Tensor : IDisposable
     /// <summary>The same elements without their history: no gradient flows through. Shares the memory.</summary>
     public Tensor Detach() => new(Shape, Data.Retain(), Device) { Name = Name };
 
+    /// <summary>The same elements on another device, copied by way of the host; on its own device this tensor itself.</summary>
+    /// <param name="device">Where to. Floats become its float type.</param>
+    /// <exception cref="InvalidOperationException">A gradient would have to flow through the copy, which it cannot: <see cref="Detach"/> first.</exception>
+    public Tensor To(Device device)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        if (device.Engine == Device.Engine) return this;
+        if (WantsGradient && Tape.IsRecording) throw new InvalidOperationException($"Tensor.To: {Label} wants a gradient, and none flows from {device} back to {Device}; copy Detach() of it.");
+        return DType switch
+        {
+            DType.Int32 => From(ToArray<int>(), Shape, device),
+            DType.UInt8 => From(ToArray<byte>(), Shape, device),
+            DType.Float64 => From(ToArray<double>(), Shape, device),
+            _ => From(ToArray(), Shape, device),
+        };
+    }
+
     /// <summary>Gives the memory back now. Using the tensor afterwards is an exception.</summary>
     public void Dispose() => Free("it was disposed");
 

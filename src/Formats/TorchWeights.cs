@@ -46,6 +46,14 @@ public static class TorchWeights
     /// <exception cref="ShapeException">A tensor has another shape than the model's, or two names become one; the message gives both.</exception>
     public static ImportReport Load(Layer model, IReadOnlyList<SafeTensor> tensors, string prefix = "", NameRules? rules = null)
     {
+        var report = Match(model, tensors, prefix, rules, out var found);
+        foreach (var (tensor, values) in found) tensor.Write<double>(values);
+        return report;
+    }
+
+    /// <summary>Finds what belongs together, and changes nothing.</summary>
+    internal static ImportReport Match(Layer model, IReadOnlyList<SafeTensor> tensors, string prefix, NameRules? rules, out List<(Tensor Tensor, double[] Values)> found)
+    {
         var named = model.NamedTensors().ToArray();
         var owners = Owners(model);
         var stored = new Dictionary<string, SafeTensor>();
@@ -57,7 +65,7 @@ public static class TorchWeights
             if (!stored.TryAdd(name, entry)) throw new ShapeException("TorchWeights", $"'{entry.Name}' and '{stored[name].Name}' would both become '{name}'.");
         }
 
-        var found = new List<(Tensor Tensor, double[] Values)>();
+        found = [];
         var matched = new List<string>();
         var missing = new List<string>();
         foreach (var (name, tensor) in named)
@@ -72,7 +80,6 @@ public static class TorchWeights
             found.Add((tensor, Convert(name, tensor, entry, owners.GetValueOrDefault(tensor))));
         }
 
-        foreach (var (tensor, values) in found) tensor.Write<double>(values);
         return new(matched, missing, [.. stored.Values.Select(e => e.Name)]);
     }
 

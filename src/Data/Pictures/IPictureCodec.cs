@@ -9,6 +9,9 @@ interface IPictureCodec
     /// <summary>What it is called, with its version where it is a package.</summary>
     string Name { get; }
 
+    /// <summary>Whether a file begins like a picture that the codec reads.</summary>
+    bool Reads(ReadOnlySpan<byte> start);
+
     /// <summary>What the file's header says, without its pixels.</summary>
     /// <param name="bytes">The file, or as much of its beginning as <see cref="PictureFile.HeaderBytes"/>.</param>
     /// <param name="name">The file, for messages.</param>

@@ -21,6 +21,8 @@ sealed class ImageSharpCodec : IPictureCodec
 
     public string Name { get; } = $"SixLabors.ImageSharp {typeof(Image).Assembly.GetName().Version?.ToString(3)}";
 
+    public bool Reads(ReadOnlySpan<byte> start) => Image.DetectFormat(configuration, start) is not null;
+
     public PictureSize Identify(byte[] bytes, string name) => Guard(name, () =>
     {
         var info = Image.Identify(configuration, bytes, out _) ?? throw new DataFormatException(name, "is no picture of a kind that SixLabors.ImageSharp reads");

@@ -5,6 +5,8 @@ sealed class OwnCodec : IPictureCodec
 {
     public string Name => "own (PNG, BMP, PGM, PPM)";
 
+    public bool Reads(ReadOnlySpan<byte> start) => Known(start) is not null;
+
     public PictureSize Identify(byte[] bytes, string name) => KindOf(bytes, name) switch
     {
         Kind.Png => PngReader.Identify(bytes, name),
@@ -21,12 +23,17 @@ sealed class OwnCodec : IPictureCodec
 
     public void EncodePng(Stream stream, Picture picture) => PngWriter.Write(stream, picture);
 
-    /// <summary>What a file is, by its first bytes.</summary>
-    static Kind KindOf(ReadOnlySpan<byte> bytes, string name)
+    /// <summary>What a file is, by its first bytes; null for what is not read.</summary>
+    static Kind? Known(ReadOnlySpan<byte> bytes)
     {
         if (bytes.StartsWith(PngReader.Signature)) return Kind.Png;
         if (bytes.StartsWith("BM"u8)) return Kind.Bmp;
-        if (bytes.Length >= 2 && bytes[0] == 'P' && bytes[1] is >= (byte)'1' and <= (byte)'7') return Kind.Netpbm;
+        return bytes.Length >= 2 && bytes[0] == 'P' && bytes[1] is >= (byte)'1' and <= (byte)'7' ? Kind.Netpbm : null;
+    }
+
+    static Kind KindOf(ReadOnlySpan<byte> bytes, string name)
+    {
+        if (Known(bytes) is { } kind) return kind;
         if (bytes.StartsWith<byte>([0xFF, 0xD8, 0xFF])) throw Foreign("JPEG");
         if (bytes.StartsWith("GIF8"u8)) throw Foreign("GIF");
         if (bytes.Length >= 12 && bytes.StartsWith("RIFF"u8) && bytes[8..12].SequenceEqual("WEBP"u8)) throw Foreign("WebP");

@@ -1,3 +1,5 @@
+using CnnSharp.Kernels;
+
 namespace CnnSharp.Data;
 
 /// <summary>A picture in memory: uint8 [Height, Width, Channels], row by row from the top, 0 to 255.</summary>
@@ -68,6 +70,24 @@ public sealed class Picture
         }
 
         return new(result, Height, Width, channels);
+    }
+
+    /// <summary>The picture as a batch of one for a network, normalised on the device as a <see cref="DataLoader"/> does it.</summary>
+    /// <param name="normalization">How; default <see cref="Normalization.None"/>: from 0 to 1.</param>
+    /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
+    /// <returns>[1, Height, Width, Channels].</returns>
+    /// <exception cref="ArgumentException">The normalisation is of another number of channels: see <see cref="Flatten"/>.</exception>
+    public Tensor ToTensor(Normalization? normalization = null, Device? device = null)
+    {
+        normalization ??= Normalization.None(Channels);
+        device ??= Device.Best();
+        if (normalization.Channels != Channels) throw new ArgumentException($"ToTensor: the normalisation is of {normalization.Channels} channels, the {this} has {Channels}; Flatten({normalization.Channels}) gives it those.", nameof(normalization));
+        var tensor = Tensor.Uninitialized([1, Height, Width, Channels], device);
+        using var pixels = Tensor.From(Pixels, [Pixels.Length], device);
+        using var placement = Tensor.From([0, 0, 0, 0, 0, 0], [1, PictureGeometry.PlacementLength], device);
+        using var scaleOffset = Tensor.From(normalization.ScaleOffset(), [2 * Channels], device);
+        device.Kernels.GatherPictures(new(1, Height, Width, Channels, Height, Width, 0), pixels.Data, placement.Data, scaleOffset.Data, tensor.Data);
+        return tensor;
     }
 
     /// <summary>0.299 R + 0.587 G + 0.114 B, rounded, in 16 bits behind the point.</summary>

@@ -18,7 +18,7 @@ public static class PictureFile
     /// <summary>A file has at most this many bytes, 512 MiB.</summary>
     public const long MaxFileBytes = 512L << 20;
 
-    /// <summary>The beginning of a file that is enough for <see cref="Identify"/>; of a file whose header lies further back, all is read.</summary>
+    /// <summary>The beginning of a file that is enough for <see cref="Identify(string)"/>; of a file whose header lies further back, all is read.</summary>
     internal const int HeaderBytes = 4096;
 
 #if IMAGESHARP_PACKAGE
@@ -40,6 +40,10 @@ public static class PictureFile
         return !name.StartsWith('.') && Extensions.Contains(Path.GetExtension(name).ToLowerInvariant());
     }
 
+    /// <summary>Whether a file's contents begin like those of a picture that this build reads; the rest may be corrupt all the same.</summary>
+    /// <param name="start">The file, or its first 4,096 bytes.</param>
+    public static bool Recognizes(ReadOnlySpan<byte> start) => Codec.Reads(start);
+
     /// <summary>Reads a picture.</summary>
     /// <param name="path">The file; its contents, not its name, say what it is.</param>
     /// <exception cref="DataFormatException">It is no picture that this build reads, is corrupt, or too large.</exception>
@@ -52,9 +56,20 @@ public static class PictureFile
     /// <exception cref="DataFormatException">It is no picture that this build reads, is corrupt, or too large.</exception>
     public static Picture Decode(byte[] bytes, string name)
     {
-        ArgumentNullException.ThrowIfNull(bytes);
-        CheckSize(Codec.Identify(bytes, name), name);
+        Identify(bytes, name);
         return Codec.Decode(bytes, name);
+    }
+
+    /// <summary>The extents of a picture in memory, from its header: to refuse one that is too large before <see cref="Decode"/> makes room for it.</summary>
+    /// <param name="bytes">The file's contents.</param>
+    /// <param name="name">What messages call it.</param>
+    /// <exception cref="DataFormatException">It is no picture that this build reads, or too large.</exception>
+    public static PictureSize Identify(byte[] bytes, string name)
+    {
+        ArgumentNullException.ThrowIfNull(bytes);
+        var size = Codec.Identify(bytes, name);
+        CheckSize(size, name);
+        return size;
     }
 
     /// <summary>The extents of a picture, from the file's header.</summary>

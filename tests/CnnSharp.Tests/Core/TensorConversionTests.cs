@@ -157,6 +157,24 @@ public sealed class TensorConversionTests
     }
 
     [Fact]
+    public void ATensorGoesToAnotherDevice()
+    {
+        using var x = Tensor.From(Six, [2, 3], Device.Reference);
+        Assert.Same(x, x.To(Device.Reference));
+        using var wide = x.To(Device.ReferenceFloat64);
+        Assert.Equal((DType.Float64, new Shape(2, 3), Device.ReferenceFloat64), (wide.DType, wide.Shape, wide.Device));
+        using var back = wide.To(Device.Cpu);
+        Assert.Equal(Six, back.ToArray());
+        using var labels = Tensor.From([1, -2], [2], Device.Reference).To(Device.Cpu);
+        Assert.Equal([1, -2], labels.ToArray<int>());
+
+        x.RequiresGrad = true;
+        Assert.Equal("Tensor.To: [2, 3] wants a gradient, and none flows from cpu back to reference; copy Detach() of it.", Assert.Throws<InvalidOperationException>(() => x.To(Device.Cpu)).Message);
+        using var copy = x.Detach().To(Device.Cpu);
+        Assert.Equal(Six, copy.ToArray());
+    }
+
+    [Fact]
     public void AShapeIsWrittenAsAList()
     {
         Shape shape = [2, 3, 4];
