@@ -77,21 +77,27 @@ public sealed class SafeTensors : IDisposable
     /// Writes a file, atomically. Tensors are stored as the reference writer does: by descending alignment, then by name;
     /// the header is padded with spaces so that the data start at a multiple of 8. The same tensors give the same bytes.
     /// </summary>
+    /// <param name="path">The file; its folder is created if it is missing.</param>
+    /// <param name="tensors">What it is to hold, in any order.</param>
+    /// <param name="metadata">Text to keep with them; default none.</param>
+    /// <param name="previous">A file of the same folder, which what was at <paramref name="path"/> becomes; default null: it is replaced.</param>
     /// <exception cref="ArgumentException">Two tensors have one name, or one is called <c>__metadata__</c>.</exception>
-    public static void Save(string path, IEnumerable<SafeTensor> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    public static void Save(string path, IEnumerable<SafeTensor> tensors, IReadOnlyDictionary<string, string>? metadata = null, string? previous = null)
     {
         ArgumentNullException.ThrowIfNull(tensors);
         var ordered = tensors.OrderByDescending(t => t.Type).ThenBy(t => Encoding.UTF8.GetBytes(t.Name), ByteOrder.Instance).ToList();
         var header = Header(ordered, metadata);
 
-        AtomicFile.Write(path, stream =>
+        AtomicFile.Write(path, Write, previous);
+
+        void Write(Stream stream)
         {
             Span<byte> length = stackalloc byte[Prefix];
             BinaryPrimitives.WriteUInt64LittleEndian(length, (ulong)header.Length);
             stream.Write(length);
             stream.Write(header);
             foreach (var tensor in ordered) stream.Write(tensor.ReadBytes());
-        });
+        }
     }
 
     /// <summary>Closes the file. Tensors that were not read can no longer be.</summary>

@@ -18,8 +18,9 @@ public sealed record EvaluationOptions
 /// <summary>How good a model is on a set.</summary>
 /// <param name="Loss">The mean cross-entropy.</param>
 /// <param name="Confusion">Which classes were taken for which.</param>
+/// <param name="Top5Accuracy">The share of pictures whose class was among the five first, 0 to 1; equal logits count for the class.</param>
 /// <param name="Seconds">How long it took.</param>
-public sealed record Evaluation(double Loss, ConfusionMatrix Confusion, double Seconds)
+public sealed record Evaluation(double Loss, ConfusionMatrix Confusion, double Top5Accuracy, double Seconds)
 {
     /// <summary>The share of pictures whose class was found, 0 to 1.</summary>
     public double Accuracy => Confusion.Accuracy;
@@ -53,6 +54,7 @@ sealed class Evaluator : IDisposable
     {
         var start = System.Diagnostics.Stopwatch.GetTimestamp();
         var confusion = new ConfusionMatrix(set.Classes);
+        var (seen, top5) = (0, 0L);
         var wasTraining = model.IsTraining;
         model.Eval();
         try
@@ -64,7 +66,13 @@ sealed class Evaluator : IDisposable
                 using var scope = Tape.NoGrad();
                 var logits = Trainer.Forward(model, batch, set);
                 Meter.Add(Functional.CrossEntropy(logits, batch.Labels), logits, batch.Labels);
-                if (logitsFile is not null) Write(logits, logitsFile);
+                var values = logits.ToArray();
+                for (var i = 0; i < batch.Count; i++)
+                {
+                    if (IsAmongTop(5, values.AsSpan(i * set.Classes, set.Classes), set.Labels[seen++])) top5++;
+                }
+
+                if (logitsFile is not null) Write(values, logitsFile);
             }
 
             Meter.Read();
@@ -74,15 +82,27 @@ sealed class Evaluator : IDisposable
             model.Train(wasTraining);
         }
 
-        return new(Meter.Sums.MeanLoss, confusion, System.Diagnostics.Stopwatch.GetElapsedTime(start).TotalSeconds);
+        return new(Meter.Sums.MeanLoss, confusion, (double)top5 / set.Count, System.Diagnostics.Stopwatch.GetElapsedTime(start).TotalSeconds);
     }
 
     public void Dispose() => Meter.Dispose();
 
-    static void Write(Tensor logits, Stream file)
+    /// <summary>Whether fewer than <paramref name="places"/> classes stand before one.</summary>
+    static bool IsAmongTop(int places, ReadOnlySpan<float> logits, int label)
+    {
+        var before = 0;
+        foreach (var logit in logits)
+        {
+            if (!(logit <= logits[label])) before++;
+        }
+
+        return before < places;
+    }
+
+    static void Write(float[] logits, Stream file)
     {
         Span<byte> bytes = stackalloc byte[sizeof(float)];
-        foreach (var value in logits.ToArray())
+        foreach (var value in logits)
         {
             System.Buffers.Binary.BinaryPrimitives.WriteSingleLittleEndian(bytes, value);
             file.Write(bytes);

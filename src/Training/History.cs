@@ -2,12 +2,29 @@ using System.Text.Json.Serialization;
 
 namespace CnnSharp.Training;
 
+/// <summary>Why a training ended.</summary>
+public enum TrainingEnd
+{
+    /// <summary>All its epochs are finished.</summary>
+    Completed,
+
+    /// <summary>It got no better: <see cref="TrainingOptions.EarlyStopping"/>.</summary>
+    StoppedEarly,
+
+    /// <summary>The observer stopped it: <see cref="TrainingControl.Stop"/>.</summary>
+    Stopped,
+
+    /// <summary>Its cancellation token was set.</summary>
+    Cancelled,
+}
+
 /// <summary>How a training went.</summary>
 public sealed class History
 {
     readonly List<EpochResult> epochs;
+    readonly Monitor monitor;
 
-    internal History(IEnumerable<EpochResult> epochs) => this.epochs = [.. epochs];
+    internal History(IEnumerable<EpochResult> epochs, Monitor monitor) => (this.epochs, this.monitor) = ([.. epochs], monitor);
 
     /// <summary>The finished epochs, those before a resume included.</summary>
     public IReadOnlyList<EpochResult> Epochs => epochs;
@@ -16,11 +33,14 @@ public sealed class History
     /// <exception cref="InvalidOperationException">None was finished: the training was cancelled in its first.</exception>
     public EpochResult Last => epochs.Count > 0 ? epochs[^1] : throw new InvalidOperationException("History: no epoch was finished.");
 
-    /// <summary>The epoch of the highest <see cref="EpochResult.Accuracy"/>, the first of equals; null if none was finished.</summary>
-    public EpochResult? Best => epochs.MaxBy(e => e.Accuracy);
+    /// <summary>The best epoch by <see cref="TrainingOptions.Monitor"/>, the first of equals; null if none was finished.</summary>
+    public EpochResult? Best => epochs.MaxBy(e => e.Score(monitor));
+
+    /// <summary>Why it ended.</summary>
+    public TrainingEnd End { get; internal set; }
 
     /// <summary>Whether the training was cancelled before its end.</summary>
-    public bool IsCancelled { get; internal set; }
+    public bool IsCancelled => End == TrainingEnd.Cancelled;
 
     /// <summary>The last checkpoint that was written; null if none was.</summary>
     public string? Checkpoint { get; internal set; }
@@ -40,6 +60,13 @@ public sealed class History
 /// <param name="ValidationAccuracy">The share of validation pictures whose class was found, 0 to 1; null without them.</param>
 public sealed record EpochResult(int Epoch, double LearningRate, double TrainLoss, double TrainAccuracy, double? ValidationLoss, double? ValidationAccuracy)
 {
+    /// <summary>The share of validation pictures whose class was among the five first, 0 to 1; null without them.</summary>
+    public double? ValidationTop5Accuracy { get; init; }
+
+    /// <summary>All that was measured on the validation pictures, the confusion matrix included; null without them, and for an epoch before a resume.</summary>
+    [JsonIgnore]
+    public Evaluation? Validation { get; init; }
+
     /// <summary>Seconds spent training, validation not counted; 0 for an epoch before a resume.</summary>
     [JsonIgnore]
     public double Seconds { get; init; }
@@ -55,4 +82,7 @@ public sealed record EpochResult(int Epoch, double LearningRate, double TrainLos
     /// <summary>The loss of validation if there was one, else of training.</summary>
     [JsonIgnore]
     public double Loss => ValidationLoss ?? TrainLoss;
+
+    /// <summary>What is more for a better epoch.</summary>
+    internal double Score(Monitor monitor) => monitor == Monitor.Loss ? -Loss : Accuracy;
 }

@@ -1,12 +1,36 @@
+using CnnSharp.Layers;
+
 namespace CnnSharp.Training;
 
-/// <summary>Is told how a training goes, on the thread that trains.</summary>
+/// <summary>Is told how a training goes, on the thread that trains, and may end it. Every method is optional.</summary>
+/// <example>
+/// <code>
+/// sealed class StopAt(double accuracy) : ITrainingObserver
+/// {
+///     TrainingControl? training;
+///
+///     public void OnStart(TrainingControl training) => this.training = training;
+///
+///     public void OnEpoch(EpochResult epoch)
+///     {
+///         Console.WriteLine($"{epoch.Epoch}: {epoch.Accuracy:P1}");
+///         if (epoch.Accuracy &gt;= accuracy) training!.Stop();
+///     }
+/// }
+/// </code>
+/// </example>
 public interface ITrainingObserver
 {
-    /// <summary>Before the first step: where a resumed training goes on.</summary>
-    /// <param name="epochs">Finished epochs.</param>
-    /// <param name="step">Finished steps.</param>
-    void OnStart(int epochs, long step)
+    /// <summary>Before the first step.</summary>
+    /// <param name="training">What is trained, where it stands, and how to end it; valid until the training ends.</param>
+    void OnStart(TrainingControl training)
+    {
+    }
+
+    /// <summary>Before <see cref="OnStart"/>, where the last checkpoint cannot be resumed and the one before it is.</summary>
+    /// <param name="damage">What is wrong with the last.</param>
+    /// <param name="resumed">The one that is gone on from.</param>
+    void OnDamagedCheckpoint(IOException damage, string resumed)
     {
     }
 
@@ -27,13 +51,38 @@ public interface ITrainingObserver
     }
 }
 
+/// <summary>A training in progress, as an observer sees it.</summary>
+public sealed class TrainingControl
+{
+    internal TrainingControl(Layer model, Optimizer optimizer) => (Model, Optimizer) = (model, optimizer);
+
+    /// <summary>What is trained.</summary>
+    public Layer Model { get; }
+
+    /// <summary>What trains it. The schedule sets its learning rate before each step.</summary>
+    public Optimizer Optimizer { get; }
+
+    /// <summary>Finished epochs, those before a resume included.</summary>
+    public int Epoch { get; internal set; }
+
+    /// <summary>Finished steps, those before a resume included.</summary>
+    public long Step { get; internal set; }
+
+    internal bool IsStopped { get; private set; }
+
+    /// <summary>Ends the training after the step in progress, or after the epoch where that has finished; its checkpoint is written, and it can be resumed.</summary>
+    public void Stop() => IsStopped = true;
+}
+
 /// <summary>Where a training stands within an epoch.</summary>
 /// <param name="Epoch">Which, from 1.</param>
 /// <param name="Epochs">Of how many.</param>
 /// <param name="Batch">Its finished steps.</param>
 /// <param name="Batches">Of how many.</param>
+/// <param name="Step">Finished steps of the whole training.</param>
+/// <param name="StepLoss">The mean over the last step's pictures.</param>
 /// <param name="Loss">The mean over the epoch's pictures so far.</param>
 /// <param name="Accuracy">The share of them that were met with the right class first, 0 to 1.</param>
 /// <param name="LearningRate">The rate of the last step.</param>
 /// <param name="ImagesPerSecond">Pictures a second, over this epoch.</param>
-public readonly record struct TrainingProgress(int Epoch, int Epochs, int Batch, int Batches, double Loss, double Accuracy, double LearningRate, double ImagesPerSecond);
+public readonly record struct TrainingProgress(int Epoch, int Epochs, int Batch, int Batches, long Step, double StepLoss, double Loss, double Accuracy, double LearningRate, double ImagesPerSecond);

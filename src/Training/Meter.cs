@@ -45,6 +45,9 @@ sealed class Meter : IDisposable
     /// <summary>What has been read so far.</summary>
     public MeterSums Sums { get; private set; } = new();
 
+    /// <summary>The loss of the last step that was read.</summary>
+    public double LastLoss { get; private set; }
+
     /// <summary>Which of the steps added since <see cref="Reset"/>, from 0, was the first whose loss was not finite; -1: none that was read.</summary>
     public int FirstBadStep { get; private set; } = -1;
 
@@ -96,6 +99,7 @@ sealed class Meter : IDisposable
             var value = lossValues.Length > 0 ? lossValues[stepsRead] : wideLossValues[stepsRead];
             if (!double.IsFinite(value) && FirstBadStep < 0) (FirstBadStep, BadLoss) = (stepsRead, value);
             loss += value * counts[stepsRead];
+            LastLoss = value;
         }
 
         var seen = Sums.Count + samples - samplesRead;

@@ -8,11 +8,10 @@ static class MetricsFile
 {
     public const string Name = "metrics.jsonl";
 
-    /// <summary>Drops the lines of epochs that are about to be trained again: all of them in a fresh run.</summary>
+    /// <summary>Drops the lines of epochs that are about to be trained again: all of them in a fresh run. Makes the file if there is none.</summary>
     public static void KeepUpTo(string path, int epochs)
     {
-        if (!File.Exists(path)) return;
-        var kept = File.ReadLines(path).Where(line => EpochOf(line) <= epochs).ToList();
+        var kept = File.Exists(path) ? File.ReadLines(path).Where(line => EpochOf(line) <= epochs).ToList() : [];
         Formats.AtomicFile.Write(path, stream =>
         {
             foreach (var line in kept) stream.Write(Encoding.UTF8.GetBytes(line + "\n"));
@@ -32,12 +31,14 @@ static class MetricsFile
             json.WriteNumber("train_accuracy", result.TrainAccuracy);
             if (result.ValidationLoss is { } loss) json.WriteNumber("validation_loss", loss);
             if (result.ValidationAccuracy is { } accuracy) json.WriteNumber("validation_accuracy", accuracy);
+            if (result.ValidationTop5Accuracy is { } top5) json.WriteNumber("validation_top5_accuracy", top5);
             json.WriteNumber("seconds", result.Seconds);
             json.WriteNumber("images_per_second", result.ImagesPerSecond);
             json.WriteEndObject();
         }
 
         file.WriteByte((byte)'\n');
+        file.Flush(flushToDisk: true);
     }
 
     /// <summary>The epoch of a line; a line that was cut short belongs to none that is kept.</summary>

@@ -25,6 +25,12 @@ public sealed record TrainingOptions
     /// <summary>Rates of their own for some of the parameters, such as those that were trained before; the first rule that fits decides. Default: none.</summary>
     public IReadOnlyList<LearningRateRule> LearningRates { get; init; } = [];
 
+    /// <summary>Ends the training once it gets no better; default null: it goes through all its epochs.</summary>
+    public EarlyStopping? EarlyStopping { get; init; }
+
+    /// <summary>By what the best epoch is told, for early stopping, <see cref="Checkpoint.BestFile"/> and <see cref="History.Best"/>; default accuracy.</summary>
+    public Monitor Monitor { get; init; }
+
     /// <summary>The share of the target that is spread over all classes (Szegedy et al. 2015), within [0, 1]; default 0.</summary>
     public float LabelSmoothing { get; init; }
 
@@ -35,15 +41,20 @@ public sealed record TrainingOptions
     public ulong Seed { get; init; }
 
     /// <summary>
-    /// Where checkpoints (<see cref="Checkpoint.LastFile"/>, <see cref="Checkpoint.BestFile"/>) and <c>metrics.jsonl</c> go,
-    /// replacing what an earlier run left; default null: nothing is written.
+    /// Where checkpoints (<see cref="Checkpoint.LastFile"/>, <see cref="Checkpoint.PreviousFile"/>,
+    /// <see cref="Checkpoint.BestFile"/>) and <c>metrics.jsonl</c> go, replacing what an earlier run left; default null:
+    /// nothing is written.
     /// </summary>
     [JsonIgnore]
     public string? OutputFolder { get; init; }
 
-    /// <summary>Whether to go on from the last checkpoint in <see cref="OutputFolder"/>; from the start if there is none. Default false.</summary>
+    /// <summary>Whether to go on from the last checkpoint in <see cref="OutputFolder"/>, or the one before it if that is damaged; from the start if there is none. Default false.</summary>
     [JsonIgnore]
     public bool Resume { get; init; }
+
+    /// <summary>Steps between two checkpoints within an epoch, at least 1; default null: one an epoch.</summary>
+    [JsonIgnore]
+    public int? CheckpointEvery { get; init; }
 
     /// <summary>Steps between two reports to the observer, each of which waits for the device; at least 1. Default 20.</summary>
     [JsonIgnore]
@@ -68,6 +79,9 @@ public sealed record TrainingOptions
         Check(BatchSize >= 1, nameof(BatchSize), BatchSize, "at least 1");
         Check(LabelSmoothing is >= 0 and <= 1, nameof(LabelSmoothing), LabelSmoothing, "within [0, 1]");
         Check(ReportEvery >= 1, nameof(ReportEvery), ReportEvery, "at least 1");
+        Check(CheckpointEvery is null or >= 1, nameof(CheckpointEvery), CheckpointEvery, "at least 1");
+        Check(Enum.IsDefined(Monitor), nameof(Monitor), Monitor, "accuracy or loss");
+        EarlyStopping?.Validate();
         Check(EvaluationBatchSize is null or >= 1, nameof(EvaluationBatchSize), EvaluationBatchSize, "at least 1");
         if (Resume && OutputFolder is null) throw new ArgumentException($"TrainingOptions: {nameof(Resume)} needs an {nameof(OutputFolder)} to resume from.");
     }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using CnnSharp.Data;
+using CnnSharp.Formats;
 using CnnSharp.Kernels;
 using CnnSharp.Layers;
 
@@ -19,16 +20,17 @@ sealed class TrainingRun : IDisposable
     readonly Tensor[] tensors;
     readonly SquareSums squares;
     readonly List<double> losses = [];
-    readonly string? metricsPath;
-    readonly string? lastPath;
-    readonly string? bestPath;
+    readonly TrainingControl control;
+    readonly OutputFolder? folder;
 
-    History history = new([]);
+    History history;
     int epoch;
     int batch;
     long step;
     double rate;
-    double? best;
+
+    /// <summary>The best epoch's weights, where they are to be brought back and no folder keeps them.</summary>
+    List<(Tensor Tensor, SafeTensor Values)>? best;
 
     public TrainingRun(Layer model, PictureSet train, PictureSet? validation, TrainingOptions options, ITrainingObserver? observer)
     {
@@ -47,12 +49,9 @@ sealed class TrainingRun : IDisposable
         if (validation is not null) evaluator = new(model, validation, device, new() { BatchSize = options.EvaluationBatchSize ?? options.BatchSize, Normalization = train.Normalization });
         tensors = [.. model.NamedTensors().Select(t => t.Tensor).Where(t => t.DType == device.FloatType)];
         squares = new(device, tensors.Length);
-        if (options.OutputFolder is { } folder)
-        {
-            lastPath = Path.Combine(folder, Checkpoint.LastFile);
-            bestPath = Path.Combine(folder, Checkpoint.BestFile);
-            metricsPath = Path.Combine(folder, MetricsFile.Name);
-        }
+        control = new(model, optimizer);
+        history = new([], options.Monitor);
+        if (options.OutputFolder is { } path) folder = new(path);
     }
 
     long TotalSteps => (long)options.Epochs * loader.Batches;
@@ -60,16 +59,15 @@ sealed class TrainingRun : IDisposable
     public History Execute(CancellationToken cancellation)
     {
         var start = Stopwatch.GetTimestamp();
-        var sums = new MeterSums();
-        if (options.Resume && File.Exists(lastPath)) sums = Resume();
-        if (metricsPath is not null) MetricsFile.KeepUpTo(metricsPath, epoch);
-        observer?.OnStart(epoch, step);
-        while (epoch < options.Epochs && !history.IsCancelled)
+        var sums = Begin();
+        observer?.OnStart(control);
+        while (epoch < options.Epochs && !IsOver(cancellation))
         {
             RunEpoch(sums, cancellation);
             sums = new();
         }
 
+        if (options.EarlyStopping is { RestoreBest: true } && history.End is TrainingEnd.Completed or TrainingEnd.StoppedEarly && history.Epochs.Count > 0) RestoreBest();
         history.Seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         return history;
     }
@@ -94,17 +92,30 @@ sealed class TrainingRun : IDisposable
             {
                 Step(pictures);
                 if (batch % options.ReportEvery == 0 || batch == loader.Batches) Report(start, before, firstStep);
-                if (batch == loader.Batches || !cancellation.IsCancellationRequested) continue;
+                if (batch == loader.Batches) continue;
+                var isOver = cancellation.IsCancellationRequested || control.IsStopped;
+                if (!isOver && step % (options.CheckpointEvery ?? long.MaxValue) != 0) continue;
                 meter.Read();
                 ThrowIfDiverged(firstStep);
-                history.IsCancelled = true;
-                Save(lastPath, optimizer);
+                ThrowIfNotFinite();
+                SaveLast();
+                if (!isOver) continue;
+                history.End = control.IsStopped ? TrainingEnd.Stopped : TrainingEnd.Cancelled;
                 return;
             }
         }
 
         Finish(start, before, firstStep);
-        history.IsCancelled = cancellation.IsCancellationRequested && epoch < options.Epochs;
+    }
+
+    /// <summary>Whether the training ends between two epochs, for another reason than that there are no more.</summary>
+    bool IsOver(CancellationToken cancellation)
+    {
+        if (history.End != TrainingEnd.Completed) return true;
+        if (control.IsStopped) history.End = TrainingEnd.Stopped;
+        else if (cancellation.IsCancellationRequested) history.End = TrainingEnd.Cancelled;
+        else if (options.EarlyStopping?.IsOver(history.Epochs, options.Monitor) == true) history.End = TrainingEnd.StoppedEarly;
+        return history.End != TrainingEnd.Completed;
     }
 
     void Step(Batch pictures)
@@ -118,7 +129,7 @@ sealed class TrainingRun : IDisposable
         total.Backward();
         optimizer.Step();
         batch++;
-        step++;
+        control.Step = ++step;
     }
 
     void Report(long start, long before, long firstStep)
@@ -127,7 +138,7 @@ sealed class TrainingRun : IDisposable
         meter.Read();
         ThrowIfDiverged(firstStep);
         var perSecond = (meter.Sums.Count - before) / Math.Max(Stopwatch.GetElapsedTime(start).TotalSeconds, 1e-9);
-        observer.OnProgress(new(epoch + 1, options.Epochs, batch, loader.Batches, meter.Sums.MeanLoss, meter.Sums.Accuracy, rate, perSecond));
+        observer.OnProgress(new(epoch + 1, options.Epochs, batch, loader.Batches, step, meter.LastLoss, meter.Sums.MeanLoss, meter.Sums.Accuracy, rate, perSecond));
     }
 
     /// <summary>Everything is finite before anything is recorded or written: the checkpoint that stays is a good one.</summary>
@@ -143,6 +154,8 @@ sealed class TrainingRun : IDisposable
         var sums = meter.Sums;
         var result = new EpochResult(epoch + 1, rate, sums.MeanLoss, sums.Accuracy, validated?.Loss, validated?.Accuracy)
         {
+            ValidationTop5Accuracy = validated?.Top5Accuracy,
+            Validation = validated,
             Seconds = seconds,
             ImagesPerSecond = (sums.Count - before) / Math.Max(seconds, 1e-9),
         };
@@ -150,17 +163,13 @@ sealed class TrainingRun : IDisposable
         losses.Add(result.Loss);
         meter.Reset();
         (epoch, batch) = (epoch + 1, 0);
+        control.Epoch = epoch;
         observer?.OnEpoch(result);
 
-        // The best first: if the process ends between the two, the resumed run writes it again.
-        if (best is null || result.Accuracy > best)
-        {
-            best = result.Accuracy;
-            Save(bestPath, null);
-        }
-
-        Save(lastPath, optimizer);
-        if (metricsPath is not null) MetricsFile.Append(metricsPath, result, step);
+        // The last checkpoint at the end: if the process ends before it is written, the resumed run makes the other files again.
+        if (ReferenceEquals(history.Best, result)) SaveBest();
+        folder?.Append(result, step);
+        SaveLast();
     }
 
     void ThrowIfDiverged(long firstStep)
@@ -181,50 +190,86 @@ sealed class TrainingRun : IDisposable
 
     TrainingDivergedException Diverged(long at, string what) => new(epoch + 1, at, what, history.Checkpoint);
 
-    void Save(string? path, Optimizer? state)
+    void SaveLast()
     {
-        if (path is null) return;
-        Checkpoint.Save(
-            path,
-            model,
-            new()
-            {
-                Model = options.Model ?? new() { Name = model.GetType().Name, Classes = train.Classes, Input = [train.Height, train.Width, train.Channels] },
-                Dataset = train.Name,
-                ClassNames = train.ClassNames,
-                Normalization = train.Normalization,
-                Epoch = epoch,
-                Batch = batch,
-                Step = step,
-                Seed = options.Seed,
-                BatchSize = options.BatchSize,
-                BestAccuracy = best,
-                History = history.Epochs,
-                EpochSoFar = meter.Sums,
-                Options = Checkpoint.Describe(options),
-            },
-            state);
-        if (state is not null) history.Checkpoint = path;
+        if (folder is null) return;
+        history.Checkpoint = folder.SaveLast(model, Info(), optimizer);
+        observer?.OnCheckpoint(history.Checkpoint);
+    }
+
+    void SaveBest()
+    {
+        if (folder is null)
+        {
+            if (options.EarlyStopping is { RestoreBest: true }) best = [.. model.NamedTensors().Select(t => (t.Tensor, ModelFile.ToSafeTensor(t.Name, t.Tensor)))];
+            return;
+        }
+
+        var path = folder.SaveBest(model, Info());
         observer?.OnCheckpoint(path);
     }
 
-    /// <summary>Reads the last checkpoint. Seed and batch size decide which pictures come next, so they must be those of the checkpoint.</summary>
-    MeterSums Resume()
+    void RestoreBest()
     {
-        var path = lastPath!;
-        var info = Checkpoint.ReadInfo(path);
+        folder?.ReadBest(model);
+        foreach (var (tensor, values) in best ?? []) tensor.Write<double>(values.AsFloat64());
+    }
+
+    CheckpointInfo Info() => new()
+    {
+        Model = options.Model ?? new() { Name = model.GetType().Name, Classes = train.Classes, Input = [train.Height, train.Width, train.Channels] },
+        Dataset = train.Name,
+        ClassNames = train.ClassNames,
+        Normalization = train.Normalization,
+        Epoch = epoch,
+        Batch = batch,
+        Step = step,
+        Seed = options.Seed,
+        BatchSize = options.BatchSize,
+        BestAccuracy = history.Epochs.Count == 0 ? null : history.Epochs.Max(e => e.Accuracy),
+        History = history.Epochs,
+        EpochSoFar = meter.Sums,
+        Options = Checkpoint.Describe(options),
+    };
+
+    /// <summary>Goes on from a checkpoint, or makes the first: from then on the training can be resumed, and that there is room for it has been seen.</summary>
+    /// <returns>The sums of the epoch in progress.</returns>
+    MeterSums Begin()
+    {
+        if (folder is null) return new();
+        IOException? damage = null;
+        using var checkpoint = options.Resume ? folder.Open(out damage) : null;
+        if (checkpoint is null)
+        {
+            SaveLast();
+            folder.DeleteOthers();
+        }
+        else
+        {
+            if (damage is not null) observer?.OnDamagedCheckpoint(damage, checkpoint.Path);
+            Resume(checkpoint);
+        }
+
+        folder.Begin(epoch);
+        return checkpoint?.Info.EpochSoFar ?? new();
+    }
+
+    /// <summary>Seed and batch size decide which pictures come next, so they must be those of the checkpoint.</summary>
+    void Resume(CheckpointFile checkpoint)
+    {
+        var (path, info) = (checkpoint.Path, checkpoint.Info);
         Same("the seed", options.Seed, info.Seed);
         Same("the batch size", options.BatchSize, info.BatchSize);
         Same("the data set", train.Name, info.Dataset);
         Same("the steps made", ((long)info.Epoch * loader.Batches) + info.Batch, info.Step);
         if (info.Batch < 0 || info.Batch >= loader.Batches || info.Epoch < 0) throw new DataFormatException(path, "the place in the training", $"one of {loader.Batches} batches of an epoch", $"epoch {info.Epoch}, batch {info.Batch}");
         Same("the epochs in the history", info.Epoch, info.History.Count);
-        Checkpoint.Load(path, model, optimizer);
+        checkpoint.Read(model, optimizer);
 
-        history = new(info.History) { Checkpoint = path };
+        history = new(info.History, options.Monitor) { Checkpoint = path };
         losses.AddRange(info.History.Select(e => e.Loss));
-        (epoch, batch, step, best) = (info.Epoch, info.Batch, info.Step, info.BestAccuracy);
-        return info.EpochSoFar;
+        (epoch, batch, step) = (info.Epoch, info.Batch, info.Step);
+        (control.Epoch, control.Step) = (epoch, step);
 
         void Same<T>(string what, T expected, T actual)
         {

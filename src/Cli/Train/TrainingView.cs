@@ -21,10 +21,12 @@ internal sealed class TrainingView(Terminal terminal, string measured, ProgressT
             .Start(context => fit(new(terminal, measured, context.AddTask("starting", maxValue: epochs)) { epochs = epochs }));
     }
 
-    public void OnStart(int epochs, long step)
+    public void OnDamagedCheckpoint(IOException damage, string resumed) => Line($"{damage.Message} Going on from the one before it, {resumed}.");
+
+    public void OnStart(TrainingControl training)
     {
-        if (step > 0) Line($"resumed after epoch {epochs}, step {step:N0}");
-        bar?.Value(epochs);
+        if (training.Step > 0) Line($"resumed after epoch {training.Epoch}, step {training.Step:N0}");
+        bar?.Value(training.Epoch);
     }
 
     public void OnProgress(in TrainingProgress p)

@@ -30,7 +30,7 @@ public abstract class Optimizer
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         LearningRate = options.LearningRate;
-        MaxGradientNorm = options.MaxGradientNorm;
+        (MaxGradientNorm, MaxGradientValue) = (options.MaxGradientNorm, options.MaxGradientValue);
         this.slots = slots.ToArray();
 
         var list = new List<Entry>();
@@ -60,6 +60,9 @@ public abstract class Optimizer
     /// <summary>The norm of all gradients together beyond which they are scaled down; null: none.</summary>
     public float? MaxGradientNorm { get; }
 
+    /// <summary>What no element of a gradient may exceed in size; null: none is changed.</summary>
+    public float? MaxGradientValue { get; }
+
     /// <summary>Where the parameters live.</summary>
     public Device Device { get; }
 
@@ -71,6 +74,7 @@ public abstract class Optimizer
         {
             if (entry.Parameter.GradientData is not { } gradient) continue;
             entry.Steps++;
+            if (MaxGradientValue is { } most) ClipElements(gradient, most);
             for (var slot = 0; slot < slots.Length; slot++) entry.State[slot] ??= NewState(entry, slot);
             Update(entry.Parameter, gradient, entry.State!, new((float)(LearningRate * entry.LearningRateScale), entry.WeightDecay, scale, entry.Steps));
             entry.Parameter.ClearGradient();
@@ -145,6 +149,21 @@ public abstract class Optimizer
 
         // PyTorch's clip_grad_norm_: the same small number keeps a norm of 0 from dividing.
         return (float)Math.Min(1, limit / (Math.Sqrt(sum) + 1e-6));
+    }
+
+    /// <summary>g = g - relu(g - most) + relu(-g - most): exactly g where |g| is at most that.</summary>
+    void ClipElements(DeviceBuffer gradient, float most)
+    {
+        var k = Device.Kernels;
+        var excess = Device.Engine.Rent(Device.FloatType, gradient.Length);
+        k.Unary(UnaryOp.Offset, -most, gradient, excess);
+        k.Unary(UnaryOp.Relu, 0, excess, excess);
+        k.AddScaled(-1, excess, gradient);
+        k.Unary(UnaryOp.Scale, -1, gradient, excess);
+        k.Unary(UnaryOp.Offset, -most, excess, excess);
+        k.Unary(UnaryOp.Relu, 0, excess, excess);
+        k.AddScaled(1, excess, gradient);
+        excess.Release();
     }
 
     sealed class Entry(Tensor parameter, float learningRateScale, float weightDecay, Tensor?[] state)

@@ -23,6 +23,9 @@ public abstract record OptimizerOptions
     /// <summary>Scales the gradients down where their norm, over all parameters, exceeds this; default null: never.</summary>
     public float? MaxGradientNorm { get; init; }
 
+    /// <summary>Brings each element of the gradients to within this of 0; default null: no element is changed. Not together with <see cref="MaxGradientNorm"/>.</summary>
+    public float? MaxGradientValue { get; init; }
+
     /// <summary>An optimiser of one group of parameters.</summary>
     /// <exception cref="ArgumentException">A setting is out of its range, or a parameter occurs twice.</exception>
     public Optimizer Create(IEnumerable<Tensor> parameters) => Create([new ParameterGroup(parameters)]);
@@ -37,6 +40,8 @@ public abstract record OptimizerOptions
         Check(LearningRate >= 0, nameof(LearningRate), LearningRate, "at least 0");
         Check(WeightDecay >= 0, nameof(WeightDecay), WeightDecay, "at least 0");
         Check(MaxGradientNorm is null or > 0, nameof(MaxGradientNorm), MaxGradientNorm, "above 0");
+        Check(MaxGradientValue is null or > 0, nameof(MaxGradientValue), MaxGradientValue, "above 0");
+        Check(MaxGradientNorm is null || MaxGradientValue is null, nameof(MaxGradientValue), MaxGradientValue, $"null where {nameof(MaxGradientNorm)} is set");
     }
 
     /// <summary>Throws for a setting out of its range. NaN is out of every range.</summary>

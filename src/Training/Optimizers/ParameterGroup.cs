@@ -2,10 +2,11 @@ using CnnSharp.Layers;
 
 namespace CnnSharp.Training;
 
-/// <summary>The learning rate of some of a model's parameters.</summary>
+/// <summary>The learning rate, and perhaps the weight decay, of some of a model's parameters.</summary>
 /// <param name="Pattern">Of their paths; <c>*</c> stands for any characters: <c>layer1.*</c>.</param>
 /// <param name="Scale">What the optimiser's rate is multiplied by; 0 leaves the parameters as they are, though their gradients are computed (<see cref="Layer.Freeze"/> spares that).</param>
-public readonly record struct LearningRateRule(string Pattern, float Scale);
+/// <param name="WeightDecay">Replaces the optimiser's weight decay; default null: it stays. To spare all biases and norms: <see cref="OptimizerOptions.DecayVectors"/>.</param>
+public readonly record struct LearningRateRule(string Pattern, float Scale, float? WeightDecay = null);
 
 /// <summary>Parameters that are trained alike.</summary>
 public sealed class ParameterGroup
@@ -17,16 +18,17 @@ public sealed class ParameterGroup
     /// <summary>A model's parameters by rate: each belongs to the first rule that it fits, what fits none to the last group, at the optimiser's own rate.</summary>
     /// <param name="model">Any.</param>
     /// <param name="rates">The rules.</param>
-    /// <exception cref="ArgumentException">A rule fits no parameter, or a scale is negative.</exception>
+    /// <exception cref="ArgumentException">A rule fits no parameter, or a scale or a weight decay is negative.</exception>
     public static IReadOnlyList<ParameterGroup> Of(Layer model, params IReadOnlyList<LearningRateRule> rates)
     {
         var parameters = model.Parameters;
         var left = new HashSet<Tensor>(parameters, ReferenceEqualityComparer.Instance);
         var groups = new List<ParameterGroup>();
-        foreach (var (pattern, scale) in rates)
+        foreach (var (pattern, scale, decay) in rates)
         {
             if (!(scale >= 0)) throw new ArgumentOutOfRangeException(nameof(rates), scale, $"The learning rate of '{pattern}' must be scaled by at least 0.");
-            groups.Add(new(model.ParametersLike(pattern).Select(t => t.Tensor).Where(left.Remove)) { LearningRateScale = scale });
+            if (!(decay is null or >= 0)) throw new ArgumentOutOfRangeException(nameof(rates), decay, $"The weight decay of '{pattern}' must be at least 0.");
+            groups.Add(new(model.ParametersLike(pattern).Select(t => t.Tensor).Where(left.Remove)) { LearningRateScale = scale, WeightDecay = decay });
         }
 
         groups.Add(new(parameters.Where(left.Contains)));

@@ -64,7 +64,9 @@ public abstract record Schedule
     /// <param name="factor">Default 0.1.</param>
     /// <param name="patience">Epochs without a better loss that are borne before a drop; default 10.</param>
     /// <param name="threshold">A loss is better if it is below best (1 - threshold); default 1e-4.</param>
-    public static Schedule Plateau(double factor = 0.1, int patience = 10, double threshold = 1e-4) => new PlateauSchedule(factor, patience, threshold);
+    /// <param name="cooldown">Epochs after a drop that are not counted; default 0.</param>
+    /// <param name="final">The rate below which it does not fall; default 0.</param>
+    public static Schedule Plateau(double factor = 0.1, int patience = 10, double threshold = 1e-4, int cooldown = 0, double final = 0) => new PlateauSchedule(factor, patience, threshold, cooldown, final);
 
     /// <summary>A linear rise to the rate at which the next schedule begins; see <see cref="WarmupSchedule.Then"/>.</summary>
     /// <param name="epochs">How long; at least 0.</param>
@@ -85,4 +87,7 @@ public readonly record struct ScheduleTime(long Step, long TotalSteps, long Step
 {
     /// <summary>How many epochs have passed, the current one's part included.</summary>
     public double Epoch => (double)Step / StepsPerEpoch;
+
+    /// <summary>The step with which so many epochs, which may be fractions, have passed: the nearest whole one.</summary>
+    internal double StepsIn(double epochs) => Math.Round(epochs * StepsPerEpoch);
 }

@@ -21,7 +21,7 @@ public sealed record StepSchedule(double Epochs, double Factor) : Schedule
     public double Factor { get; } = Check(Factor > 0, Factor, nameof(Factor), "above 0");
 
     /// <inheritdoc/>
-    public override double RateAt(double baseRate, in ScheduleTime time) => baseRate * Math.Pow(Factor, Math.Floor(time.Epoch / Epochs));
+    public override double RateAt(double baseRate, in ScheduleTime time) => baseRate * Math.Pow(Factor, Math.Floor(time.Step / Math.Max(1, time.StepsIn(Epochs))));
 }
 
 /// <summary><see cref="Schedule.MultiStep"/>: base factor^(how many of the epochs have been reached).</summary>
@@ -39,7 +39,7 @@ public sealed record MultiStepSchedule(IReadOnlyList<double> Epochs, double Fact
     public override double RateAt(double baseRate, in ScheduleTime time)
     {
         var drops = 0;
-        while (drops < Epochs.Count && time.Epoch >= Epochs[drops]) drops++;
+        while (drops < Epochs.Count && time.Step >= time.StepsIn(Epochs[drops])) drops++;
         return baseRate * Math.Pow(Factor, drops);
     }
 
@@ -69,7 +69,7 @@ public sealed record ExponentialSchedule(double Factor) : Schedule
     public double Factor { get; } = Check(Factor > 0, Factor, nameof(Factor), "above 0");
 
     /// <inheritdoc/>
-    public override double RateAt(double baseRate, in ScheduleTime time) => baseRate * Math.Pow(Factor, Math.Floor(time.Epoch));
+    public override double RateAt(double baseRate, in ScheduleTime time) => baseRate * Math.Pow(Factor, time.Step / time.StepsPerEpoch);
 }
 
 /// <summary><see cref="Schedule.Polynomial"/>: base (1 - step / steps)^power.</summary>
@@ -147,7 +147,9 @@ public sealed record OneCycleSchedule(double Peak, double Rise, double Start, do
 /// <param name="Factor">Above 0, at most 1.</param>
 /// <param name="Patience">At least 0.</param>
 /// <param name="Threshold">Within [0, 1).</param>
-public sealed record PlateauSchedule(double Factor, int Patience, double Threshold) : Schedule
+/// <param name="Cooldown">At least 0.</param>
+/// <param name="Final">At least 0.</param>
+public sealed record PlateauSchedule(double Factor, int Patience, double Threshold, int Cooldown, double Final) : Schedule
 {
     /// <summary>What a drop multiplies by.</summary>
     public double Factor { get; } = Check(Factor is > 0 and <= 1, Factor, nameof(Factor), "above 0 and at most 1");
@@ -158,17 +160,28 @@ public sealed record PlateauSchedule(double Factor, int Patience, double Thresho
     /// <summary>By which share a loss must fall below the best to be better.</summary>
     public double Threshold { get; } = Check(Threshold is >= 0 and < 1, Threshold, nameof(Threshold), "within [0, 1)");
 
+    /// <summary>Epochs after a drop in which none is counted as without a better loss.</summary>
+    public int Cooldown { get; } = Check(Cooldown >= 0, Cooldown, nameof(Cooldown), "at least 0");
+
+    /// <summary>The least rate.</summary>
+    public double Final { get; } = Check(Final >= 0, Final, nameof(Final), "at least 0");
+
     /// <inheritdoc/>
     public override double RateAt(double baseRate, in ScheduleTime time)
     {
-        var (best, waited, drops) = (double.PositiveInfinity, 0, 0);
+        var rate = baseRate;
+        var (best, waited, cooling) = (double.PositiveInfinity, 0, 0);
         foreach (var loss in time.Losses)
         {
             if (loss < best * (1 - Threshold)) (best, waited) = (loss, 0);
-            else if (++waited > Patience) (waited, drops) = (0, drops + 1);
+            else waited++;
+            if (cooling > 0) (waited, cooling) = (0, cooling - 1);
+            if (waited <= Patience) continue;
+            rate = Math.Max(Math.Min(Final, rate), rate * Factor);
+            (waited, cooling) = (0, Cooldown);
         }
 
-        return baseRate * Math.Pow(Factor, drops);
+        return rate;
     }
 }
 
@@ -192,7 +205,7 @@ public sealed record WarmupSchedule(double Epochs, double Start) : Schedule
     /// <inheritdoc/>
     public override double RateAt(double baseRate, in ScheduleTime time)
     {
-        var steps = Math.Min(time.TotalSteps, (long)Math.Round(Epochs * time.StepsPerEpoch));
+        var steps = Math.Min(time.TotalSteps, (long)time.StepsIn(Epochs));
         var rest = time with { Step = Math.Max(0, time.Step - steps), TotalSteps = Math.Max(1, time.TotalSteps - steps) };
         var rate = Next.RateAt(baseRate, rest);
         return time.Step < steps ? rate * (Start + ((1 - Start) * time.Step / steps)) : rate;

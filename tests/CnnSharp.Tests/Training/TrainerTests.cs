@@ -4,13 +4,12 @@ using CnnSharp.Kernels.Reference;
 using CnnSharp.Layers;
 using CnnSharp.Training;
 using Xunit;
+using static CnnSharp.Tests.Training.SmallTraining;
 
 namespace CnnSharp.Tests.Training;
 
 public class TrainerTests
 {
-    const int Classes = 4;
-
     [Fact]
     public void Learns_what_can_be_learnt()
     {
@@ -170,7 +169,8 @@ public class TrainerTests
         var options = Options() with { Epochs = 1, BatchSize = 300, OutputFolder = folder.Path, Optimizer = new SgdOptions { LearningRate = float.MaxValue }, Schedule = Schedule.Constant() };
         var error = Assert.Throws<TrainingDivergedException>(() => Trainer.Fit(Model(device), Pictures(300), null, options));
         Assert.Contains("is not finite", error.Message, StringComparison.Ordinal);
-        Assert.Empty(Directory.GetFiles(folder.Path));
+        Assert.Equal(0, Checkpoint.ReadInfo(Last(folder.Path)).Step);
+        Assert.False(File.Exists(Path.Combine(folder.Path, Checkpoint.BestFile)));
     }
 
     /// <summary>After the first epoch, which has a last batch of another size, nothing more is taken from the system.</summary>
@@ -220,75 +220,6 @@ public class TrainerTests
         Assert.Contains("'stripes' has 4 classes", Assert.Throws<Kernels.ShapeException>(() => Trainer.Evaluate(model, Pictures(10))).Message, StringComparison.Ordinal);
     }
 
-    static TrainingOptions Options() => new()
-    {
-        Epochs = 2,
-        BatchSize = 24,
-        Optimizer = new SgdOptions { LearningRate = 0.05f, Momentum = 0.9f, WeightDecay = 1e-4f },
-        Schedule = Schedule.OneCycle(peak: 0.1),
-        Augmentation = Augment.PadAndCrop(1).Then(Augment.Flip()),
-        Seed = 1,
-    };
-
-    /// <summary>300 pictures, in 13 batches of 24, the last of 12.</summary>
-    static History Fit(Device device, TrainingOptions options, ITrainingObserver? observer = null, CancellationToken cancellation = default)
-    {
-        var (train, validation) = Pictures(340).Split(40);
-        return Trainer.Fit(Model(device), train, validation, options, observer, cancellation);
-    }
-
-    /// <summary>Its weights come from a generator of its own: the default one is shared with the tests that run beside these.</summary>
-    static Sequential Model(Device device, ulong seed = 3)
-    {
-        var model = new Sequential(
-            new Conv2d(2, 8, 3, padding: 1, bias: false, device: device),
-            new BatchNorm2d(8, device: device),
-            new Relu(),
-            new MaxPool2d(2),
-            new Conv2d(8, 12, 3, padding: 1, device: device),
-            new Relu(),
-            new Flatten(),
-            new Dropout(0.2f),
-            new Linear(4 * 4 * 12, Classes, device: device));
-        var generator = new Generator(seed);
-        foreach (var (name, tensor) in model.NamedTensors())
-        {
-            var values = new float[tensor.Count];
-            if (tensor.Shape.Rank > 1) generator.FillNormal(values, 0, Math.Sqrt(2.0 * tensor.Shape[^1] / tensor.Count));
-            else if (!name.EndsWith("bias", StringComparison.Ordinal)) continue;
-            tensor.Write<float>(values);
-        }
-
-        return model;
-    }
-
-    /// <summary>Noise with two brighter rows that tell the class, which a flip leaves as it is.</summary>
-    static PictureSet Pictures(int count)
-    {
-        var random = new Random(11);
-        var pixels = new byte[count * 8 * 8 * 2];
-        var labels = new int[count];
-        random.NextBytes(pixels);
-        for (var i = 0; i < count; i++)
-        {
-            labels[i] = random.Next(Classes);
-            for (var row = labels[i] * 2; row < (labels[i] * 2) + 2; row++)
-            {
-                for (var j = 0; j < 16; j++) pixels[(((i * 8) + row) * 16) + j] = (byte)(200 + random.Next(56));
-            }
-        }
-
-        return new("stripes", pixels, labels, 8, 8, 2, ["first", "second", "third", "fourth"], new Normalization([0.5f, 0.5f], [0.25f, 0.25f]));
-    }
-
-    static string Last(string folder) => Path.Combine(folder, Checkpoint.LastFile);
-
-    static void AssertSameFiles(string expected, string actual)
-    {
-        foreach (var name in new[] { Checkpoint.LastFile, Checkpoint.BestFile })
-            Assert.True(File.ReadAllBytes(Path.Combine(expected, name)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(actual, name))), $"{name} differs");
-    }
-
     sealed record Explodes : Schedule
     {
         public override double RateAt(double baseRate, in ScheduleTime time) => time.Step < 13 ? 0.01 : 1e38;
@@ -301,7 +232,7 @@ public class TrainerTests
 
         public (int Epochs, long Step) Started { get; private set; }
 
-        public void OnStart(int epochs, long step) => Started = (epochs, step);
+        public void OnStart(TrainingControl training) => Started = (training.Epoch, training.Step);
 
         public void OnProgress(in TrainingProgress progress)
         {

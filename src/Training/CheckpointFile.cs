@@ -1,0 +1,163 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using CnnSharp.Data;
+using CnnSharp.Formats;
+using CnnSharp.Layers;
+
+namespace CnnSharp.Training;
+
+/// <summary>A checkpoint that is open to be read.</summary>
+sealed class CheckpointFile : IDisposable
+{
+    public const string OptimizerPrefix = "optimizer/";
+    public const string StepCountsName = OptimizerPrefix + "steps";
+    public const string ChecksumKey = "checksum";
+    public const string Format = "cnnsharp checkpoint";
+    public const string Version = "2";
+
+    /// <summary>Files of this version have no checksum, and are read without.</summary>
+    const string VersionWithoutChecksum = "1";
+
+    static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        TypeInfoResolver = CheckpointJson.Default,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
+
+    readonly SafeTensors file;
+
+    CheckpointFile(string path, SafeTensors file)
+    {
+        (Path, this.file) = (path, file);
+        Info = ReadInfo();
+    }
+
+    /// <summary>The file, as the caller named it.</summary>
+    public string Path { get; }
+
+    /// <summary>What it remembers beside the tensors.</summary>
+    public CheckpointInfo Info { get; }
+
+    /// <summary>Opens a checkpoint. Its length and its metadata are checked, the tensors' bytes are not: see <see cref="Verify"/>.</summary>
+    /// <exception cref="DataFormatException">The file is not a sound checkpoint.</exception>
+    public static CheckpointFile Open(string path)
+    {
+        var file = SafeTensors.Open(path);
+        try
+        {
+            return new(path, file);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A value as the metadata hold it.</summary>
+    public static string ToJson<T>(T value) => JsonSerializer.Serialize(value, JsonType<T>());
+
+    /// <summary>Of everything that a checkpoint says, wherever it stands in the file.</summary>
+    public static string ChecksumOf(IEnumerable<KeyValuePair<string, string>> metadata, IEnumerable<SafeTensor> tensors)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var (key, value) in metadata.Where(pair => pair.Key != ChecksumKey).OrderBy(pair => pair.Key, StringComparer.Ordinal)) Add($"{key}={value}\n");
+        foreach (var tensor in tensors.OrderBy(t => t.Name, StringComparer.Ordinal))
+        {
+            Add($"{tensor.Name} {tensor.Type.Tag()} {SafeTensor.Text(tensor.Shape)}\n");
+            hash.AppendData(tensor.ReadBytes());
+        }
+
+        return $"sha256:{Convert.ToHexStringLower(hash.GetHashAndReset())}";
+
+        void Add(string text) => hash.AppendData(Encoding.UTF8.GetBytes(text));
+    }
+
+    /// <summary>Reads everything, and compares it with the checksum.</summary>
+    /// <exception cref="DataFormatException">The contents are not those that were written.</exception>
+    public void Verify()
+    {
+        if (Text("version") == VersionWithoutChecksum) return;
+        var expected = Text(ChecksumKey);
+        var actual = ChecksumOf(file.Metadata, file.Tensors);
+        if (actual != expected) throw new DataFormatException(Path, "is damaged; the checksum of its contents", expected, actual);
+    }
+
+    /// <summary>Reads the tensors into a model and, if not null, an optimiser of its parameters: all or none.</summary>
+    /// <exception cref="DataFormatException">It is of another model or optimiser.</exception>
+    public void Read(Layer model, Optimizer? optimizer)
+    {
+        var targets = model.NamedTensors().ToList();
+        var counts = optimizer is null ? [] : Prepare(optimizer, targets);
+        StoredTensors.Read(Path, file, targets, optimizer is null ? name => name.StartsWith(OptimizerPrefix, StringComparison.Ordinal) : name => name == StepCountsName);
+        optimizer?.StepCounts = counts;
+    }
+
+    public void Dispose() => file.Dispose();
+
+    static JsonTypeInfo<T> JsonType<T>() => (JsonTypeInfo<T>)Json.GetTypeInfo(typeof(T));
+
+    /// <summary>Adds the optimiser's state to what is to be read: that of parameters that have made a step.</summary>
+    long[] Prepare(Optimizer optimizer, List<(string Name, Tensor Tensor)> targets)
+    {
+        if (!file.TryGet(StepCountsName, out var stored)) throw new DataFormatException(Path, "holds no optimiser state; a training goes on from the last checkpoint, not from the best");
+        var counts = stored.AsInt64();
+        if (counts.Length != optimizer.StepCounts.Length) throw new DataFormatException(Path, "the optimiser's parameters", $"{optimizer.StepCounts.Length}", $"{counts.Length}");
+        foreach (var (name, tensor, parameter) in optimizer.AllState())
+        {
+            if (counts[parameter] > 0) targets.Add((OptimizerPrefix + name, tensor));
+        }
+
+        return counts;
+    }
+
+    CheckpointInfo ReadInfo()
+    {
+        if (!file.Metadata.TryGetValue("format", out var format) || format != Format)
+            throw new DataFormatException(Path, "is no checkpoint of a training; its metadata's 'format'", $"'{Format}'", format is null ? "none" : $"'{format}'");
+        if (Text("version") is var version && version is not (Version or VersionWithoutChecksum)) throw new DataFormatException(Path, "the checkpoint's version", Version, version);
+        var (mean, deviation) = (Parse<float[]>("mean"), Parse<float[]>("std"));
+        try
+        {
+            return new()
+            {
+                Model = Parse<ModelDescription>("model"),
+                Dataset = Text("dataset"),
+                ClassNames = file.Metadata.ContainsKey("class_names") ? Parse<IReadOnlyList<string>>("class_names") : [],
+                Normalization = new(mean, deviation),
+                Epoch = Parse<int>("epoch"),
+                Batch = Parse<int>("batch"),
+                Step = Parse<long>("step"),
+                Seed = Parse<ulong>("seed"),
+                BatchSize = Parse<int>("batch_size"),
+                BestAccuracy = Parse<double?>("best_accuracy"),
+                History = Parse<IReadOnlyList<EpochResult>>("history"),
+                EpochSoFar = Parse<MeterSums>("epoch_so_far"),
+                Options = Text("options"),
+            };
+        }
+        catch (ArgumentException e)
+        {
+            throw new DataFormatException(Path, $"the metadata do not fit together: {e.Message}", inner: e);
+        }
+    }
+
+    string Text(string key) => file.Metadata.TryGetValue(key, out var text) ? text : throw new DataFormatException(Path, $"the metadata lack '{key}'");
+
+    T Parse<T>(string key)
+    {
+        try
+        {
+            var value = JsonSerializer.Deserialize(Text(key), JsonType<T>());
+            return value is null && Nullable.GetUnderlyingType(typeof(T)) is null ? throw new DataFormatException(Path, $"the metadata's '{key}' is null") : value!;
+        }
+        catch (JsonException e)
+        {
+            throw new DataFormatException(Path, $"the metadata's '{key}' is not what it should be: {e.Message.TrimEnd('.')}", inner: e);
+        }
+    }
+}
