@@ -3,8 +3,8 @@ using System.Text.Json.Serialization;
 namespace CnnSharp.Training;
 
 /// <summary>By which figure of an epoch the best is told: of validation if there is one, else of training.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<Monitor>))]
-public enum Monitor
+[JsonConverter(typeof(JsonStringEnumConverter<Metric>))]
+public enum Metric
 {
     /// <summary>The share of pictures whose class was found; more is better.</summary>
     Accuracy,
@@ -34,7 +34,7 @@ public sealed record EarlyStopping
         if (!(MinDelta >= 0)) throw new ArgumentOutOfRangeException(nameof(MinDelta), MinDelta, $"EarlyStopping: {nameof(MinDelta)} must be at least 0.");
     }
 
-    internal bool IsOver(IReadOnlyList<EpochResult> epochs, Monitor monitor)
+    internal bool IsOver(IReadOnlyList<EpochResult> epochs, Metric monitor)
     {
         var (best, waited) = (double.NegativeInfinity, 0);
         foreach (var epoch in epochs)

@@ -22,9 +22,9 @@ public enum TrainingEnd
 public sealed class History
 {
     readonly List<EpochResult> epochs;
-    readonly Monitor monitor;
+    readonly Metric monitor;
 
-    internal History(IEnumerable<EpochResult> epochs, Monitor monitor) => (this.epochs, this.monitor) = ([.. epochs], monitor);
+    internal History(IEnumerable<EpochResult> epochs, Metric monitor) => (this.epochs, this.monitor) = ([.. epochs], monitor);
 
     /// <summary>The finished epochs, those before a resume included.</summary>
     public IReadOnlyList<EpochResult> Epochs => epochs;
@@ -84,5 +84,5 @@ public sealed record EpochResult(int Epoch, double LearningRate, double TrainLos
     public double Loss => ValidationLoss ?? TrainLoss;
 
     /// <summary>What is more for a better epoch.</summary>
-    internal double Score(Monitor monitor) => monitor == Monitor.Loss ? -Loss : Accuracy;
+    internal double Score(Metric monitor) => monitor == Metric.Loss ? -Loss : Accuracy;
 }

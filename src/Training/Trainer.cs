@@ -31,6 +31,18 @@ public static class Trainer
         return run.Execute(cancellation);
     }
 
+    /// <summary>
+    /// Trains a model on a data set's training pictures. It is measured on the data set's validation pictures, else on its test
+    /// pictures, else on none; to hold training pictures out instead, split them: <see cref="DataSet.Split"/>.
+    /// </summary>
+    /// <inheritdoc cref="Fit(Layer, PictureSet, PictureSet, TrainingOptions, ITrainingObserver, CancellationToken)"/>
+    /// <param name="data">The pictures.</param>
+    public static History Fit(Layer model, DataSet data, TrainingOptions? options = null, ITrainingObserver? observer = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        return Fit(model, data.Train, data.Validation ?? data.Test, options, observer, cancellation);
+    }
+
     /// <summary>Measures a model on a set, without recording and with its running statistics; its mode is put back afterwards.</summary>
     /// <param name="model">Takes pictures [N, H, W, C] to logits [N, classes].</param>
     /// <param name="set">The pictures.</param>

@@ -29,7 +29,7 @@ public sealed record TrainingOptions
     public EarlyStopping? EarlyStopping { get; init; }
 
     /// <summary>By what the best epoch is told, for early stopping, <see cref="Checkpoint.BestFile"/> and <see cref="History.Best"/>; default accuracy.</summary>
-    public Monitor Monitor { get; init; }
+    public Metric Monitor { get; init; }
 
     /// <summary>The share of the target that is spread over all classes (Szegedy et al. 2015), within [0, 1]; default 0.</summary>
     public float LabelSmoothing { get; init; }

@@ -6,10 +6,13 @@ namespace CnnSharp.Cli.Verification;
 public static class OptimizerCase
 {
     /// <summary>Replays a case.</summary>
+    /// <param name="file">The case.</param>
+    /// <param name="device">Where.</param>
+    /// <param name="tolerance">How far weights may be from the reference; default: <see cref="Tolerance.OfTrajectory"/>.</param>
     /// <returns>What differs, or null.</returns>
     /// <exception cref="FormatException">The case is incomplete.</exception>
     /// <exception cref="NotSupportedException">It asks for an optimiser or a setting that there is not.</exception>
-    public static string? Check(CaseFile file, Device device)
+    public static string? Check(CaseFile file, Device device, Tolerance? tolerance = null)
     {
         var (gradients, trajectory) = (file["grads"], file["trajectory"]);
         if (gradients.Shape.Rank < 1 || gradients.Shape != trajectory.Shape) throw new FormatException($"'grads' is {gradients.Shape}, 'trajectory' {trajectory.Shape}; expected [steps, ...] for both.");
@@ -23,7 +26,7 @@ public static class OptimizerCase
             using var y = Functional.Reshape(w, w.Shape);
             y.Backward(gradient);
             optimizer.Step();
-            if (Comparison.Difference($"weights after step {step + 1}", CaseFile.Part(trajectory, step), HostTensor.From(w), Tolerance.OfTrajectory(device)) is { } difference) return difference;
+            if (Comparison.Difference($"weights after step {step + 1}", CaseFile.Part(trajectory, step), HostTensor.From(w), tolerance ?? Tolerance.OfTrajectory(device)) is { } difference) return difference;
         }
 
         return null;

@@ -14,6 +14,14 @@ public class ScheduleTests
     [Fact]
     public void Step_drops_every_so_many_epochs() => AssertRates(Schedule.Step(2), 6, 1, [0.1, 0.1, 0.01, 0.01, 0.001, 0.001]);
 
+    /// <summary>3 / 10 / 0.1 is less than 3 in floating point: whole steps are counted, not shares of an epoch.</summary>
+    [Fact]
+    public void Fractions_of_an_epoch_are_whole_steps()
+    {
+        AssertRates(Schedule.Step(0.1, 0.5), 10, 10, [0.1, 0.05, 0.025, 0.0125, 0.00625, 0.003125, 0.0015625]);
+        AssertRates(Schedule.MultiStep([0.1, 0.3], 0.5), 10, 10, [0.1, 0.05, 0.05, 0.025]);
+    }
+
     [Fact]
     public void Multi_step_drops_at_the_epochs_named() => AssertRates(Schedule.MultiStep([0.5, 2], 0.5), 6, 2, [0.1, 0.05, 0.05, 0.05, 0.025, 0.025]);
 

@@ -25,6 +25,18 @@ public class TrainerTests
         Assert.Null(history.Checkpoint);
     }
 
+    /// <summary>On a whole data set: measured on its validation pictures, else on its test pictures.</summary>
+    [Fact]
+    public void A_data_set_says_what_it_is_measured_on()
+    {
+        var (train, held) = Pictures(72).Split(24);
+        var (first, second) = held.Split(8);
+        var options = Options() with { Epochs = 1 };
+        Assert.Equal(8, Trainer.Fit(Model(new(new CpuEngine(1))), new DataSet(train, first, "here") { Validation = second }, options).Last.Validation!.Count);
+        Assert.Equal(16, Trainer.Fit(Model(new(new CpuEngine(1))), new DataSet(train, first, "here"), options).Last.Validation!.Count);
+        Assert.Null(Trainer.Fit(Model(new(new CpuEngine(1))), new DataSet(train, null, "here"), options).Last.Validation);
+    }
+
     [Fact]
     public void Threads_do_not_change_a_byte()
     {
@@ -208,8 +220,28 @@ public class TrainerTests
 
         Assert.Equal(hits / 50.0, evaluation.Accuracy);
         Assert.Equal(loss / 50, evaluation.Loss, 1e-5);
+        Assert.Equal(1, evaluation.Top5Accuracy);
         var ofClass0 = set.Labels.ToArray().Count(l => l == 0);
         Assert.Equal(ofClass0, Enumerable.Range(0, Classes).Sum(c => evaluation.Confusion[0, c]));
+    }
+
+    /// <summary>A class's logit is its number times the pixel: the order of the classes is known.</summary>
+    [Fact]
+    public void The_five_first_and_each_class_s_shares_are_counted()
+    {
+        var device = new Device(new ReferenceEngine<float>());
+        var linear = new Linear(1, 10, device: device);
+        linear.Weight.Write<float>([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        linear.Bias!.Write<float>(new float[10]);
+
+        // A bright picture is taken for class 9, a dark one (its pixel is -1) for class 0.
+        var set = new PictureSet("dots", [255, 255, 255, 0, 0], [9, 5, 4, 0, 5], 1, 1, 1, [.. Enumerable.Range(0, 10).Select(c => $"{c}")], new Normalization([0.5f], [0.5f]));
+        var evaluation = Trainer.Evaluate(new Sequential(new Flatten(), linear), set);
+        Assert.Equal(2 / 5.0, evaluation.Accuracy);
+        Assert.Equal(3 / 5.0, evaluation.Top5Accuracy);
+        Assert.Equal((1, 1 / 3.0), (evaluation.Confusion.Recall(9), evaluation.Confusion.Precision(9)));
+        Assert.Equal((1, 1 / 2.0), (evaluation.Confusion.Recall(0), evaluation.Confusion.Precision(0)));
+        Assert.Equal((0, 0), (evaluation.Confusion.Recall(5), evaluation.Confusion.Precision(5)));
     }
 
     [Fact]

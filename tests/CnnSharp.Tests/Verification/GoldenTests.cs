@@ -35,7 +35,8 @@ public sealed class GoldenTests
         Assert.Equal(before, Devices.UsedBytes(device));
     }
 
-    static string? GoldenFolder()
+    /// <summary>The large set; null where there is none.</summary>
+    internal static string? GoldenFolder()
     {
         if (Environment.GetEnvironmentVariable("CNNSHARP_SHARED") is { Length: > 0 } shared) return Existing(Path.Combine(shared, "golden"));
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
