@@ -35,8 +35,13 @@ public static class Trainer
     /// Trains a model on a data set's training pictures. It is measured on the data set's validation pictures, else on its test
     /// pictures, else on none; to hold training pictures out instead, split them: <see cref="DataSet.Split"/>.
     /// </summary>
-    /// <inheritdoc cref="Fit(Layer, PictureSet, PictureSet, TrainingOptions, ITrainingObserver, CancellationToken)"/>
+    /// <param name="model">Takes pictures [N, H, W, C] to logits [N, classes].</param>
     /// <param name="data">The pictures.</param>
+    /// <param name="options">How; default: <see cref="TrainingOptions"/>'s own.</param>
+    /// <param name="observer">Is told how it goes; default null.</param>
+    /// <param name="cancellation">Stops it after the step in progress.</param>
+    /// <returns>The figures of each epoch.</returns>
+    /// <inheritdoc cref="Fit(Layer, PictureSet, PictureSet, TrainingOptions, ITrainingObserver, CancellationToken)" path="/exception"/>
     public static History Fit(Layer model, DataSet data, TrainingOptions? options = null, ITrainingObserver? observer = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(data);

@@ -3,7 +3,7 @@ using CnnSharp.Data;
 
 namespace CnnSharp.Training;
 
-/// <summary>How <see cref="Trainer.Fit"/> trains.</summary>
+/// <summary>How <see cref="Trainer"/> trains.</summary>
 public sealed record TrainingOptions
 {
     /// <summary>Passes over the training pictures; at least 1. Default 10.</summary>

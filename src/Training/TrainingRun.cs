@@ -6,7 +6,7 @@ using CnnSharp.Layers;
 
 namespace CnnSharp.Training;
 
-/// <summary>One call of <see cref="Trainer.Fit"/>.</summary>
+/// <summary>One training of <see cref="Trainer"/>.</summary>
 sealed class TrainingRun : IDisposable
 {
     readonly Layer model;
