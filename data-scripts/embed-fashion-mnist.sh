@@ -8,7 +8,7 @@ to=$(cd "$(dirname "$0")/../src/Data/Embedded" && pwd)
 
 # part FILE OLD_HEADER_BYTES NEW_HEADER BYTES: the new header, then the first BYTES bytes of data.
 part() {
-    { printf "$3"; gzip -dc "$from/$1" | tail -c +$(($2 + 1)) | head -c "$4"; } | gzip -9n >"$to/$1"
+    { printf '%b' "$3"; gzip -dc "$from/$1" | tail -c +$(($2 + 1)) | head -c "$4"; } | gzip -9n >"$to/$1"
     echo "$1: $(wc -c <"$to/$1") bytes"
 }
 

@@ -87,6 +87,24 @@ public sealed class PictureCommandTests : CliTest
         Run("pictures", "pack", "--data", At("png"), "--out", At("packed")).IsRefused("has 64 pictures; CIFAR-10's files hold 50,000");
     }
 
+    /// <summary>All of CIFAR-10: half a minute, so where the reference data is.</summary>
+    [SkippableFact]
+    public void Cifar10BecomesPngAndTheSameBytesAgain()
+    {
+        var data = Path.Combine(Environment.GetEnvironmentVariable("CNNSHARP_SHARED") ?? "", "data", "cifar10");
+        Skip.IfNot(Directory.Exists(data), $"There is no folder {data}; set CNNSHARP_SHARED to the folder that holds data/cifar10.");
+        Run("pictures", "export", "--data", data, "--out", At("png")).IsDone();
+        Assert.Equal(Cifar10.ClassNames.Order(), Directory.GetDirectories(At("png", "train")).Select(path => Path.GetFileName(path)).Order());
+        Assert.Equal(50_000, Run("pictures", "pack", "--data", At("png"), "--out", At("packed"), "--json").IsDone().Json.GetProperty("pictures").GetInt32());
+        for (var batch = 1; batch <= 5; batch++)
+        {
+            using var expected = DataFile.Open(DataFile.Require(data, $"data_batch_{batch}.bin"));
+            var bytes = new byte[30_730_000];
+            expected.ReadExactly(bytes);
+            Assert.True(bytes.AsSpan().SequenceEqual(File.ReadAllBytes(At("packed", $"data_batch_{batch}.bin"))));
+        }
+    }
+
     [Fact]
     public void WhatCannotBeDoneIsSaid()
     {
