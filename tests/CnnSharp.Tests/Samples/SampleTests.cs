@@ -1,0 +1,199 @@
+using System.Globalization;
+using System.Reflection;
+using System.Text.RegularExpressions;
+using CnnSharp.Data;
+using CnnSharp.Formats;
+using CnnSharp.Models;
+using CnnSharp.Tests.Cli;
+using Xunit;
+
+namespace CnnSharp.Tests.Samples;
+
+/// <summary>Each console sample as it is run by hand, on little data: what it prints is what it should find.</summary>
+[Collection(CliTests.Name)]
+public sealed partial class SampleTests : IDisposable
+{
+    readonly TemporaryFolder folder = new();
+    readonly string workingFolder = Environment.CurrentDirectory;
+    readonly Generator generator = Generator.Default;
+
+    public SampleTests()
+    {
+        // Samples write into the folder they are run in, and take their initial weights from the process's generator.
+        Environment.CurrentDirectory = folder.Path;
+        Generator.Default = new(0);
+    }
+
+    public void Dispose()
+    {
+        Environment.CurrentDirectory = workingFolder;
+        Generator.Default = generator;
+        folder.Dispose();
+    }
+
+    [Fact]
+    public void TrainCifar10TrainsOnWhatIsBuiltIn()
+    {
+        var (code, output, error) = Run("TrainCifar10", "embedded", "1");
+        Assert.Equal((0, ""), (code, error));
+        Assert.StartsWith("embedded: 7,200 pictures [28, 28, 1], 10 classes; 75,002 weights on ", output, StringComparison.Ordinal);
+        Assert.Equal(1, Regex.Count(output, @"^epoch \d: training loss \d\.\d+, validation accuracy", RegexOptions.Multiline));
+        Assert.InRange(LastAccuracy(output), 50, 95);
+
+        var model = ResNet.Cifar(depth: 8, channels: 1);
+        model.Load("embedded.safetensors");
+        Assert.Equal(75_002, model.ParameterCount);
+    }
+
+    [Fact]
+    public void TrainCifar10SaysHowToGetWhatIsNotThere()
+    {
+        var (code, output, error) = Run("TrainCifar10", "cifar10", "1", "nowhere");
+        Assert.Equal((1, ""), (code, output));
+        Assert.Contains("not found in nowhere", error, StringComparison.Ordinal);
+        Assert.Contains("data-scripts/get-cifar10.sh", error, StringComparison.Ordinal);
+        Assert.Contains("-- embedded 3", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void TrainCifar10IsShorterThanSixtyLines()
+    {
+        if (Source("TrainCifar10/Program.cs") is { } lines) Assert.InRange(lines.Length, 1, 59);
+    }
+
+    [Fact]
+    public void TrainingLoopLearns()
+    {
+        var (code, output, error) = Run("TrainingLoop", "embedded", "2");
+        Assert.Equal((0, ""), (code, error));
+        Assert.InRange(LastAccuracy(output), 60, 95);
+        if (Source("TrainingLoop/Program.cs") is not { } lines) return;
+        var start = Array.FindIndex(lines, line => line.StartsWith("for (", StringComparison.Ordinal));
+        Assert.InRange(lines.Skip(start).TakeWhile(line => !line.Contains("Console", StringComparison.Ordinal)).Count(line => line.Trim().Length > 1), 3, 10);
+    }
+
+    [Fact]
+    public void CustomLayersGradientsAreRightAndItLearns()
+    {
+        var (code, output, error) = Run("CustomLayer", "1");
+        Assert.Equal((0, ""), (code, error));
+        var worst = double.Parse(Regex.Match(output, @"greatest error of a gradient: (\S+)").Groups[1].Value, CultureInfo.InvariantCulture);
+        Assert.InRange(worst, 1e-15, 1e-8);
+        Assert.InRange(LastAccuracy(output), 60, 95);
+
+        // Parameters of its own are found and trained.
+        Assert.Matches(@"\n3\.beta: (?!(1\.00 ?)+\n)", output);
+    }
+
+    [Fact]
+    public void ClassifyPictureNamesTheFiveLikeliest()
+    {
+        var model = ResNet.Cifar(depth: 20);
+        model.Save("weights.safetensors");
+        WritePicture("one.png", 1, 200);
+        var (code, output, error) = Run("ClassifyPicture", "weights.safetensors", "one.png");
+        Assert.Equal((0, ""), (code, error));
+
+        using var scope = Tape.NoGrad();
+        var shares = Functional.Softmax(model.Eval().Forward(PictureFile.Read("one.png").ToTensor(Cifar10.Normalization))).ToArray();
+        var expected = shares.Index().OrderByDescending(p => p.Item).Take(5).Select(p => string.Create(CultureInfo.InvariantCulture, $"  {p.Item,7:P1}  {Cifar10.ClassNames[p.Index]}"));
+        Assert.Equal(["one.png", .. expected], Lines(output));
+    }
+
+    [Fact]
+    public void ClassifyPictureNamesAFileThatIsNone()
+    {
+        ResNet.Cifar(depth: 20).Save("weights.safetensors");
+        File.WriteAllText("text.png", "no picture");
+        var (code, output, error) = Run("ClassifyPicture", "weights.safetensors", "text.png");
+        Assert.Equal((1, ""), (code, output));
+        Assert.StartsWith("text.png: ", error, StringComparison.Ordinal);
+        Assert.Equal(1, Run("ClassifyPicture", "missing.safetensors", "text.png").Code);
+        Assert.Equal(2, Run("ClassifyPicture").Code);
+    }
+
+    /// <summary>Weights that PyTorch trained, on the first pictures of CIFAR-10.</summary>
+    [SkippableFact]
+    public void ClassifyPictureKnowsWhatIsOnCifarsPictures()
+    {
+        var shared = Environment.GetEnvironmentVariable("CNNSHARP_SHARED");
+        Skip.If(string.IsNullOrEmpty(shared), "CNNSHARP_SHARED is not set");
+        var train = Cifar10.Load(Path.Combine(shared!, "data", "cifar10")).Train;
+        for (var i = 0; i < 20; i++) PictureFile.WritePng($"{i:D2}.png", new(train.Pixels(i).ToArray(), 32, 32, 3));
+        var (code, output, error) = Run("ClassifyPicture", [Path.Combine(shared!, "data", "weights", "resnet20_cifar10.safetensors"), .. Enumerable.Range(0, 20).Select(i => $"{i:D2}.png")]);
+        Assert.Equal((0, ""), (code, error));
+        var lines = Lines(output);
+        var right = Enumerable.Range(0, 20).Count(i => lines[(6 * i) + 1].EndsWith($"  {train.ClassNames[train.Labels[i]]}", StringComparison.Ordinal));
+        Assert.InRange(right, 18, 20);
+    }
+
+    [Fact]
+    public void FineTuneLearnsOtherPicturesAndLeavesTheFirstLayersAsTheyAre()
+    {
+        var pretrained = ResNet.Cifar(depth: 20);
+        pretrained.Save("weights.safetensors");
+        for (var i = 0; i < 40; i++)
+        {
+            WritePicture($"pictures/dark/{i:D2}.png", i, 60);
+            WritePicture($"pictures/bright/{i:D2}.png", i, 200);
+        }
+
+        var (code, output, error) = Run("FineTune", "weights.safetensors", "pictures", "8");
+        Assert.Equal((0, ""), (code, error));
+        Assert.StartsWith("folder: 64 pictures [32, 32, 3], 2 classes; 254,722 weights learn, 21 tensors are frozen", output, StringComparison.Ordinal);
+        Assert.InRange(LastAccuracy(output), 90, 100);
+
+        using var before = SafeTensors.Open("weights.safetensors");
+        using var after = SafeTensors.Open("finetuned.safetensors");
+        Assert.Equal(before["layer1.2.conv2.weight"].AsFloat32(), after["layer1.2.conv2.weight"].AsFloat32());
+        Assert.NotEqual(before["layer3.2.conv2.weight"].AsFloat32(), after["layer3.2.conv2.weight"].AsFloat32());
+        Assert.Equal([64, 2], after["fc.weight"].Shape);
+    }
+
+    static (int Code, string Output, string Error) Run(string sample, params string[] args)
+    {
+        var (output, error) = (Console.Out, Console.Error);
+        using var ownOutput = new StringWriter();
+        using var ownError = new StringWriter();
+        Console.SetOut(ownOutput);
+        Console.SetError(ownError);
+        try
+        {
+            var result = Assembly.Load(sample).EntryPoint!.Invoke(null, [args]);
+            return (result as int? ?? 0, ownOutput.ToString(), ownError.ToString());
+        }
+        finally
+        {
+            Console.SetOut(output);
+            Console.SetError(error);
+        }
+    }
+
+    /// <summary>A picture of noise around a brightness.</summary>
+    static void WritePicture(string path, int seed, int brightness)
+    {
+        var pixels = new byte[32 * 32 * 3];
+        var random = new Random(seed);
+        foreach (ref var pixel in pixels.AsSpan()) pixel = (byte)random.Next(brightness - 50, brightness + 50);
+        if (Path.GetDirectoryName(path) is { Length: > 0 } parent) Directory.CreateDirectory(parent);
+        PictureFile.WritePng(path, new(pixels, 32, 32, 3));
+    }
+
+    /// <summary>A sample's source, where the suite runs in its repository.</summary>
+    static string[]? Source(string file)
+    {
+        for (var at = new DirectoryInfo(AppContext.BaseDirectory); at is not null; at = at.Parent)
+        {
+            if (File.Exists(Path.Combine(at.FullName, "CnnSharp.sln"))) return File.ReadAllLines(Path.Combine(at.FullName, "samples", file));
+        }
+
+        return null;
+    }
+
+    static string[] Lines(string output) => output.TrimEnd().ReplaceLineEndings("\n").Split('\n');
+
+    static double LastAccuracy(string output) => double.Parse(Accuracy().Matches(output)[^1].Groups[1].Value, CultureInfo.InvariantCulture);
+
+    [GeneratedRegex(@"validation accuracy ([0-9.]+)")]
+    private static partial Regex Accuracy();
+}
