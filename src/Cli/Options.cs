@@ -111,6 +111,9 @@ internal static class Options
     /// <summary>A file or folder, or any other text.</summary>
     public static Option<string?> Text(string name, string helpName, string description) => new(name) { Description = description, HelpName = helpName };
 
+    /// <summary>Any texts: the option is repeated, one a time.</summary>
+    public static Option<string[]?> Texts(string name, string helpName, string description) => new(name) { Description = description, HelpName = helpName, Arity = ArgumentArity.OneOrMore };
+
     /// <summary><c>--model</c>, by name.</summary>
     public static Option<string?> Model(string defaults) => Choice("--model", "model", $"the network (default {defaults})", [.. Zoo.Entries.Select(entry => entry.Name)]);
 

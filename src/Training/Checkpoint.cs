@@ -65,6 +65,18 @@ public static class Checkpoint
         SafeTensors.Save(path, tensors, metadata, previous);
     }
 
+    /// <summary>Whether a folder holds a checkpoint to go on from: the last one, or the one before it.</summary>
+    public static bool ExistsIn(string folder) => OutputFolder.HasCheckpoint(folder);
+
+    /// <summary>Whether a file is a checkpoint, and not one of weights alone.</summary>
+    /// <exception cref="IOException">The file cannot be opened.</exception>
+    public static bool IsCheckpoint(string path)
+    {
+        if (TorchFile.IsTorchFile(path)) return false;
+        using var file = SafeTensors.Open(path);
+        return file.Metadata.GetValueOrDefault("format") == CheckpointFile.Format;
+    }
+
     /// <summary>Reads what a checkpoint remembers beside the tensors: enough to build the model that it fits. The tensors are not looked at.</summary>
     /// <exception cref="DataFormatException">The file is not a sound checkpoint.</exception>
     /// <exception cref="IOException">The file cannot be opened.</exception>

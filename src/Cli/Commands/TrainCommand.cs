@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using CnnSharp.Cli.Bench;
 using CnnSharp.Cli.Train;
 using CnnSharp.Data;
+using CnnSharp.Layers;
 using CnnSharp.Training;
 
 namespace CnnSharp.Cli.Commands;
@@ -26,11 +27,23 @@ internal static class TrainCommand
         var batch = Options.Batch("128 for residual networks, else 64");
         var optimizer = Options.Choice("--optimizer", "optimiser", "how weights are moved (default sgd, with Nesterov momentum)", ["sgd", "adagrad", "rmsprop", "adam", "adamw"]);
         var lr = Options.Real("--lr", "the learning rate: the schedule's highest; default by the optimiser and the model", minimum: 0, above: true);
-        var schedule = Options.Choice("--schedule", "schedule", "how the learning rate changes (default one-cycle)", ["one-cycle", "cosine", "step", "constant"]);
+        var schedule = Schedule();
+        var warmup = Options.Real("--warmup", "epochs in which the rate rises to the schedule's first; default 0", minimum: 0, above: true);
         var momentum = Options.Real("--momentum", "of sgd and rmsprop; default 0.9 for sgd", minimum: 0, maximum: 0.9999f);
         var weightDecay = Options.Real("--weight-decay", "L2, for adamw decoupled; default by the optimiser", minimum: 0, maximum: 10);
+        var noBiasDecay = new Option<bool>("--no-bias-decay") { Description = "weight decay leaves biases and the weights of norms alone" };
+        var clipNorm = Options.Real("--clip-norm", "scale the gradients down where their norm, over all weights, exceeds this", minimum: 0, above: true);
+        var clipValue = Options.Real("--clip-value", "bring each element of the gradients to within this of 0", minimum: 0, above: true);
         var smoothing = Options.Real("--label-smoothing", "the share of the target spread over all classes; default 0", minimum: 0, maximum: 1);
         var augment = Options.Text("--augment", "WORDS", $"what is done to training pictures, of {string.Join(", ", Augmentations.Names)}, with commas between; default crop,flip for colour pictures");
+        var weights = Options.Text("--weights", "FILE", "start from these weights instead of random ones: a checkpoint, a .safetensors file with this tool's names or PyTorch's, or a .pt or .pth file of torch.save. Where its classes are others in number, the head starts anew");
+        var rename = Options.Text("--rename", "FILE", "rules that turn the names in --weights into the model's: PATTERN -> REPLACEMENT, one a line");
+        var freeze = Options.Texts("--freeze", "PATTERN", "weights that stay as they are, * for any characters, for instance layer1.*; may be repeated");
+        var lrScale = Options.Texts("--lr-scale", "PATTERN=FACTOR", "what the learning rate of some weights is multiplied by, for instance layer*=0.1; may be repeated, the first that fits decides");
+        var earlyStopping = Options.Whole("--early-stopping", "end after so many epochs in a row without a better one", minimum: 1, maximum: 100_000);
+        var minDelta = Options.Real("--min-delta", "by how much an epoch must beat the best for --early-stopping; default 0", minimum: 0);
+        var monitor = Options.Choice("--monitor", "figure", "by which the best epoch is told (default accuracy)", ["accuracy", "loss"]);
+        var checkpointEvery = Options.Whole("--checkpoint-every", "steps between two checkpoints within an epoch; default: one after each epoch", minimum: 1);
         var device = Options.Device();
         var precision = Options.Precision();
         var threads = Options.Threads();
@@ -40,7 +53,7 @@ internal static class TrainCommand
         var json = Options.Json();
         var command = new Command("train", "Trains a network. Without arguments: on the best data set that is present, with settings that suit it.")
         {
-            model, shortcut, dataset, data, size, resize, channels, cache, skipCorrupt, valSplit, epochs, batch, optimizer, lr, schedule, momentum, weightDecay, smoothing, augment, device, precision, threads, seed, output, resume, json,
+            model, shortcut, dataset, data, size, resize, channels, cache, skipCorrupt, valSplit, epochs, batch, optimizer, lr, schedule, warmup, momentum, weightDecay, noBiasDecay, clipNorm, clipValue, smoothing, augment, weights, rename, freeze, lrScale, earlyStopping, minDelta, monitor, checkpointEvery, device, precision, threads, seed, output, resume, json,
         };
         command.SetAction(parsed => Run(
             terminal,
@@ -64,6 +77,18 @@ internal static class TrainCommand
                 Momentum = parsed.GetValue(momentum),
                 WeightDecay = parsed.GetValue(weightDecay),
                 LabelSmoothing = parsed.GetValue(smoothing),
+                ClipNorm = parsed.GetValue(clipNorm),
+                ClipValue = parsed.GetValue(clipValue),
+                NoBiasDecay = parsed.GetValue(noBiasDecay) ? true : null,
+                Warmup = parsed.GetValue(warmup),
+                EarlyStopping = parsed.GetValue(earlyStopping),
+                MinDelta = parsed.GetValue(minDelta),
+                Monitor = parsed.GetValue(monitor),
+                CheckpointEvery = parsed.GetValue(checkpointEvery),
+                Weights = parsed.GetValue(weights),
+                Rename = parsed.GetValue(rename),
+                Freeze = Given(parsed.GetValue(freeze)),
+                LrScale = Given(parsed.GetValue(lrScale)),
                 Augment = parsed.GetValue(augment),
                 Seed = parsed.GetValue(seed),
             },
@@ -79,19 +104,24 @@ internal static class TrainCommand
         if (resume)
         {
             if (output is null) throw new UsageException("--resume: say with --out which folder's training is to go on.");
-            if (!File.Exists(Path.Combine(output, Checkpoint.LastFile))) throw new UsageException($"--resume: there is no checkpoint to go on from in '{output}' (no {Checkpoint.LastFile}).");
+            if (said.Weights is not null) throw new UsageException("--weights: a training that is resumed goes on with the weights of its checkpoint.");
+            if (!Checkpoint.ExistsIn(output)) throw new UsageException($"--resume: there is no checkpoint to go on from in '{output}' (no {Checkpoint.LastFile}).");
             said = said.Or(TrainSettings.Read(output) ?? new());
         }
 
+        said = Start(said, resume);
         var data = Load(terminal, said);
         var settings = Recipes.Complete(said, data);
         var (train, held, measured) = Split(data, settings.ValSplit!.Value);
         var folder = output ?? Path.Combine("runs", $"{settings.Dataset}-{settings.Model}");
         var options = settings.ToOptions(train, folder, resume);
         var model = settings.BuildModel(train, device);
+        var start = settings.Weights is null || resume ? null : LoadWeights(model, settings, train);
 
         terminal.WriteLine($"{settings.Model} ({model.ParameterCount:N0} weights) on {train}, from {data.Source}");
-        terminal.WriteLine($"{Epochs(settings.Epochs!.Value)}, batch {settings.Batch}, {settings.Optimizer} {settings.Lr:G4} {settings.Schedule}, augmentation: {options.Augmentation}; {device} ({device.Engine.Description}), seed {settings.Seed}");
+        if (start is not null) terminal.WriteLine(start);
+        if (settings.Freeze is { } patterns) terminal.WriteLine($"frozen: {string.Join(", ", model.Freeze(patterns))}; {model.ParameterCount:N0} weights learn");
+        terminal.WriteLine($"{Count(settings.Epochs!.Value, "epoch")}, batch {settings.Batch}, {settings.Optimizer} {settings.Lr:G4} {(settings.Warmup is null ? "" : $"warm-up {settings.Warmup:G4}, ")}{settings.Schedule}, augmentation: {options.Augmentation}; {device} ({device.Engine.Description}), seed {settings.Seed}");
         if (!resume && File.Exists(Path.Combine(folder, Checkpoint.LastFile))) terminal.WriteLine($"replaces an earlier training in {folder}");
 
         // With the place where the pictures were found, so that eval and --resume find the same ones.
@@ -107,7 +137,8 @@ internal static class TrainCommand
         else
         {
             terminal.WriteLine();
-            terminal.WriteLine($"{measured} accuracy {Terminal.Percent(history.Last.Accuracy)} (loss {history.Last.Loss:F4}) after {Epochs(history.Last.Epoch)}, {history.Seconds:F0} s");
+            if (history.End == TrainingEnd.StoppedEarly) terminal.WriteLine($"stopped early: no better {options.Monitor.ToString().ToLowerInvariant()} for {Count(settings.EarlyStopping!.Value, "epoch")}; the best, of epoch {history.Best!.Epoch} ({Terminal.Percent(history.Best.Accuracy)}), is {Path.Combine(folder, Checkpoint.BestFile)}");
+            terminal.WriteLine($"{measured} accuracy {Terminal.Percent(history.Last.Accuracy)} (loss {history.Last.Loss:F4}) after {Count(history.Last.Epoch, "epoch")}, {history.Seconds:F0} s");
             terminal.WriteLine($"checkpoint: {history.Checkpoint}");
             terminal.WriteLine();
             terminal.WriteLine("Next (in the source tree, cnnsharp is: dotnet run -c Release --project src/Cli --):");
@@ -120,7 +151,50 @@ internal static class TrainCommand
         return history.IsCancelled ? CommandLine.Failed : CommandLine.Done;
     }
 
-    static string Epochs(int count) => count == 1 ? "1 epoch" : $"{count} epochs";
+    static Option<string?> Schedule() => new("--schedule")
+    {
+        Description = $"how the learning rate changes (default one-cycle): {ScheduleText.Help}",
+        HelpName = "NAME",
+        CustomParser = result =>
+        {
+            var text = result.Tokens.Single().Value;
+            if (ScheduleText.Problem(text) is not { } problem) return text;
+            result.AddError(problem);
+            return null;
+        },
+    };
+
+    /// <summary>What was said, where it makes sense together, and what the weights to start from say of themselves.</summary>
+    static TrainSettings Start(TrainSettings said, bool resume)
+    {
+        if (said.ClipNorm is not null && said.ClipValue is not null) throw new UsageException("--clip-norm and --clip-value: only one of them can be had.");
+        if (said.MinDelta is not null && said.EarlyStopping is null) throw new UsageException("--min-delta: it is for --early-stopping N.");
+        if (said.Rename is not null && said.Weights is null) throw new UsageException("--rename: it is for --weights FILE.");
+        if (said is { Momentum: > 0, Optimizer: "adam" or "adamw" or "adagrad" }) throw new UsageException($"--momentum {said.Momentum}: it is for --optimizer sgd and rmsprop, not {said.Optimizer}.");
+        foreach (var rate in said.LrScale ?? []) TrainSettings.ParseRate(rate);
+        if (said.Weights is not { } weights || resume) return said;
+
+        if (ModelWeights.IsOnnx(weights)) throw new UsageException("--weights: an ONNX file is a network of its own; 'cnnsharp import' runs it, but train needs the weights of a --model.");
+        if (said.Rename is { } rules) ModelWeights.Existing("--rename", rules);
+        if (!Checkpoint.IsCheckpoint(ModelWeights.Existing("--weights", weights))) return said;
+        var trained = Checkpoint.ReadInfo(weights).Model;
+        if (said.Model is { } model && model != trained.Name) throw new UsageException($"--model {model}: '{weights}' is of the model '{trained.Name}'.");
+        return said with { Model = trained.Name, Shortcut = said.Shortcut ?? trained.Options.GetValueOrDefault("shortcut") };
+    }
+
+    /// <returns>What was done, in words.</returns>
+    static string LoadWeights(Layer model, TrainSettings settings, PictureSet train)
+    {
+        var (classes, head) = StartingWeights.Load(model, settings.Weights!, settings.Rename, settings.Model!, train.Classes, (count, where) => settings.BuildModel(train, count, where));
+        return head.Count == 0
+            ? $"starts from {settings.Weights}"
+            : $"starts from {settings.Weights}, which is for {classes:N0} classes; the pictures have {train.Classes:N0}, so the head starts anew: {string.Join(", ", head)}";
+    }
+
+    /// <summary>An option that may be repeated has no texts where it is not given.</summary>
+    static string[]? Given(string[]? texts) => texts is { Length: > 0 } ? texts : null;
+
+    static string Count(int count, string what) => count == 1 ? $"1 {what}" : $"{count} {what}s";
 
     static DataSet Load(Terminal terminal, TrainSettings said)
     {
@@ -154,13 +228,16 @@ internal static class TrainCommand
             ["measured_on"] = measured,
             ["accuracy"] = last is null ? null : Terminal.Number(last.Accuracy),
             ["loss"] = last is null ? null : Terminal.Number(last.Loss),
+            ["top5_accuracy"] = last?.ValidationTop5Accuracy is { } top5 ? Terminal.Number(top5) : null,
             ["train_accuracy"] = last is null ? null : Terminal.Number(last.TrainAccuracy),
             ["train_loss"] = last is null ? null : Terminal.Number(last.TrainLoss),
+            ["best_epoch"] = history.Best?.Epoch,
             ["best_accuracy"] = history.Best is { } best ? Terminal.Number(best.Accuracy) : null,
             ["images_per_second"] = speeds.Length == 0 ? null : Terminal.Number(Statistics.Median(speeds), 1),
             ["seconds"] = Terminal.Number(history.Seconds, 3),
             ["checkpoint"] = history.Checkpoint,
             ["best_checkpoint"] = history.Best is null ? null : Path.Combine(folder, Checkpoint.BestFile),
+            ["stopped_early"] = history.End == TrainingEnd.StoppedEarly,
             ["cancelled"] = history.IsCancelled,
         };
     }

@@ -18,8 +18,11 @@ internal static class Recipes
         var settings = said.Or(new() { Model = isColour ? "resnet20" : "lenet5", Dataset = data.Name, Shortcut = "a", Optimizer = "sgd", Seed = 1, LabelSmoothing = 0 });
         var isNormalized = Zoo.Build(settings.Model!, new() { Device = Device.Shapes }).Descend().Any(layer => layer is BatchNorm2d);
 
-        // Without pictures to measure by, a tenth of the training pictures is held out, so that the accuracy means something.
-        settings = settings.Or(new() { ValSplit = data.Test is null && data.Validation is null ? Math.Min(5_000, train.Count / 10) : 0, Batch = isNormalized ? 128 : 64 });
+        // Without pictures to measure by, a tenth of the training pictures is held out, so that the accuracy means something;
+        // likewise where what is measured decides how the training goes on, which is nothing for test pictures.
+        var decides = said.EarlyStopping is not null || (said.Schedule is { } schedule && ScheduleText.NameOf(schedule) == ScheduleText.Plateau);
+        var holdsOut = data.Validation is null && (data.Test is null || decides);
+        settings = settings.Or(new() { ValSplit = holdsOut ? Math.Min(5_000, train.Count / 10) : 0, Batch = isNormalized ? 128 : 64 });
         var stepsPerEpoch = Math.Max(1, train.Count / settings.Batch!.Value);
         return settings.Or(new()
         {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using CnnSharp.Data;
@@ -52,6 +53,30 @@ internal sealed record TrainSettings
 
     public float? LabelSmoothing { get; init; }
 
+    public float? ClipNorm { get; init; }
+
+    public float? ClipValue { get; init; }
+
+    public bool? NoBiasDecay { get; init; }
+
+    public float? Warmup { get; init; }
+
+    public int? EarlyStopping { get; init; }
+
+    public float? MinDelta { get; init; }
+
+    public string? Monitor { get; init; }
+
+    public int? CheckpointEvery { get; init; }
+
+    public string? Weights { get; init; }
+
+    public string? Rename { get; init; }
+
+    public string[]? Freeze { get; init; }
+
+    public string[]? LrScale { get; init; }
+
     public string? Augment { get; init; }
 
     public int? Seed { get; init; }
@@ -77,6 +102,18 @@ internal sealed record TrainSettings
         Momentum = Momentum ?? other.Momentum,
         WeightDecay = WeightDecay ?? other.WeightDecay,
         LabelSmoothing = LabelSmoothing ?? other.LabelSmoothing,
+        ClipNorm = ClipNorm ?? other.ClipNorm,
+        ClipValue = ClipValue ?? other.ClipValue,
+        NoBiasDecay = NoBiasDecay ?? other.NoBiasDecay,
+        Warmup = Warmup ?? other.Warmup,
+        EarlyStopping = EarlyStopping ?? other.EarlyStopping,
+        MinDelta = MinDelta ?? other.MinDelta,
+        Monitor = Monitor ?? other.Monitor,
+        CheckpointEvery = CheckpointEvery ?? other.CheckpointEvery,
+        Weights = Weights ?? other.Weights,
+        Rename = Rename ?? other.Rename,
+        Freeze = Freeze ?? other.Freeze,
+        LrScale = LrScale ?? other.LrScale,
         Augment = Augment ?? other.Augment,
         Seed = Seed ?? other.Seed,
     };
@@ -105,21 +142,12 @@ internal sealed record TrainSettings
     {
         Epochs = Epochs!.Value,
         BatchSize = Batch!.Value,
-        Optimizer = Optimizer switch
-        {
-            "adagrad" => new AdaGradOptions { LearningRate = Lr!.Value, WeightDecay = WeightDecay!.Value },
-            "rmsprop" => new RmsPropOptions { LearningRate = Lr!.Value, WeightDecay = WeightDecay!.Value, Momentum = Momentum!.Value },
-            "adam" => new AdamOptions { LearningRate = Lr!.Value, WeightDecay = WeightDecay!.Value },
-            "adamw" => new AdamWOptions { LearningRate = Lr!.Value, WeightDecay = WeightDecay!.Value },
-            _ => new SgdOptions { LearningRate = Lr!.Value, WeightDecay = WeightDecay!.Value, Momentum = Momentum!.Value, Nesterov = Momentum > 0 },
-        },
-        Schedule = Schedule switch
-        {
-            "constant" => Training.Schedule.Constant(),
-            "step" => Training.Schedule.MultiStep([0.5 * Epochs!.Value, 0.75 * Epochs.Value]),
-            "cosine" => Training.Schedule.Cosine(),
-            _ => Training.Schedule.OneCycle(Lr!.Value),
-        },
+        Optimizer = OptimizerOptions(),
+        Schedule = ScheduleText.Build(this),
+        LearningRates = [.. (LrScale ?? []).Select(ParseRate)],
+        EarlyStopping = EarlyStopping is { } patience ? new() { Patience = patience, MinDelta = MinDelta ?? 0 } : null,
+        Monitor = Monitor == "loss" ? Metric.Loss : Metric.Accuracy,
+        CheckpointEvery = CheckpointEvery,
         LabelSmoothing = LabelSmoothing!.Value,
         Augmentation = Augmentations.Parse(Augment!, pictures.Height),
         Seed = (ulong)Seed!.Value,
@@ -134,11 +162,37 @@ internal sealed record TrainSettings
         },
     };
 
-    /// <summary>The network that the settings describe.</summary>
+    /// <summary>The network that the settings describe, with weights drawn from the seed.</summary>
     public Layers.Layer BuildModel(PictureSet pictures, Device device)
     {
         Generator.Default = new((ulong)Seed!.Value);
-        return Zoo.Build(Model!, new() { Input = new(pictures.Height, pictures.Width, pictures.Channels), Classes = pictures.Classes, Shortcut = Options.ParseShortcut(Shortcut), Device = device });
+        return BuildModel(pictures, pictures.Classes, device);
+    }
+
+    /// <summary>The network for another number of classes.</summary>
+    public Layers.Layer BuildModel(PictureSet pictures, int classes, Device device)
+        => Zoo.Build(Model!, new() { Input = new(pictures.Height, pictures.Width, pictures.Channels), Classes = classes, Shortcut = Options.ParseShortcut(Shortcut), Device = device });
+
+    /// <summary>What a <c>--lr-scale</c> means.</summary>
+    /// <exception cref="UsageException">It is not PATTERN=FACTOR.</exception>
+    public static LearningRateRule ParseRate(string text)
+    {
+        var at = text.LastIndexOf('=');
+        if (at > 0 && float.TryParse(text.AsSpan(at + 1), NumberStyles.Float, CultureInfo.InvariantCulture, out var factor) && float.IsFinite(factor) && factor >= 0) return new(text[..at], factor);
+        throw new UsageException($"--lr-scale {text}: expected PATTERN=FACTOR with a factor of at least 0, for instance layer1.*=0.1.");
+    }
+
+    OptimizerOptions OptimizerOptions()
+    {
+        Training.OptimizerOptions options = Optimizer switch
+        {
+            "adagrad" => new AdaGradOptions(),
+            "rmsprop" => new RmsPropOptions { Momentum = Momentum!.Value },
+            "adam" => new AdamOptions(),
+            "adamw" => new AdamWOptions(),
+            _ => new SgdOptions { Momentum = Momentum!.Value, Nesterov = Momentum > 0 },
+        };
+        return options with { LearningRate = Lr!.Value, WeightDecay = WeightDecay!.Value, DecayVectors = NoBiasDecay != true, MaxGradientNorm = ClipNorm, MaxGradientValue = ClipValue };
     }
 }
 
