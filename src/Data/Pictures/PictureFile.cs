@@ -56,20 +56,18 @@ public static class PictureFile
     /// <exception cref="DataFormatException">It is no picture that this build reads, is corrupt, or too large.</exception>
     public static Picture Decode(byte[] bytes, string name)
     {
-        Identify(bytes, name);
+        CheckSize(Identify(bytes, name), name);
         return Codec.Decode(bytes, name);
     }
 
-    /// <summary>The extents of a picture in memory, from its header: to refuse one that is too large before <see cref="Decode"/> makes room for it.</summary>
+    /// <summary>The extents that a picture in memory claims in its header, whatever they are: to refuse one before <see cref="Decode"/> makes room for it.</summary>
     /// <param name="bytes">The file's contents.</param>
     /// <param name="name">What messages call it.</param>
-    /// <exception cref="DataFormatException">It is no picture that this build reads, or too large.</exception>
+    /// <exception cref="DataFormatException">It is no picture that this build reads.</exception>
     public static PictureSize Identify(byte[] bytes, string name)
     {
         ArgumentNullException.ThrowIfNull(bytes);
-        var size = Codec.Identify(bytes, name);
-        CheckSize(size, name);
-        return size;
+        return Codec.Identify(bytes, name);
     }
 
     /// <summary>The extents of a picture, from the file's header.</summary>
