@@ -1,0 +1,136 @@
+#!/usr/bin/env bash
+# Runs README.md from top to bottom: a fresh clone of what is committed, every ```sh block, each command as it is written.
+# What a newcomer brings along (CIFAR-10, pictures, weights) is made up beforehand, by "prepare" below: a command that
+# names something new fails until it is prepared there. Trainings get 15 seconds and then Ctrl-C, after which they must
+# have saved and said how to go on. A block below a line <!-- not run: REASON --> is left out.
+#   tests/readme/run.sh [--suite-has-run]     the option: 'dotnet test' has been run by the caller, and is left out
+# Needs the .NET SDK, git and coreutils. The last line is "N passed, N failed, N skipped"; exit code 1 on any failure.
+set -uo pipefail
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+training_seconds=${README_TRAINING_SECONDS:-15}
+suite_has_run=${1:-}
+limit=600
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+log=$work/log
+git clone -q "$root" "$work/CnnSharp" || exit 1
+cd "$work/CnnSharp" || exit 1
+clone=$PWD
+
+# A newcomer has set nothing, and has no data elsewhere; what is installed for all users is theirs too.
+unset CNNSHARP_DATA CNNSHARP_SHARED
+export XDG_CACHE_HOME=$work/cache DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
+
+# README: "cnnsharp below stands for ...".
+cnnsharp() { dotnet run -c Release --project "$CLONE/src/Cli" -- "$@"; }
+export CLONE=$clone
+export -f cnnsharp
+
+# prepare COMMAND: makes the files that it takes for granted.
+prepare() {
+    case $1 in *data/cifar10*) make_cifar10 ;; esac
+    case $1 in *'verify DIR'*) [ -e DIR ] || ln -s tests/CnnSharp.Tests/Verification/Cases DIR ;; esac
+    case $1 in *'--weights resnet20.safetensors'*) cp runs/cifar10-resnet20/checkpoint.safetensors resnet20.safetensors ;; esac
+    case $1 in *'import resnet50.onnx'*) cnnsharp export --model resnet50 --out resnet50.onnx ;; esac
+    case $1 in *'--data flowers'*) make_flowers ;; esac
+    case $1 in *rose.png*) mkdir -p holiday && cp flowers/Bag/*1.png holiday && cp flowers/Coat/*2.png . && mv -- *2.png rose.png ;; esac
+}
+
+# absent COMMAND: says what this machine lacks for it; fails if nothing.
+absent() {
+    case $1 in
+        'dotnet test '*) [ "$suite_has_run" = --suite-has-run ] && echo "the caller has run it" ;;
+        *IlgpuProvider=package*) [ "$(cat artifacts/ilgpu-provider.txt 2>/dev/null)" != package ] && echo "the package feeds here do not carry ILGPU" ;;
+        *libonnx-testdata*) [ ! -d /usr/share/libonnx-testdata ] && echo "Debian's package libonnx-testdata is not installed" ;;
+        *) false ;;
+    esac
+}
+
+# check COMMAND: what must be true after it.
+check() {
+    local batch
+    case $1 in
+        *'pictures pack'*) for batch in data/cifar10/*.bin; do cmp "$batch" "cifar10-again/${batch##*/}" || return; done ;;
+    esac
+}
+
+# CIFAR-10's files (https://www.cs.toronto.edu/~kriz/cifar.html) with made-up pictures: each class a grey of its own.
+make_cifar10() {
+    [ ! -d data/cifar10 ] || return 0
+    local label
+    mkdir -p data/cifar10
+    for label in 0 1 2 3 4 5 6 7 8 9; do
+        printf '%b' "\\0$(printf %o $label)"
+        head -c 3072 /dev/zero | tr '\0' "\\$(printf %o $((25 * label)))"
+    done >"$work/ten"
+    for file in data_batch_{1,2,3,4,5}.bin test_batch.bin; do
+        # shellcheck disable=SC2046 # a thousand times the same name
+        cat $(printf "$work/ten %.0s" {1..1000}) >"data/cifar10/$file"
+    done
+}
+
+# Six hundred real pictures, if not of flowers: the first of each class that the library carries.
+make_flowers() {
+    [ ! -d flowers ] || return 0
+    local class picture
+    cnnsharp pictures export --dataset embedded --out "$work/embedded"
+    for class in "$work"/embedded/train/*; do
+        mkdir -p "flowers/${class##*/}"
+        for picture in $(find "$class" -name '*.png' | sort | head -60); do cp "$picture" "flowers/${class##*/}"; done
+    done
+}
+
+# Lines "NUMBER<tab>COMMAND" of the sh blocks, with continued lines put together, and of those that are not run "NUMBER<tab>!REASON".
+commands() {
+    awk '
+        !block && /^<!-- not run: .* -->$/ { reason = $0; sub(/^<!-- not run: /, "", reason); sub(/ -->$/, "", reason); next }
+        !block && /^```sh$/ { block = 1; start = NR; if (reason) print NR "\t!" reason; next }
+        block && /^```$/ { block = 0; reason = ""; next }
+        !block && NF { reason = "" }
+        block && !reason {
+            line = line $0
+            if (line ~ /\\$/) { sub(/\\$/, "", line); next }
+            if (line !~ /^[[:space:]]*(#.*)?$/) print NR "\t" line
+            line = ""
+        }' README.md
+}
+
+passed=0 failed=0 skipped=0 block=0
+while IFS=$'\t' read -r -u 3 number command; do
+    # Blocks start in the clone; within one, a cd lasts.
+    [ "$number" -eq $((block + 1)) ] || cd "$clone" || exit 1
+    block=$number
+    if [ "${command:0:1}" = '!' ] || reason=$(absent "$command"); then
+        [ "${command:0:1}" != '!' ] || reason=${command:1}
+        skipped=$((skipped + 1))
+        echo "skipped       README.md:$number  ${command#!}  ($reason)"
+        continue
+    fi
+
+    seconds=$SECONDS note=""
+    prepare "$command" >"$log" 2>&1
+    case $command in
+        'cd '*) eval "$command" >>"$log" 2>&1; status=$? ;;
+        *' train'*)
+            timeout --signal=INT --kill-after=60 "$training_seconds" bash -c "$command" >>"$log" 2>&1 </dev/null
+            status=$?
+            if [ $status -eq 124 ] && grep -q -e --resume "$log"; then status=0 note="  (stopped by Ctrl-C)"; fi
+            ;;
+        *) timeout --kill-after=60 "$limit" bash -c "$command" >>"$log" 2>&1 </dev/null; status=$? ;;
+    esac
+    if [ $status -eq 0 ]; then check "$command" >>"$log" 2>&1; status=$?; fi
+    if [ $status -eq 0 ]; then
+        passed=$((passed + 1))
+        printf 'passed %4d s  README.md:%d  %s%s\n' $((SECONDS - seconds)) "$number" "$command" "$note"
+    else
+        failed=$((failed + 1))
+        printf 'FAILED %4d s  README.md:%d  %s  (exit code %d)\n' $((SECONDS - seconds)) "$number" "$command" "$status"
+        tail -n 20 "$log" | sed 's/^/    /'
+    fi
+done 3< <(commands)
+
+[ $((passed + failed)) -gt 0 ] || { echo "no command was run"; failed=1; }
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
