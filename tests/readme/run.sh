@@ -97,6 +97,23 @@ commands() {
         }' README.md
 }
 
+# train COMMAND: Ctrl-C some time after the training has begun, which may take a build before.
+train() {
+    local pid end=$((SECONDS + limit)) status
+    set -m # a process group of its own, which is what a terminal's Ctrl-C reaches
+    bash -c "$1" >>"$log" 2>&1 </dev/null &
+    pid=$!
+    set +m
+    until grep -q 'epochs\?, batch ' "$log" || ! kill -0 "$pid" 2>/dev/null || [ $SECONDS -gt $end ]; do sleep 0.5; done
+    end=$((SECONDS + training_seconds))
+    while [ $SECONDS -lt $end ] && kill -0 "$pid" 2>/dev/null; do sleep 0.5; done
+    if kill -INT -- "-$pid" 2>/dev/null; then note="  (stopped by Ctrl-C)"; fi
+    wait "$pid"
+    status=$?
+    if [ -n "$note" ] && grep -q -e --resume "$log"; then status=0; fi
+    return $status
+}
+
 passed=0 failed=0 skipped=0 block=0
 while IFS=$'\t' read -r -u 3 number command; do
     # Blocks start in the clone; within one, a cd lasts.
@@ -113,11 +130,7 @@ while IFS=$'\t' read -r -u 3 number command; do
     prepare "$command" >"$log" 2>&1
     case $command in
         'cd '*) eval "$command" >>"$log" 2>&1; status=$? ;;
-        *' train'*)
-            timeout --signal=INT --kill-after=60 "$training_seconds" bash -c "$command" >>"$log" 2>&1 </dev/null
-            status=$?
-            if [ $status -eq 124 ] && grep -q -e --resume "$log"; then status=0 note="  (stopped by Ctrl-C)"; fi
-            ;;
+        *' train'*) train "$command"; status=$? ;;
         *) timeout --kill-after=60 "$limit" bash -c "$command" >>"$log" 2>&1 </dev/null; status=$? ;;
     esac
     if [ $status -eq 0 ]; then check "$command" >>"$log" 2>&1; status=$?; fi
