@@ -35,7 +35,7 @@ prepare() {
     case $1 in *'--weights resnet20.safetensors'*) make_weights ;; esac
     case $1 in *'import resnet50.onnx'*) cnnsharp export --model resnet50 --out resnet50.onnx ;; esac
     case $1 in *'--data flowers'*) make_flowers ;; esac
-    case $1 in *rose.png*) mkdir -p holiday && cp flowers/Bag/*1.png holiday && cp flowers/Coat/*2.png . && mv -- *2.png rose.png ;; esac
+    case $1 in *rose.png*) mkdir -p holiday && cp flowers/bag/* holiday && cp "$(find flowers/coat -name '*.png' | sort | head -1)" rose.png ;; esac
 }
 
 # absent COMMAND: says what this machine lacks for it; fails if nothing.
@@ -78,7 +78,7 @@ make_flowers() {
     cnnsharp pictures export --dataset embedded --out "$work/embedded"
     for class in "$work"/embedded/train/*; do
         mkdir -p "flowers/${class##*/}"
-        for picture in $(find "$class" -name '*.png' | sort | head -60); do cp "$picture" "flowers/${class##*/}"; done
+        while IFS= read -r picture; do cp "$picture" "flowers/${class##*/}"; done < <(find "$class" -name '*.png' | sort | head -60)
     done
 }
 

@@ -135,18 +135,18 @@ public sealed class OnnxModel
             switch (message.Field)
             {
                 case 1:
-                    nodes.Add(OnnxNode.Read(message.Message($"node {nodes.Count}"), path));
+                    nodes.Add(OnnxNode.Read(message.Message("node", nodes.Count), path));
                     break;
                 case 5:
-                    var tensor = OnnxTensor.Read(message.Message($"initializer {initializers.Count}"), path);
+                    var tensor = OnnxTensor.Read(message.Message("initializer", initializers.Count), path);
                     if (tensor.Name.Length == 0) throw message.Error("an initializer has no name");
                     if (!initializers.TryAdd(tensor.Name, tensor)) throw message.Error($"two initializers are called '{Cut(tensor.Name)}'");
                     break;
                 case 11:
-                    inputs.Add(OnnxValueInfo.Read(message.Message($"input {inputs.Count}")));
+                    inputs.Add(OnnxValueInfo.Read(message.Message("input", inputs.Count)));
                     break;
                 case 12:
-                    outputs.Add(OnnxValueInfo.Read(message.Message($"output {outputs.Count}")));
+                    outputs.Add(OnnxValueInfo.Read(message.Message("output", outputs.Count)));
                     break;
                 case 15:
                     throw message.Error("it has sparse initializers, which are not read");

@@ -26,18 +26,21 @@ internal sealed class OnnxNode
 
     public static OnnxNode Read(ProtoReader message, string path)
     {
-        List<string> inputs = [], outputs = [];
-        var attributes = new List<OnnxAttribute>();
+        Span<int> counts = stackalloc int[6];
+        message.CountFields(counts);
+        string[] inputs = counts[1] == 0 ? [] : new string[counts[1]], outputs = counts[2] == 0 ? [] : new string[counts[2]];
+        OnnxAttribute[] attributes = counts[5] == 0 ? [] : new OnnxAttribute[counts[5]];
+        int input = 0, output = 0, attribute = 0;
         string name = "", type = "", domain = "";
         while (message.Next())
         {
             switch (message.Field)
             {
                 case 1:
-                    inputs.Add(message.Text());
+                    inputs[input++] = message.Text();
                     break;
                 case 2:
-                    outputs.Add(message.Text());
+                    outputs[output++] = message.Text();
                     break;
                 case 3:
                     name = message.Text();
@@ -46,7 +49,8 @@ internal sealed class OnnxNode
                     type = message.Text();
                     break;
                 case 5:
-                    attributes.Add(OnnxAttribute.Read(message.Message($"an attribute of node '{OnnxModel.Cut(name)}' ({OnnxModel.Cut(type)})"), path));
+                    attributes[attribute] = OnnxAttribute.Read(message.Message("attribute", attribute), path);
+                    attribute++;
                     break;
                 case 7:
                     domain = message.Text();
@@ -87,6 +91,13 @@ internal enum OnnxAttributeType
 /// <summary>A setting of a node.</summary>
 internal sealed class OnnxAttribute
 {
+    const int FloatsField = 7, IntsField = 8;
+
+    // The numbers as the file has them: some attributes hold a million, and of most files few are asked for.
+    ProtoReader? encoded;
+    int floats;
+    int ints;
+
     public required string Name { get; init; }
 
     public OnnxAttributeType Type { get; init; }
@@ -99,9 +110,19 @@ internal sealed class OnnxAttribute
 
     public OnnxTensor? Tensor { get; init; }
 
-    public float[] Floats { get; init; } = [];
+    /// <summary>The numbers; out of a file they are made anew at each call.</summary>
+    public float[] Floats
+    {
+        get => encoded is null ? field : Array.ConvertAll(Numbers(FloatsField, floats, sizeof(float)), bits => BitConverter.UInt32BitsToSingle((uint)bits));
+        init;
+    } = [];
 
-    public long[] Ints { get; init; } = [];
+    /// <inheritdoc cref="Floats"/>
+    public long[] Ints
+    {
+        get => encoded is null ? field : Array.ConvertAll(Numbers(IntsField, ints, 0), bits => (long)bits);
+        init;
+    } = [];
 
     public static OnnxAttribute Of(string name, long value) => new() { Name = name, Type = OnnxAttributeType.Int, Int = value };
 
@@ -117,8 +138,8 @@ internal sealed class OnnxAttribute
         long type = 0, integer = 0;
         var real = 0f;
         OnnxTensor? tensor = null;
-        List<float> floats = [];
-        List<long> ints = [];
+        long floats = 0, ints = 0;
+        var start = message;
         while (message.Next())
         {
             switch (message.Field)
@@ -136,13 +157,13 @@ internal sealed class OnnxAttribute
                     text = message.Text();
                     break;
                 case 5:
-                    tensor = OnnxTensor.Read(message.Message($"the tensor of attribute '{OnnxModel.Cut(name)}'"), path);
+                    tensor = OnnxTensor.Read(message.Message("the tensor of an attribute"), path);
                     break;
                 case 7:
-                    message.AddFloats(floats);
+                    floats += message.CountNumbers(sizeof(float));
                     break;
                 case 8:
-                    message.AddIntegers(ints);
+                    ints += message.CountNumbers(0);
                     break;
                 case 20:
                     type = message.Int64();
@@ -155,7 +176,18 @@ internal sealed class OnnxAttribute
         }
 
         if (name.Length == 0) throw message.Error("it has no name");
-        return new() { Name = name, Type = (OnnxAttributeType)type, Float = real, Int = integer, Text = text, Tensor = tensor, Floats = [.. floats], Ints = [.. ints] };
+        return new()
+        {
+            Name = name,
+            Type = (OnnxAttributeType)type,
+            Float = real,
+            Int = integer,
+            Text = text,
+            Tensor = tensor,
+            encoded = floats + ints > 0 ? start.Copy() : null,
+            floats = (int)floats,
+            ints = (int)ints,
+        };
     }
 
     public void Write(ProtoWriter message)
@@ -184,5 +216,18 @@ internal sealed class OnnxAttribute
         }
 
         message.Integer(20, (int)Type);
+    }
+
+    ulong[] Numbers(int field, int count, int width)
+    {
+        var values = new ulong[count];
+        var (message, read) = (encoded!.Value, 0);
+        while (message.Next())
+        {
+            if (message.Field == field) message.ReadNumbers(width, values, ref read);
+            else message.Skip();
+        }
+
+        return values;
     }
 }

@@ -13,6 +13,7 @@ internal struct ProtoReader
     readonly byte[] bytes;
     readonly string path;
     readonly string what;
+    readonly int number;
     readonly int end;
     int position;
     int wire;
@@ -22,15 +23,16 @@ internal struct ProtoReader
     /// <param name="path">Its name, for messages.</param>
     /// <param name="what">What the message is, for messages.</param>
     public ProtoReader(byte[] bytes, string path, string what)
-        : this(bytes, 0, bytes.Length, path, what)
+        : this(bytes, 0, bytes.Length, path, what, -1)
     {
     }
 
-    ProtoReader(byte[] bytes, int start, int end, string path, string what)
+    ProtoReader(byte[] bytes, int start, int end, string path, string what, int number)
     {
         this.bytes = bytes;
         this.path = path;
         this.what = what;
+        this.number = number;
         this.end = end;
         position = start;
     }
@@ -109,22 +111,38 @@ internal struct ProtoReader
         }
         catch (DecoderFallbackException e)
         {
-            throw new DataFormatException(path, $"{what}: field {Field} is not sound UTF-8", position - run.Length, e);
+            throw new DataFormatException(path, $"{Label}: field {Field} is not sound UTF-8", position - run.Length, e);
         }
     }
 
     /// <summary>The field as a message.</summary>
     /// <param name="what">What it is, for messages.</param>
-    public ProtoReader Message(string what)
+    /// <param name="number">Which of several, for messages; -1 if there is one.</param>
+    public ProtoReader Message(string what, int number = -1)
     {
         var run = Bytes();
-        return new(bytes, position - run.Length, position, path, what);
+        return new(bytes, position - run.Length, position, path, what, number);
+    }
+
+    /// <summary>What is left of the message, from a copy of its bytes: to be read later without keeping the file.</summary>
+    public readonly ProtoReader Copy() => new(bytes[position..end], 0, end - position, path, what, number);
+
+    /// <summary>How often each of some fields occurs from here to the message's end, so that what they hold can be put into arrays of that length.</summary>
+    /// <param name="counts">Receives the number of fields 0, 1, 2, ...; those of higher numbers are not counted.</param>
+    public readonly void CountFields(Span<int> counts)
+    {
+        var rest = this;
+        while (rest.Next())
+        {
+            if (rest.Field < counts.Length) counts[rest.Field]++;
+            rest.Skip();
+        }
     }
 
     /// <summary>Adds the field's integers: one, or packed ones.</summary>
     /// <param name="values">Where to.</param>
     /// <param name="most">How many there may be.</param>
-    public void AddIntegers(List<long> values, int most = int.MaxValue)
+    public void AddIntegers(List<long> values, int most)
     {
         if (!IsBytes)
         {
@@ -132,25 +150,11 @@ internal struct ProtoReader
         }
         else
         {
-            var packed = Message(what);
+            var packed = Message(what, number);
             while (packed.position < packed.end && values.Count <= most) values.Add((long)packed.Varint());
         }
 
         if (values.Count > most) throw Error($"field {Field} has more than {most} integers");
-    }
-
-    /// <summary>Adds the field's floats: one, or packed ones.</summary>
-    public void AddFloats(List<float> values)
-    {
-        if (!IsBytes)
-        {
-            values.Add(Float());
-            return;
-        }
-
-        var run = Bytes().Span;
-        if (run.Length % 4 != 0) throw Error($"field {Field} has {run.Length} bytes of packed floats");
-        for (var i = 0; i < run.Length; i += 4) values.Add(BinaryPrimitives.ReadSingleLittleEndian(run[i..]));
     }
 
     /// <summary>How many numbers of a width the field holds, which is passed over: one, or packed ones. Width 0: varints.</summary>
@@ -158,6 +162,7 @@ internal struct ProtoReader
     {
         if (!IsBytes)
         {
+            Expect(width switch { 0 => 0, 4 => 5, _ => 1 }, "a number");
             Skip();
             return 1;
         }
@@ -179,7 +184,7 @@ internal struct ProtoReader
             return;
         }
 
-        var packed = Message(what);
+        var packed = Message(what, number);
         while (packed.position < packed.end)
         {
             values[count++] = width switch { 0 => packed.Varint(), 4 => BinaryPrimitives.ReadUInt32LittleEndian(packed.Take(4)), _ => BinaryPrimitives.ReadUInt64LittleEndian(packed.Take(8)) };
@@ -187,7 +192,10 @@ internal struct ProtoReader
     }
 
     /// <summary>An error about this message, at the place reached.</summary>
-    public readonly DataFormatException Error(string problem) => new(path, $"{what}: {problem}", position);
+    public readonly DataFormatException Error(string problem) => new(path, $"{Label}: {problem}", position);
+
+    // Put together for errors only: a file may have a million messages.
+    readonly string Label => number < 0 ? what : $"{what} {number}";
 
     static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
