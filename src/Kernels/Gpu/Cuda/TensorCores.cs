@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using ILGPU;
 using ILGPU.Backends;
@@ -17,6 +18,7 @@ static class TensorCores
     const string PtxOnly = "Tensor cores are used by kernels compiled for CUDA only.";
 
     /// <summary>Makes the functions known to a context, ahead of its accelerators.</summary>
+    [DynamicDependency(DynamicallyAccessedMemberTypes.NonPublicMethods, typeof(TensorCores))] // the handlers, by name
     public static Context.Builder EnableTensorCores(this Context.Builder builder)
     {
         Register(nameof(RoundTf32), nameof(EmitRoundTf32));
