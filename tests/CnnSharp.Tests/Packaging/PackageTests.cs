@@ -1,0 +1,170 @@
+using System.Globalization;
+using System.Text.Json;
+using CnnSharp.Models;
+using CnnSharp.Tests.Cli;
+using Xunit;
+
+namespace CnnSharp.Tests.Packaging;
+
+/// <summary>What a person has who knows the packages and nothing else.</summary>
+[Collection(CliTests.Name)]
+public sealed class PackageTests(PackedFeed packed) : IClassFixture<PackedFeed>
+{
+    const string Ilgpu = "ILGPU [1.5.3, 1.6.0)", Algorithms = "ILGPU.Algorithms [1.5.3, 1.6.0)", ImageSharp = "SixLabors.ImageSharp [2.1.13, 2.2.0)";
+
+    /// <summary>Each package of the library with those of the library that it asks for.</summary>
+    static readonly Dictionary<string, string[]> Parts = new()
+    {
+        ["CnnSharp"] = ["Core", "Data", "Formats", "Kernels", "Layers", "Models", "Training"],
+        ["CnnSharp.Kernels"] = [],
+        ["CnnSharp.Core"] = ["Kernels"],
+        ["CnnSharp.Layers"] = ["Core"],
+        ["CnnSharp.Models"] = ["Layers"],
+        ["CnnSharp.Data"] = ["Core"],
+        ["CnnSharp.Formats"] = ["Core", "Layers"],
+        ["CnnSharp.Training"] = ["Data", "Formats", "Layers"],
+    };
+
+    public static TheoryData<string> Ids => [.. Parts.Keys, "CnnSharp.Tool"];
+
+    [SkippableTheory]
+    [MemberData(nameof(Ids))]
+    public void APackageIsComplete(string id)
+    {
+        packed.SkipIfMissing();
+        using var package = packed.Open(id);
+        Assert.Equal(id, package.Value("id"));
+        Assert.Equal("MIT", package.Value("license"));
+        Assert.Equal("README.md", package.Value("readme"));
+        Assert.Equal(File.ReadAllText(packed.Source("src", "Package.md")), package.Text("README.md"));
+        Assert.Contains("cnn ", package.Value("tags"), StringComparison.Ordinal);
+        Assert.Equal(PackedFeed.IlgpuProvider != "package", package.Value("description").Contains("Built without ILGPU: computes on the CPU", StringComparison.Ordinal));
+        Assert.Equal(PackedFeed.ImageSharpProvider != "package", package.Value("description").Contains("Built without SixLabors.ImageSharp: reads PNG", StringComparison.Ordinal));
+        if (id is "CnnSharp.Data" or "CnnSharp.Tool") Assert.Contains("Zalando", package.Text("LICENSE.fashion-mnist"), StringComparison.Ordinal);
+
+        string[] others = id switch
+        {
+            "CnnSharp.Kernels" when PackedFeed.IlgpuProvider == "package" => [Ilgpu, Algorithms],
+            "CnnSharp.Data" when PackedFeed.ImageSharpProvider == "package" => [ImageSharp],
+            _ => [],
+        };
+        Assert.Equal([.. Parts.GetValueOrDefault(id, []).Select(part => $"CnnSharp.{part} [{packed.Version}]"), .. others], package.Dependencies);
+
+        if (id == "CnnSharp")
+        {
+            Assert.Equal(["lib/net10.0/_._"], package.Files.Where(file => file.StartsWith("lib/", StringComparison.Ordinal)));
+            return;
+        }
+
+        using var symbols = packed.Open(id, "snupkg");
+        if (id == "CnnSharp.Tool")
+        {
+            Assert.Contains("tools/net10.0/any/cnnsharp.pdb", symbols.Files);
+            return;
+        }
+
+        Assert.Equal([$"lib/net10.0/{id}.dll", $"lib/net10.0/{id}.xml"], package.Files.Where(file => file.StartsWith("lib/", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+        Assert.Contains("<summary>", package.Text($"lib/net10.0/{id}.xml"), StringComparison.Ordinal);
+        Assert.Contains($"lib/net10.0/{id}.pdb", symbols.Files);
+    }
+
+    [SkippableFact]
+    public void ThePackagesOfTheLibraryAreSmall()
+    {
+        packed.SkipIfMissing();
+        var sizes = Parts.Keys.ToDictionary(id => id, id =>
+        {
+            using var package = packed.Open(id);
+            return package.Size;
+        });
+        Assert.InRange(sizes.Values.Sum(), 1, 5_999_999);
+
+        // The tool is a program: it has the library within it, the pictures included, and what reads and draws the command line.
+        using var tool = packed.Open("CnnSharp.Tool");
+        Assert.InRange(tool.Size, 1, PackedFeed.IlgpuProvider == "package" || PackedFeed.ImageSharpProvider == "package" ? 9_999_999 : 5_999_999);
+    }
+
+    /// <summary>Restored, built and run with an empty cache from the packed packages alone.</summary>
+    [SkippableFact]
+    public void AFreshProjectTrainsToTheSameDigits()
+    {
+        packed.SkipIfMissing();
+        var project = packed.At("Fresh");
+        Directory.CreateDirectory(project);
+        File.WriteAllText(Path.Combine(project, "Fresh.csproj"), $"""
+            <Project Sdk="Microsoft.NET.Sdk">
+              <PropertyGroup>
+                <OutputType>Exe</OutputType>
+                <TargetFramework>net10.0</TargetFramework>
+                <ImplicitUsings>enable</ImplicitUsings>
+                <Nullable>enable</Nullable>
+                <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
+                <InvariantGlobalization>true</InvariantGlobalization>
+                <UseAppHost>false</UseAppHost>
+              </PropertyGroup>
+              <ItemGroup>
+                <PackageReference Include="CnnSharp" Version="{packed.Version}" />
+              </ItemGroup>
+            </Project>
+            """);
+        File.Copy(Path.Combine(AppContext.BaseDirectory, "Packaging", "FirstSteps.cs"), Path.Combine(project, "FirstSteps.cs"));
+        File.WriteAllText(Path.Combine(project, "Program.cs"), """foreach (var loss in CnnSharp.Tests.Packaging.FirstSteps.Losses()) Console.WriteLine(loss.ToString("R"));""");
+        File.WriteAllText(Path.Combine(project, "Readme.cs"), ReadmeProgram());
+
+        packed.Dotnet("build", project, "--configuration", "Release", $"-p:RestoreConfigFile={packed.Config}");
+        var losses = packed.Dotnet(Path.Combine(project, "bin", "Release", "net10.0", "Fresh.dll")).TrimEnd().Split('\n').Select(line => double.Parse(line, CultureInfo.InvariantCulture)).ToList();
+
+        Assert.Equal(20, losses.Count);
+        Assert.All(losses, loss => Assert.InRange(loss, 0.1, 3));
+        Assert.True(losses.TakeLast(5).Average() < 0.75 * losses.Take(5).Average(), $"The losses do not fall: {string.Join(", ", losses)}");
+        Assert.Equal(FirstSteps.Losses(), losses);
+    }
+
+    [SkippableFact]
+    public void TheToolInstallsAndRuns()
+    {
+        packed.SkipIfMissing();
+        var folder = packed.At("tools");
+        packed.Dotnet("tool", "install", "CnnSharp.Tool", "--version", packed.Version, "--tool-path", folder, "--configfile", packed.Config);
+        var tool = Path.Combine(folder, OperatingSystem.IsWindows() ? "cnnsharp.exe" : "cnnsharp");
+
+        var models = LastLine(packed.Run(tool, "models", "--json")).GetProperty("models").EnumerateArray().Select(m => m.GetProperty("model").GetString());
+        Assert.Equal(Zoo.Entries.Select(entry => entry.Name), models);
+
+        var devices = LastLine(packed.Run(tool, "devices", "--json")).GetProperty("devices").EnumerateArray().ToDictionary(d => d.GetProperty("name").GetString()!);
+        Assert.True(devices["cpu"].GetProperty("present").GetBoolean());
+        if (PackedFeed.IlgpuProvider == "standin") Assert.Contains("built without ILGPU", devices["cuda:0"].GetProperty("detail").GetString(), StringComparison.Ordinal);
+
+        var trained = LastLine(packed.Run(tool, "train", "--dataset", "embedded", "--model", "linear", "--epochs", "1", "--out", packed.At("run"), "--json"));
+        Assert.InRange(trained.GetProperty("accuracy").GetDouble(), 0.7, 0.95);
+
+        // What keeps memory flat is a setting of the program, not of its code.
+        using var package = packed.Open("CnnSharp.Tool");
+        using var settings = JsonDocument.Parse(package.Text("tools/net10.0/any/cnnsharp.runtimeconfig.json"));
+        var properties = settings.RootElement.GetProperty("runtimeOptions").GetProperty("configProperties");
+        Assert.Equal(262_144, properties.GetProperty("System.GC.Gen0MaxBudget").GetInt32());
+        Assert.False(properties.GetProperty("System.GC.Concurrent").GetBoolean());
+        Assert.False(properties.GetProperty("System.Runtime.TieredPGO").GetBoolean());
+        Assert.False(properties.GetProperty("System.Runtime.TieredCompilation.QuickJit").GetBoolean());
+
+        static JsonElement LastLine(string output) => JsonDocument.Parse(output.TrimEnd().Split('\n')[^1]).RootElement;
+    }
+
+    /// <summary>The program on the packages' page, as a method: it must compile as it stands there.</summary>
+    string ReadmeProgram()
+    {
+        var lines = File.ReadLines(packed.Source("src", "Package.md")).SkipWhile(line => line != "```csharp").Skip(1).TakeWhile(line => line != "```").ToList();
+        Assert.Contains(lines, line => line.Contains("Trainer.Fit", StringComparison.Ordinal));
+        var usings = lines.TakeWhile(line => line.StartsWith("using ", StringComparison.Ordinal) || line.Length == 0).ToList();
+        return $$"""
+            {{string.Join('\n', usings)}}
+            static class Readme
+            {
+                public static void Run()
+                {
+                    {{string.Join('\n', lines.Skip(usings.Count))}}
+                }
+            }
+            """;
+    }
+}
