@@ -89,35 +89,27 @@ public sealed class PackageTests(PackedFeed packed) : IClassFixture<PackedFeed>
     public void AFreshProjectTrainsToTheSameDigits()
     {
         packed.SkipIfMissing();
-        var project = packed.At("Fresh");
-        Directory.CreateDirectory(project);
-        File.WriteAllText(Path.Combine(project, "Fresh.csproj"), $"""
-            <Project Sdk="Microsoft.NET.Sdk">
-              <PropertyGroup>
-                <OutputType>Exe</OutputType>
-                <TargetFramework>net10.0</TargetFramework>
-                <ImplicitUsings>enable</ImplicitUsings>
-                <Nullable>enable</Nullable>
-                <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
-                <InvariantGlobalization>true</InvariantGlobalization>
-                <UseAppHost>false</UseAppHost>
-              </PropertyGroup>
-              <ItemGroup>
-                <PackageReference Include="CnnSharp" Version="{packed.Version}" />
-              </ItemGroup>
-            </Project>
-            """);
-        File.Copy(Path.Combine(AppContext.BaseDirectory, "Packaging", "FirstSteps.cs"), Path.Combine(project, "FirstSteps.cs"));
-        File.WriteAllText(Path.Combine(project, "Program.cs"), """foreach (var loss in CnnSharp.Tests.Packaging.FirstSteps.Losses()) Console.WriteLine(loss.ToString("R"));""");
+        var project = WriteProject("Fresh");
         File.WriteAllText(Path.Combine(project, "Readme.cs"), ReadmeProgram());
+        packed.Dotnet("build", project, "--configuration", "Release", "-p:UseAppHost=false", $"-p:RestoreConfigFile={packed.Config}");
+        CheckLosses(packed.Dotnet(Path.Combine(project, "bin", "Release", "net10.0", "Fresh.dll")));
+    }
 
-        packed.Dotnet("build", project, "--configuration", "Release", $"-p:RestoreConfigFile={packed.Config}");
-        var losses = packed.Dotnet(Path.Combine(project, "bin", "Release", "net10.0", "Fresh.dll")).TrimEnd().Split('\n').Select(line => double.Parse(line, CultureInfo.InvariantCulture)).ToList();
+    /// <summary>The same program with its runtime in one file, of which all is left out that it does not use.</summary>
+    [SkippableFact]
+    public void TrimmedIntoOneFileItTrainsToTheSameDigits()
+    {
+        packed.SkipIfMissing();
+        var project = WriteProject("Trimmed");
+        string[] publish = ["publish", project, "--configuration", "Release", "--use-current-runtime", "--self-contained", "-p:PublishTrimmed=true", "-p:PublishSingleFile=true"];
+        var (exitCode, output) = packed.Execute("dotnet", [.. publish, "--output", packed.At("one"), $"-p:RestoreAdditionalProjectSources={packed.Feed}", $"-p:RestoreFallbackFolders={packed.MachineCache}"]);
+        Skip.If(exitCode != 0 && output.Contains("error NU", StringComparison.Ordinal), $"The configured feeds do not give the runtime or the trimmer: {output}");
+        Assert.True(exitCode == 0, output);
+        Assert.DoesNotContain("Assembly 'CnnSharp", output, StringComparison.Ordinal);
 
-        Assert.Equal(20, losses.Count);
-        Assert.All(losses, loss => Assert.InRange(loss, 0.1, 3));
-        Assert.True(losses.TakeLast(5).Average() < 0.75 * losses.Take(5).Average(), $"The losses do not fall: {string.Join(", ", losses)}");
-        Assert.Equal(FirstSteps.Losses(), losses);
+        var program = Path.Combine(packed.At("one"), OperatingSystem.IsWindows() ? "Trimmed.exe" : "Trimmed");
+        Assert.InRange(new FileInfo(program).Length, 1, 29_999_999);
+        CheckLosses(packed.Run(program));
     }
 
     [SkippableFact]
@@ -148,6 +140,42 @@ public sealed class PackageTests(PackedFeed packed) : IClassFixture<PackedFeed>
         Assert.False(properties.GetProperty("System.Runtime.TieredCompilation.QuickJit").GetBoolean());
 
         static JsonElement LastLine(string output) => JsonDocument.Parse(output.TrimEnd().Split('\n')[^1]).RootElement;
+    }
+
+    /// <summary>A console program that takes the first steps and writes their losses.</summary>
+    string WriteProject(string name)
+    {
+        var project = packed.At(name);
+        Directory.CreateDirectory(project);
+        File.WriteAllText(Path.Combine(project, $"{name}.csproj"), $"""
+            <Project Sdk="Microsoft.NET.Sdk">
+              <PropertyGroup>
+                <OutputType>Exe</OutputType>
+                <TargetFramework>net10.0</TargetFramework>
+                <ImplicitUsings>enable</ImplicitUsings>
+                <Nullable>enable</Nullable>
+                <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
+                <WarningsNotAsErrors>IL2104</WarningsNotAsErrors>
+                <InvariantGlobalization>true</InvariantGlobalization>
+              </PropertyGroup>
+              <ItemGroup>
+                <PackageReference Include="CnnSharp" Version="{packed.Version}" />
+              </ItemGroup>
+            </Project>
+            """);
+        File.Copy(Path.Combine(AppContext.BaseDirectory, "Packaging", "FirstSteps.cs"), Path.Combine(project, "FirstSteps.cs"));
+        File.WriteAllText(Path.Combine(project, "Program.cs"), """foreach (var loss in CnnSharp.Tests.Packaging.FirstSteps.Losses()) Console.WriteLine(loss.ToString("R"));""");
+        return project;
+    }
+
+    /// <summary>Asserts that the losses fall, and are those of the same steps in this process.</summary>
+    static void CheckLosses(string output)
+    {
+        var losses = output.TrimEnd().Split('\n').Select(line => double.Parse(line, CultureInfo.InvariantCulture)).ToList();
+        Assert.Equal(20, losses.Count);
+        Assert.All(losses, loss => Assert.InRange(loss, 0.1, 3));
+        Assert.True(losses.TakeLast(5).Average() < 0.75 * losses.Take(5).Average(), $"The losses do not fall: {string.Join(", ", losses)}");
+        Assert.Equal(FirstSteps.Losses(), losses);
     }
 
     /// <summary>The program on the packages' page, as a method: it must compile as it stands there.</summary>

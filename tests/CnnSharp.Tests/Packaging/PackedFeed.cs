@@ -25,7 +25,7 @@ public sealed class PackedFeed : IDisposable
         if (missing is not null) return;
         Directory.CreateDirectory(Feed);
         File.WriteAllText(Config, $"""<configuration><packageSources><clear /><add key="packed" value="{Feed}" /></packageSources></configuration>""");
-        foreach (var project in Directory.GetFiles(System.IO.Path.Combine(Root, "src"), "*.csproj", SearchOption.AllDirectories))
+        foreach (var project in Directory.GetFiles(Path.Combine(Root, "src"), "*.csproj", SearchOption.AllDirectories))
         {
             Dotnet("pack", project, "--configuration", Configuration, "--no-build", "--output", Feed, $"-p:PackageVersion={Version}", $"-p:IlgpuProvider={IlgpuProvider}", $"-p:ImageSharpProvider={ImageSharpProvider}");
         }
@@ -48,6 +48,9 @@ public sealed class PackedFeed : IDisposable
     /// <summary>A nuget.config that knows that folder alone.</summary>
     public string Config => folder.File("nuget.config");
 
+    /// <summary>The package cache that the repository was restored with.</summary>
+    public string MachineCache => CachesOf("Kernels").First();
+
     string Root { get; }
 
     /// <summary>Debug or Release: what the tests run from.</summary>
@@ -60,7 +63,7 @@ public sealed class PackedFeed : IDisposable
     public string At(string name) => folder.File(name);
 
     /// <summary>A file of the repository.</summary>
-    public string Source(params string[] parts) => System.IO.Path.Combine([Root, .. parts]);
+    public string Source(params string[] parts) => Path.Combine([Root, .. parts]);
 
     /// <summary>A package of the feed.</summary>
     /// <param name="id">Its name.</param>
@@ -91,6 +94,7 @@ public sealed class PackedFeed : IDisposable
         start.Environment["MSBUILDDISABLENODEREUSE"] = "1";
         start.Environment["DOTNET_CLI_USE_MSBUILD_SERVER"] = "0";
         start.Environment["DOTNET_CLI_TELEMETRY_OPTOUT"] = "1";
+        start.Environment["DOTNET_NOLOGO"] = "1";
         start.Environment["UseSharedCompilation"] = "false";
         using var process = Process.Start(start)!;
         var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
@@ -109,7 +113,7 @@ public sealed class PackedFeed : IDisposable
     static (string Root, string? Missing) FindSources()
     {
         var at = new DirectoryInfo(AppContext.BaseDirectory);
-        while (at is not null && !File.Exists(System.IO.Path.Combine(at.FullName, "CnnSharp.sln"))) at = at.Parent;
+        while (at is not null && !File.Exists(Path.Combine(at.FullName, "CnnSharp.sln"))) at = at.Parent;
         if (at is null) return ("", "The tests do not run in the repository: there is nothing to pack.");
         try
         {
@@ -126,15 +130,24 @@ public sealed class PackedFeed : IDisposable
     /// <summary>Puts what a project of ours depends on and is not ours into the feed, from where its restore has put it.</summary>
     void CopyPackagesOfOthers(string project)
     {
-        using var assets = JsonDocument.Parse(File.ReadAllBytes(Source("src", project, "obj", "project.assets.json")));
-        var caches = assets.RootElement.GetProperty("packageFolders").EnumerateObject().Select(cache => cache.Name).ToList();
+        using var assets = ReadAssets(project);
+        var caches = CachesOf(project);
         foreach (var library in assets.RootElement.GetProperty("libraries").EnumerateObject().Where(library => library.Value.GetProperty("type").GetString() == "package"))
         {
             var path = library.Value.GetProperty("path").GetString()!;
-            var file = caches.SelectMany(cache => Directory.Exists(System.IO.Path.Combine(cache, path)) ? Directory.GetFiles(System.IO.Path.Combine(cache, path), "*.nupkg") : []).First();
-            File.Copy(file, folder.File($"feed/{System.IO.Path.GetFileName(file)}"), overwrite: true);
+            var file = caches.SelectMany(cache => Directory.Exists(Path.Combine(cache, path)) ? Directory.GetFiles(Path.Combine(cache, path), "*.nupkg") : []).First();
+            File.Copy(file, folder.File($"feed/{Path.GetFileName(file)}"), overwrite: true);
         }
     }
+
+    List<string> CachesOf(string project)
+    {
+        using var assets = ReadAssets(project);
+        return [.. assets.RootElement.GetProperty("packageFolders").EnumerateObject().Select(cache => cache.Name)];
+    }
+
+    /// <summary>What the restore of one of our projects found.</summary>
+    JsonDocument ReadAssets(string project) => JsonDocument.Parse(File.ReadAllBytes(Source("src", project, "obj", "project.assets.json")));
 }
 
 /// <summary>A package's file.</summary>
