@@ -44,6 +44,7 @@ public sealed class PackageTests(PackedFeed packed) : IClassFixture<PackedFeed>
 
         string[] others = id switch
         {
+            "CnnSharp.Core" => ["System.Numerics.Tensors 10.0.0"],
             "CnnSharp.Kernels" when PackedFeed.IlgpuProvider == "package" => [Ilgpu, Algorithms],
             "CnnSharp.Data" when PackedFeed.ImageSharpProvider == "package" => [ImageSharp],
             _ => [],

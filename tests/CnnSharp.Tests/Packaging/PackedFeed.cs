@@ -30,7 +30,7 @@ public sealed class PackedFeed : IDisposable
             Dotnet("pack", project, "--configuration", Configuration, "--no-build", "--output", Feed, $"-p:PackageVersion={Version}", $"-p:IlgpuProvider={IlgpuProvider}", $"-p:ImageSharpProvider={ImageSharpProvider}");
         }
 
-        foreach (var project in (string[])["Kernels", "Data"]) CopyPackagesOfOthers(project);
+        CopyPackagesOfOthers("CnnSharp");
     }
 
     /// <summary>What <c>-p:IlgpuProvider</c> says in this build.</summary>
