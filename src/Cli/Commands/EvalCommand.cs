@@ -92,7 +92,8 @@ internal static class EvalCommand
         var evaluation = result!;
         WriteConfusion(terminal, evaluation.Confusion, set.ClassNames);
         terminal.WriteLine();
-        terminal.WriteLine($"accuracy {Terminal.Percent(evaluation.Accuracy)}, loss {evaluation.Loss:F4} on {evaluation.Count:N0} pictures of {set.Name} ({evaluation.ImagesPerSecond:N0} images/s)");
+        var top5 = set.Classes > 5 ? $", among the first five {Terminal.Percent(evaluation.Top5Accuracy)}" : "";
+        terminal.WriteLine($"accuracy {Terminal.Percent(evaluation.Accuracy)}{top5}, loss {evaluation.Loss:F4} on {evaluation.Count:N0} pictures of {set.Name} ({evaluation.ImagesPerSecond:N0} images/s)");
         if (logitsFile is not null) terminal.WriteLine($"logits [{evaluation.Count}, {set.Classes}]: {logitsFile}");
         if (json)
         {
@@ -101,26 +102,31 @@ internal static class EvalCommand
                 ["dataset"] = set.Name,
                 ["pictures"] = evaluation.Count,
                 ["accuracy"] = Terminal.Number(evaluation.Accuracy),
+                ["top5_accuracy"] = Terminal.Number(evaluation.Top5Accuracy),
                 ["loss"] = Terminal.Number(evaluation.Loss),
                 ["seconds"] = Terminal.Number(evaluation.Seconds, 3),
                 ["images_per_second"] = Terminal.Number(evaluation.ImagesPerSecond, 1),
                 ["logits"] = logitsFile,
                 ["confusion"] = set.Classes > MostListed ? null : new JsonArray([.. Enumerable.Range(0, set.Classes).Select(actual => new JsonArray([.. Enumerable.Range(0, set.Classes).Select(predicted => (JsonNode)evaluation.Confusion[actual, predicted])]))]),
+                ["recall"] = Each(evaluation.Confusion.Recall),
+                ["precision"] = Each(evaluation.Confusion.Precision),
             });
         }
 
         return CommandLine.Done;
+
+        JsonArray? Each(Func<int, double> share) => set.Classes > MostListed ? null : new([.. Enumerable.Range(0, set.Classes).Select(c => Terminal.Number(share(c)))]);
     }
 
-    /// <summary>Rows are what a picture is, columns what it was taken for; beyond 20 classes only the rows' recall is shown, beyond <see cref="MostListed"/> nothing.</summary>
+    /// <summary>Rows are what a picture is, columns what it was taken for; beyond 20 classes only each class's recall and precision are shown, beyond <see cref="MostListed"/> nothing.</summary>
     static void WriteConfusion(Terminal terminal, ConfusionMatrix confusion, IReadOnlyList<string> names)
     {
         if (confusion.Classes > MostListed) return;
         var classes = Enumerable.Range(0, confusion.Classes).ToList();
         var shown = classes.Count <= 20 ? classes : [];
         terminal.WriteTable(
-            ["is \\ taken for", .. shown.Select(c => $">{Short(names[c])}"), ">found"],
-            classes.Select(actual => (IReadOnlyList<string>)[names[actual], .. shown.Select(predicted => $"{confusion[actual, predicted]}"), $"{Terminal.Percent(confusion.Recall(actual), 1)}"]));
+            ["is \\ taken for", .. shown.Select(c => $">{Short(names[c])}"), ">recall", ">precision"],
+            classes.Select(actual => (IReadOnlyList<string>)[names[actual], .. shown.Select(predicted => $"{confusion[actual, predicted]}"), Terminal.Percent(confusion.Recall(actual), 1), Terminal.Percent(confusion.Precision(actual), 1)]));
 
         static string Short(string name) => name.Length <= 6 ? name : name[..6];
     }

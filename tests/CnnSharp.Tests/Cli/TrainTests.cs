@@ -29,6 +29,16 @@ public class TrainTests : CliTest
         Assert.Equal(trained.GetProperty("loss").GetDouble(), evaluated.GetProperty("loss").GetDouble(), 5);
         Assert.Equal(128 * 10 * sizeof(float), new FileInfo(At("logits.f32")).Length);
         Assert.Equal(128, evaluated.GetProperty("confusion").EnumerateArray().SelectMany(row => row.EnumerateArray()).Sum(cell => cell.GetInt32()));
+
+        // Each class's shares are those of the matrix.
+        var rows = evaluated.GetProperty("confusion").EnumerateArray().Select(row => row.EnumerateArray().Select(cell => cell.GetInt32()).ToArray()).ToArray();
+        for (var c = 0; c < 10; c++)
+        {
+            Assert.Equal((double)rows[c][c] / rows[c].Sum(), evaluated.GetProperty("recall")[c].GetDouble(), 1e-6);
+            Assert.Equal((double)rows[c][c] / Math.Max(1, rows.Sum(row => row[c])), evaluated.GetProperty("precision")[c].GetDouble(), 1e-6);
+        }
+
+        Assert.InRange(evaluated.GetProperty("top5_accuracy").GetDouble(), accuracy, 1);
     }
 
     [Fact]
