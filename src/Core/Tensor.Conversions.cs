@@ -18,12 +18,12 @@ public sealed partial class Tensor
     /// </summary>
     /// <param name="values">As many as the shape has elements.</param>
     /// <param name="shape">The extents; pictures are [N, H, W, C].</param>
-    /// <param name="device">Where; default the CPU.</param>
+    /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
     /// <exception cref="ShapeException">The number of values is not the shape's.</exception>
     public static Tensor From<T>(ReadOnlySpan<T> values, Shape shape, Device? device = null)
         where T : unmanaged
     {
-        device ??= Device.Cpu;
+        device ??= Device.Best();
         if (values.Length != shape.Count) throw new ShapeException("Tensor.From", $"{values.Length} values do not fill {shape} ({shape.Count} elements).");
         var type = DTypes.Of<T>();
         if (type is DType.Float32 or DType.Float64) type = device.FloatType;
@@ -38,25 +38,25 @@ public sealed partial class Tensor
 
     /// <summary>A tensor with the elements and the extents of an array.</summary>
     /// <param name="values">[rows, columns].</param>
-    /// <param name="device">Where; default the CPU.</param>
+    /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
     public static Tensor From<T>(T[,] values, Device? device = null)
         where T : unmanaged => From<T>((Array)values, device);
 
     /// <summary>A tensor with the elements and the extents of an array.</summary>
     /// <param name="values">Three axes, such as a picture's [H, W, C].</param>
-    /// <param name="device">Where; default the CPU.</param>
+    /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
     public static Tensor From<T>(T[,,] values, Device? device = null)
         where T : unmanaged => From<T>((Array)values, device);
 
     /// <summary>A tensor with the elements and the extents of an array.</summary>
     /// <param name="values">Four axes: pictures are [N, H, W, C].</param>
-    /// <param name="device">Where; default the CPU.</param>
+    /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
     public static Tensor From<T>(T[,,,] values, Device? device = null)
         where T : unmanaged => From<T>((Array)values, device);
 
     /// <summary>A tensor with the elements and the lengths of a span of <c>System.Numerics.Tensors</c>, a strided or sliced one too.</summary>
     /// <param name="values">At most 2^31 - 1 elements.</param>
-    /// <param name="device">Where; default the CPU.</param>
+    /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
     /// <exception cref="ShapeException">There are more elements than an array can hold.</exception>
     public static Tensor From<T>(in ReadOnlyTensorSpan<T> values, Device? device = null)
         where T : unmanaged

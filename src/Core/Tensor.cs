@@ -69,14 +69,19 @@ public sealed partial class Tensor : IDisposable
         => new(shape, device.Engine.Rent(type ?? device.FloatType, shape.Count), device);
 
     /// <summary>A tensor of equal elements.</summary>
+    /// <param name="shape">The extents.</param>
+    /// <param name="value">Each element.</param>
+    /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
+    /// <param name="type">The elements' type; by default the device's float type.</param>
     public static Tensor Full(Shape shape, double value, Device? device = null, DType? type = null)
     {
-        var tensor = Uninitialized(shape, device ?? Device.Cpu, type);
+        var tensor = Uninitialized(shape, device ?? Device.Best(), type);
         tensor.Device.Kernels.Fill(tensor.Data, value);
         return tensor;
     }
 
     /// <summary>A tensor of zeros.</summary>
+    /// <inheritdoc cref="Full"/>
     public static Tensor Zeros(Shape shape, Device? device = null, DType? type = null) => Full(shape, 0, device, type);
 
     /// <summary>Waits for the device and reads the only element.</summary>

@@ -9,7 +9,7 @@ namespace CnnSharp.Layers;
 /// <example>
 /// <code>
 /// var model = ResNet.ImageNet(18);
-/// using (var file = SafeTensors.Open("resnet18.safetensors")) TorchWeights.Load(model, file);
+/// PretrainedWeights.Load(model, "resnet18.safetensors");
 /// model.Replace("fc", new Linear(512, 5));
 /// model.Freeze("conv1.*", "bn1.*", "layer1.*");
 /// Trainer.Fit(model, train, validation, new() { LearningRates = [new("layer*", 0.1f)] });

@@ -179,16 +179,15 @@ public sealed partial class SampleTests : IDisposable
         PictureFile.WritePng(path, new(pixels, 32, 32, 3));
     }
 
-    /// <summary>A sample's source, where the suite runs in its repository.</summary>
-    static string[]? Source(string file)
+    /// <summary>The folder of the repository that the suite runs in; null where it runs elsewhere.</summary>
+    internal static string? Repository()
     {
-        for (var at = new DirectoryInfo(AppContext.BaseDirectory); at is not null; at = at.Parent)
-        {
-            if (File.Exists(Path.Combine(at.FullName, "CnnSharp.sln"))) return File.ReadAllLines(Path.Combine(at.FullName, "samples", file));
-        }
-
-        return null;
+        var at = AppContext.BaseDirectory;
+        while (at is not null && !File.Exists(Path.Combine(at, "CnnSharp.sln"))) at = Path.GetDirectoryName(at);
+        return at;
     }
+
+    static string[]? Source(string file) => Repository() is { } root ? File.ReadAllLines(Path.Combine(root, "samples", file)) : null;
 
     static string[] Lines(string output) => output.TrimEnd().ReplaceLineEndings("\n").Split('\n');
 
