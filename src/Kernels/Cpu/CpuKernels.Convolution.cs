@@ -6,7 +6,7 @@ namespace CnnSharp.Kernels.Cpu;
 // Forward and by-input passes are one kernel: a correlation of a source picture with a list of taps, written to a grid
 // of target pixels (ConvPass). Forward, the source is x and the grid is y. By input, the source is dy and every phase
 // of the stride (the pixels of dx at one remainder of h and w) is a grid of its own with its own taps, so that nothing
-// is multiplied by the zeros between strides. (Where channels are few, RunPhases and RunFewChannels do better by input.)
+// is multiplied by the zeros between strides. (Where channels are few, RunThreeChannels, RunPhases and RunFewChannels do better by input.)
 //
 // A task takes a few rows of a picture, or a few small pictures, and runs the register tiles over them, one block of
 // output channels after the other. The picture is read in place: rows above and below it are left out, and only what the
@@ -90,7 +90,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
         if (ThreeChannels(g))
         {
-            RunPlanes(g, dy.Pointer<float>(), w.Pointer<float>(), layout, b.PointerOrNull<float>(), dx.Pointer<float>(), accumulate);
+            RunThreeChannels(g, dy.Pointer<float>(), w.Pointer<float>(), layout, b.PointerOrNull<float>(), dx.Pointer<float>(), accumulate);
             return;
         }
 

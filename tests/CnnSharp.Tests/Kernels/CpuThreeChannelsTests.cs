@@ -4,17 +4,21 @@ using Xunit;
 
 namespace CnnSharp.Tests;
 
-/// <summary>The gradient by input of first layers: pixels along a row fill the vectors, so widths, pads and tails matter.</summary>
+/// <summary>The gradient by input of first layers, whose rows are made in tiles and segments of pixels: widths, pads, windows and tails matter.</summary>
 [Collection(DeviceTests.Name)]
 public sealed class CpuThreeChannelsTests
 {
-    public static TheoryData<SimdLevel, int, int, int, int, int> Cases()
+    public static TheoryData<SimdLevel, int, int, int, int, int, int, int> Cases()
     {
-        var data = new TheoryData<SimdLevel, int, int, int, int, int>();
+        var data = new TheoryData<SimdLevel, int, int, int, int, int, int, int>();
         foreach (var level in Enum.GetValues<SimdLevel>())
         {
-            foreach (var (h, w, k, top, left) in ((int, int, int, int, int)[])[(32, 32, 16, 1, 1), (5, 16, 16, 1, 1), (4, 17, 32, 0, 0), (7, 33, 16, 2, 2), (9, 48, 16, 1, 0), (3, 63, 48, 0, 2), (11, 70, 16, 2, 1)])
-                data.Add(level, h, w, k, top, left);
+            foreach (var (h, w, k, r, s, top, left) in ((int, int, int, int, int, int, int)[])
+                [
+                    (32, 32, 16, 3, 3, 1, 1), (5, 16, 16, 3, 3, 1, 1), (4, 17, 32, 3, 3, 0, 0), (7, 33, 16, 3, 3, 2, 2), (9, 48, 16, 3, 3, 1, 0), (3, 63, 48, 3, 3, 0, 2), (11, 70, 16, 3, 3, 2, 1),
+                    (6, 5, 16, 3, 3, 1, 1), (8, 8, 16, 5, 5, 2, 2), (9, 65, 16, 7, 7, 3, 3), (7, 6, 32, 7, 7, 3, 3), (4, 128, 16, 1, 3, 0, 1), (10, 9, 16, 3, 1, 1, 0), (5, 20, 16, 3, 3, 4, 5), (1, 7, 16, 2, 2, 1, 1),
+                ])
+                data.Add(level, h, w, k, r, s, top, left);
         }
 
         return data;
@@ -22,14 +26,14 @@ public sealed class CpuThreeChannelsTests
 
     [SkippableTheory]
     [MemberData(nameof(Cases))]
-    public void EqualsThePlainKernelsToTheBitOnWholeNumbers(SimdLevel level, int h, int w, int k, int top, int left)
+    public void EqualsThePlainKernelsToTheBitOnWholeNumbers(SimdLevel level, int h, int w, int k, int r, int s, int top, int left)
     {
         foreach (var accumulate in (bool[])[false, true])
         {
             var (padding, random) = (new Padding2d(top, 1, left, 1), new Random(h + w));
-            var g = ConvGeometry.Create([2, h, w, 3], [3, 3, 3, k], 1, padding, 1, 1);
+            var g = ConvGeometry.Create([2, h, w, 3], [r, s, 3, k], 1, padding, 1, 1);
             float[] Whole(long count) => [.. Enumerable.Range(0, (int)count).Select(_ => (float)random.Next(-4, 5))];
-            Array[] buffers = [Whole((long)g.N * g.OutH * g.OutW * k), Whole(27L * k), Whole((long)g.N * h * w * 3), Whole(3), Whole((long)g.N * h * w * 3)];
+            Array[] buffers = [Whole((long)g.N * g.OutH * g.OutW * k), Whole(3L * r * s * k), Whole((long)g.N * h * w * 3), Whole(3), Whole((long)g.N * h * w * 3)];
             var expected = GpuRun.On(Device.Reference, Call, buffers);
             Assert.Equal(expected, GpuRun.On(Devices.Cpu(level, 1), Call, buffers));
             Assert.Equal(expected, GpuRun.On(Devices.Cpu(level, 3), Call, buffers));
