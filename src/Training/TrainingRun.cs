@@ -120,8 +120,9 @@ sealed class TrainingRun : IDisposable
 
     void Step(Batch pictures)
     {
-        rate = options.Schedule.RateAt(options.Optimizer.LearningRate, new(step, TotalSteps, loader.Batches, losses));
-        optimizer.LearningRate = rate;
+        var time = new ScheduleTime(step, TotalSteps, loader.Batches, losses);
+        rate = options.Schedule.RateAt(options.Optimizer.LearningRate, time);
+        (optimizer.LearningRate, optimizer.Momentum) = (rate, options.Schedule.MomentumAt(time));
         var logits = Trainer.Forward(model, pictures, train);
         using var loss = Loss.MixedCrossEntropy(logits, pictures.Labels, pictures.OtherLabels, pictures.Share, options.LabelSmoothing);
         meter.Add(loss, logits, pictures.Labels);

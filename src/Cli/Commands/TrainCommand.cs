@@ -122,7 +122,7 @@ internal static class TrainCommand
         if (start is not null) terminal.WriteLine(start);
         if (settings.Freeze is { } patterns) terminal.WriteLine($"frozen: {string.Join(", ", model.Freeze(patterns))}; {model.ParameterCount:N0} weights learn");
         terminal.WriteLine($"{Count(settings.Epochs!.Value, "epoch")}, batch {settings.Batch}, {settings.Optimizer} {settings.Lr:G4} {(settings.Warmup is null ? "" : $"warm-up {settings.Warmup:G4}, ")}{settings.Schedule}, augmentation: {options.Augmentation}; {device} ({device.Engine.Description}), seed {settings.Seed}");
-        if (!resume && File.Exists(Path.Combine(folder, Checkpoint.LastFile))) terminal.WriteLine($"replaces an earlier training in {folder}");
+        if (!resume && Checkpoint.ExistsIn(folder)) terminal.WriteLine($"replaces an earlier training in {folder}");
 
         // With the place where the pictures were found, so that eval and --resume find the same ones.
         (settings with { Data = Directory.Exists(data.Source) ? Path.GetFullPath(data.Source) : null }).Write(folder);

@@ -13,7 +13,7 @@ internal static class ScheduleText
 
     static readonly Dictionary<string, string[]> Settings = new()
     {
-        [OneCycle] = ["rise", "start", "end"],
+        [OneCycle] = ["rise", "start", "end", "momentum"],
         ["cosine"] = ["final"],
         ["step"] = ["epochs", "factor"],
         ["multi-step"] = ["epochs", "factor"],
@@ -64,8 +64,11 @@ internal static class ScheduleText
             "polynomial" => Schedule.Polynomial(One("power", 1)),
             Plateau => Schedule.Plateau(One("factor", 0.1), Whole("patience", 10), One("threshold", 1e-4), Whole("cooldown", 0), One("final", 0)),
             "constant" => Schedule.Constant(),
-            _ => Schedule.OneCycle(settings.Lr!.Value, One("rise", 0.3), One("start", 25), One("end", 1e4)),
+            _ when given.GetValueOrDefault("momentum") is { } momentum => Cycle().WithMomentum(momentum[0], momentum[1]),
+            _ => Cycle(),
         };
+
+        OneCycleSchedule Cycle() => Schedule.OneCycle(settings.Lr!.Value, One("rise", 0.3), One("start", 25), One("end", 1e4));
 
         double One(string setting, double fallback) => given.TryGetValue(setting, out var values) ? values[0] : fallback;
 
@@ -84,15 +87,17 @@ internal static class ScheduleText
             if (known.Length == 0) throw new UsageException($"--schedule {text}: {name} has no settings.");
             if (!known.Contains(setting)) throw new UsageException($"--schedule {text}: {Nearest.Unknown($"setting of {name}", setting, known)}");
             var isList = (name, setting) == ("multi-step", "epochs");
+            var isPair = (name, setting) == (OneCycle, "momentum");
             var isWhole = setting is "patience" or "cooldown";
             var numbers = new List<double>();
-            foreach (var number in isList ? value.Split('/') : [value])
+            foreach (var number in isList || isPair ? value.Split('/') : [value])
             {
                 if (!double.TryParse(number, NumberStyles.Float, CultureInfo.InvariantCulture, out var parsed) || !double.IsFinite(parsed) || (isWhole && parsed != Math.Clamp(Math.Round(parsed), 0, 1_000_000)))
                     throw new UsageException($"--schedule {text}: {setting}: expected {(isList ? "numbers with / between, for instance 30/60/80" : isWhole ? "a whole number of at least 0" : "a number")}, got '{value}'.");
                 numbers.Add(parsed);
             }
 
+            if (isPair && numbers.Count != 2) throw new UsageException($"--schedule {text}: {setting}: expected the momentum at the start and at the peak, for instance 0.95/0.85, got '{value}'.");
             if (!given.TryAdd(setting, [.. numbers])) throw new UsageException($"--schedule {text}: {setting} stands twice.");
         }
 

@@ -59,22 +59,24 @@ public class Adam : Optimizer
     private protected virtual bool Decoupled => false;
 
     /// <inheritdoc/>
+    protected override bool HasMomentum => true;
+
+    /// <inheritdoc/>
     protected override void Update(Tensor parameter, DeviceBuffer gradient, ReadOnlySpan<Tensor> state, in StepValues step)
-        => Device.Kernels.Adam(
-            new AdamStep(
-                step.LearningRate,
-                options.Beta1,
-                options.Beta2,
-                options.Epsilon,
-                step.WeightDecay,
-                Decoupled,
-                1 - Math.Pow(options.Beta1, step.Number),
-                1 - Math.Pow(options.Beta2, step.Number),
-                step.GradientScale),
-            parameter.Data,
-            gradient,
-            state[0].Data,
-            state[1].Data);
+    {
+        var beta1 = step.Momentum ?? options.Beta1;
+        var settings = new AdamStep(
+            step.LearningRate,
+            beta1,
+            options.Beta2,
+            options.Epsilon,
+            step.WeightDecay,
+            Decoupled,
+            1 - Math.Pow(beta1, step.Number),
+            1 - Math.Pow(options.Beta2, step.Number),
+            step.GradientScale);
+        Device.Kernels.Adam(settings, parameter.Data, gradient, state[0].Data, state[1].Data);
+    }
 }
 
 /// <summary>AdamW (Loshchilov and Hutter 2019): Adam whose weight decay is taken off the weight, w -= rate WeightDecay w, and not added to the gradient.</summary>

@@ -57,6 +57,21 @@ public abstract class Optimizer
     /// <summary>The rate of the next step; a schedule sets it before each.</summary>
     public double LearningRate { get; set; }
 
+    /// <summary>Replaces the momentum of the next steps (of Adam: Beta1); default null: the options' own. A schedule may set it before each.</summary>
+    /// <exception cref="NotSupportedException">The optimiser has no momentum, or was made with one of 0.</exception>
+    public double? Momentum
+    {
+        get;
+        set
+        {
+            if (value is not null && !HasMomentum) throw new NotSupportedException($"{GetType().Name} has no momentum for a schedule to change; make it with one.");
+            field = value;
+        }
+    }
+
+    /// <summary>Whether <see cref="Momentum"/> can be set; default false.</summary>
+    protected virtual bool HasMomentum => false;
+
     /// <summary>The norm of all gradients together beyond which they are scaled down; null: none.</summary>
     public float? MaxGradientNorm { get; }
 
@@ -76,7 +91,7 @@ public abstract class Optimizer
             entry.Steps++;
             if (MaxGradientValue is { } most) ClipElements(gradient, most);
             for (var slot = 0; slot < slots.Length; slot++) entry.State[slot] ??= NewState(entry, slot);
-            Update(entry.Parameter, gradient, entry.State!, new((float)(LearningRate * entry.LearningRateScale), entry.WeightDecay, scale, entry.Steps));
+            Update(entry.Parameter, gradient, entry.State!, new((float)(LearningRate * entry.LearningRateScale), entry.WeightDecay, scale, entry.Steps, (float?)Momentum));
             entry.Parameter.ClearGradient();
         }
     }
@@ -185,4 +200,5 @@ public abstract class Optimizer
 /// <param name="WeightDecay">The parameter's weight decay.</param>
 /// <param name="GradientScale">What the gradient is multiplied by first: below 1 where it is clipped.</param>
 /// <param name="Number">Which step of this parameter, from 1.</param>
-public readonly record struct StepValues(float LearningRate, float WeightDecay, float GradientScale, long Number);
+/// <param name="Momentum">What takes the place of the options' momentum (of Adam: Beta1); null: nothing.</param>
+public readonly record struct StepValues(float LearningRate, float WeightDecay, float GradientScale, long Number, float? Momentum);

@@ -49,9 +49,12 @@ public sealed class RmsProp : Optimizer
     }
 
     /// <inheritdoc/>
+    protected override bool HasMomentum => options.Momentum > 0;
+
+    /// <inheritdoc/>
     protected override void Update(Tensor parameter, DeviceBuffer gradient, ReadOnlySpan<Tensor> state, in StepValues step)
         => Device.Kernels.RmsProp(
-            new RmsPropStep(step.LearningRate, options.Decay, options.Epsilon, options.Momentum, step.WeightDecay, step.GradientScale),
+            new RmsPropStep(step.LearningRate, options.Decay, options.Epsilon, step.Momentum ?? options.Momentum, step.WeightDecay, step.GradientScale),
             parameter.Data,
             gradient,
             state[0].Data,

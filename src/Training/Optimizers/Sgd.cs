@@ -42,9 +42,12 @@ public sealed class Sgd : Optimizer
     }
 
     /// <inheritdoc/>
+    protected override bool HasMomentum => options.Momentum > 0;
+
+    /// <inheritdoc/>
     protected override void Update(Tensor parameter, DeviceBuffer gradient, ReadOnlySpan<Tensor> state, in StepValues step)
         => Device.Kernels.Sgd(
-            new SgdStep(step.LearningRate, options.Momentum, options.Nesterov, step.WeightDecay, step.GradientScale),
+            new SgdStep(step.LearningRate, step.Momentum ?? options.Momentum, options.Nesterov, step.WeightDecay, step.GradientScale),
             parameter.Data,
             gradient,
             state.IsEmpty ? null : state[0].Data);

@@ -25,6 +25,10 @@ public abstract record Schedule
     /// <param name="time">Which step, of how many, and how training went so far.</param>
     public abstract double RateAt(double baseRate, in ScheduleTime time);
 
+    /// <summary>The momentum of a step (of Adam: Beta1); default null: the optimiser's own.</summary>
+    /// <param name="time">Which step, of how many.</param>
+    public virtual double? MomentumAt(in ScheduleTime time) => null;
+
     /// <summary>The base rate throughout.</summary>
     public static Schedule Constant() => new ConstantSchedule();
 
@@ -50,15 +54,15 @@ public abstract record Schedule
     public static Schedule Cosine(double final = 0) => new CosineSchedule(final);
 
     /// <summary>
-    /// Up to <paramref name="peak"/>, then down to almost nothing (Smith and Topin 2018), by PyTorch's formula; momentum is
-    /// left alone. The base rate plays no part.
+    /// Up to <paramref name="peak"/>, then down to almost nothing (Smith and Topin 2018), by PyTorch's formula. Momentum is left
+    /// alone, unless <see cref="OneCycleSchedule.WithMomentum"/> moves it against the rate. The base rate plays no part.
     /// </summary>
     /// <param name="peak">The highest rate.</param>
     /// <param name="rise">The share of the steps that go up; default 0.3.</param>
     /// <param name="start">The first rate is peak / start; default 25.</param>
     /// <param name="end">The last rate is peak / start / end; default 1e4.</param>
     /// <param name="anneal">Along half cosines (default) or straight lines.</param>
-    public static Schedule OneCycle(double peak, double rise = 0.3, double start = 25, double end = 1e4, Anneal anneal = Anneal.Cosine) => new OneCycleSchedule(peak, rise, start, end, anneal);
+    public static OneCycleSchedule OneCycle(double peak, double rise = 0.3, double start = 25, double end = 1e4, Anneal anneal = Anneal.Cosine) => new OneCycleSchedule(peak, rise, start, end, anneal);
 
     /// <summary>The base rate, multiplied by <paramref name="factor"/> whenever the loss (of validation if there is one) has stopped falling.</summary>
     /// <param name="factor">Default 0.1.</param>

@@ -129,14 +129,34 @@ public sealed record OneCycleSchedule(double Peak, double Rise, double Start, do
     /// <summary>The first rate's multiple of the last.</summary>
     public double End { get; } = Check(End > 0, End, nameof(End), "above 0");
 
-    /// <inheritdoc/>
-    public override double RateAt(double baseRate, in ScheduleTime time)
+    /// <summary>The momentum at the first step and the last; null: it is left alone.</summary>
+    public double? MomentumAtStart { get; private init; }
+
+    /// <summary>The momentum at the highest rate; null: it is left alone.</summary>
+    public double? MomentumAtPeak { get; private init; }
+
+    /// <summary>Lets the momentum (of Adam: Beta1) fall while the rate rises, and rise while it falls.</summary>
+    /// <param name="atStart">At the first step and the last; PyTorch's default is 0.95. Within [0, 1).</param>
+    /// <param name="atPeak">At the highest rate; PyTorch's default is 0.85. Within [0, 1).</param>
+    public OneCycleSchedule WithMomentum(double atStart = 0.95, double atPeak = 0.85) => this with
     {
-        var last = time.TotalSteps - 1.0;
-        var top = (Rise * time.TotalSteps) - 1;
-        var step = Math.Min(time.Step, last);
-        if (step <= top) return Between(Peak / Start, Peak, top > 0 ? step / top : 1);
-        return Between(Peak, Peak / Start / End, (step - top) / (last - top));
+        MomentumAtStart = Check(atStart is >= 0 and < 1, atStart, nameof(atStart), "within [0, 1)"),
+        MomentumAtPeak = Check(atPeak is >= 0 and < 1, atPeak, nameof(atPeak), "within [0, 1)"),
+    };
+
+    /// <inheritdoc/>
+    public override double RateAt(double baseRate, in ScheduleTime time) => At(time, Peak / Start, Peak, Peak / Start / End);
+
+    /// <inheritdoc/>
+    public override double? MomentumAt(in ScheduleTime time) => MomentumAtStart is { } start && MomentumAtPeak is { } peak ? At(time, start, peak, start) : null;
+
+    double At(in ScheduleTime time, double first, double top, double last)
+    {
+        var lastStep = time.TotalSteps - 1.0;
+        var topStep = (Rise * time.TotalSteps) - 1;
+        var step = Math.Min(time.Step, lastStep);
+        if (step <= topStep) return Between(first, top, topStep > 0 ? step / topStep : 1);
+        return Between(top, last, (step - topStep) / (lastStep - topStep));
     }
 
     double Between(double from, double to, double share)
@@ -205,9 +225,20 @@ public sealed record WarmupSchedule(double Epochs, double Start) : Schedule
     /// <inheritdoc/>
     public override double RateAt(double baseRate, in ScheduleTime time)
     {
-        var steps = Math.Min(time.TotalSteps, (long)time.StepsIn(Epochs));
-        var rest = time with { Step = Math.Max(0, time.Step - steps), TotalSteps = Math.Max(1, time.TotalSteps - steps) };
-        var rate = Next.RateAt(baseRate, rest);
+        var steps = Steps(time);
+        var rate = Next.RateAt(baseRate, After(time));
         return time.Step < steps ? rate * (Start + ((1 - Start) * time.Step / steps)) : rate;
     }
+
+    /// <inheritdoc/>
+    public override double? MomentumAt(in ScheduleTime time) => Next.MomentumAt(After(time));
+
+    /// <summary>The time as the next schedule counts it.</summary>
+    ScheduleTime After(in ScheduleTime time)
+    {
+        var steps = Steps(time);
+        return time with { Step = Math.Max(0, time.Step - steps), TotalSteps = Math.Max(1, time.TotalSteps - steps) };
+    }
+
+    long Steps(in ScheduleTime time) => Math.Min(time.TotalSteps, (long)time.StepsIn(Epochs));
 }

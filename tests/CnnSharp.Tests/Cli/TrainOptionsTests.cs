@@ -15,6 +15,8 @@ public class TrainOptionsTests : CliTest
     [InlineData("--schedule step:factor", "factor: expected a number, got ''")]
     [InlineData("--schedule multi-step:epochs=3/x", "epochs: expected numbers with / between, for instance 30/60/80, got '3/x'")]
     [InlineData("--schedule plateau:patience=1.5", "patience: expected a whole number of at least 0, got '1.5'")]
+    [InlineData("--schedule one-cycle:momentum=0.9", "momentum: expected the momentum at the start and at the peak, for instance 0.95/0.85, got '0.9'")]
+    [InlineData("--schedule one-cycle:momentum=0.9/0.8 --momentum 0", "Sgd has no momentum for a schedule to change")]
     [InlineData("--schedule step:factor=1,factor=2", "factor stands twice")]
     [InlineData("--schedule step:factor=-1", "Factor must be above 0")]
     [InlineData("--warmup 1", "the one-cycle schedule rises by itself")]
@@ -48,6 +50,7 @@ public class TrainOptionsTests : CliTest
     [InlineData("cosine:final=0.001", "\"name\":\"cosine\",\"final\":0.001")]
     [InlineData("plateau:patience=3,cooldown=1", "\"name\":\"plateau\",\"factor\":0.1,\"patience\":3,\"threshold\":0.0001,\"cooldown\":1,\"final\":0")]
     [InlineData("one-cycle:rise=0.4", "\"name\":\"onecycle\",\"anneal\":\"Cosine\",\"peak\":0.5,\"rise\":0.4,\"start\":25,\"end\":10000")]
+    [InlineData("one-cycle:momentum=0.95/0.85", "\"name\":\"onecycle\",\"anneal\":\"Cosine\",\"peak\":0.5,\"rise\":0.3,\"start\":25,\"end\":10000,\"momentum_at_start\":0.95,\"momentum_at_peak\":0.85")]
     [InlineData("constant", "\"name\":\"constant\"")]
     public void SchedulesReachTheTrainer(string schedule, string expected)
     {

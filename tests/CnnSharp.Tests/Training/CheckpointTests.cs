@@ -66,12 +66,13 @@ public sealed class CheckpointTests : IDisposable
         Fit(Cpu(), Options() with { OutputFolder = straight });
         var last = File.ReadAllBytes(Last(straight));
         var random = new Random(7);
-        for (var i = 0; i < 50; i++)
+        Directory.CreateDirectory(flipped);
+        for (var i = 0; i < 50;)
         {
             var damaged = (byte[])last.Clone();
             damaged[random.Next(damaged.Length)] ^= (byte)(1 << random.Next(8));
             if (IsPadding(last, damaged)) continue;
-            Directory.CreateDirectory(flipped);
+            i++;
             File.WriteAllBytes(Last(flipped), damaged);
             Assert.Throws<DataFormatException>(() => Checkpoint.Load(Last(flipped), Model(Cpu())));
         }

@@ -139,6 +139,20 @@ public class OptimizerTests
     }
 
     [Fact]
+    public void A_schedule_s_momentum_needs_an_optimiser_that_has_one()
+    {
+        var parameter = Parameter([1]);
+        foreach (var options in new OptimizerOptions[] { new SgdOptions(), new RmsPropOptions(), new AdaGradOptions() })
+            Assert.Contains("has no momentum for a schedule to change", Assert.Throws<NotSupportedException>(() => options.Create([parameter]).Momentum = 0.9).Message, StringComparison.Ordinal);
+        foreach (var options in new OptimizerOptions[] { new SgdOptions { Momentum = 0.5f }, new RmsPropOptions { Momentum = 0.5f }, new AdamWOptions() })
+        {
+            var optimizer = options.Create([parameter]);
+            optimizer.Momentum = 0.9;
+            Assert.Equal(0.9, optimizer.Momentum);
+        }
+    }
+
+    [Fact]
     public void Steps_after_the_first_allocate_nothing()
     {
         var device = new Device(new Kernels.Reference.ReferenceEngine<float>());

@@ -44,7 +44,8 @@ public sealed class PyTorchTests
         for (var step = 0; step < Steps; step++)
         {
             var gradients = File.GetProperty("gradients")[step];
-            optimizer.LearningRate = schedule.RateAt(options.LearningRate, new(step, Steps, perEpoch, losses[..Math.Min(losses.Length, step / perEpoch)]));
+            var time = new ScheduleTime(step, Steps, perEpoch, losses[..Math.Min(losses.Length, step / perEpoch)]);
+            (optimizer.LearningRate, optimizer.Momentum) = (schedule.RateAt(options.LearningRate, time), schedule.MomentumAt(time));
             for (var i = 0; i < parameters.Length; i++)
             {
                 var expected = entry.GetProperty("rates")[step][i].GetDouble();
@@ -128,6 +129,7 @@ public sealed class PyTorchTests
             "polynomial" => Schedule.Polynomial(Number(s, "power")),
             "cosine" => Schedule.Cosine(Number(s, "final")),
             "one-cycle" when s.TryGetProperty("linear", out _) => Schedule.OneCycle(Number(s, "peak"), Number(s, "rise"), Number(s, "start"), Number(s, "end"), Anneal.Linear),
+            "one-cycle" when s.TryGetProperty("momentum", out _) => Schedule.OneCycle(Number(s, "peak")).WithMomentum(),
             "one-cycle" => Schedule.OneCycle(Number(s, "peak")),
 
             // What a case does not say is PyTorch's default, which must be this library's.

@@ -63,6 +63,17 @@ public class ScheduleTests
         Assert.Equal(end, Rate(cosine, 19, 20), Tolerance);
     }
 
+    [Fact]
+    public void One_cycle_can_move_the_momentum_against_the_rate()
+    {
+        var cycle = Schedule.OneCycle(peak: 0.5, anneal: Anneal.Linear).WithMomentum(0.9, 0.8);
+        Assert.Equal([0.9, 0.86, 0.8, 0.85, 0.9], new[] { 0, 2, 5, 12, 19 }.Select(step => Math.Round(cycle.MomentumAt(new(step, 20, 1, []))!.Value, 12)));
+        Assert.Equal(0.8, Schedule.Warmup(epochs: 10).Then(cycle).MomentumAt(new(15, 30, 1, []))!.Value, Tolerance);
+        Assert.Null(Schedule.OneCycle(0.5).MomentumAt(new(3, 20, 1, [])));
+        Assert.Null(Schedule.Warmup(epochs: 1).MomentumAt(new(3, 20, 1, [])));
+        Assert.Contains("atPeak must be within [0, 1)", Assert.Throws<ArgumentOutOfRangeException>(() => cycle.WithMomentum(0.9, 1)).Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
