@@ -18,7 +18,7 @@ internal static class BenchCommand
         var json = Options.Json();
         var command = new Command("bench", "Times each kernel and states its share of what this machine can do: of its FMA ceiling, or of its memory bandwidth.")
         {
-            device, threads, filter, batch, rounds, json, BenchTrainCommand.Create(terminal), BenchInferCommand.Create(terminal),
+            device, threads, filter, batch, rounds, json, BenchModelCommand.Train(terminal), BenchModelCommand.Infer(terminal),
         };
         command.SetAction(parsed => Run(
             terminal,

@@ -1,0 +1,88 @@
+using System.CommandLine;
+using System.Diagnostics;
+using CnnSharp.Cli.Bench;
+using CnnSharp.Models;
+
+namespace CnnSharp.Cli.Commands;
+
+/// <summary><c>bench train</c> and <c>bench infer</c>: pictures a second of a whole training step, of a forward pass.</summary>
+internal static class BenchModelCommand
+{
+    public static Command Train(Terminal terminal) => Create(
+        terminal,
+        "train",
+        "Times training steps on made-up pictures: forward, loss, backward, SGD step.",
+        new("resnet20", 128, "step", "training {0} steps of {1} pictures", Digits: 0),
+        (model, batch, steps, seed, device) =>
+        {
+            var speed = TrainBench.Measure(model, batch, steps, seed, device);
+            return new(speed.ImagesPerSecond, speed.StepSeconds, speed.DeviceBytes, "", "loss", speed.Loss);
+        });
+
+    public static Command Infer(Terminal terminal) => Create(
+        terminal,
+        "infer",
+        "Times forward passes on made-up pictures: inference form, nothing recorded.",
+        new("resnet50", 1, "pass", "inferring {0} batches of {1} pictures", Digits: 1),
+        (model, batch, steps, seed, device) =>
+        {
+            var speed = InferBench.Measure(model, batch, steps, seed, device);
+            return new(speed.ImagesPerSecond, speed.StepSeconds, speed.DeviceBytes, $"; {speed.ProcessorSeconds * 1e3:F1} ms of processor time", "processor_seconds", speed.ProcessorSeconds);
+        });
+
+    static Command Create(Terminal terminal, string name, string description, Form form, Measure measure)
+    {
+        var model = Options.Model(form.Model);
+        var batch = Options.Batch($"{form.Batch}");
+        var steps = Options.Whole("--steps", $"{(form.Step == "pass" ? "passes" : "steps")} that are timed; default 20", minimum: 1, maximum: 1_000_000);
+        var device = Options.Device();
+        var precision = Options.Precision();
+        var threads = Options.Threads();
+        var seed = Options.Seed();
+        var json = Options.Json();
+        var command = new Command(name, description) { model, batch, steps, device, precision, threads, seed, json };
+        command.SetAction(parsed =>
+        {
+            var entry = Zoo.Find(parsed.GetValue(model) ?? form.Model);
+            var (pictures, count) = (parsed.GetValue(batch) ?? form.Batch, parsed.GetValue(steps) ?? 20);
+            var on = Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(precision));
+            terminal.ShowProgress($"{entry.Name}: {string.Format(null, form.Progress, count, pictures)} ...");
+            Show(terminal, entry, pictures, count, on, form, measure(entry, pictures, count, (ulong)(parsed.GetValue(seed) ?? 1), on), parsed.GetValue(json));
+            return CommandLine.Done;
+        });
+        return command;
+    }
+
+    static void Show(Terminal terminal, ModelEntry model, int batch, int steps, Device device, Form form, Timing timing, bool json)
+    {
+        using var process = Process.GetCurrentProcess();
+        const double MiB = 1024 * 1024;
+        var peak = process.PeakWorkingSet64 / MiB;
+        var onDevice = timing.DeviceBytes / MiB;
+        terminal.WriteLine(
+            $"{model.Name}, batch {batch}, {device} ({device.Engine.Description}): {timing.ImagesPerSecond.ToString($"N{form.Digits}", null)} images/s, "
+            + $"{timing.StepSeconds * 1e3:F1} ms a {form.Step} (of {steps}{timing.Words}), tensors {onDevice:N0} MiB, peak memory of the process {peak:N0} MiB");
+        if (!json) return;
+        terminal.WriteJson(new()
+        {
+            ["model"] = model.Name,
+            ["batch"] = batch,
+            ["steps"] = steps,
+            ["device"] = device.Name,
+            ["precision"] = Options.NameOf(device.Engine.Precision),
+            ["images_per_second"] = Terminal.Number(timing.ImagesPerSecond, form.Digits + 1),
+            ["step_seconds"] = Terminal.Number(timing.StepSeconds),
+            [timing.Key] = Terminal.Number(timing.Value),
+            ["device_mib"] = Terminal.Number(onDevice, 1),
+            ["peak_rss_mib"] = Terminal.Number(peak, 1),
+        });
+    }
+
+    delegate Timing Measure(ModelEntry model, int batch, int steps, ulong seed, Device device);
+
+    /// <summary>What the two differ in: defaults, and how they put it.</summary>
+    sealed record Form(string Model, int Batch, string Step, string Progress, int Digits);
+
+    /// <summary>What both find, and a figure that only one has.</summary>
+    sealed record Timing(double ImagesPerSecond, double StepSeconds, long DeviceBytes, string Words, string Key, double Value);
+}
