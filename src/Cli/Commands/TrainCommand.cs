@@ -114,13 +114,14 @@ internal static class TrainCommand
         var settings = Recipes.Complete(said, data);
         var (train, held, measured) = Split(data, settings.ValSplit!.Value);
         var folder = output ?? Path.Combine("runs", $"{settings.Dataset}-{settings.Model}");
+        if (File.Exists(folder)) throw new UsageException($"--out {folder}: that is a file; expected a folder, or nothing yet.");
         var options = settings.ToOptions(train, folder, resume);
         var model = settings.BuildModel(train, device);
         var start = settings.Weights is null || resume ? null : LoadWeights(model, settings, train);
 
         terminal.WriteLine($"{settings.Model} ({model.ParameterCount:N0} weights) on {train}, from {data.Source}");
         if (start is not null) terminal.WriteLine(start);
-        if (settings.Freeze is { } patterns) terminal.WriteLine($"frozen: {string.Join(", ", model.Freeze(patterns))}; {model.ParameterCount:N0} weights learn");
+        if (settings.Freeze is { } patterns) terminal.WriteLine($"frozen: {string.Join(", ", patterns)} ({Count(model.Freeze(patterns).Count, "tensor")}); {model.ParameterCount:N0} weights learn");
         terminal.WriteLine($"{Count(settings.Epochs!.Value, "epoch")}, batch {settings.Batch}, {settings.Optimizer} {settings.Lr:G4} {(settings.Warmup is null ? "" : $"warm-up {settings.Warmup:G4}, ")}{settings.Schedule}, augmentation: {options.Augmentation}; {device} ({device.Engine.Description}), seed {settings.Seed}");
         if (!resume && Checkpoint.ExistsIn(folder)) terminal.WriteLine($"replaces an earlier training in {folder}");
 

@@ -82,6 +82,15 @@ public sealed class TransferTests
         }
     }
 
+    [Fact]
+    public void RulesMakeGroupsOfRateAndDecay()
+    {
+        var model = LeNet5.Create(device: Device.Cpu);
+        var groups = ParameterGroup.Of(model, new LearningRateRule("*.bias", 1, WeightDecay: 0), new LearningRateRule("0.*", 0.1f));
+        Assert.Equal([(5, 1f, 0f), (1, 0.1f, null), (4, 1f, (float?)null)], groups.Select(g => (g.Parameters.Count, g.LearningRateScale, g.WeightDecay)));
+        Assert.Contains("The weight decay of '*.bias' must be at least 0", Assert.Throws<ArgumentOutOfRangeException>(() => ParameterGroup.Of(model, new LearningRateRule("*.bias", 1, -1))).Message, StringComparison.Ordinal);
+    }
+
     /// <summary>One step of plain gradient descent on 32 pictures.</summary>
     static void Train(Layer model, TrainingOptions options)
     {
