@@ -82,7 +82,7 @@ public sealed class PackageTests(PackedFeed packed) : IClassFixture<PackedFeed>
 
         // The tool is a program: it has the library within it, the pictures included, and what reads and draws the command line.
         using var tool = packed.Open("CnnSharp.Tool");
-        Assert.InRange(tool.Size, 1, PackedFeed.IlgpuProvider == "package" || PackedFeed.ImageSharpProvider == "package" ? 9_999_999 : 5_999_999);
+        Assert.InRange(tool.Size, 1, 7_999_999);
     }
 
     /// <summary>Restored, built and run with an empty cache from the packed packages alone.</summary>
