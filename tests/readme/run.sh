@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Runs README.md from top to bottom: a fresh clone of what is committed, every ```sh block, each command as it is written.
 # What a newcomer brings along (CIFAR-10, pictures, weights) is made up beforehand, by "prepare" below: a command that
-# names something new fails until it is prepared there. Trainings get 15 seconds and then Ctrl-C, after which they must
+# names something new fails until it is prepared there. Trainings get 8 seconds and then Ctrl-C, after which they must
 # have saved and said how to go on. A block below a line <!-- not run: REASON --> is left out.
 #   tests/readme/run.sh [--suite-has-run]     the option: 'dotnet test' has been run by the caller, and is left out
 # Needs the .NET SDK, git and coreutils. The last line is "N passed, N failed, N skipped"; exit code 1 on any failure.
 set -uo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
-training_seconds=${README_TRAINING_SECONDS:-15}
+training_seconds=${README_TRAINING_SECONDS:-8}
 suite_has_run=${1:-}
 limit=600
 
