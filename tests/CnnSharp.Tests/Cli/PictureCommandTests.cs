@@ -70,6 +70,44 @@ public sealed class PictureCommandTests : CliTest
         Assert.Equal(bytes[0], bytes[1]);
     }
 
+    [Theory]
+    [InlineData("1024")]
+    [InlineData("0")]
+    public void APictureThatCannotBeReadEndsTheTrainingOrIsLeftOut(string cache)
+    {
+        var data = WritePictures("data", 12);
+        var broken = Path.Combine(data, "below", "7.png");
+        File.WriteAllBytes(broken, File.ReadAllBytes(broken)[..100]);
+        string[] train = ["train", "--dataset", "folder", "--data", data, "--size", "28", "--channels", "1", "--cache", cache, "--model", "lenet5", "--epochs", "2", "--batch", "8", "--val-split", "6", "--device", "cpu", "--out", At("run")];
+        Run(train).IsRefused(broken);
+
+        var result = Run([.. train, "--skip-corrupt", "--json"]).IsDone();
+        Assert.Equal(1, result.Output.Split('\n').Count(line => line.StartsWith($"left out: {broken}: ", StringComparison.Ordinal)));
+        Assert.True(File.Exists(result.Json.GetProperty("checkpoint").GetString()));
+    }
+
+    [Fact]
+    public void FiveClassesAreNamedUnlessMoreAreAskedFor()
+    {
+        Run("train", "--dataset", "mnist", "--data", WriteBars(), "--model", "lenet5", "--epochs", "2", "--device", "cpu", "--out", At("run")).IsDone();
+        Run("pictures", "export", "--dataset", "mnist", "--data", At("bars"), "--out", At("png")).IsDone();
+        var checkpoint = At("run", "checkpoint.safetensors");
+        var predicted = Run("predict", "--checkpoint", checkpoint, At("png", "test"), "--json").IsDone().Json.GetProperty("predictions").EnumerateArray().ToList();
+        Assert.Equal(128, predicted.Count);
+        foreach (var prediction in predicted)
+        {
+            var shares = prediction.GetProperty("top").EnumerateArray().Select(t => t.GetProperty("probability").GetDouble()).ToList();
+            Assert.Equal(5, shares.Count);
+            Assert.Equal(shares.OrderDescending(), shares);
+            Assert.InRange(shares.Sum(), 0.5, 1.0001);
+        }
+
+        var file = predicted[0].GetProperty("file").GetString()!;
+        var all = Run("predict", "--checkpoint", checkpoint, file, "--top", "10", "--json").IsDone().Json.GetProperty("predictions")[0].GetProperty("top").EnumerateArray().ToList();
+        Assert.Equal(Enumerable.Range(0, 10), all.Select(t => t.GetProperty("label").GetInt32()).Order());
+        Assert.Equal(1, all.Sum(t => t.GetProperty("probability").GetDouble()), 1e-4);
+    }
+
     [Fact]
     public void ADataSetBecomesAFolderOfPngAndTheSameSetAgain()
     {
