@@ -157,7 +157,7 @@ public static class PictureFolder
     /// <exception cref="DataFormatException">A link leads nowhere, or to itself: a class or a part of one would be missing in silence.</exception>
     static IEnumerable<DirectoryInfo> InnerFolders(string folder)
     {
-        foreach (var file in new DirectoryInfo(folder).EnumerateFiles().Where(file => !PictureFile.IsPicture(file.Name)))
+        foreach (var file in new DirectoryInfo(folder).EnumerateFiles().Where(file => !file.Name.StartsWith('.') && !PictureFile.IsPicture(file.Name)))
         {
             if (file.LinkTarget is { } target && !Path.Exists(RealPath(file.FullName))) throw new DataFormatException(Path.Combine(folder, file.Name), $"the link leads nowhere: there is no '{target}'");
         }
