@@ -3,13 +3,13 @@
 # What a newcomer brings along (CIFAR-10, pictures, weights) is made up beforehand, by "prepare" below: a command that
 # names something new fails until it is prepared there. Trainings get 8 seconds and then Ctrl-C, after which they must
 # have saved and said how to go on. A block below a line <!-- not run: REASON --> is left out.
-#   tests/readme/run.sh [--suite-has-run]     the option: 'dotnet test' has been run by the caller, and is left out
+#   tests/readme/run.sh [--suite-has-run]     the option: the caller has run 'dotnet test'; that and what it covers is left out
 # Needs the .NET SDK, git and coreutils. The last line is "N passed, N failed, N skipped"; exit code 1 on any failure.
 set -uo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
 training_seconds=${README_TRAINING_SECONDS:-8}
-suite_has_run=${1:-}
+[ "${1:-}" = --suite-has-run ] && suite_has_run=yes || suite_has_run=
 limit=600
 
 work=$(mktemp -d)
@@ -32,16 +32,17 @@ export -f cnnsharp
 prepare() {
     case $1 in *data/cifar10*) make_cifar10 ;; esac
     case $1 in *'verify DIR'*) [ -e DIR ] || ln -s tests/CnnSharp.Tests/Verification/Cases DIR ;; esac
-    case $1 in *'--weights resnet20.safetensors'*) make_weights ;; esac
+    case $1 in *' resnet20.safetensors'*) make_weights ;; esac
     case $1 in *'import resnet50.onnx'*) cnnsharp export --model resnet50 --out resnet50.onnx ;; esac
-    case $1 in *'--data flowers'*) make_flowers ;; esac
-    case $1 in *rose.png*) mkdir -p holiday && cp flowers/bag/* holiday && cp "$(find flowers/coat -name '*.png' | sort | head -1)" rose.png ;; esac
+    case $1 in *' flowers'*) make_flowers ;; esac
+    case $1 in *rose.png*) make_flowers && mkdir -p holiday && cp flowers/bag/* holiday && cp "$(find flowers/coat -name '*.png' | sort | head -1)" rose.png ;; esac
 }
 
 # absent COMMAND: says what this machine lacks for it; fails if nothing.
 absent() {
     case $1 in
-        'dotnet test '*) [ "$suite_has_run" = --suite-has-run ] && echo "the caller has run it" ;;
+        'dotnet test '*) [ -n "$suite_has_run" ] && echo "the caller has run it" ;;
+        *artifacts/packages* | *artifacts/tool* | *artifacts/single* | *../first*) [ -n "$suite_has_run" ] && echo "the suite has run these steps: PackageTests" ;;
         *IlgpuProvider=package*) [ "$(cat artifacts/ilgpu-provider.txt 2>/dev/null)" != package ] && echo "the package feeds here do not carry ILGPU" ;;
         *libonnx-testdata*) [ ! -d /usr/share/libonnx-testdata ] && echo "Debian's package libonnx-testdata is not installed" ;;
         *) false ;;
