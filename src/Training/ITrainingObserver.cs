@@ -30,7 +30,7 @@ public interface ITrainingObserver
     /// <summary>Before <see cref="OnStart"/>, where the last checkpoint cannot be resumed and the one before it is.</summary>
     /// <param name="damage">What is wrong with the last.</param>
     /// <param name="resumed">The one that is gone on from.</param>
-    void OnDamagedCheckpoint(IOException damage, string resumed)
+    void OnDamagedCheckpoint(DataFormatException damage, string resumed)
     {
     }
 

@@ -14,8 +14,8 @@ sealed class OutputFolder(string path)
     readonly string best = Path.Combine(path, Checkpoint.BestFile);
     readonly string metrics = Path.Combine(path, MetricsFile.Name);
 
-    /// <summary>Whether what is at <see cref="last"/> is a whole checkpoint of this training: nothing else may take the place of the one before it.</summary>
-    bool lastIsGood;
+    /// <summary>The newest whole checkpoint of this training; null: there is none yet. Nothing but that may become <see cref="previous"/>.</summary>
+    string? newest;
 
     /// <summary>Whether there is a checkpoint to go on from.</summary>
     public static bool HasCheckpoint(string path) => File.Exists(Path.Combine(path, Checkpoint.LastFile)) || File.Exists(Path.Combine(path, Checkpoint.PreviousFile));
@@ -24,24 +24,27 @@ sealed class OutputFolder(string path)
     /// <param name="damage">What is wrong with the last one; null if nothing is.</param>
     /// <returns>Null if there is none.</returns>
     /// <exception cref="DataFormatException">Neither is sound.</exception>
-    public CheckpointFile? Open(out IOException? damage)
+    public CheckpointFile? Open(out DataFormatException? damage)
     {
         damage = null;
         if (!HasCheckpoint(path)) return null;
         try
         {
             var file = OpenVerified(last);
-            lastIsGood = true;
+            newest = last;
             return file;
         }
-        catch (Exception e) when (e is DataFormatException or FileNotFoundException && File.Exists(previous))
+        catch (Exception e) when (e is DataFormatException or FileNotFoundException)
         {
-            damage = e as DataFormatException ?? (IOException)new DataFormatException(last, "is missing", inner: e);
+            damage = e as DataFormatException ?? new DataFormatException(last, "is missing", inner: e);
         }
 
+        if (!File.Exists(previous)) throw new DataFormatException(last, $"cannot be resumed, and there is no checkpoint before it. {damage.Message.TrimEnd('.')}", inner: damage);
         try
         {
-            return OpenVerified(previous);
+            var file = OpenVerified(previous);
+            newest = previous;
+            return file;
         }
         catch (DataFormatException e)
         {
@@ -66,8 +69,8 @@ sealed class OutputFolder(string path)
     /// <summary>Writes the state to go on from; the one before it stays beside it.</summary>
     public string SaveLast(Layer model, CheckpointInfo info, Optimizer optimizer)
     {
-        Write(last, info, () => Checkpoint.Save(last, model, info, optimizer, lastIsGood ? previous : null));
-        lastIsGood = true;
+        Write(last, info, () => Checkpoint.Save(last, model, info, optimizer, newest == last ? previous : null));
+        newest = last;
         return last;
     }
 
@@ -108,7 +111,7 @@ sealed class OutputFolder(string path)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            var kept = lastIsGood ? $"The last checkpoint, '{last}', is untouched: resume from it." : "There is no checkpoint of this training yet.";
+            var kept = newest is null ? "There is no checkpoint of this training yet." : $"The last whole one, '{newest}', is untouched: resume from it.";
             throw new IOException($"The checkpoint '{file}' of epoch {info.Epoch}, step {info.Step} cannot be written: {e.Message.TrimEnd('.')}. {kept}", e);
         }
     }

@@ -238,7 +238,7 @@ sealed class TrainingRun : IDisposable
     MeterSums Begin()
     {
         if (folder is null) return new();
-        IOException? damage = null;
+        DataFormatException? damage = null;
         using var checkpoint = options.Resume ? folder.Open(out damage) : null;
         if (checkpoint is null)
         {

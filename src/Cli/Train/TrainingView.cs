@@ -21,7 +21,7 @@ internal sealed class TrainingView(Terminal terminal, string measured, ProgressT
             .Start(context => fit(new(terminal, measured, context.AddTask("starting", maxValue: epochs)) { epochs = epochs }));
     }
 
-    public void OnDamagedCheckpoint(IOException damage, string resumed) => Line($"{damage.Message} Going on from the one before it, {resumed}.");
+    public void OnDamagedCheckpoint(DataFormatException damage, string resumed) => Line($"{damage.Message} Going on from the one before it, {resumed}.");
 
     public void OnStart(TrainingControl training)
     {

@@ -115,6 +115,10 @@ public sealed class CheckpointTests : IDisposable
         var error = Assert.Throws<DataFormatException>(() => Fit(Cpu(), Options() with { OutputFolder = path, Resume = true }));
         Assert.StartsWith($"{Last(path)}: cannot be resumed, and neither can the checkpoint before it.", error.Message, StringComparison.Ordinal);
         Assert.Contains($"{Previous(path)}: the file: expected at least 8 bytes, got 1.", error.Message, StringComparison.Ordinal);
+
+        File.Delete(Previous(path));
+        error = Assert.Throws<DataFormatException>(() => Fit(Cpu(), Options() with { OutputFolder = path, Resume = true }));
+        Assert.StartsWith($"{Last(path)}: cannot be resumed, and there is no checkpoint before it. {Last(path)}: the file: expected at least 8 bytes, got 1.", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -150,7 +154,7 @@ public sealed class CheckpointTests : IDisposable
         var run = Path.Combine(disk.Path, "run");
         var error = Assert.Throws<IOException>(() => Fit(Cpu(), Options() with { OutputFolder = run, CheckpointEvery = 5 }, new Watcher(afterEpoch: disk.Fill)));
         Assert.Contains("of epoch 1, step 15 cannot be written: No space left on device", error.Message, StringComparison.Ordinal);
-        Assert.Contains($"The last checkpoint, '{Last(run)}', is untouched", error.Message, StringComparison.Ordinal);
+        Assert.Contains($"The last whole one, '{Last(run)}', is untouched", error.Message, StringComparison.Ordinal);
         Assert.Equal(13, Checkpoint.Load(Last(run), Model(Cpu())).Step);
         Assert.Empty(Directory.GetFiles(run, ".*"));
 
@@ -226,7 +230,7 @@ public sealed class CheckpointTests : IDisposable
     {
         public (int Epochs, long Step) Started { get; private set; }
 
-        public IOException? Damage { get; private set; }
+        public DataFormatException? Damage { get; private set; }
 
         public string? Resumed { get; private set; }
 
@@ -234,7 +238,7 @@ public sealed class CheckpointTests : IDisposable
 
         public void OnStart(TrainingControl training) => Started = (training.Epoch, training.Step);
 
-        public void OnDamagedCheckpoint(IOException damage, string resumed) => (Damage, Resumed) = (damage, resumed);
+        public void OnDamagedCheckpoint(DataFormatException damage, string resumed) => (Damage, Resumed) = (damage, resumed);
 
         public void OnProgress(in TrainingProgress progress) => Steps++;
 
