@@ -52,7 +52,7 @@ public sealed class KilledTrainingTests : CliTest
             Directory.Delete(folder, recursive: true);
         }
 
-        if (asked is not null) Console.WriteLine($"{killed} of {killed} killed trainings ended at the same bytes; {writing} were killed while they wrote a checkpoint, {between} between its renames");
+        if (asked is not null) Console.WriteLine($"{killed} of {killed} killed trainings ended at the same bytes; killed while a checkpoint was written: {writing}, between its renames: {between}");
     }
 
     [SkippableFact]
