@@ -66,6 +66,7 @@ public static partial class Functional
         if (x.Shape.Rank < 1) throw new ShapeException("PRelu", $"expected an input [..., C], got {x.Shape}.");
         var channels = x.Shape[^1];
         if (w.Shape.Rank != 1 || (w.Shape[0] != channels && w.Shape[0] != 1)) throw new ShapeException("PRelu", $"expected slopes [{channels}] or [1], got {w.Shape}.");
+        CheckTogether("PRelu", x, w, "slopes");
         var rows = x.Shape.CountBefore(x.Shape.Rank - 1);
         var k = x.Device.Kernels;
         var y = Tensor.Uninitialized(x.Shape, x.Device);

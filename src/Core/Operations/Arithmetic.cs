@@ -120,6 +120,7 @@ public static partial class Functional
             strideB[axis] = q == 1 ? 0 : b.Shape.CountAfter(j);
         }
 
+        CheckTogether(operation, a, b, "second operand");
         shape = new(extents[(4 - rank)..]);
         return new(extents[0], extents[1], extents[2], extents[3], strideA[0], strideA[1], strideA[2], strideA[3], strideB[0], strideB[1], strideB[2], strideB[3]);
     }

@@ -34,6 +34,7 @@ public static partial class Functional
         options ??= new();
         var g = ConvGeometry.Create(x.Shape.AsSpan(), w.Shape.AsSpan(), options.Stride, options.Padding, options.Dilation, options.Groups);
         CheckVector("Conv2d", "bias", b, g.K);
+        CheckTogether("Conv2d", x, w);
         var k = x.Device.Kernels;
         var y = Tensor.Uninitialized(new(g.N, g.OutH, g.OutW, g.K), x.Device);
         k.ConvForward(g, x.Data, w.Data, b?.Data, y.Data, activation);
@@ -61,5 +62,14 @@ public static partial class Functional
     {
         if (vector is not null && (vector.Shape.Rank != 1 || vector.Shape[0] != length))
             throw new ShapeException(operation, $"expected the {what} to be [{length}], got {vector.Shape}.");
+    }
+
+    /// <summary>That an input and what it is computed with are on one device, and of one type.</summary>
+    static void CheckTogether(string operation, Tensor x, Tensor other, string what = "weights")
+    {
+        if (x.Device.Engine != other.Device.Engine)
+            throw new ShapeException(operation, $"the input {x.Shape} is on {x.Device}, the {what} {other.Shape} on {other.Device}; Tensor.To brings one to the other's device.");
+        if (x.DType != other.DType)
+            throw new ShapeException(operation, $"the input {x.Shape} is {x.DType}, the {what} {other.Shape} {other.DType}.");
     }
 }

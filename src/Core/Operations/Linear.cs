@@ -19,6 +19,7 @@ public static partial class Functional
         if (x.Shape[^1] != inputs)
             throw new ShapeException("Linear", $"the input has {x.Shape[^1]} features, the weights expect {inputs}.\n  input   {x.Shape}   (..., in)\n  weights {w.Shape}   (in, out)");
         CheckVector("Linear", "bias", b, outputs);
+        CheckTogether("Linear", x, w);
         var rows = checked((int)x.Shape.CountBefore(x.Shape.Rank - 1));
         var k = x.Device.Kernels;
         var y = Tensor.Uninitialized(x.Shape.With(^1, outputs), x.Device);

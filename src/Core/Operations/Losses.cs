@@ -99,6 +99,7 @@ public static partial class Functional
     static Tensor ElementLoss(LossOp op, Tensor x, Tensor target, Reduction reduction)
     {
         if (x.Shape != target.Shape) throw new ShapeException(op.ToString(), $"the prediction is {x.Shape}, the target {target.Shape}.");
+        CheckTogether(op.ToString(), x, target, "target");
         var k = x.Device.Kernels;
         var losses = Tensor.Uninitialized(x.Shape, x.Device);
         k.LossForward(op, x.Data, target.Data, losses.Data);
@@ -119,6 +120,8 @@ public static partial class Functional
     {
         if (x.Shape.Rank < 1 || labels.DType != DType.Int32 || !labels.Shape.AsSpan().SequenceEqual(x.Shape.AsSpan()[..^1]))
             throw new ShapeException(operation, $"expected scores [..., classes] and Int32 labels [...], got {x.Shape} and {labels.DType} {labels.Shape}.");
+        if (x.Device.Engine != labels.Device.Engine)
+            throw new ShapeException(operation, $"the scores {x.Shape} are on {x.Device}, the labels {labels.Shape} on {labels.Device}; Tensor.To brings one to the other's device.");
         return (labels.Count, x.Shape[^1]);
     }
 

@@ -51,6 +51,7 @@ public static partial class Functional
     {
         const string Operation = "BatchNorm";
         var g = CheckBatchNorm(Operation, x.Shape, weight, bias, runningMean, runningVariance, options ?? new(), activation, add);
+        CheckTogether(Operation, x, weight);
         if (training && g.Rows < 2) throw new ShapeException(Operation, $"training needs more than one value a channel, the input is {x.Shape}.");
         var channels = g.Channels;
         var k = x.Device.Kernels;
@@ -110,6 +111,7 @@ public static partial class Functional
         options ??= new();
         var g = ConvGeometry.Create(x.Shape.AsSpan(), w.Shape.AsSpan(), options.Stride, options.Padding, options.Dilation, options.Groups);
         CheckVector("Conv2d", "bias", b, g.K);
+        CheckTogether("Conv2d", x, w);
         var shape = new Shape(g.N, g.OutH, g.OutW, g.K);
         var norm = CheckBatchNorm("BatchNorm", shape, weight, bias, runningMean, runningVariance, normOptions ?? new(), activation, add);
         var y = Tensor.Uninitialized(shape, x.Device);

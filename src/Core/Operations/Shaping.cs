@@ -69,6 +69,7 @@ public static partial class Functional
         foreach (var tensor in tensors)
         {
             if (tensor.Shape.Rank != first.Rank || tensor.Shape.With(place, 0) != first.With(place, 0)) throw new ShapeException("Concat", $"{first} and {tensor.Shape} differ in an axis other than {axis}.");
+            CheckTogether("Concat", tensors[0], tensor, "next one");
             total += tensor.Shape[place];
         }
 

@@ -38,6 +38,7 @@ public static partial class Functional
         options ??= new();
         var g = ConvGeometry.CreateTransposed(x.Shape.AsSpan(), w.Shape.AsSpan(), options.Stride, options.Padding, options.OutputPadding, options.Dilation, options.Groups);
         CheckVector("ConvTranspose2d", "bias", b, g.C);
+        CheckTogether("ConvTranspose2d", x, w);
         var k = x.Device.Kernels;
         var y = Tensor.Uninitialized(new(g.N, g.H, g.W, g.C), x.Device);
         k.ConvTransposeForward(g, x.Data, w.Data, b?.Data, y.Data);
