@@ -67,6 +67,8 @@ public static partial class Functional
     /// <summary>That an input and what it is computed with are on one device, and of one type.</summary>
     static void CheckTogether(string operation, Tensor x, Tensor other, string what = "weights")
     {
+        // An input without elements asks a model on any device for its shapes.
+        if (!x.Device.Engine.HasElements) return;
         if (x.Device.Engine != other.Device.Engine)
             throw new ShapeException(operation, $"the input {x.Shape} is on {x.Device}, the {what} {other.Shape} on {other.Device}; Tensor.To brings one to the other's device.");
         if (x.DType != other.DType)

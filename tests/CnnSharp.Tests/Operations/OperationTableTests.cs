@@ -21,6 +21,7 @@ public sealed class OperationTableTests
         var operations = typeof(Functional).GetMethods(BindingFlags.Public | BindingFlags.Static)
             .Where(method => method.ReturnType == typeof(Tensor))
             .Select(method => method.Name)
+            .Where(name => name != nameof(Functional.Custom)) // whatever its caller makes of it: see CustomOperationTests
             .ToHashSet();
         Assert.Equal(operations.Order(), OperationTable.Rows.Select(row => row.Function).Distinct().Order());
     }
