@@ -84,6 +84,15 @@ public static class Tape
         return result;
     }
 
+    /// <summary>Without recording, computes what would be kept for a backward pass: there will be none, so the scope frees it like all else.</summary>
+    internal static Tensor WithoutKeeping(Func<Tensor> compute)
+    {
+        var mark = Enter();
+        var result = compute();
+        scope!.ForgetKeptSince(mark);
+        return result;
+    }
+
     /// <summary>A place in the current scope, to <see cref="Leave"/> to.</summary>
     internal static int Enter() => scope?.Count ?? -1;
 
@@ -166,6 +175,11 @@ public static class Tape
         public void Add(Tensor tensor) => made.Add(tensor);
 
         public Tensor[] Kept() => [.. made.Where(tensor => tensor.IsKept)];
+
+        public void ForgetKeptSince(int mark)
+        {
+            for (var i = mark; i < made.Count; i++) made[i].IsKept = false;
+        }
 
         public void FreeSince(int mark, Tensor? result)
         {

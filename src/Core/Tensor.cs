@@ -54,7 +54,7 @@ public sealed partial class Tensor : IDisposable
 
     internal DeviceBuffer? GradientData { get; set; }
 
-    internal bool IsKept { get; private set; }
+    internal bool IsKept { get; set; }
 
     /// <summary>Whether a gradient has to flow into this tensor.</summary>
     internal bool WantsGradient => RequiresGrad || Node is not null;

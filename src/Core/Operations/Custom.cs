@@ -30,13 +30,13 @@ public static partial class Functional
         ArgumentNullException.ThrowIfNull(backward);
 
         // Nothing to go back through: the operations within are what an export of the network can name.
-        if (!Tape.IsRecording) return forward();
+        if (!Tape.IsRecording) return Tape.WithoutKeeping(forward);
 
         var sources = inputs.ToArray();
         var y = Tape.Unrecorded(forward, out var kept);
         y.Name = null;
 
-        return Tape.Record(operation, y, sources, (dy, gradients) =>
+        Tape.Record(operation, y, sources, (dy, gradients) =>
         {
             using var scope = Tape.NoGrad();
             using var upstream = y.WithData(dy);
@@ -50,7 +50,14 @@ public static partial class Functional
                 gradients.Pass(sources[i], gradient.Data);
             }
 
-            foreach (var tensor in kept) tensor.Free($"the backward pass of {operation}, which it was kept for, was over");
+            FreeKept();
         });
+        if (y.Node is null) FreeKept();
+        return y;
+
+        void FreeKept()
+        {
+            foreach (var tensor in kept) tensor.Free($"the backward pass of {operation}, which it was kept for, was over");
+        }
     }
 }

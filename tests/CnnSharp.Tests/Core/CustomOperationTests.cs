@@ -93,6 +93,25 @@ public sealed class CustomOperationTests
     }
 
     [Fact]
+    public void NothingIsKeptForABackwardPassThatDoesNotCome()
+    {
+        var device = Devices.Open("reference");
+        using var x = Parameter(device, 0, 1);
+        using var constant = Tensor.From([0f, 1], [2], device);
+        var before = Devices.UsedBytes(device);
+        using (Tape.NoGrad()) Assert.Equal([0.5f, 0.731058598f], Sigmoid(x).ToArray());
+        Assert.Equal(before, device.Engine.Pool.UsedBytes);
+        using (var y = Sigmoid(constant)) Assert.Equal(0.5f, y.ToArray()[0]);
+        Assert.Equal(before, device.Engine.Pool.UsedBytes);
+
+        static Tensor Sigmoid(Tensor x)
+        {
+            Tensor? s = null;
+            return Custom("Sigmoid", [x], () => s = Functional.Sigmoid(x).Keep(), dy => [dy * s! * (1 - s!)]);
+        }
+    }
+
+    [Fact]
     public void AWrongGradientIsRefusedWithBothShapes()
     {
         using var x = Parameter(Device.Reference, 1, 2);
