@@ -159,7 +159,7 @@ class Browser:
     def post(self, path, body, method="POST"):
         request = urllib.request.Request(self.session + path, json.dumps(body).encode(), {"Content-Type": "application/json"}, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=60) as response:
+            with urllib.request.urlopen(request, timeout=120) as response:
                 return json.load(response)["value"]
         except urllib.error.HTTPError as e:
             raise RuntimeError(f"{path}: {json.load(e)['value']['message']}") from None
@@ -171,7 +171,7 @@ class Browser:
     def script(self, text):
         return self.post("/execute/sync", {"script": text, "args": []})
 
-    def wait(self, expression, seconds=20):
+    def wait(self, expression, seconds=60):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if value := self.script(f"return {expression}"):

@@ -138,7 +138,7 @@ public sealed partial class SampleTests : IDisposable
             WritePicture($"pictures/bright/{i:D2}.png", i, 200);
         }
 
-        var (code, output, error) = Run("FineTune", "weights.safetensors", "pictures", "8");
+        var (code, output, error) = Run("FineTune", "weights.safetensors", "pictures", "10");
         Assert.Equal((0, ""), (code, error));
         Assert.StartsWith("folder: 64 pictures [32, 32, 3], 2 classes; 254,722 weights learn, 21 tensors are frozen", output, StringComparison.Ordinal);
         Assert.InRange(LastAccuracy(output), 90, 100);
