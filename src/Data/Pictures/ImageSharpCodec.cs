@@ -6,7 +6,11 @@ using SixLabors.ImageSharp.Processing;
 
 namespace CnnSharp.Data;
 
-/// <summary>The package SixLabors.ImageSharp: PNG, JPEG, WebP, GIF, TIFF, BMP, PPM and more. A photograph that its camera marked as turned is set upright.</summary>
+/// <summary>
+/// The package SixLabors.ImageSharp: JPEG, WebP, GIF, TIFF, BMP, PPM and more. A photograph that its camera marked as turned
+/// is set upright. PNG is read by <see cref="PngReader"/> here too: the package's decoder (2.1.13) does not come to an end
+/// at an interlaced picture of 1 x 1.
+/// </summary>
 sealed class ImageSharpCodec : IPictureCodec
 {
     // On threads of the loader's own: a picture is decoded by one thread, and the package's pool may hold four times the largest picture.
@@ -23,13 +27,13 @@ sealed class ImageSharpCodec : IPictureCodec
 
     public bool Reads(ReadOnlySpan<byte> start) => Image.DetectFormat(configuration, start) is not null;
 
-    public PictureSize Identify(byte[] bytes, string name) => Guard(name, () =>
+    public PictureSize Identify(byte[] bytes, string name) => IsPng(bytes) ? PngReader.Identify(bytes, name) : Guard(name, () =>
     {
         var info = Image.Identify(configuration, bytes, out _) ?? throw new DataFormatException(name, "is no picture of a kind that SixLabors.ImageSharp reads");
         return new PictureSize(info.Height, info.Width);
     });
 
-    public Picture Decode(byte[] bytes, string name) => Guard(name, () =>
+    public Picture Decode(byte[] bytes, string name) => IsPng(bytes) ? PngReader.Read(bytes, name) : Guard(name, () =>
     {
         using var image = Image.Load<Rgba32>(configuration, bytes);
         image.Mutate(x => x.AutoOrient());
@@ -56,6 +60,8 @@ sealed class ImageSharpCodec : IPictureCodec
             TransparentColorMode = PngTransparentColorMode.Preserve,
         });
     }
+
+    static bool IsPng(ReadOnlySpan<byte> bytes) => bytes.StartsWith(PngReader.Signature);
 
     static bool IsOpaque(ReadOnlySpan<byte> pixels)
     {

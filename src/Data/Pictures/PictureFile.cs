@@ -3,7 +3,7 @@ namespace CnnSharp.Data;
 /// <summary>
 /// Reads and writes picture files. With SixLabors.ImageSharp, which the build takes where the package feeds carry it: PNG,
 /// JPEG, WebP, GIF (its first picture), TIFF, BMP, PPM and more. Without: PNG, BMP, PGM and PPM; the others are refused
-/// with the name of the package that reads them.
+/// with the name of the package that reads them. PNG gives the same pixels either way.
 /// </summary>
 /// <example>
 /// <code>

@@ -135,9 +135,10 @@ public sealed class PictureFileTests : IDisposable
         var bytes = Convert.FromHexString(expected.Replace(" ", "", StringComparison.Ordinal));
 
         // ImageSharp gives colours throughout, and rounds on its own.
+        var rounding = IsOwn ? 0 : 2;
         var actual = picture.Channels == 3 && text[1] is '2' or '5' ? picture.Flatten(1).Pixels : picture.Pixels;
         Assert.Equal(bytes.Length, actual.Length);
-        for (var i = 0; i < bytes.Length; i++) Assert.InRange(actual[i], bytes[i] - 1, bytes[i] + 1);
+        for (var i = 0; i < bytes.Length; i++) Assert.InRange(actual[i], bytes[i] - rounding, bytes[i] + rounding);
     }
 
     [Theory]
@@ -226,7 +227,7 @@ public sealed class PictureFileTests : IDisposable
             var error = Assert.Throws<DataFormatException>(() => PictureFile.Decode(file, "bomb"));
             Assert.True(GC.GetAllocatedBytesForCurrentThread() - before < 200_000);
             if (side == 65_535) Assert.Contains("bomb: the size of the picture: expected at most 100,000,000 pixels, got 65,535 x 65,535", error.Message, StringComparison.Ordinal);
-            else if (IsOwn) Assert.Contains("9,999 x 9,999", error.Message, StringComparison.Ordinal);
+            else Assert.Contains("9,999 x 9,999", error.Message, StringComparison.Ordinal);
         }
     }
 
@@ -236,12 +237,11 @@ public sealed class PictureFileTests : IDisposable
     [InlineData(true)]
     public void DamagedPngIsRefusedOrReadAndNothingWorse(bool resealed)
     {
-        if (resealed && !IsOwn) return;
         var sound = PngBuilder.Forms.SelectMany(form => new[] { false, true }.Select(interlaced => Sample(form.ColourType, form.Depth, interlaced))).ToList();
 
         // What a read may take: the messages of its errors and their stacks; the pixels, from a bit to four bytes each,
         // and what they are made from, once the file has been decompressed, which a copy cannot make 64 times its own length.
-        long Allowed(int length) => IsOwn ? (128 << 10) + (64 * length) : 4 << 20;
+        long Allowed(int length) => (128 << 10) + (64 * length);
         var refused = resealed
             ? Damage.Survive([.. sound.Select(file => file[8..])], 10_000, Allowed, bytes => PictureFile.Decode(Resealed([.. sound[0][..8], .. bytes]), "damaged"))
             : Damage.Survive(sound, 10_000, Allowed, bytes => PictureFile.Decode(bytes, "damaged"));
@@ -278,8 +278,6 @@ public sealed class PictureFileTests : IDisposable
         var bomb = Packed(new byte[110 << 20]);
         Assert.InRange(bomb.Length, 100_000, 130_000);
         Refused(bomb, 10_001, 10_000, "the size of the picture: expected at most 100,000,000 pixels, got 10,001 x 10,000", 64 << 10);
-        if (!IsOwn) return;
-
         Refused(bomb, 10_000, 10_000, "10,000 x 10,000, 300,010,000 bytes", 64 << 10);
 
         // 60 KB that do not compress and claim to be 60 MB.
@@ -319,7 +317,7 @@ public sealed class PictureFileTests : IDisposable
                 byte[] palette = [.. Enumerable.Range(0, 48).Select(i => (byte)(i * 5))];
                 var file = PngBuilder.Write(side, side, 3, 4, interlaced, (y, x, _) => (x + (3 * y)) & 15, palette, pieces: 1 << 20);
                 var others = new[] { "gAMA", "cHRM", "bKGD", "hIST", "pHYs", "tIME", "sBIT", "zTXt", "iTXt" }.SelectMany(name => PngBuilder.Chunk(name, [1, 2]));
-                var picture = PictureFile.Decode([.. file[..33], .. IsOwn ? others : [], .. file[33..]], "picture").Flatten(3);
+                var picture = PictureFile.Decode([.. file[..33], .. others, .. file[33..]], "picture").Flatten(3);
                 Assert.Equal((side, side), (picture.Height, picture.Width));
                 for (var p = 0; p < side * side; p++) Assert.Equal(palette.AsSpan(3 * (((p % side) + (3 * (p / side))) & 15), 3).ToArray(), picture.Pixels.AsSpan(3 * p, 3).ToArray());
             }
@@ -343,7 +341,6 @@ public sealed class PictureFileTests : IDisposable
     [Fact]
     public void APngSaysWhatIsWrongWithIt()
     {
-        if (!IsOwn) return;
         var sound = PngBuilder.Write(3, 2, 0, 8, interlaced: false, (y, x, _) => x + y, pieces: 1);
         var broken = (byte[])sound.Clone();
         broken[^20] ^= 1;
