@@ -134,8 +134,8 @@ public sealed class PictureFileTests : IDisposable
         var picture = PictureFile.Decode(Encoding.Latin1.GetBytes(text), "picture");
         var bytes = Convert.FromHexString(expected.Replace(" ", "", StringComparison.Ordinal));
 
-        // ImageSharp gives colours throughout, and rounds on its own.
-        var rounding = IsOwn ? 0 : 2;
+        // ImageSharp gives colours throughout, and rounds the step from one value to the next: four of 63 make 252.
+        var rounding = IsOwn ? 0 : 4;
         var actual = picture.Channels == 3 && text[1] is '2' or '5' ? picture.Flatten(1).Pixels : picture.Pixels;
         Assert.Equal(bytes.Length, actual.Length);
         for (var i = 0; i < bytes.Length; i++) Assert.InRange(actual[i], bytes[i] - rounding, bytes[i] + rounding);
