@@ -147,12 +147,7 @@ internal sealed unsafe partial class CpuKernels<V>
             {
                 var w = weights + (3L * from);
                 for (var i = from; i < to; i += V512.Count, w += 3 * V512.Count)
-                {
-                    var v = V512.Load(y + i);
-                    a = V512.Fma(v, V512.Load(w), a);
-                    b = V512.Fma(v, V512.Load(w + V512.Count), b);
-                    c = V512.Fma(v, V512.Load(w + (2 * V512.Count)), c);
-                }
+                    Multiply(V512.Load(y + i), V512.Load(w), V512.Load(w + V512.Count), V512.Load(w + (2 * V512.Count)), ref a, ref b, ref c);
 
                 y -= (long)Geometry.OutW * Geometry.K;
                 weights += WeightsOfRow;
@@ -223,14 +218,9 @@ internal sealed unsafe partial class CpuKernels<V>
             {
                 var values = SumsOfLanes(sums) + V512.Load(Bias + bias);
                 bias = bias == 2 * V512.Count ? 0 : bias + V512.Count;
-                if (count >= V512.Count)
-                {
-                    V512.Store(Accumulate ? values + V512.Load(target) : values, target);
-                }
-                else
-                {
-                    V512.StorePartial(Accumulate ? values + V512.LoadPartial(target, count) : values, target, count);
-                }
+                var lanes = Math.Min(V512.Count, count);
+                if (Accumulate) values += CpuKernels<V512>.LoadUpTo(target, lanes);
+                CpuKernels<V512>.StoreUpTo(values, target, lanes);
             }
         }
 
