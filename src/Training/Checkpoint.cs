@@ -82,7 +82,7 @@ public static class Checkpoint
     /// <exception cref="IOException">The file cannot be opened.</exception>
     public static CheckpointInfo ReadInfo(string path)
     {
-        using var file = CheckpointFile.Open(path);
+        using var file = CheckpointFile.Open(path, verify: false);
         return file.Info;
     }
 
@@ -95,8 +95,7 @@ public static class Checkpoint
     public static CheckpointInfo Load(string path, Layer model, Optimizer? optimizer = null)
     {
         ArgumentNullException.ThrowIfNull(model);
-        using var file = CheckpointFile.Open(path);
-        file.Verify();
+        using var file = CheckpointFile.Open(path, verify: true);
         file.Read(model, optimizer);
         return file.Info;
     }

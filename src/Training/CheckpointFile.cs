@@ -42,14 +42,18 @@ sealed class CheckpointFile : IDisposable
     /// <summary>What it remembers beside the tensors.</summary>
     public CheckpointInfo Info { get; }
 
-    /// <summary>Opens a checkpoint. Its length and its metadata are checked, the tensors' bytes are not: see <see cref="Verify"/>.</summary>
+    /// <summary>Opens a checkpoint. Its length and its metadata are checked.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="verify">Whether everything is read, and compared with the checksum; else the tensors' bytes are not looked at.</param>
     /// <exception cref="DataFormatException">The file is not a sound checkpoint.</exception>
-    public static CheckpointFile Open(string path)
+    public static CheckpointFile Open(string path, bool verify)
     {
         var file = SafeTensors.Open(path);
         try
         {
-            return new(path, file);
+            var checkpoint = new CheckpointFile(path, file);
+            if (verify) checkpoint.Verify();
+            return checkpoint;
         }
         catch
         {
@@ -79,7 +83,7 @@ sealed class CheckpointFile : IDisposable
 
     /// <summary>Reads everything, and compares it with the checksum.</summary>
     /// <exception cref="DataFormatException">The contents are not those that were written.</exception>
-    public void Verify()
+    void Verify()
     {
         if (Text("version") == VersionWithoutChecksum) return;
         var expected = Text(ChecksumKey);

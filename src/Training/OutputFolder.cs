@@ -30,7 +30,7 @@ sealed class OutputFolder(string path)
         if (!HasCheckpoint(path)) return null;
         try
         {
-            var file = OpenVerified(last);
+            var file = CheckpointFile.Open(last, verify: true);
             newest = last;
             return file;
         }
@@ -42,7 +42,7 @@ sealed class OutputFolder(string path)
         if (!File.Exists(previous)) throw new DataFormatException(last, $"cannot be resumed, and there is no checkpoint before it. {damage.Message.TrimEnd('.')}", inner: damage);
         try
         {
-            var file = OpenVerified(previous);
+            var file = CheckpointFile.Open(previous, verify: true);
             newest = previous;
             return file;
         }
@@ -86,21 +86,6 @@ sealed class OutputFolder(string path)
 
     /// <summary>Adds an epoch's line to the metrics. Before its checkpoint is written: a line too many is dropped on resuming, one too few would be missed for ever.</summary>
     public void Append(EpochResult result, long step) => MetricsFile.Append(metrics, result, step);
-
-    static CheckpointFile OpenVerified(string path)
-    {
-        var file = CheckpointFile.Open(path);
-        try
-        {
-            file.Verify();
-            return file;
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
-        }
-    }
 
     /// <summary>Says, when a file cannot be written, what that means for the training.</summary>
     void Write(string file, CheckpointInfo info, Action write)
