@@ -59,7 +59,7 @@ public static class DataSets
         }
 
         if (data is not null) throw new DataFormatException(data, $"the folder holds neither {wanted.Name} nor {second.Name}; to get {wanted.Name}, {wanted.HowToGet}");
-        notice = $"{absent} Taking the embedded part of Fashion-MNIST (8,000 training and 2,000 test pictures) instead.";
+        notice = $"{absent} Taking the embedded part of Fashion-MNIST (4,000 training and 1,000 test pictures) instead.";
         return EmbeddedFashionMnist.Load();
     }
 

@@ -3,7 +3,7 @@ using System.IO.Compression;
 namespace CnnSharp.Data;
 
 /// <summary>
-/// The first 8,000 training and first 2,000 test pictures of Fashion-MNIST, carried inside this assembly, so that a
+/// The first 4,000 training and first 1,000 test pictures of Fashion-MNIST, carried inside this assembly, so that a
 /// network can be trained where nothing can be fetched. MIT licence, copyright 2017 Zalando SE: see Embedded/LICENSE.fashion-mnist.
 /// </summary>
 public static class EmbeddedFashionMnist
@@ -11,14 +11,14 @@ public static class EmbeddedFashionMnist
     const string Name = "embedded";
 
     // What the two files of pictures hold once decompressed is known; nothing can claim more.
-    const long Limit = 16 + (8_000 * 28 * 28);
+    const long Limit = 16 + (4_000 * 28 * 28);
 
     /// <summary>Reads the set. It is named <c>embedded</c>, so that no figure is taken for one of the whole set.</summary>
     public static DataSet Load() => new(Read("train"), Read("t10k"), "embedded in CnnSharp.Data");
 
     static PictureSet Read(string part)
     {
-        var (pictures, labels) = ($"{part}-images-idx3-ubyte.gz", $"{part}-labels-idx1-ubyte.gz");
+        var (pictures, labels) = ($"{part}-images-idx3-ubyte.br", $"{part}-labels-idx1-ubyte.br");
         return IdxPictures.Combine(Name, Open(pictures), Open(labels), pictures, labels, FashionMnist.ClassNames, FashionMnist.Normalization);
     }
 
@@ -26,7 +26,7 @@ public static class EmbeddedFashionMnist
     {
         var resource = typeof(EmbeddedFashionMnist).Assembly.GetManifestResourceStream(file)
             ?? throw new InvalidOperationException($"This build of CnnSharp.Data lacks its resource {file}.");
-        using var stream = new GZipStream(resource, CompressionMode.Decompress);
+        using var stream = new BrotliStream(resource, CompressionMode.Decompress);
         return Idx.Read(stream, file, Limit);
     }
 }

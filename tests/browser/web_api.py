@@ -6,7 +6,7 @@
 Needs Python 3 and, from the system, chromium and chromedriver (Debian: apt install chromium chromium-driver); says so and
 ends well where they are not. With a folder, screenshots are left in it. The last line is "N passed, N failed, N skipped".
 """
-import base64, gzip, json, pathlib, re, shutil, struct, subprocess, sys, tempfile, time, urllib.error, urllib.request, zlib
+import base64, json, pathlib, re, shutil, subprocess, sys, tempfile, time, urllib.error, urllib.request
 
 root = pathlib.Path(__file__).resolve().parents[2]
 flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -106,16 +106,11 @@ def answer(browser):
 
 def clothes(folder, index):
     """A test picture of the data set that the library carries, as a PNG file."""
-    with gzip.open(root / "src/Data/Embedded/t10k-images-idx3-ubyte.gz") as file:
-        pixels = file.read()[16 + 784 * index:16 + 784 * (index + 1)]
-    rows = b"".join(b"\0" + pixels[row * 28:row * 28 + 28] for row in range(28))
-    path = folder / f"{index}.png"
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 28, 28, 8, 0, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
-    return path
-
-
-def chunk(kind, data):
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    exported = folder / "pictures"
+    if not exported.exists():
+        tool = ["dotnet", "run", "-c", "Release", "--project", str(root / "src/Cli"), "--"]
+        subprocess.run([*tool, "pictures", "export", "--dataset", "embedded", "--out", str(exported)], check=True, stdout=subprocess.DEVNULL)
+    return next(exported.glob(f"test/*/{index:05}.png"))
 
 
 def equal(expected, actual):

@@ -14,8 +14,8 @@ public sealed class DataSetsTests : IDisposable
     {
         var set = DataSets.Find("embedded");
         var test = set.RequireTest();
-        Assert.Equal("embedded: 8,000 pictures [28, 28, 1], 10 classes", set.Train.ToString());
-        Assert.Equal("embedded: 2,000 pictures [28, 28, 1], 10 classes", test.ToString());
+        Assert.Equal("embedded: 4,000 pictures [28, 28, 1], 10 classes", set.Train.ToString());
+        Assert.Equal("embedded: 1,000 pictures [28, 28, 1], 10 classes", test.ToString());
         Assert.Equal([9, 0, 0, 3, 0, 2, 7, 2, 5, 5], set.Train.Labels[..10].ToArray());
         Assert.Equal([9, 2, 1, 1, 6, 1, 4, 6, 5, 7], test.Labels[..10].ToArray());
         var measured = Normalization.Measure(set.Train);
@@ -30,9 +30,9 @@ public sealed class DataSetsTests : IDisposable
         Skip.IfNot(Directory.Exists(system), $"Fashion-MNIST is not installed in {system}");
         var (whole, part) = (FashionMnist.Load(system), EmbeddedFashionMnist.Load());
         Assert.Equal(60_000, whole.Train.Count);
-        Assert.True(whole.Train.Labels[..8_000].SequenceEqual(part.Train.Labels));
-        Assert.True(whole.Train.AllPixels.AsSpan(0, 8_000 * 784).SequenceEqual(part.Train.AllPixels));
-        Assert.True(whole.RequireTest().AllPixels.AsSpan(0, 2_000 * 784).SequenceEqual(part.RequireTest().AllPixels));
+        Assert.True(whole.Train.Labels[..4_000].SequenceEqual(part.Train.Labels));
+        Assert.True(whole.Train.AllPixels.AsSpan(0, 4_000 * 784).SequenceEqual(part.Train.AllPixels));
+        Assert.True(whole.RequireTest().AllPixels.AsSpan(0, 1_000 * 784).SequenceEqual(part.RequireTest().AllPixels));
     }
 
     [Fact]

@@ -166,6 +166,9 @@ internal sealed class Package : IDisposable
     /// <summary>Bytes.</summary>
     public long Size { get; }
 
+    /// <summary>Bytes that some of its files take in it.</summary>
+    public long SizeOf(Func<string, bool> which) => archive.Entries.Where(entry => which(entry.FullName)).Sum(entry => entry.CompressedLength);
+
     /// <summary>The paths in it.</summary>
     public IEnumerable<string> Files => archive.Entries.Select(entry => entry.FullName);
 

@@ -36,7 +36,7 @@ public sealed partial class SampleTests : IDisposable
     {
         var (code, output, error) = Run("TrainCifar10", "embedded", "1");
         Assert.Equal((0, ""), (code, error));
-        Assert.StartsWith("embedded: 7,200 pictures [28, 28, 1], 10 classes; 75,002 weights on ", output, StringComparison.Ordinal);
+        Assert.StartsWith("embedded: 3,600 pictures [28, 28, 1], 10 classes; 75,002 weights on ", output, StringComparison.Ordinal);
         Assert.Equal(1, Regex.Count(output, @"^epoch \d: training loss \d\.\d+, validation accuracy", RegexOptions.Multiline));
         Assert.InRange(LastAccuracy(output), 50, 95);
 
@@ -64,7 +64,7 @@ public sealed partial class SampleTests : IDisposable
     [Fact]
     public void TrainingLoopLearns()
     {
-        var (code, output, error) = Run("TrainingLoop", "embedded", "2");
+        var (code, output, error) = Run("TrainingLoop", "embedded", "4");
         Assert.Equal((0, ""), (code, error));
         Assert.InRange(LastAccuracy(output), 60, 95);
         if (Source("TrainingLoop/Program.cs") is not { } lines) return;
