@@ -59,8 +59,9 @@ public static class DataSets
         }
 
         if (data is not null) throw new DataFormatException(data, $"the folder holds neither {wanted.Name} nor {second.Name}; to get {wanted.Name}, {wanted.HowToGet}");
-        notice = $"{absent} Taking the embedded part of Fashion-MNIST (4,000 training and 1,000 test pictures) instead.";
-        return EmbeddedFashionMnist.Load();
+        var embedded = EmbeddedFashionMnist.Load();
+        notice = $"{absent} Taking the embedded part of Fashion-MNIST ({embedded.Train.Count:N0} training and {embedded.RequireTest().Count:N0} test pictures) instead.";
+        return embedded;
     }
 
     static List<string> Places(Known known, string? data)
