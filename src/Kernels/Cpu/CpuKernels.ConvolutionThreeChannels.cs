@@ -19,6 +19,12 @@ internal sealed unsafe partial class CpuKernels<V>
     void RunThreeChannels(in ConvGeometry g, float* dy, float* w, in WeightLayout layout, float* bias, float* dx, bool accumulate)
     {
         if (g.N == 0 || g.H == 0) return;
+        if (winograd && ThreeChannelsWinogradPass.Pays(g))
+        {
+            RunThreeChannelsWinograd(g, dy, w, layout, bias, dx, accumulate);
+            return;
+        }
+
         var pass = new ThreeChannelsPass { Geometry = g, Dy = dy, Dx = dx, Accumulate = accumulate };
         pass.Plan();
         lock (workers.Gate)

@@ -17,6 +17,10 @@ public sealed class CpuThreeChannelsTests
                 [
                     (32, 32, 16, 3, 3, 1, 1), (5, 16, 16, 3, 3, 1, 1), (4, 17, 32, 3, 3, 0, 0), (7, 33, 16, 3, 3, 2, 2), (9, 48, 16, 3, 3, 1, 0), (3, 63, 48, 3, 3, 0, 2), (11, 70, 16, 3, 3, 2, 1),
                     (6, 5, 16, 3, 3, 1, 1), (8, 8, 16, 5, 5, 2, 2), (9, 65, 16, 7, 7, 3, 3), (7, 6, 32, 7, 7, 3, 3), (4, 128, 16, 1, 3, 0, 1), (10, 9, 16, 3, 1, 1, 0), (5, 20, 16, 3, 3, 4, 5), (1, 7, 16, 2, 2, 1, 1),
+
+                    // Rows of about 32 pixels, which go through Winograd's algorithm: bands, odd rows, rows of dy that are shorter and longer, other windows.
+                    (34, 28, 16, 3, 3, 1, 1), (5, 32, 16, 3, 3, 1, 1), (1, 30, 16, 3, 3, 1, 1), (2, 29, 16, 3, 1, 1, 0), (3, 32, 16, 3, 3, 0, 0), (6, 31, 16, 3, 3, 2, 2), (7, 32, 16, 3, 3, 2, 2),
+                    (8, 32, 16, 3, 3, 4, 1), (9, 28, 16, 3, 5, 1, 4), (10, 31, 16, 3, 16, 1, 14), (19, 32, 32, 3, 3, 1, 1),
                 ])
                 data.Add(level, h, w, k, r, s, top, left);
         }
@@ -46,5 +50,15 @@ public sealed class CpuThreeChannelsTests
                 kernels.ConvTransposeForward(g, b[0], b[1], b[3], b[4]);
             }
         }
+    }
+
+    [SkippableFact]
+    public void WinogradOfRowsIsNearThePlainKernels()
+    {
+        var random = new Random(1);
+        var g = ConvGeometry.Create([4, 32, 32, 3], [3, 3, 3, 16], 1, 1, 1, 1);
+        GpuRun.Near(
+            Devices.Cpu(SimdLevel.Avx512, 2), 1e-6, (kernels, b) => kernels.ConvBackwardInput(g, b[0], b[1], b[2]),
+            GpuRun.Real(random, 4L * 32 * 32 * 16), GpuRun.Real(random, 3 * 3 * 3 * 16), new float[4 * 32 * 32 * 3]);
     }
 }

@@ -33,9 +33,12 @@ static class GpuRun
     public static void Same(Device device, Action<IKernels, DeviceBuffer[]> call, params Array[] buffers) => Assert.Equal(On(Device.Reference, call, buffers), On(device, call, buffers));
 
     /// <summary>Every buffer as on the reference engine, within a tolerance relative to its largest value (at least 1).</summary>
-    public static void Near(double tolerance, Action<IKernels, DeviceBuffer[]> call, params Array[] buffers)
+    public static void Near(double tolerance, Action<IKernels, DeviceBuffer[]> call, params Array[] buffers) => Near(Gpu, tolerance, call, buffers);
+
+    /// <summary>Every buffer of a device as on the reference engine, within a tolerance relative to its largest value (at least 1).</summary>
+    public static void Near(Device device, double tolerance, Action<IKernels, DeviceBuffer[]> call, params Array[] buffers)
     {
-        foreach (var (expected, actual) in On(Device.Reference, call, buffers).Zip(On(Gpu, call, buffers)))
+        foreach (var (expected, actual) in On(Device.Reference, call, buffers).Zip(On(device, call, buffers)))
         {
             if (expected is not float[] floats)
             {
