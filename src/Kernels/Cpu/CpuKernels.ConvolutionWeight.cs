@@ -239,9 +239,11 @@ internal sealed unsafe partial class CpuKernels<V>
 
                     // The next band's rows follow in memory.
                     var (lastPicture, count) = (picture + block.Pictures - 1, (long)block.Pictures * rows);
-                    var nextX = new Ahead(X + (lastPicture * pictureX) + ((long)(firstRow + rows) * g.StrideH * g.W * g.C), count * g.StrideH * g.W * g.C, calls);
-                    var nextDy = new Ahead(Dy + (lastPicture * pictureDy) + ((firstRow + rows) * block.RowDy), count * block.RowDy, calls);
-                    Multiply(&call, block, sums, firstVector, endVector, panel, ref nextX, ref nextDy);
+                    call.NextX = (byte*)(X + (lastPicture * pictureX) + ((long)(firstRow + rows) * g.StrideH * g.W * g.C));
+                    call.NextDy = (byte*)(Dy + (lastPicture * pictureDy) + ((firstRow + rows) * block.RowDy));
+                    call.NextXStep = (nint)((count * g.StrideH * g.W * g.C * sizeof(float) / (calls * count * block.Length)) + 1);
+                    call.NextDyStep = (nint)((count * block.RowDy * sizeof(float) / (calls * count * block.Length)) + 1);
+                    Multiply(&call, block, sums, firstVector, endVector, panel);
                 }
             }
 
@@ -276,17 +278,18 @@ internal sealed unsafe partial class CpuKernels<V>
                 Height = int.MaxValue,
                 Pack = true,
             };
-            Ahead none = default;
+            call->NextX = call->NextDy = (byte*)sums;
+            call->NextXStep = call->NextDyStep = 0;
             for (var j = firstColumn; j < endColumn; j++)
             {
                 block.X = strips + ((long)(j - firstColumn) * g.StrideW * g.C);
                 block.Dy = Dy + (picture * block.PictureDy) + ((long)j * g.K);
-                Multiply(call, block, sums, first, end, panel, ref none, ref none);
+                Multiply(call, block, sums, first, end, panel);
             }
         }
 
         /// <summary>Adds a block's products to the sums of vectors [first, end).</summary>
-        readonly void Multiply(OuterProductCall* call, in PixelBlock block, float* sums, int first, int end, float* panel, ref Ahead nextX, ref Ahead nextDy)
+        readonly void Multiply(OuterProductCall* call, in PixelBlock block, float* sums, int first, int end, float* panel)
         {
             call->XStride = (nint)(block.PixelX * sizeof(float));
             call->Length = block.Length;
@@ -333,8 +336,6 @@ internal sealed unsafe partial class CpuKernels<V>
                         SetSegments(call, block, r, rowDy, pictureDy);
                         for (var row = 0; row < RunLength; row += tileRows)
                         {
-                            nextX.Fetch();
-                            nextDy.Fetch();
                             tile(call, source + row, columns, target + ((long)row * lanes));
                         }
                     }

@@ -123,6 +123,8 @@ def outer(rows, vectors):
     for r in range(rows):
         emit("        V " + ", ".join(f"c{r}_{v} = V.Load({at(r, v)})" for v in range(vectors)) + ";")
     emit("        nint xStride = call->XStride, dyStride = call->DyStride;")
+    emit("        byte* nextX = call->NextX, nextDy = call->NextDy;")
+    emit("        nint nextXStep = call->NextXStep, nextDyStep = call->NextDyStep;")
     emit("        nint* offset = call->Offsets, dyOffset = call->DyOffsets;")
     emit("        for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)")
     emit("        {")
@@ -140,9 +142,18 @@ def outer(rows, vectors):
                 emit(f"                c{r}_{v} = V.Fma(d{v}, a{r}, c{r}_{v});")
     emit("                p = (float*)((byte*)p + xStride);")
     emit("                q = (float*)((byte*)q + dyStride);")
+    emit("                if (Sse.IsSupported)")
+    emit("                {")
+    emit("                    Sse.Prefetch1(nextX);")
+    emit("                    Sse.Prefetch1(nextDy);")
+    emit("                    nextX += nextXStep;")
+    emit("                    nextDy += nextDyStep;")
+    emit("                }")
     emit("            }")
     emit("        }")
     emit("")
+    emit("        call->NextX = nextX;")
+    emit("        call->NextDy = nextDy;")
     for r in range(rows):
         emit("        " + " ".join(f"V.Store(c{r}_{v}, {at(r, v)});" for v in range(vectors)))
     emit("    }")
@@ -254,7 +265,7 @@ with open("CorrelationTiles.cs", "w") as f:
     f.write("\n}\n")
 
 with open("OuterProductTiles.cs", "w") as f:
-    f.write(HEADER)
+    f.write(HEADER.replace("CompilerServices;", "CompilerServices;\nusing System.Runtime.Intrinsics.X86;"))
     f.write("internal static unsafe partial class OuterProductTiles<V>\n{\n")
     f.write("    static delegate*<OuterProductCall*, float*, float*, float*, void> Written(int rows, int vectors) => (rows, vectors) switch\n    {\n")
     for r, v in OUTER:
