@@ -607,7 +607,7 @@ internal sealed unsafe partial class CpuKernels<V>
                 OutStride = (nint)TargetStepW * targetC,
             };
             var weights = Packed + (group * PackedLength) + ((long)firstBlock * 2 * V.Count * KernelH * KernelW * In);
-            var ahead = stepRows < bandRows ? RowsAhead(firstPicture, first, end) : default;
+            if (stepRows < bandRows) call.Next = RowsAhead(firstPicture, firstBlock, endBlock, first, end);
             for (var block = firstBlock; block < endBlock; block++)
             {
                 // All blocks before the last have two vectors, or one is all.
@@ -635,7 +635,6 @@ internal sealed unsafe partial class CpuKernels<V>
                     {
                         for (var row = first; row < phaseEnd; row++)
                         {
-                            ahead.Fetch();
                             var target = ((((long)(firstPicture + p) * TargetH) + phase.TargetRow + ((long)row * TargetStepH)) * TargetW) + phase.TargetCol;
                             pair.AddRow(padded + (p * bandLength) + ((row - first) * rowStride), pixelStride, Target + (target * targetC) + ((long)group * Out) + k, phase.Cols);
                         }
@@ -671,7 +670,7 @@ internal sealed unsafe partial class CpuKernels<V>
             var side = call with { PixelStride = (nint)(stripStride * sizeof(float)), OutStride = (nint)TargetStepH * TargetW * Out };
             var weights = Packed + ((long)firstBlock * 2 * V.Count * KernelH * KernelW * In);
             var copied = false;
-            var ahead = new Ahead(Source + ((firstPicture + 1) * pictureStride), count * pictureStride, count * (end - first));
+            call.Next = new(Source + ((firstPicture + 1) * pictureStride), count * pictureStride, TileSegments(firstBlock, endBlock, first, end, count));
             for (var block = firstBlock; block < endBlock; block++)
             {
                 var k = block * 2 * V.Count;
@@ -710,7 +709,6 @@ internal sealed unsafe partial class CpuKernels<V>
                         {
                             for (var h = row; h < stop; h++)
                             {
-                                ahead.Fetch();
                                 pair.AddRow(
                                     origin + (p * pictureStride) + (h * rowStride) + (phase.Left * pixelStride),
                                     pixelStride,
@@ -779,11 +777,29 @@ internal sealed unsafe partial class CpuKernels<V>
         }
 
         /// <summary>The source rows that follow those which rows [first, end) of the grids read, and that the next step reads.</summary>
-        readonly Ahead RowsAhead(int picture, int first, int end)
+        readonly Ahead RowsAhead(int picture, int firstBlock, int endBlock, int first, int end)
         {
             var sourceLength = (long)SourceW * Groups * In;
             var next = ((long)picture * SourceH) + ((end - 1) * StepH) + lastRow + 1;
-            return new(Source + (next * sourceLength), (end - first) * StepH * sourceLength, (end - first) * phaseCount * Blocks);
+            return new(Source + (next * sourceLength), (end - first) * StepH * sourceLength, TileSegments(firstBlock, endBlock, first, end, 1));
+        }
+
+        /// <summary>About how many segments the tiles of rows [first, end) of the grids run over, in <paramref name="count"/> pictures.</summary>
+        readonly long TileSegments(int firstBlock, int endBlock, int first, int end, int count)
+        {
+            var segments = 0L;
+            for (var block = firstBlock; block < endBlock; block++)
+            {
+                var vectors = CorrelationTiles<V>.Vectors((PaddedOut / V.Count) - (2 * block));
+                for (var i = 0; i < phaseCount; i++)
+                {
+                    ref var phase = ref phases[i];
+                    var columns = phase.Cols - phase.Left - phase.Right;
+                    if (columns > 0) segments += (long)DivideUp(columns, CorrelationTiles<V>.Half(vectors, columns)) * (Math.Min(end, phase.Rows) - first) * phase.Segments;
+                }
+            }
+
+            return count * segments / 2;
         }
 
         /// <summary>The source rows that <paramref name="gridRows"/> rows of the grids read, zeros around them: [height, blockWidth, In].</summary>
@@ -883,34 +899,6 @@ internal sealed unsafe partial class CpuKernels<V>
 
         for (; i + V.Count <= count; i += V.Count) V.Store(V.Load(source + i), target + i);
         if (i < count) V.StorePartial(V.LoadPartial(source + i, (int)(count - i)), target + i, (int)(count - i));
-    }
-
-    /// <summary>
-    /// Memory that is read next, asked for a few lines at a time between calls of a tile, so that it is in the second-level
-    /// cache by then. A copy alone waits for the outer cache: a core has 16 lines under way at most. Only a hint: the lines
-    /// need not exist.
-    /// </summary>
-    ref struct Ahead
-    {
-        const int Line = 64;
-
-        readonly int lines;
-        readonly byte* end;
-        byte* next;
-
-        /// <summary><paramref name="count"/> floats from <paramref name="start"/>, in <paramref name="calls"/> calls of <see cref="Fetch"/>.</summary>
-        public Ahead(float* start, long count, int calls)
-        {
-            next = (byte*)start;
-            end = next + (count * sizeof(float));
-            lines = (int)((count * sizeof(float) / Line / calls) + 1);
-        }
-
-        public void Fetch()
-        {
-            if (!Sse.IsSupported) return;
-            for (var i = 0; i < lines && next < end; i++, next += Line) Sse.Prefetch1(next);
-        }
     }
 
     /// <summary>Packs the weights. Task = group Blocks + block.</summary>

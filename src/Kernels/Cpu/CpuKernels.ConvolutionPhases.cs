@@ -92,6 +92,7 @@ internal sealed unsafe partial class CpuKernels<V>
                 Right = (nint)g.K * sizeof(float),
                 Down = (nint)rowDy * sizeof(float),
                 Length = g.K,
+                Next = new(dy + (end * rowDy), (end - first) * rowDy, (end - first) * (g.C / V.Count) * 2L * DivideUp(g.OutW - 1, PhaseTiles<V>.MaxPixels)),
                 OutStride = 2 * g.C,
                 OutRight = g.C,
                 OutDown = (nint)rowDx,
@@ -99,15 +100,13 @@ internal sealed unsafe partial class CpuKernels<V>
             };
 
             // The last column's pixels lie below each other.
-            var column = row with { PixelStride = 2 * row.Right, Down = 2 * row.Right, OutStride = (nint)(2 * rowDx) };
-            var ahead = new Ahead(dy + (end * rowDy), (end - first) * rowDy, (end - first) * (g.C / V.Count));
+            var column = row with { Next = default, PixelStride = 2 * row.Right, Down = 2 * row.Right, OutStride = (nint)(2 * rowDx) };
             var weights = Packed;
             for (var c = 0; c < g.C; c += V.Count, weights += 9L * g.K * V.Count)
             {
                 row.Bias = column.Bias = Bias + c;
                 for (var i = first; i < end; i++)
                 {
-                    ahead.Fetch();
                     AddPixels(&row, dy + (i * rowDy), g.K, weights, dx + (2 * i * rowDx) + c, g.OutW - 1, i + 1 < g.OutH);
                 }
 

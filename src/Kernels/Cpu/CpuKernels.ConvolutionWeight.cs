@@ -239,10 +239,8 @@ internal sealed unsafe partial class CpuKernels<V>
 
                     // The next band's rows follow in memory.
                     var (lastPicture, count) = (picture + block.Pictures - 1, (long)block.Pictures * rows);
-                    call.NextX = (byte*)(X + (lastPicture * pictureX) + ((long)(firstRow + rows) * g.StrideH * g.W * g.C));
-                    call.NextDy = (byte*)(Dy + (lastPicture * pictureDy) + ((firstRow + rows) * block.RowDy));
-                    call.NextXStep = (nint)((count * g.StrideH * g.W * g.C * sizeof(float) / (calls * count * block.Length)) + 1);
-                    call.NextDyStep = (nint)((count * block.RowDy * sizeof(float) / (calls * count * block.Length)) + 1);
+                    call.NextX = new(X + (lastPicture * pictureX) + ((long)(firstRow + rows) * g.StrideH * g.W * g.C), count * g.StrideH * g.W * g.C, calls * count);
+                    call.NextDy = new(Dy + (lastPicture * pictureDy) + ((firstRow + rows) * block.RowDy), count * block.RowDy, calls * count);
                     Multiply(&call, block, sums, firstVector, endVector, panel);
                 }
             }
@@ -278,8 +276,6 @@ internal sealed unsafe partial class CpuKernels<V>
                 Height = int.MaxValue,
                 Pack = true,
             };
-            call->NextX = call->NextDy = (byte*)sums;
-            call->NextXStep = call->NextDyStep = 0;
             for (var j = firstColumn; j < endColumn; j++)
             {
                 block.X = strips + ((long)(j - firstColumn) * g.StrideW * g.C);

@@ -25,6 +25,9 @@ internal unsafe struct CorrelationCall
     /// <summary>Values of a segment.</summary>
     public int Length;
 
+    /// <summary>What the next pixels need, asked for segment by segment.</summary>
+    public Ahead Next;
+
     /// <summary>The scales of the tile's output channels, or null: result = result Scale + Shift.</summary>
     public float* Scale;
 

@@ -41,6 +41,7 @@ internal static unsafe partial class CorrelationTiles<V>
         var offset = call->Offsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
+            call->Next.Fetch();
             var p = (byte*)x0 + *offset;
             var q = (byte*)x1 + *offset;
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
@@ -137,6 +138,7 @@ internal static unsafe partial class CorrelationTiles<V>
         var offset = call->Offsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
+            call->Next.Fetch();
             var p = (byte*)x0 + *offset;
             var q = (byte*)x1 + *offset;
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
@@ -247,6 +249,7 @@ internal static unsafe partial class CorrelationTiles<V>
         var offset = call->Offsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
+            call->Next.Fetch();
             var p = (byte*)x0 + *offset;
             var q = (byte*)x1 + *offset;
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
@@ -371,6 +374,7 @@ internal static unsafe partial class CorrelationTiles<V>
         var offset = call->Offsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
+            call->Next.Fetch();
             var p = (byte*)x0 + *offset;
             var q = (byte*)x1 + *offset;
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
@@ -509,6 +513,7 @@ internal static unsafe partial class CorrelationTiles<V>
         var offset = call->Offsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
+            call->Next.Fetch();
             var p = (byte*)x0 + *offset;
             var q = (byte*)x1 + *offset;
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
@@ -647,6 +652,7 @@ internal static unsafe partial class CorrelationTiles<V>
         var offset = call->Offsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
+            call->Next.Fetch();
             var p = (byte*)x0 + *offset;
             var q = (byte*)x1 + *offset;
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
@@ -734,6 +740,7 @@ internal static unsafe partial class CorrelationTiles<V>
         var offset = call->Offsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
+            call->Next.Fetch();
             var p = (byte*)x0 + *offset;
             var q = (byte*)x1 + *offset;
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
@@ -841,6 +848,7 @@ internal static unsafe partial class CorrelationTiles<V>
         var offset = call->Offsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
+            call->Next.Fetch();
             var p = (byte*)x0 + *offset;
             var q = (byte*)x1 + *offset;
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
@@ -968,6 +976,7 @@ internal static unsafe partial class CorrelationTiles<V>
         var offset = call->Offsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
+            call->Next.Fetch();
             var p = (byte*)x0 + *offset;
             var q = (byte*)x1 + *offset;
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
@@ -1115,6 +1124,7 @@ internal static unsafe partial class CorrelationTiles<V>
         var offset = call->Offsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
+            call->Next.Fetch();
             var p = (byte*)x0 + *offset;
             var q = (byte*)x1 + *offset;
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
@@ -1282,6 +1292,7 @@ internal static unsafe partial class CorrelationTiles<V>
         var offset = call->Offsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
+            call->Next.Fetch();
             var p = (byte*)x0 + *offset;
             var q = (byte*)x1 + *offset;
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
@@ -1461,6 +1472,7 @@ internal static unsafe partial class CorrelationTiles<V>
         var offset = call->Offsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
+            call->Next.Fetch();
             var p = (byte*)x0 + *offset;
             var q = (byte*)x1 + *offset;
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))

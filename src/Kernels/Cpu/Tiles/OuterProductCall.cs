@@ -25,14 +25,8 @@ internal unsafe struct OuterProductCall
     /// <summary>Pixels of a segment.</summary>
     public int Length;
 
-    /// <summary>
-    /// Memory that is wanted next, of which every pixel asks for a step, so that it is in the second-level cache by then. Only a
-    /// hint: it need not exist.
-    /// </summary>
-    public byte* NextX, NextDy;
-
-    /// <summary>Bytes.</summary>
-    public nint NextXStep, NextDyStep;
+    /// <summary>What the next pixels need, asked for segment by segment.</summary>
+    public Ahead NextX, NextDy;
 
     /// <summary>Of a tile of all kernel rows: bytes from a kernel row's values of x to the next one's.</summary>
     public nint RunStride;

@@ -2,7 +2,6 @@
 #pragma warning disable IDE0011, SA1503
 
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 
 namespace CnnSharp.Kernels.Cpu;
 
@@ -42,11 +41,11 @@ internal static unsafe partial class OuterProductTiles<V>
         V c2_0 = V.Load(dw + (2 * V.Count));
         V c3_0 = V.Load(dw + (3 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
-        byte* nextX = call->NextX, nextDy = call->NextDy;
-        nint nextXStep = call->NextXStep, nextDyStep = call->NextDyStep;
         nint* offset = call->Offsets, dyOffset = call->DyOffsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
+            call->NextX.Fetch();
+            call->NextDy.Fetch();
             var p = (float*)((byte*)x + *offset);
             var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
@@ -58,18 +57,9 @@ internal static unsafe partial class OuterProductTiles<V>
                 c3_0 = V.Fma(p + 3, d0, c3_0);
                 p = (float*)((byte*)p + xStride);
                 q = (float*)((byte*)q + dyStride);
-                if (Sse.IsSupported)
-                {
-                    Sse.Prefetch1(nextX);
-                    Sse.Prefetch1(nextDy);
-                    nextX += nextXStep;
-                    nextDy += nextDyStep;
-                }
             }
         }
 
-        call->NextX = nextX;
-        call->NextDy = nextDy;
         V.Store(c0_0, dw);
         V.Store(c1_0, dw + (1 * V.Count));
         V.Store(c2_0, dw + (2 * V.Count));
@@ -86,11 +76,11 @@ internal static unsafe partial class OuterProductTiles<V>
         V c4_0 = V.Load(dw + (4 * V.Count));
         V c5_0 = V.Load(dw + (5 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
-        byte* nextX = call->NextX, nextDy = call->NextDy;
-        nint nextXStep = call->NextXStep, nextDyStep = call->NextDyStep;
         nint* offset = call->Offsets, dyOffset = call->DyOffsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
+            call->NextX.Fetch();
+            call->NextDy.Fetch();
             var p = (float*)((byte*)x + *offset);
             var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
@@ -104,18 +94,9 @@ internal static unsafe partial class OuterProductTiles<V>
                 c5_0 = V.Fma(p + 5, d0, c5_0);
                 p = (float*)((byte*)p + xStride);
                 q = (float*)((byte*)q + dyStride);
-                if (Sse.IsSupported)
-                {
-                    Sse.Prefetch1(nextX);
-                    Sse.Prefetch1(nextDy);
-                    nextX += nextXStep;
-                    nextDy += nextDyStep;
-                }
             }
         }
 
-        call->NextX = nextX;
-        call->NextDy = nextDy;
         V.Store(c0_0, dw);
         V.Store(c1_0, dw + (1 * V.Count));
         V.Store(c2_0, dw + (2 * V.Count));
@@ -136,11 +117,11 @@ internal static unsafe partial class OuterProductTiles<V>
         V c6_0 = V.Load(dw + (6 * V.Count));
         V c7_0 = V.Load(dw + (7 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
-        byte* nextX = call->NextX, nextDy = call->NextDy;
-        nint nextXStep = call->NextXStep, nextDyStep = call->NextDyStep;
         nint* offset = call->Offsets, dyOffset = call->DyOffsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
+            call->NextX.Fetch();
+            call->NextDy.Fetch();
             var p = (float*)((byte*)x + *offset);
             var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
@@ -156,18 +137,9 @@ internal static unsafe partial class OuterProductTiles<V>
                 c7_0 = V.Fma(p + 7, d0, c7_0);
                 p = (float*)((byte*)p + xStride);
                 q = (float*)((byte*)q + dyStride);
-                if (Sse.IsSupported)
-                {
-                    Sse.Prefetch1(nextX);
-                    Sse.Prefetch1(nextDy);
-                    nextX += nextXStep;
-                    nextDy += nextDyStep;
-                }
             }
         }
 
-        call->NextX = nextX;
-        call->NextDy = nextDy;
         V.Store(c0_0, dw);
         V.Store(c1_0, dw + (1 * V.Count));
         V.Store(c2_0, dw + (2 * V.Count));
@@ -192,11 +164,11 @@ internal static unsafe partial class OuterProductTiles<V>
         V c8_0 = V.Load(dw + (8 * V.Count));
         V c9_0 = V.Load(dw + (9 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
-        byte* nextX = call->NextX, nextDy = call->NextDy;
-        nint nextXStep = call->NextXStep, nextDyStep = call->NextDyStep;
         nint* offset = call->Offsets, dyOffset = call->DyOffsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
+            call->NextX.Fetch();
+            call->NextDy.Fetch();
             var p = (float*)((byte*)x + *offset);
             var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
@@ -214,18 +186,9 @@ internal static unsafe partial class OuterProductTiles<V>
                 c9_0 = V.Fma(p + 9, d0, c9_0);
                 p = (float*)((byte*)p + xStride);
                 q = (float*)((byte*)q + dyStride);
-                if (Sse.IsSupported)
-                {
-                    Sse.Prefetch1(nextX);
-                    Sse.Prefetch1(nextDy);
-                    nextX += nextXStep;
-                    nextDy += nextDyStep;
-                }
             }
         }
 
-        call->NextX = nextX;
-        call->NextDy = nextDy;
         V.Store(c0_0, dw);
         V.Store(c1_0, dw + (1 * V.Count));
         V.Store(c2_0, dw + (2 * V.Count));
@@ -254,11 +217,11 @@ internal static unsafe partial class OuterProductTiles<V>
         V c10_0 = V.Load(dw + (10 * V.Count));
         V c11_0 = V.Load(dw + (11 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
-        byte* nextX = call->NextX, nextDy = call->NextDy;
-        nint nextXStep = call->NextXStep, nextDyStep = call->NextDyStep;
         nint* offset = call->Offsets, dyOffset = call->DyOffsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
+            call->NextX.Fetch();
+            call->NextDy.Fetch();
             var p = (float*)((byte*)x + *offset);
             var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
@@ -278,18 +241,9 @@ internal static unsafe partial class OuterProductTiles<V>
                 c11_0 = V.Fma(p + 11, d0, c11_0);
                 p = (float*)((byte*)p + xStride);
                 q = (float*)((byte*)q + dyStride);
-                if (Sse.IsSupported)
-                {
-                    Sse.Prefetch1(nextX);
-                    Sse.Prefetch1(nextDy);
-                    nextX += nextXStep;
-                    nextDy += nextDyStep;
-                }
             }
         }
 
-        call->NextX = nextX;
-        call->NextDy = nextDy;
         V.Store(c0_0, dw);
         V.Store(c1_0, dw + (1 * V.Count));
         V.Store(c2_0, dw + (2 * V.Count));
@@ -322,11 +276,11 @@ internal static unsafe partial class OuterProductTiles<V>
         V c12_0 = V.Load(dw + (12 * V.Count));
         V c13_0 = V.Load(dw + (13 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
-        byte* nextX = call->NextX, nextDy = call->NextDy;
-        nint nextXStep = call->NextXStep, nextDyStep = call->NextDyStep;
         nint* offset = call->Offsets, dyOffset = call->DyOffsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
+            call->NextX.Fetch();
+            call->NextDy.Fetch();
             var p = (float*)((byte*)x + *offset);
             var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
@@ -348,18 +302,9 @@ internal static unsafe partial class OuterProductTiles<V>
                 c13_0 = V.Fma(p + 13, d0, c13_0);
                 p = (float*)((byte*)p + xStride);
                 q = (float*)((byte*)q + dyStride);
-                if (Sse.IsSupported)
-                {
-                    Sse.Prefetch1(nextX);
-                    Sse.Prefetch1(nextDy);
-                    nextX += nextXStep;
-                    nextDy += nextDyStep;
-                }
             }
         }
 
-        call->NextX = nextX;
-        call->NextDy = nextDy;
         V.Store(c0_0, dw);
         V.Store(c1_0, dw + (1 * V.Count));
         V.Store(c2_0, dw + (2 * V.Count));
@@ -396,11 +341,11 @@ internal static unsafe partial class OuterProductTiles<V>
         V c14_0 = V.Load(dw + (14 * V.Count));
         V c15_0 = V.Load(dw + (15 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
-        byte* nextX = call->NextX, nextDy = call->NextDy;
-        nint nextXStep = call->NextXStep, nextDyStep = call->NextDyStep;
         nint* offset = call->Offsets, dyOffset = call->DyOffsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
+            call->NextX.Fetch();
+            call->NextDy.Fetch();
             var p = (float*)((byte*)x + *offset);
             var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
@@ -424,18 +369,9 @@ internal static unsafe partial class OuterProductTiles<V>
                 c15_0 = V.Fma(p + 15, d0, c15_0);
                 p = (float*)((byte*)p + xStride);
                 q = (float*)((byte*)q + dyStride);
-                if (Sse.IsSupported)
-                {
-                    Sse.Prefetch1(nextX);
-                    Sse.Prefetch1(nextDy);
-                    nextX += nextXStep;
-                    nextDy += nextDyStep;
-                }
             }
         }
 
-        call->NextX = nextX;
-        call->NextDy = nextDy;
         V.Store(c0_0, dw);
         V.Store(c1_0, dw + (1 * V.Count));
         V.Store(c2_0, dw + (2 * V.Count));
@@ -462,11 +398,11 @@ internal static unsafe partial class OuterProductTiles<V>
         V c2_0 = V.Load(dw + (4 * V.Count)), c2_1 = V.Load(dw + (5 * V.Count));
         V c3_0 = V.Load(dw + (6 * V.Count)), c3_1 = V.Load(dw + (7 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
-        byte* nextX = call->NextX, nextDy = call->NextDy;
-        nint nextXStep = call->NextXStep, nextDyStep = call->NextDyStep;
         nint* offset = call->Offsets, dyOffset = call->DyOffsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
+            call->NextX.Fetch();
+            call->NextDy.Fetch();
             var p = (float*)((byte*)x + *offset);
             var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
@@ -486,18 +422,9 @@ internal static unsafe partial class OuterProductTiles<V>
                 c3_1 = V.Fma(d1, a3, c3_1);
                 p = (float*)((byte*)p + xStride);
                 q = (float*)((byte*)q + dyStride);
-                if (Sse.IsSupported)
-                {
-                    Sse.Prefetch1(nextX);
-                    Sse.Prefetch1(nextDy);
-                    nextX += nextXStep;
-                    nextDy += nextDyStep;
-                }
             }
         }
 
-        call->NextX = nextX;
-        call->NextDy = nextDy;
         V.Store(c0_0, dw); V.Store(c0_1, dw + (1 * V.Count));
         V.Store(c1_0, dw + (2 * V.Count)); V.Store(c1_1, dw + (3 * V.Count));
         V.Store(c2_0, dw + (4 * V.Count)); V.Store(c2_1, dw + (5 * V.Count));
@@ -514,11 +441,11 @@ internal static unsafe partial class OuterProductTiles<V>
         V c4_0 = V.Load(dw + (8 * V.Count)), c4_1 = V.Load(dw + (9 * V.Count));
         V c5_0 = V.Load(dw + (10 * V.Count)), c5_1 = V.Load(dw + (11 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
-        byte* nextX = call->NextX, nextDy = call->NextDy;
-        nint nextXStep = call->NextXStep, nextDyStep = call->NextDyStep;
         nint* offset = call->Offsets, dyOffset = call->DyOffsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
+            call->NextX.Fetch();
+            call->NextDy.Fetch();
             var p = (float*)((byte*)x + *offset);
             var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
@@ -544,18 +471,9 @@ internal static unsafe partial class OuterProductTiles<V>
                 c5_1 = V.Fma(d1, a5, c5_1);
                 p = (float*)((byte*)p + xStride);
                 q = (float*)((byte*)q + dyStride);
-                if (Sse.IsSupported)
-                {
-                    Sse.Prefetch1(nextX);
-                    Sse.Prefetch1(nextDy);
-                    nextX += nextXStep;
-                    nextDy += nextDyStep;
-                }
             }
         }
 
-        call->NextX = nextX;
-        call->NextDy = nextDy;
         V.Store(c0_0, dw); V.Store(c0_1, dw + (1 * V.Count));
         V.Store(c1_0, dw + (2 * V.Count)); V.Store(c1_1, dw + (3 * V.Count));
         V.Store(c2_0, dw + (4 * V.Count)); V.Store(c2_1, dw + (5 * V.Count));
@@ -576,11 +494,11 @@ internal static unsafe partial class OuterProductTiles<V>
         V c6_0 = V.Load(dw + (12 * V.Count)), c6_1 = V.Load(dw + (13 * V.Count));
         V c7_0 = V.Load(dw + (14 * V.Count)), c7_1 = V.Load(dw + (15 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
-        byte* nextX = call->NextX, nextDy = call->NextDy;
-        nint nextXStep = call->NextXStep, nextDyStep = call->NextDyStep;
         nint* offset = call->Offsets, dyOffset = call->DyOffsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
+            call->NextX.Fetch();
+            call->NextDy.Fetch();
             var p = (float*)((byte*)x + *offset);
             var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
@@ -612,18 +530,9 @@ internal static unsafe partial class OuterProductTiles<V>
                 c7_1 = V.Fma(d1, a7, c7_1);
                 p = (float*)((byte*)p + xStride);
                 q = (float*)((byte*)q + dyStride);
-                if (Sse.IsSupported)
-                {
-                    Sse.Prefetch1(nextX);
-                    Sse.Prefetch1(nextDy);
-                    nextX += nextXStep;
-                    nextDy += nextDyStep;
-                }
             }
         }
 
-        call->NextX = nextX;
-        call->NextDy = nextDy;
         V.Store(c0_0, dw); V.Store(c0_1, dw + (1 * V.Count));
         V.Store(c1_0, dw + (2 * V.Count)); V.Store(c1_1, dw + (3 * V.Count));
         V.Store(c2_0, dw + (4 * V.Count)); V.Store(c2_1, dw + (5 * V.Count));
@@ -648,11 +557,11 @@ internal static unsafe partial class OuterProductTiles<V>
         V c8_0 = V.Load(dw + (16 * V.Count)), c8_1 = V.Load(dw + (17 * V.Count));
         V c9_0 = V.Load(dw + (18 * V.Count)), c9_1 = V.Load(dw + (19 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
-        byte* nextX = call->NextX, nextDy = call->NextDy;
-        nint nextXStep = call->NextXStep, nextDyStep = call->NextDyStep;
         nint* offset = call->Offsets, dyOffset = call->DyOffsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
+            call->NextX.Fetch();
+            call->NextDy.Fetch();
             var p = (float*)((byte*)x + *offset);
             var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
@@ -690,18 +599,9 @@ internal static unsafe partial class OuterProductTiles<V>
                 c9_1 = V.Fma(d1, a9, c9_1);
                 p = (float*)((byte*)p + xStride);
                 q = (float*)((byte*)q + dyStride);
-                if (Sse.IsSupported)
-                {
-                    Sse.Prefetch1(nextX);
-                    Sse.Prefetch1(nextDy);
-                    nextX += nextXStep;
-                    nextDy += nextDyStep;
-                }
             }
         }
 
-        call->NextX = nextX;
-        call->NextDy = nextDy;
         V.Store(c0_0, dw); V.Store(c0_1, dw + (1 * V.Count));
         V.Store(c1_0, dw + (2 * V.Count)); V.Store(c1_1, dw + (3 * V.Count));
         V.Store(c2_0, dw + (4 * V.Count)); V.Store(c2_1, dw + (5 * V.Count));
@@ -730,11 +630,11 @@ internal static unsafe partial class OuterProductTiles<V>
         V c10_0 = V.Load(dw + (20 * V.Count)), c10_1 = V.Load(dw + (21 * V.Count));
         V c11_0 = V.Load(dw + (22 * V.Count)), c11_1 = V.Load(dw + (23 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
-        byte* nextX = call->NextX, nextDy = call->NextDy;
-        nint nextXStep = call->NextXStep, nextDyStep = call->NextDyStep;
         nint* offset = call->Offsets, dyOffset = call->DyOffsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
+            call->NextX.Fetch();
+            call->NextDy.Fetch();
             var p = (float*)((byte*)x + *offset);
             var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
@@ -778,18 +678,9 @@ internal static unsafe partial class OuterProductTiles<V>
                 c11_1 = V.Fma(d1, a11, c11_1);
                 p = (float*)((byte*)p + xStride);
                 q = (float*)((byte*)q + dyStride);
-                if (Sse.IsSupported)
-                {
-                    Sse.Prefetch1(nextX);
-                    Sse.Prefetch1(nextDy);
-                    nextX += nextXStep;
-                    nextDy += nextDyStep;
-                }
             }
         }
 
-        call->NextX = nextX;
-        call->NextDy = nextDy;
         V.Store(c0_0, dw); V.Store(c0_1, dw + (1 * V.Count));
         V.Store(c1_0, dw + (2 * V.Count)); V.Store(c1_1, dw + (3 * V.Count));
         V.Store(c2_0, dw + (4 * V.Count)); V.Store(c2_1, dw + (5 * V.Count));
@@ -822,11 +713,11 @@ internal static unsafe partial class OuterProductTiles<V>
         V c12_0 = V.Load(dw + (24 * V.Count)), c12_1 = V.Load(dw + (25 * V.Count));
         V c13_0 = V.Load(dw + (26 * V.Count)), c13_1 = V.Load(dw + (27 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
-        byte* nextX = call->NextX, nextDy = call->NextDy;
-        nint nextXStep = call->NextXStep, nextDyStep = call->NextDyStep;
         nint* offset = call->Offsets, dyOffset = call->DyOffsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
+            call->NextX.Fetch();
+            call->NextDy.Fetch();
             var p = (float*)((byte*)x + *offset);
             var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
@@ -876,18 +767,9 @@ internal static unsafe partial class OuterProductTiles<V>
                 c13_1 = V.Fma(d1, a13, c13_1);
                 p = (float*)((byte*)p + xStride);
                 q = (float*)((byte*)q + dyStride);
-                if (Sse.IsSupported)
-                {
-                    Sse.Prefetch1(nextX);
-                    Sse.Prefetch1(nextDy);
-                    nextX += nextXStep;
-                    nextDy += nextDyStep;
-                }
             }
         }
 
-        call->NextX = nextX;
-        call->NextDy = nextDy;
         V.Store(c0_0, dw); V.Store(c0_1, dw + (1 * V.Count));
         V.Store(c1_0, dw + (2 * V.Count)); V.Store(c1_1, dw + (3 * V.Count));
         V.Store(c2_0, dw + (4 * V.Count)); V.Store(c2_1, dw + (5 * V.Count));
@@ -916,11 +798,11 @@ internal static unsafe partial class OuterProductTiles<V>
         V c6_0 = V.Load(dw + (18 * V.Count)), c6_1 = V.Load(dw + (19 * V.Count)), c6_2 = V.Load(dw + (20 * V.Count));
         V c7_0 = V.Load(dw + (21 * V.Count)), c7_1 = V.Load(dw + (22 * V.Count)), c7_2 = V.Load(dw + (23 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
-        byte* nextX = call->NextX, nextDy = call->NextDy;
-        nint nextXStep = call->NextXStep, nextDyStep = call->NextDyStep;
         nint* offset = call->Offsets, dyOffset = call->DyOffsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
+            call->NextX.Fetch();
+            call->NextDy.Fetch();
             var p = (float*)((byte*)x + *offset);
             var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
@@ -960,18 +842,9 @@ internal static unsafe partial class OuterProductTiles<V>
                 c7_2 = V.Fma(d2, a7, c7_2);
                 p = (float*)((byte*)p + xStride);
                 q = (float*)((byte*)q + dyStride);
-                if (Sse.IsSupported)
-                {
-                    Sse.Prefetch1(nextX);
-                    Sse.Prefetch1(nextDy);
-                    nextX += nextXStep;
-                    nextDy += nextDyStep;
-                }
             }
         }
 
-        call->NextX = nextX;
-        call->NextDy = nextDy;
         V.Store(c0_0, dw); V.Store(c0_1, dw + (1 * V.Count)); V.Store(c0_2, dw + (2 * V.Count));
         V.Store(c1_0, dw + (3 * V.Count)); V.Store(c1_1, dw + (4 * V.Count)); V.Store(c1_2, dw + (5 * V.Count));
         V.Store(c2_0, dw + (6 * V.Count)); V.Store(c2_1, dw + (7 * V.Count)); V.Store(c2_2, dw + (8 * V.Count));

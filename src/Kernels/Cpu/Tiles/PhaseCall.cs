@@ -16,6 +16,9 @@ internal unsafe struct PhaseCall
     /// <summary>Channels of dy.</summary>
     public int Length;
 
+    /// <summary>What the next pixels need, asked for twice a tile.</summary>
+    public Ahead Next;
+
     /// <summary>What every sum starts with: one vector.</summary>
     public float* Bias;
 

@@ -24,6 +24,7 @@ internal static unsafe partial class PhaseTiles<V>
         V c0_0 = V.Load(call->Bias), c0_1 = V.Load(call->Bias), c0_2 = V.Load(call->Bias), c0_3 = V.Load(call->Bias);
         {
             byte* p = (byte*)dy, q = p + call->Right;
+            call->Next.Fetch();
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
             {
                 V w0 = V.Load(w), w1 = V.Load(w + V.Count), w2 = V.Load(w + (2 * V.Count)), w3 = V.Load(w + (3 * V.Count)), w4 = V.Load(w + (4 * V.Count)), w5 = V.Load(w + (5 * V.Count));
@@ -41,6 +42,7 @@ internal static unsafe partial class PhaseTiles<V>
         if (down)
         {
             byte* p = (byte*)dy + call->Down, q = p + call->Right;
+            call->Next.Fetch();
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
             {
                 V w0 = V.Load(w), w1 = V.Load(w + V.Count), w2 = V.Load(w + (2 * V.Count));
@@ -70,6 +72,7 @@ internal static unsafe partial class PhaseTiles<V>
         V c1_0 = V.Load(call->Bias), c1_1 = V.Load(call->Bias), c1_2 = V.Load(call->Bias), c1_3 = V.Load(call->Bias);
         {
             byte* p = (byte*)dy, q = p + call->Right;
+            call->Next.Fetch();
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
             {
                 V w0 = V.Load(w), w1 = V.Load(w + V.Count), w2 = V.Load(w + (2 * V.Count)), w3 = V.Load(w + (3 * V.Count)), w4 = V.Load(w + (4 * V.Count)), w5 = V.Load(w + (5 * V.Count));
@@ -94,6 +97,7 @@ internal static unsafe partial class PhaseTiles<V>
         if (down)
         {
             byte* p = (byte*)dy + call->Down, q = p + call->Right;
+            call->Next.Fetch();
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
             {
                 V w0 = V.Load(w), w1 = V.Load(w + V.Count), w2 = V.Load(w + (2 * V.Count));
@@ -130,6 +134,7 @@ internal static unsafe partial class PhaseTiles<V>
         V c2_0 = V.Load(call->Bias), c2_1 = V.Load(call->Bias), c2_2 = V.Load(call->Bias), c2_3 = V.Load(call->Bias);
         {
             byte* p = (byte*)dy, q = p + call->Right;
+            call->Next.Fetch();
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
             {
                 V w0 = V.Load(w), w1 = V.Load(w + V.Count), w2 = V.Load(w + (2 * V.Count)), w3 = V.Load(w + (3 * V.Count)), w4 = V.Load(w + (4 * V.Count)), w5 = V.Load(w + (5 * V.Count));
@@ -161,6 +166,7 @@ internal static unsafe partial class PhaseTiles<V>
         if (down)
         {
             byte* p = (byte*)dy + call->Down, q = p + call->Right;
+            call->Next.Fetch();
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
             {
                 V w0 = V.Load(w), w1 = V.Load(w + V.Count), w2 = V.Load(w + (2 * V.Count));
@@ -204,6 +210,7 @@ internal static unsafe partial class PhaseTiles<V>
         V c3_0 = V.Load(call->Bias), c3_1 = V.Load(call->Bias), c3_2 = V.Load(call->Bias), c3_3 = V.Load(call->Bias);
         {
             byte* p = (byte*)dy, q = p + call->Right;
+            call->Next.Fetch();
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
             {
                 V w0 = V.Load(w), w1 = V.Load(w + V.Count), w2 = V.Load(w + (2 * V.Count)), w3 = V.Load(w + (3 * V.Count)), w4 = V.Load(w + (4 * V.Count)), w5 = V.Load(w + (5 * V.Count));
@@ -242,6 +249,7 @@ internal static unsafe partial class PhaseTiles<V>
         if (down)
         {
             byte* p = (byte*)dy + call->Down, q = p + call->Right;
+            call->Next.Fetch();
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
             {
                 V w0 = V.Load(w), w1 = V.Load(w + V.Count), w2 = V.Load(w + (2 * V.Count));
@@ -292,6 +300,7 @@ internal static unsafe partial class PhaseTiles<V>
         V c4_0 = V.Load(call->Bias), c4_1 = V.Load(call->Bias), c4_2 = V.Load(call->Bias), c4_3 = V.Load(call->Bias);
         {
             byte* p = (byte*)dy, q = p + call->Right;
+            call->Next.Fetch();
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
             {
                 V w0 = V.Load(w), w1 = V.Load(w + V.Count), w2 = V.Load(w + (2 * V.Count)), w3 = V.Load(w + (3 * V.Count)), w4 = V.Load(w + (4 * V.Count)), w5 = V.Load(w + (5 * V.Count));
@@ -337,6 +346,7 @@ internal static unsafe partial class PhaseTiles<V>
         if (down)
         {
             byte* p = (byte*)dy + call->Down, q = p + call->Right;
+            call->Next.Fetch();
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
             {
                 V w0 = V.Load(w), w1 = V.Load(w + V.Count), w2 = V.Load(w + (2 * V.Count));
@@ -394,6 +404,7 @@ internal static unsafe partial class PhaseTiles<V>
         V c5_0 = V.Load(call->Bias), c5_1 = V.Load(call->Bias), c5_2 = V.Load(call->Bias), c5_3 = V.Load(call->Bias);
         {
             byte* p = (byte*)dy, q = p + call->Right;
+            call->Next.Fetch();
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
             {
                 V w0 = V.Load(w), w1 = V.Load(w + V.Count), w2 = V.Load(w + (2 * V.Count)), w3 = V.Load(w + (3 * V.Count)), w4 = V.Load(w + (4 * V.Count)), w5 = V.Load(w + (5 * V.Count));
@@ -446,6 +457,7 @@ internal static unsafe partial class PhaseTiles<V>
         if (down)
         {
             byte* p = (byte*)dy + call->Down, q = p + call->Right;
+            call->Next.Fetch();
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
             {
                 V w0 = V.Load(w), w1 = V.Load(w + V.Count), w2 = V.Load(w + (2 * V.Count));

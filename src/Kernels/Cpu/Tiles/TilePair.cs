@@ -93,6 +93,7 @@ internal unsafe ref struct TilePair<V>
         raw.Accumulate = false;
         raw.Relu = false;
         tile(&raw, pendingX, x, weights, bias, temp, temp + (half * width));
+        call->Next = raw.Next;
         Store(temp, pendingY, pendingSkip, pendingCount);
         Store(temp + (half * width), y, skip, count);
     }

@@ -44,6 +44,7 @@ def correlation(half, vectors):
     emit("        var offset = call->Offsets;")
     emit("        for (var segment = call->Segments; segment > 0; segment--, offset++)")
     emit("        {")
+    emit("            call->Next.Fetch();")
     emit("            var p = (byte*)x0 + *offset;")
     emit("            var q = (byte*)x1 + *offset;")
     emit("            for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))")
@@ -123,11 +124,11 @@ def outer(rows, vectors):
     for r in range(rows):
         emit("        V " + ", ".join(f"c{r}_{v} = V.Load({at(r, v)})" for v in range(vectors)) + ";")
     emit("        nint xStride = call->XStride, dyStride = call->DyStride;")
-    emit("        byte* nextX = call->NextX, nextDy = call->NextDy;")
-    emit("        nint nextXStep = call->NextXStep, nextDyStep = call->NextDyStep;")
     emit("        nint* offset = call->Offsets, dyOffset = call->DyOffsets;")
     emit("        for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)")
     emit("        {")
+    emit("            call->NextX.Fetch();")
+    emit("            call->NextDy.Fetch();")
     emit("            var p = (float*)((byte*)x + *offset);")
     emit("            var q = (float*)((byte*)dy + *dyOffset);")
     emit("            for (var i = call->Length; i > 0; i--)")
@@ -142,18 +143,9 @@ def outer(rows, vectors):
                 emit(f"                c{r}_{v} = V.Fma(d{v}, a{r}, c{r}_{v});")
     emit("                p = (float*)((byte*)p + xStride);")
     emit("                q = (float*)((byte*)q + dyStride);")
-    emit("                if (Sse.IsSupported)")
-    emit("                {")
-    emit("                    Sse.Prefetch1(nextX);")
-    emit("                    Sse.Prefetch1(nextDy);")
-    emit("                    nextX += nextXStep;")
-    emit("                    nextDy += nextDyStep;")
-    emit("                }")
     emit("            }")
     emit("        }")
     emit("")
-    emit("        call->NextX = nextX;")
-    emit("        call->NextDy = nextDy;")
     for r in range(rows):
         emit("        " + " ".join(f"V.Store(c{r}_{v}, {at(r, v)});" for v in range(vectors)))
     emit("    }")
@@ -212,6 +204,7 @@ def phases(pixels):
         emit("        V " + ", ".join(f"c{p}_{v} = V.Load(call->Bias)" for v in range(4)) + ";")
 
     def multiply(weights, here, beside):
+        emit("            call->Next.Fetch();")
         emit("            for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))")
         emit("            {")
         emit("                V " + ", ".join(f"w{v} = V.Load(w" + (["", " + V.Count"][v] if v < 2 else f" + ({v} * V.Count)") + ")" for v in range(weights)) + ";")
@@ -265,7 +258,7 @@ with open("CorrelationTiles.cs", "w") as f:
     f.write("\n}\n")
 
 with open("OuterProductTiles.cs", "w") as f:
-    f.write(HEADER.replace("CompilerServices;", "CompilerServices;\nusing System.Runtime.Intrinsics.X86;"))
+    f.write(HEADER)
     f.write("internal static unsafe partial class OuterProductTiles<V>\n{\n")
     f.write("    static delegate*<OuterProductCall*, float*, float*, float*, void> Written(int rows, int vectors) => (rows, vectors) switch\n    {\n")
     for r, v in OUTER:
