@@ -795,7 +795,7 @@ internal sealed unsafe partial class CpuKernels<V>
                 {
                     ref var phase = ref phases[i];
                     var columns = phase.Cols - phase.Left - phase.Right;
-                    if (columns > 0) segments += (long)DivideUp(columns, CorrelationTiles<V>.Half(vectors, columns)) * (Math.Min(end, phase.Rows) - first) * phase.Segments;
+                    if (columns > 0) segments += (long)DivideUp(columns, CorrelationTiles<V>.Half(vectors, columns)) * (Math.Min(end, phase.Rows) - first) * phase.Segments * (vectors == 1 ? 1 : phase.Length);
                 }
             }
 

@@ -239,8 +239,8 @@ internal sealed unsafe partial class CpuKernels<V>
 
                     // The next band's rows follow in memory.
                     var (lastPicture, count) = (picture + block.Pictures - 1, (long)block.Pictures * rows);
-                    call.NextX = new(X + (lastPicture * pictureX) + ((long)(firstRow + rows) * g.StrideH * g.W * g.C), count * g.StrideH * g.W * g.C, calls * count);
-                    call.NextDy = new(Dy + (lastPicture * pictureDy) + ((firstRow + rows) * block.RowDy), count * block.RowDy, calls * count);
+                    call.NextX = new(X + (lastPicture * pictureX) + ((long)(firstRow + rows) * g.StrideH * g.W * g.C), count * g.StrideH * g.W * g.C, calls * count * block.Length);
+                    call.NextDy = new(Dy + (lastPicture * pictureDy) + ((firstRow + rows) * block.RowDy), count * block.RowDy, calls * count * block.Length);
                     Multiply(&call, block, sums, firstVector, endVector, panel);
                 }
             }
@@ -276,6 +276,7 @@ internal sealed unsafe partial class CpuKernels<V>
                 Height = int.MaxValue,
                 Pack = true,
             };
+            call->NextX = call->NextDy = default;
             for (var j = firstColumn; j < endColumn; j++)
             {
                 block.X = strips + ((long)(j - firstColumn) * g.StrideW * g.C);

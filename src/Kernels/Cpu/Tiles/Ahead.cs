@@ -4,40 +4,39 @@ using System.Runtime.Intrinsics.X86;
 namespace CnnSharp.Kernels.Cpu;
 
 /// <summary>
-/// Memory that is read next, asked for a few lines at a time by the tiles that compute meanwhile, so that it is in the
-/// second-level cache by then. A copy alone waits for the outer cache, as a core has 16 lines under way at most; and many
-/// lines at once keep a tile's own from coming. Only a hint: the lines need not exist.
+/// Memory that is read next, asked for by the tiles that compute meanwhile, so that it is in the second-level cache by then. A
+/// copy alone waits for the outer cache, as a core has 16 lines under way at most; and many lines asked for at once keep a
+/// tile's own from coming, so the steps are small and many. Only a hint: the lines need not exist.
 /// </summary>
 internal unsafe struct Ahead
 {
     const int Line = 64;
 
     byte* next;
-    byte* end;
-    nint step;
 
-    /// <summary><paramref name="count"/> floats from <paramref name="start"/>, in about <paramref name="calls"/> calls of <see cref="Fetch"/>.</summary>
-    public Ahead(float* start, long count, long calls)
+    /// <summary><paramref name="count"/> floats from <paramref name="start"/>, in about <paramref name="steps"/> steps.</summary>
+    public Ahead(float* start, long count, long steps)
     {
         next = (byte*)start;
-        end = (byte*)(start + count);
-        step = (nint)((count * sizeof(float) / Math.Max(1, calls)) + Line - 1) / Line * Line;
+        Step = (nint)(count * sizeof(float) / Math.Max(1, steps)) + 1;
     }
 
-    /// <summary>Asks for the next lines; without any, or where there is no such instruction, for nothing.</summary>
+    /// <summary>Bytes of a step; 0: there is nothing to ask for.</summary>
+    public nint Step { get; }
+
+    /// <summary>Where the next step begins, for a loop that asks itself: one line a step. Without any, memory that is in use anyway.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly byte* Next(void* inUse) => Step == 0 ? (byte*)inUse : next;
+
+    /// <summary>Where such a loop has come to.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Continue(byte* at) => next = at;
+
+    /// <summary>Asks for all lines of a step.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Fetch()
     {
         if (!Sse.IsSupported) return;
-        var line = next;
-        if (line >= end) return;
-        var stop = line + step;
-        do
-        {
-            Sse.Prefetch1(line);
-            line += Line;
-        }
-        while (line < stop);
-        next = line;
+        for (var stop = next + Step; next < stop; next += Line) Sse.Prefetch1(next);
     }
 }

@@ -650,9 +650,10 @@ internal static unsafe partial class CorrelationTiles<V>
         V c2_0 = V.Load(bias), c2_1 = V.Load(bias + V.Count);
         V c3_0 = V.Load(bias), c3_1 = V.Load(bias + V.Count);
         var offset = call->Offsets;
+        var next = call->Next.Next(w);
+        var nextStep = call->Next.Step;
         for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
-            call->Next.Fetch();
             var p = (byte*)x0 + *offset;
             var q = (byte*)x1 + *offset;
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
@@ -661,6 +662,8 @@ internal static unsafe partial class CorrelationTiles<V>
                 w = (float*)((byte*)w + weightStride);
                 if (Sse.IsSupported)
                 {
+                    Sse.Prefetch1(next);
+                    next += nextStep;
                     Sse.Prefetch1(w + Ahead);
                     Sse.Prefetch1(w + Ahead + V.Count);
                 }
@@ -680,6 +683,7 @@ internal static unsafe partial class CorrelationTiles<V>
             }
         }
 
+        call->Next.Continue(next);
         var stride = call->OutStride;
         if (call->Scale is not null)
         {
@@ -738,9 +742,10 @@ internal static unsafe partial class CorrelationTiles<V>
         V c4_0 = V.Load(bias), c4_1 = V.Load(bias + V.Count);
         V c5_0 = V.Load(bias), c5_1 = V.Load(bias + V.Count);
         var offset = call->Offsets;
+        var next = call->Next.Next(w);
+        var nextStep = call->Next.Step;
         for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
-            call->Next.Fetch();
             var p = (byte*)x0 + *offset;
             var q = (byte*)x1 + *offset;
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
@@ -749,6 +754,8 @@ internal static unsafe partial class CorrelationTiles<V>
                 w = (float*)((byte*)w + weightStride);
                 if (Sse.IsSupported)
                 {
+                    Sse.Prefetch1(next);
+                    next += nextStep;
                     Sse.Prefetch1(w + Ahead);
                     Sse.Prefetch1(w + Ahead + V.Count);
                 }
@@ -774,6 +781,7 @@ internal static unsafe partial class CorrelationTiles<V>
             }
         }
 
+        call->Next.Continue(next);
         var stride = call->OutStride;
         if (call->Scale is not null)
         {
@@ -846,9 +854,10 @@ internal static unsafe partial class CorrelationTiles<V>
         V c6_0 = V.Load(bias), c6_1 = V.Load(bias + V.Count);
         V c7_0 = V.Load(bias), c7_1 = V.Load(bias + V.Count);
         var offset = call->Offsets;
+        var next = call->Next.Next(w);
+        var nextStep = call->Next.Step;
         for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
-            call->Next.Fetch();
             var p = (byte*)x0 + *offset;
             var q = (byte*)x1 + *offset;
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
@@ -857,6 +866,8 @@ internal static unsafe partial class CorrelationTiles<V>
                 w = (float*)((byte*)w + weightStride);
                 if (Sse.IsSupported)
                 {
+                    Sse.Prefetch1(next);
+                    next += nextStep;
                     Sse.Prefetch1(w + Ahead);
                     Sse.Prefetch1(w + Ahead + V.Count);
                 }
@@ -888,6 +899,7 @@ internal static unsafe partial class CorrelationTiles<V>
             }
         }
 
+        call->Next.Continue(next);
         var stride = call->OutStride;
         if (call->Scale is not null)
         {
@@ -974,9 +986,10 @@ internal static unsafe partial class CorrelationTiles<V>
         V c8_0 = V.Load(bias), c8_1 = V.Load(bias + V.Count);
         V c9_0 = V.Load(bias), c9_1 = V.Load(bias + V.Count);
         var offset = call->Offsets;
+        var next = call->Next.Next(w);
+        var nextStep = call->Next.Step;
         for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
-            call->Next.Fetch();
             var p = (byte*)x0 + *offset;
             var q = (byte*)x1 + *offset;
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
@@ -985,6 +998,8 @@ internal static unsafe partial class CorrelationTiles<V>
                 w = (float*)((byte*)w + weightStride);
                 if (Sse.IsSupported)
                 {
+                    Sse.Prefetch1(next);
+                    next += nextStep;
                     Sse.Prefetch1(w + Ahead);
                     Sse.Prefetch1(w + Ahead + V.Count);
                 }
@@ -1022,6 +1037,7 @@ internal static unsafe partial class CorrelationTiles<V>
             }
         }
 
+        call->Next.Continue(next);
         var stride = call->OutStride;
         if (call->Scale is not null)
         {
@@ -1122,9 +1138,10 @@ internal static unsafe partial class CorrelationTiles<V>
         V c10_0 = V.Load(bias), c10_1 = V.Load(bias + V.Count);
         V c11_0 = V.Load(bias), c11_1 = V.Load(bias + V.Count);
         var offset = call->Offsets;
+        var next = call->Next.Next(w);
+        var nextStep = call->Next.Step;
         for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
-            call->Next.Fetch();
             var p = (byte*)x0 + *offset;
             var q = (byte*)x1 + *offset;
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
@@ -1133,6 +1150,8 @@ internal static unsafe partial class CorrelationTiles<V>
                 w = (float*)((byte*)w + weightStride);
                 if (Sse.IsSupported)
                 {
+                    Sse.Prefetch1(next);
+                    next += nextStep;
                     Sse.Prefetch1(w + Ahead);
                     Sse.Prefetch1(w + Ahead + V.Count);
                 }
@@ -1176,6 +1195,7 @@ internal static unsafe partial class CorrelationTiles<V>
             }
         }
 
+        call->Next.Continue(next);
         var stride = call->OutStride;
         if (call->Scale is not null)
         {
@@ -1290,9 +1310,10 @@ internal static unsafe partial class CorrelationTiles<V>
         V c12_0 = V.Load(bias), c12_1 = V.Load(bias + V.Count);
         V c13_0 = V.Load(bias), c13_1 = V.Load(bias + V.Count);
         var offset = call->Offsets;
+        var next = call->Next.Next(w);
+        var nextStep = call->Next.Step;
         for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
-            call->Next.Fetch();
             var p = (byte*)x0 + *offset;
             var q = (byte*)x1 + *offset;
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
@@ -1301,6 +1322,8 @@ internal static unsafe partial class CorrelationTiles<V>
                 w = (float*)((byte*)w + weightStride);
                 if (Sse.IsSupported)
                 {
+                    Sse.Prefetch1(next);
+                    next += nextStep;
                     Sse.Prefetch1(w + Ahead);
                     Sse.Prefetch1(w + Ahead + V.Count);
                 }
@@ -1350,6 +1373,7 @@ internal static unsafe partial class CorrelationTiles<V>
             }
         }
 
+        call->Next.Continue(next);
         var stride = call->OutStride;
         if (call->Scale is not null)
         {
@@ -1470,15 +1494,22 @@ internal static unsafe partial class CorrelationTiles<V>
         V c6_0 = V.Load(bias), c6_1 = V.Load(bias + V.Count), c6_2 = V.Load(bias + (2 * V.Count));
         V c7_0 = V.Load(bias), c7_1 = V.Load(bias + V.Count), c7_2 = V.Load(bias + (2 * V.Count));
         var offset = call->Offsets;
+        var next = call->Next.Next(w);
+        var nextStep = call->Next.Step;
         for (var segment = call->Segments; segment > 0; segment--, offset++)
         {
-            call->Next.Fetch();
             var p = (byte*)x0 + *offset;
             var q = (byte*)x1 + *offset;
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
             {
                 V w0 = V.Load(w), w1 = V.Load(w + V.Count), w2 = V.Load(w + (2 * V.Count));
                 w = (float*)((byte*)w + weightStride);
+                if (Sse.IsSupported)
+                {
+                    Sse.Prefetch1(next);
+                    next += nextStep;
+                }
+
                 var a0 = V.Create(*(float*)p);
                 c0_0 = V.Fma(w0, a0, c0_0);
                 c0_1 = V.Fma(w1, a0, c0_1);
@@ -1514,6 +1545,7 @@ internal static unsafe partial class CorrelationTiles<V>
             }
         }
 
+        call->Next.Continue(next);
         var stride = call->OutStride;
         if (call->Scale is not null)
         {

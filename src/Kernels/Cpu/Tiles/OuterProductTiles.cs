@@ -2,6 +2,7 @@
 #pragma warning disable IDE0011, SA1503
 
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace CnnSharp.Kernels.Cpu;
 
@@ -41,11 +42,11 @@ internal static unsafe partial class OuterProductTiles<V>
         V c2_0 = V.Load(dw + (2 * V.Count));
         V c3_0 = V.Load(dw + (3 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
+        byte* nextX = call->NextX.Next(dw), nextDy = call->NextDy.Next(dw);
+        nint nextXStep = call->NextX.Step, nextDyStep = call->NextDy.Step;
         nint* offset = call->Offsets, dyOffset = call->DyOffsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
-            call->NextX.Fetch();
-            call->NextDy.Fetch();
             var p = (float*)((byte*)x + *offset);
             var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
@@ -57,9 +58,18 @@ internal static unsafe partial class OuterProductTiles<V>
                 c3_0 = V.Fma(p + 3, d0, c3_0);
                 p = (float*)((byte*)p + xStride);
                 q = (float*)((byte*)q + dyStride);
+                if (Sse.IsSupported)
+                {
+                    Sse.Prefetch1(nextX);
+                    Sse.Prefetch1(nextDy);
+                    nextX += nextXStep;
+                    nextDy += nextDyStep;
+                }
             }
         }
 
+        call->NextX.Continue(nextX);
+        call->NextDy.Continue(nextDy);
         V.Store(c0_0, dw);
         V.Store(c1_0, dw + (1 * V.Count));
         V.Store(c2_0, dw + (2 * V.Count));
@@ -76,11 +86,11 @@ internal static unsafe partial class OuterProductTiles<V>
         V c4_0 = V.Load(dw + (4 * V.Count));
         V c5_0 = V.Load(dw + (5 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
+        byte* nextX = call->NextX.Next(dw), nextDy = call->NextDy.Next(dw);
+        nint nextXStep = call->NextX.Step, nextDyStep = call->NextDy.Step;
         nint* offset = call->Offsets, dyOffset = call->DyOffsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
-            call->NextX.Fetch();
-            call->NextDy.Fetch();
             var p = (float*)((byte*)x + *offset);
             var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
@@ -94,9 +104,18 @@ internal static unsafe partial class OuterProductTiles<V>
                 c5_0 = V.Fma(p + 5, d0, c5_0);
                 p = (float*)((byte*)p + xStride);
                 q = (float*)((byte*)q + dyStride);
+                if (Sse.IsSupported)
+                {
+                    Sse.Prefetch1(nextX);
+                    Sse.Prefetch1(nextDy);
+                    nextX += nextXStep;
+                    nextDy += nextDyStep;
+                }
             }
         }
 
+        call->NextX.Continue(nextX);
+        call->NextDy.Continue(nextDy);
         V.Store(c0_0, dw);
         V.Store(c1_0, dw + (1 * V.Count));
         V.Store(c2_0, dw + (2 * V.Count));
@@ -117,11 +136,11 @@ internal static unsafe partial class OuterProductTiles<V>
         V c6_0 = V.Load(dw + (6 * V.Count));
         V c7_0 = V.Load(dw + (7 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
+        byte* nextX = call->NextX.Next(dw), nextDy = call->NextDy.Next(dw);
+        nint nextXStep = call->NextX.Step, nextDyStep = call->NextDy.Step;
         nint* offset = call->Offsets, dyOffset = call->DyOffsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
-            call->NextX.Fetch();
-            call->NextDy.Fetch();
             var p = (float*)((byte*)x + *offset);
             var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
@@ -137,9 +156,18 @@ internal static unsafe partial class OuterProductTiles<V>
                 c7_0 = V.Fma(p + 7, d0, c7_0);
                 p = (float*)((byte*)p + xStride);
                 q = (float*)((byte*)q + dyStride);
+                if (Sse.IsSupported)
+                {
+                    Sse.Prefetch1(nextX);
+                    Sse.Prefetch1(nextDy);
+                    nextX += nextXStep;
+                    nextDy += nextDyStep;
+                }
             }
         }
 
+        call->NextX.Continue(nextX);
+        call->NextDy.Continue(nextDy);
         V.Store(c0_0, dw);
         V.Store(c1_0, dw + (1 * V.Count));
         V.Store(c2_0, dw + (2 * V.Count));
@@ -164,11 +192,11 @@ internal static unsafe partial class OuterProductTiles<V>
         V c8_0 = V.Load(dw + (8 * V.Count));
         V c9_0 = V.Load(dw + (9 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
+        byte* nextX = call->NextX.Next(dw), nextDy = call->NextDy.Next(dw);
+        nint nextXStep = call->NextX.Step, nextDyStep = call->NextDy.Step;
         nint* offset = call->Offsets, dyOffset = call->DyOffsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
-            call->NextX.Fetch();
-            call->NextDy.Fetch();
             var p = (float*)((byte*)x + *offset);
             var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
@@ -186,9 +214,18 @@ internal static unsafe partial class OuterProductTiles<V>
                 c9_0 = V.Fma(p + 9, d0, c9_0);
                 p = (float*)((byte*)p + xStride);
                 q = (float*)((byte*)q + dyStride);
+                if (Sse.IsSupported)
+                {
+                    Sse.Prefetch1(nextX);
+                    Sse.Prefetch1(nextDy);
+                    nextX += nextXStep;
+                    nextDy += nextDyStep;
+                }
             }
         }
 
+        call->NextX.Continue(nextX);
+        call->NextDy.Continue(nextDy);
         V.Store(c0_0, dw);
         V.Store(c1_0, dw + (1 * V.Count));
         V.Store(c2_0, dw + (2 * V.Count));
@@ -217,11 +254,11 @@ internal static unsafe partial class OuterProductTiles<V>
         V c10_0 = V.Load(dw + (10 * V.Count));
         V c11_0 = V.Load(dw + (11 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
+        byte* nextX = call->NextX.Next(dw), nextDy = call->NextDy.Next(dw);
+        nint nextXStep = call->NextX.Step, nextDyStep = call->NextDy.Step;
         nint* offset = call->Offsets, dyOffset = call->DyOffsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
-            call->NextX.Fetch();
-            call->NextDy.Fetch();
             var p = (float*)((byte*)x + *offset);
             var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
@@ -241,9 +278,18 @@ internal static unsafe partial class OuterProductTiles<V>
                 c11_0 = V.Fma(p + 11, d0, c11_0);
                 p = (float*)((byte*)p + xStride);
                 q = (float*)((byte*)q + dyStride);
+                if (Sse.IsSupported)
+                {
+                    Sse.Prefetch1(nextX);
+                    Sse.Prefetch1(nextDy);
+                    nextX += nextXStep;
+                    nextDy += nextDyStep;
+                }
             }
         }
 
+        call->NextX.Continue(nextX);
+        call->NextDy.Continue(nextDy);
         V.Store(c0_0, dw);
         V.Store(c1_0, dw + (1 * V.Count));
         V.Store(c2_0, dw + (2 * V.Count));
@@ -276,11 +322,11 @@ internal static unsafe partial class OuterProductTiles<V>
         V c12_0 = V.Load(dw + (12 * V.Count));
         V c13_0 = V.Load(dw + (13 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
+        byte* nextX = call->NextX.Next(dw), nextDy = call->NextDy.Next(dw);
+        nint nextXStep = call->NextX.Step, nextDyStep = call->NextDy.Step;
         nint* offset = call->Offsets, dyOffset = call->DyOffsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
-            call->NextX.Fetch();
-            call->NextDy.Fetch();
             var p = (float*)((byte*)x + *offset);
             var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
@@ -302,9 +348,18 @@ internal static unsafe partial class OuterProductTiles<V>
                 c13_0 = V.Fma(p + 13, d0, c13_0);
                 p = (float*)((byte*)p + xStride);
                 q = (float*)((byte*)q + dyStride);
+                if (Sse.IsSupported)
+                {
+                    Sse.Prefetch1(nextX);
+                    Sse.Prefetch1(nextDy);
+                    nextX += nextXStep;
+                    nextDy += nextDyStep;
+                }
             }
         }
 
+        call->NextX.Continue(nextX);
+        call->NextDy.Continue(nextDy);
         V.Store(c0_0, dw);
         V.Store(c1_0, dw + (1 * V.Count));
         V.Store(c2_0, dw + (2 * V.Count));
@@ -341,11 +396,11 @@ internal static unsafe partial class OuterProductTiles<V>
         V c14_0 = V.Load(dw + (14 * V.Count));
         V c15_0 = V.Load(dw + (15 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
+        byte* nextX = call->NextX.Next(dw), nextDy = call->NextDy.Next(dw);
+        nint nextXStep = call->NextX.Step, nextDyStep = call->NextDy.Step;
         nint* offset = call->Offsets, dyOffset = call->DyOffsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
-            call->NextX.Fetch();
-            call->NextDy.Fetch();
             var p = (float*)((byte*)x + *offset);
             var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
@@ -369,9 +424,18 @@ internal static unsafe partial class OuterProductTiles<V>
                 c15_0 = V.Fma(p + 15, d0, c15_0);
                 p = (float*)((byte*)p + xStride);
                 q = (float*)((byte*)q + dyStride);
+                if (Sse.IsSupported)
+                {
+                    Sse.Prefetch1(nextX);
+                    Sse.Prefetch1(nextDy);
+                    nextX += nextXStep;
+                    nextDy += nextDyStep;
+                }
             }
         }
 
+        call->NextX.Continue(nextX);
+        call->NextDy.Continue(nextDy);
         V.Store(c0_0, dw);
         V.Store(c1_0, dw + (1 * V.Count));
         V.Store(c2_0, dw + (2 * V.Count));
@@ -398,11 +462,11 @@ internal static unsafe partial class OuterProductTiles<V>
         V c2_0 = V.Load(dw + (4 * V.Count)), c2_1 = V.Load(dw + (5 * V.Count));
         V c3_0 = V.Load(dw + (6 * V.Count)), c3_1 = V.Load(dw + (7 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
+        byte* nextX = call->NextX.Next(dw), nextDy = call->NextDy.Next(dw);
+        nint nextXStep = call->NextX.Step, nextDyStep = call->NextDy.Step;
         nint* offset = call->Offsets, dyOffset = call->DyOffsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
-            call->NextX.Fetch();
-            call->NextDy.Fetch();
             var p = (float*)((byte*)x + *offset);
             var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
@@ -422,9 +486,18 @@ internal static unsafe partial class OuterProductTiles<V>
                 c3_1 = V.Fma(d1, a3, c3_1);
                 p = (float*)((byte*)p + xStride);
                 q = (float*)((byte*)q + dyStride);
+                if (Sse.IsSupported)
+                {
+                    Sse.Prefetch1(nextX);
+                    Sse.Prefetch1(nextDy);
+                    nextX += nextXStep;
+                    nextDy += nextDyStep;
+                }
             }
         }
 
+        call->NextX.Continue(nextX);
+        call->NextDy.Continue(nextDy);
         V.Store(c0_0, dw); V.Store(c0_1, dw + (1 * V.Count));
         V.Store(c1_0, dw + (2 * V.Count)); V.Store(c1_1, dw + (3 * V.Count));
         V.Store(c2_0, dw + (4 * V.Count)); V.Store(c2_1, dw + (5 * V.Count));
@@ -441,11 +514,11 @@ internal static unsafe partial class OuterProductTiles<V>
         V c4_0 = V.Load(dw + (8 * V.Count)), c4_1 = V.Load(dw + (9 * V.Count));
         V c5_0 = V.Load(dw + (10 * V.Count)), c5_1 = V.Load(dw + (11 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
+        byte* nextX = call->NextX.Next(dw), nextDy = call->NextDy.Next(dw);
+        nint nextXStep = call->NextX.Step, nextDyStep = call->NextDy.Step;
         nint* offset = call->Offsets, dyOffset = call->DyOffsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
-            call->NextX.Fetch();
-            call->NextDy.Fetch();
             var p = (float*)((byte*)x + *offset);
             var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
@@ -471,9 +544,18 @@ internal static unsafe partial class OuterProductTiles<V>
                 c5_1 = V.Fma(d1, a5, c5_1);
                 p = (float*)((byte*)p + xStride);
                 q = (float*)((byte*)q + dyStride);
+                if (Sse.IsSupported)
+                {
+                    Sse.Prefetch1(nextX);
+                    Sse.Prefetch1(nextDy);
+                    nextX += nextXStep;
+                    nextDy += nextDyStep;
+                }
             }
         }
 
+        call->NextX.Continue(nextX);
+        call->NextDy.Continue(nextDy);
         V.Store(c0_0, dw); V.Store(c0_1, dw + (1 * V.Count));
         V.Store(c1_0, dw + (2 * V.Count)); V.Store(c1_1, dw + (3 * V.Count));
         V.Store(c2_0, dw + (4 * V.Count)); V.Store(c2_1, dw + (5 * V.Count));
@@ -494,11 +576,11 @@ internal static unsafe partial class OuterProductTiles<V>
         V c6_0 = V.Load(dw + (12 * V.Count)), c6_1 = V.Load(dw + (13 * V.Count));
         V c7_0 = V.Load(dw + (14 * V.Count)), c7_1 = V.Load(dw + (15 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
+        byte* nextX = call->NextX.Next(dw), nextDy = call->NextDy.Next(dw);
+        nint nextXStep = call->NextX.Step, nextDyStep = call->NextDy.Step;
         nint* offset = call->Offsets, dyOffset = call->DyOffsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
-            call->NextX.Fetch();
-            call->NextDy.Fetch();
             var p = (float*)((byte*)x + *offset);
             var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
@@ -530,9 +612,18 @@ internal static unsafe partial class OuterProductTiles<V>
                 c7_1 = V.Fma(d1, a7, c7_1);
                 p = (float*)((byte*)p + xStride);
                 q = (float*)((byte*)q + dyStride);
+                if (Sse.IsSupported)
+                {
+                    Sse.Prefetch1(nextX);
+                    Sse.Prefetch1(nextDy);
+                    nextX += nextXStep;
+                    nextDy += nextDyStep;
+                }
             }
         }
 
+        call->NextX.Continue(nextX);
+        call->NextDy.Continue(nextDy);
         V.Store(c0_0, dw); V.Store(c0_1, dw + (1 * V.Count));
         V.Store(c1_0, dw + (2 * V.Count)); V.Store(c1_1, dw + (3 * V.Count));
         V.Store(c2_0, dw + (4 * V.Count)); V.Store(c2_1, dw + (5 * V.Count));
@@ -557,11 +648,11 @@ internal static unsafe partial class OuterProductTiles<V>
         V c8_0 = V.Load(dw + (16 * V.Count)), c8_1 = V.Load(dw + (17 * V.Count));
         V c9_0 = V.Load(dw + (18 * V.Count)), c9_1 = V.Load(dw + (19 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
+        byte* nextX = call->NextX.Next(dw), nextDy = call->NextDy.Next(dw);
+        nint nextXStep = call->NextX.Step, nextDyStep = call->NextDy.Step;
         nint* offset = call->Offsets, dyOffset = call->DyOffsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
-            call->NextX.Fetch();
-            call->NextDy.Fetch();
             var p = (float*)((byte*)x + *offset);
             var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
@@ -599,9 +690,18 @@ internal static unsafe partial class OuterProductTiles<V>
                 c9_1 = V.Fma(d1, a9, c9_1);
                 p = (float*)((byte*)p + xStride);
                 q = (float*)((byte*)q + dyStride);
+                if (Sse.IsSupported)
+                {
+                    Sse.Prefetch1(nextX);
+                    Sse.Prefetch1(nextDy);
+                    nextX += nextXStep;
+                    nextDy += nextDyStep;
+                }
             }
         }
 
+        call->NextX.Continue(nextX);
+        call->NextDy.Continue(nextDy);
         V.Store(c0_0, dw); V.Store(c0_1, dw + (1 * V.Count));
         V.Store(c1_0, dw + (2 * V.Count)); V.Store(c1_1, dw + (3 * V.Count));
         V.Store(c2_0, dw + (4 * V.Count)); V.Store(c2_1, dw + (5 * V.Count));
@@ -630,11 +730,11 @@ internal static unsafe partial class OuterProductTiles<V>
         V c10_0 = V.Load(dw + (20 * V.Count)), c10_1 = V.Load(dw + (21 * V.Count));
         V c11_0 = V.Load(dw + (22 * V.Count)), c11_1 = V.Load(dw + (23 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
+        byte* nextX = call->NextX.Next(dw), nextDy = call->NextDy.Next(dw);
+        nint nextXStep = call->NextX.Step, nextDyStep = call->NextDy.Step;
         nint* offset = call->Offsets, dyOffset = call->DyOffsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
-            call->NextX.Fetch();
-            call->NextDy.Fetch();
             var p = (float*)((byte*)x + *offset);
             var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
@@ -678,9 +778,18 @@ internal static unsafe partial class OuterProductTiles<V>
                 c11_1 = V.Fma(d1, a11, c11_1);
                 p = (float*)((byte*)p + xStride);
                 q = (float*)((byte*)q + dyStride);
+                if (Sse.IsSupported)
+                {
+                    Sse.Prefetch1(nextX);
+                    Sse.Prefetch1(nextDy);
+                    nextX += nextXStep;
+                    nextDy += nextDyStep;
+                }
             }
         }
 
+        call->NextX.Continue(nextX);
+        call->NextDy.Continue(nextDy);
         V.Store(c0_0, dw); V.Store(c0_1, dw + (1 * V.Count));
         V.Store(c1_0, dw + (2 * V.Count)); V.Store(c1_1, dw + (3 * V.Count));
         V.Store(c2_0, dw + (4 * V.Count)); V.Store(c2_1, dw + (5 * V.Count));
@@ -713,11 +822,11 @@ internal static unsafe partial class OuterProductTiles<V>
         V c12_0 = V.Load(dw + (24 * V.Count)), c12_1 = V.Load(dw + (25 * V.Count));
         V c13_0 = V.Load(dw + (26 * V.Count)), c13_1 = V.Load(dw + (27 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
+        byte* nextX = call->NextX.Next(dw), nextDy = call->NextDy.Next(dw);
+        nint nextXStep = call->NextX.Step, nextDyStep = call->NextDy.Step;
         nint* offset = call->Offsets, dyOffset = call->DyOffsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
-            call->NextX.Fetch();
-            call->NextDy.Fetch();
             var p = (float*)((byte*)x + *offset);
             var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
@@ -767,9 +876,18 @@ internal static unsafe partial class OuterProductTiles<V>
                 c13_1 = V.Fma(d1, a13, c13_1);
                 p = (float*)((byte*)p + xStride);
                 q = (float*)((byte*)q + dyStride);
+                if (Sse.IsSupported)
+                {
+                    Sse.Prefetch1(nextX);
+                    Sse.Prefetch1(nextDy);
+                    nextX += nextXStep;
+                    nextDy += nextDyStep;
+                }
             }
         }
 
+        call->NextX.Continue(nextX);
+        call->NextDy.Continue(nextDy);
         V.Store(c0_0, dw); V.Store(c0_1, dw + (1 * V.Count));
         V.Store(c1_0, dw + (2 * V.Count)); V.Store(c1_1, dw + (3 * V.Count));
         V.Store(c2_0, dw + (4 * V.Count)); V.Store(c2_1, dw + (5 * V.Count));
@@ -798,11 +916,11 @@ internal static unsafe partial class OuterProductTiles<V>
         V c6_0 = V.Load(dw + (18 * V.Count)), c6_1 = V.Load(dw + (19 * V.Count)), c6_2 = V.Load(dw + (20 * V.Count));
         V c7_0 = V.Load(dw + (21 * V.Count)), c7_1 = V.Load(dw + (22 * V.Count)), c7_2 = V.Load(dw + (23 * V.Count));
         nint xStride = call->XStride, dyStride = call->DyStride;
+        byte* nextX = call->NextX.Next(dw), nextDy = call->NextDy.Next(dw);
+        nint nextXStep = call->NextX.Step, nextDyStep = call->NextDy.Step;
         nint* offset = call->Offsets, dyOffset = call->DyOffsets;
         for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)
         {
-            call->NextX.Fetch();
-            call->NextDy.Fetch();
             var p = (float*)((byte*)x + *offset);
             var q = (float*)((byte*)dy + *dyOffset);
             for (var i = call->Length; i > 0; i--)
@@ -842,9 +960,18 @@ internal static unsafe partial class OuterProductTiles<V>
                 c7_2 = V.Fma(d2, a7, c7_2);
                 p = (float*)((byte*)p + xStride);
                 q = (float*)((byte*)q + dyStride);
+                if (Sse.IsSupported)
+                {
+                    Sse.Prefetch1(nextX);
+                    Sse.Prefetch1(nextDy);
+                    nextX += nextXStep;
+                    nextDy += nextDyStep;
+                }
             }
         }
 
+        call->NextX.Continue(nextX);
+        call->NextDy.Continue(nextDy);
         V.Store(c0_0, dw); V.Store(c0_1, dw + (1 * V.Count)); V.Store(c0_2, dw + (2 * V.Count));
         V.Store(c1_0, dw + (3 * V.Count)); V.Store(c1_1, dw + (4 * V.Count)); V.Store(c1_2, dw + (5 * V.Count));
         V.Store(c2_0, dw + (6 * V.Count)); V.Store(c2_1, dw + (7 * V.Count)); V.Store(c2_2, dw + (8 * V.Count));

@@ -42,21 +42,30 @@ def correlation(half, vectors):
     for p in range(pixels):
         emit("        V " + ", ".join(f"c{p}_{v} = V.Load(bias{VECTOR[v]})" for v in range(vectors)) + ";")
     emit("        var offset = call->Offsets;")
+    if vectors > 1:
+        emit("        var next = call->Next.Next(w);")
+        emit("        var nextStep = call->Next.Step;")
     emit("        for (var segment = call->Segments; segment > 0; segment--, offset++)")
     emit("        {")
-    emit("            call->Next.Fetch();")
+    if vectors == 1:
+        # The loop below loads as much as it can.
+        emit("            call->Next.Fetch();")
     emit("            var p = (byte*)x0 + *offset;")
     emit("            var q = (byte*)x1 + *offset;")
     emit("            for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))")
     emit("            {")
     emit("                V " + ", ".join(f"w{v} = V.Load(w{VECTOR[v]})" for v in range(vectors)) + ";")
     emit("                w = (float*)((byte*)w + weightStride);")
-    if vectors == 2:
-        # Weights that come from the outer cache or from memory: the hardware's own prefetching ends with a page.
+    if vectors > 1:
         emit("                if (Sse.IsSupported)")
         emit("                {")
+        emit("                    Sse.Prefetch1(next);")
+        emit("                    next += nextStep;")
+    if vectors == 2:
+        # Weights that come from the outer cache or from memory: the hardware's own prefetching ends with a page.
         emit("                    Sse.Prefetch1(w + Ahead);")
         emit("                    Sse.Prefetch1(w + Ahead + V.Count);")
+    if vectors > 1:
         emit("                }")
         emit("")
     for p in range(pixels):
@@ -71,6 +80,8 @@ def correlation(half, vectors):
     emit("            }")
     emit("        }")
     emit("")
+    if vectors > 1:
+        emit("        call->Next.Continue(next);")
     emit("        var stride = call->OutStride;")
 
     def y(p, v):
@@ -124,11 +135,11 @@ def outer(rows, vectors):
     for r in range(rows):
         emit("        V " + ", ".join(f"c{r}_{v} = V.Load({at(r, v)})" for v in range(vectors)) + ";")
     emit("        nint xStride = call->XStride, dyStride = call->DyStride;")
+    emit("        byte* nextX = call->NextX.Next(dw), nextDy = call->NextDy.Next(dw);")
+    emit("        nint nextXStep = call->NextX.Step, nextDyStep = call->NextDy.Step;")
     emit("        nint* offset = call->Offsets, dyOffset = call->DyOffsets;")
     emit("        for (var segment = call->Segments; segment > 0; segment--, offset++, dyOffset++)")
     emit("        {")
-    emit("            call->NextX.Fetch();")
-    emit("            call->NextDy.Fetch();")
     emit("            var p = (float*)((byte*)x + *offset);")
     emit("            var q = (float*)((byte*)dy + *dyOffset);")
     emit("            for (var i = call->Length; i > 0; i--)")
@@ -143,9 +154,18 @@ def outer(rows, vectors):
                 emit(f"                c{r}_{v} = V.Fma(d{v}, a{r}, c{r}_{v});")
     emit("                p = (float*)((byte*)p + xStride);")
     emit("                q = (float*)((byte*)q + dyStride);")
+    emit("                if (Sse.IsSupported)")
+    emit("                {")
+    emit("                    Sse.Prefetch1(nextX);")
+    emit("                    Sse.Prefetch1(nextDy);")
+    emit("                    nextX += nextXStep;")
+    emit("                    nextDy += nextDyStep;")
+    emit("                }")
     emit("            }")
     emit("        }")
     emit("")
+    emit("        call->NextX.Continue(nextX);")
+    emit("        call->NextDy.Continue(nextDy);")
     for r in range(rows):
         emit("        " + " ".join(f"V.Store(c{r}_{v}, {at(r, v)});" for v in range(vectors)))
     emit("    }")
@@ -258,7 +278,7 @@ with open("CorrelationTiles.cs", "w") as f:
     f.write("\n}\n")
 
 with open("OuterProductTiles.cs", "w") as f:
-    f.write(HEADER)
+    f.write(HEADER.replace("CompilerServices;", "CompilerServices;\nusing System.Runtime.Intrinsics.X86;"))
     f.write("internal static unsafe partial class OuterProductTiles<V>\n{\n")
     f.write("    static delegate*<OuterProductCall*, float*, float*, float*, void> Written(int rows, int vectors) => (rows, vectors) switch\n    {\n")
     for r, v in OUTER:
