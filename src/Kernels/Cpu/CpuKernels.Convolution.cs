@@ -351,7 +351,7 @@ internal sealed unsafe partial class CpuKernels<V>
         // What Plan works out. The block of source pixels that a band of the grids reads starts at (firstRow, firstCol) from
         // the band's own place, and is bandHeight by blockWidth.
         bool copy;
-        int rows, bandRows, bands, pictures, pictureBlocks, stepRows, blockTasks;
+        int rows, bandRows, bands, pictures, stepPictures, pictureBlocks, stepRows, blockTasks;
         int firstRow, firstCol, lastRow, blockWidth;
         long bandLength;
 
@@ -519,6 +519,7 @@ internal sealed unsafe partial class CpuKernels<V>
                 stepRows = Math.Min(bandRows, Math.Max(2, (int)((most / StepH) + 1) / 2 * 2));
             }
 
+            stepPictures = workPerRow * rows < 1 << 18 ? pictures : 1;
             pictureBlocks = DivideUp(N, pictures);
             blockTasks = byChannels ? Math.Clamp(32 / (Groups * pictureBlocks * bands), 1, Blocks) : 1;
             Tasks = checked(Groups * pictureBlocks * bands * blockTasks);
@@ -579,7 +580,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
             if (stepRows >= bandRows)
             {
-                Correlate(group, firstBlock, endBlock, firstPicture, count, first, end, worker);
+                for (var p = 0; p < count; p += stepPictures) Correlate(group, firstBlock, endBlock, firstPicture + p, Math.Min(stepPictures, count - p), first, end, worker);
                 return;
             }
 
@@ -607,7 +608,9 @@ internal sealed unsafe partial class CpuKernels<V>
                 OutStride = (nint)TargetStepW * targetC,
             };
             var weights = Packed + (group * PackedLength) + ((long)firstBlock * 2 * V.Count * KernelH * KernelW * In);
-            if (stepRows < bandRows) call.Next = RowsAhead(firstPicture, firstBlock, endBlock, first, end);
+            call.Next = stepRows < bandRows ? RowsAhead(firstPicture, firstBlock, endBlock, first, end)
+                : bands == 1 ? new(Source + ((long)(firstPicture + count) * SourceH * SourceW * Groups * In), (long)count * SourceH * SourceW * Groups * In, TileSegments(firstBlock, endBlock, first, end, count))
+                : default;
             for (var block = firstBlock; block < endBlock; block++)
             {
                 // All blocks before the last have two vectors, or one is all.
