@@ -41,6 +41,7 @@ internal static unsafe partial class PhaseTiles<V>
 
         if (down)
         {
+            V d0 = V.Zero;
             byte* p = (byte*)dy + call->Down, q = p + call->Right;
             call->Next.Fetch();
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
@@ -50,8 +51,9 @@ internal static unsafe partial class PhaseTiles<V>
                 V a0 = V.Create(*(float*)p), b0 = V.Create(*(float*)q);
                 c0_2 = V.Fma(w0, a0, c0_2);
                 c0_3 = V.Fma(w1, a0, c0_3);
-                c0_3 = V.Fma(w2, b0, c0_3);
+                d0 = V.Fma(w2, b0, d0);
             }
+            c0_3 += d0;
         }
 
         var stride = call->OutStride;
@@ -96,6 +98,7 @@ internal static unsafe partial class PhaseTiles<V>
 
         if (down)
         {
+            V d0 = V.Zero, d1 = V.Zero;
             byte* p = (byte*)dy + call->Down, q = p + call->Right;
             call->Next.Fetch();
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
@@ -105,12 +108,14 @@ internal static unsafe partial class PhaseTiles<V>
                 V a0 = V.Create(*(float*)p), b0 = V.Create(*(float*)q);
                 c0_2 = V.Fma(w0, a0, c0_2);
                 c0_3 = V.Fma(w1, a0, c0_3);
-                c0_3 = V.Fma(w2, b0, c0_3);
+                d0 = V.Fma(w2, b0, d0);
                 V a1 = V.Create(*(float*)(p + s1)), b1 = V.Create(*(float*)(q + s1));
                 c1_2 = V.Fma(w0, a1, c1_2);
                 c1_3 = V.Fma(w1, a1, c1_3);
-                c1_3 = V.Fma(w2, b1, c1_3);
+                d1 = V.Fma(w2, b1, d1);
             }
+            c0_3 += d0;
+            c1_3 += d1;
         }
 
         var stride = call->OutStride;
@@ -165,6 +170,7 @@ internal static unsafe partial class PhaseTiles<V>
 
         if (down)
         {
+            V d0 = V.Zero, d1 = V.Zero, d2 = V.Zero;
             byte* p = (byte*)dy + call->Down, q = p + call->Right;
             call->Next.Fetch();
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
@@ -174,16 +180,19 @@ internal static unsafe partial class PhaseTiles<V>
                 V a0 = V.Create(*(float*)p), b0 = V.Create(*(float*)q);
                 c0_2 = V.Fma(w0, a0, c0_2);
                 c0_3 = V.Fma(w1, a0, c0_3);
-                c0_3 = V.Fma(w2, b0, c0_3);
+                d0 = V.Fma(w2, b0, d0);
                 V a1 = V.Create(*(float*)(p + s1)), b1 = V.Create(*(float*)(q + s1));
                 c1_2 = V.Fma(w0, a1, c1_2);
                 c1_3 = V.Fma(w1, a1, c1_3);
-                c1_3 = V.Fma(w2, b1, c1_3);
+                d1 = V.Fma(w2, b1, d1);
                 V a2 = V.Create(*(float*)(p + s2)), b2 = V.Create(*(float*)(q + s2));
                 c2_2 = V.Fma(w0, a2, c2_2);
                 c2_3 = V.Fma(w1, a2, c2_3);
-                c2_3 = V.Fma(w2, b2, c2_3);
+                d2 = V.Fma(w2, b2, d2);
             }
+            c0_3 += d0;
+            c1_3 += d1;
+            c2_3 += d2;
         }
 
         var stride = call->OutStride;
@@ -248,6 +257,7 @@ internal static unsafe partial class PhaseTiles<V>
 
         if (down)
         {
+            V d0 = V.Zero, d1 = V.Zero, d2 = V.Zero, d3 = V.Zero;
             byte* p = (byte*)dy + call->Down, q = p + call->Right;
             call->Next.Fetch();
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
@@ -257,20 +267,24 @@ internal static unsafe partial class PhaseTiles<V>
                 V a0 = V.Create(*(float*)p), b0 = V.Create(*(float*)q);
                 c0_2 = V.Fma(w0, a0, c0_2);
                 c0_3 = V.Fma(w1, a0, c0_3);
-                c0_3 = V.Fma(w2, b0, c0_3);
+                d0 = V.Fma(w2, b0, d0);
                 V a1 = V.Create(*(float*)(p + s1)), b1 = V.Create(*(float*)(q + s1));
                 c1_2 = V.Fma(w0, a1, c1_2);
                 c1_3 = V.Fma(w1, a1, c1_3);
-                c1_3 = V.Fma(w2, b1, c1_3);
+                d1 = V.Fma(w2, b1, d1);
                 V a2 = V.Create(*(float*)(p + s2)), b2 = V.Create(*(float*)(q + s2));
                 c2_2 = V.Fma(w0, a2, c2_2);
                 c2_3 = V.Fma(w1, a2, c2_3);
-                c2_3 = V.Fma(w2, b2, c2_3);
+                d2 = V.Fma(w2, b2, d2);
                 V a3 = V.Create(*(float*)(p + s3)), b3 = V.Create(*(float*)(q + s3));
                 c3_2 = V.Fma(w0, a3, c3_2);
                 c3_3 = V.Fma(w1, a3, c3_3);
-                c3_3 = V.Fma(w2, b3, c3_3);
+                d3 = V.Fma(w2, b3, d3);
             }
+            c0_3 += d0;
+            c1_3 += d1;
+            c2_3 += d2;
+            c3_3 += d3;
         }
 
         var stride = call->OutStride;
@@ -345,6 +359,7 @@ internal static unsafe partial class PhaseTiles<V>
 
         if (down)
         {
+            V d0 = V.Zero, d1 = V.Zero, d2 = V.Zero, d3 = V.Zero, d4 = V.Zero;
             byte* p = (byte*)dy + call->Down, q = p + call->Right;
             call->Next.Fetch();
             for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))
@@ -354,24 +369,29 @@ internal static unsafe partial class PhaseTiles<V>
                 V a0 = V.Create(*(float*)p), b0 = V.Create(*(float*)q);
                 c0_2 = V.Fma(w0, a0, c0_2);
                 c0_3 = V.Fma(w1, a0, c0_3);
-                c0_3 = V.Fma(w2, b0, c0_3);
+                d0 = V.Fma(w2, b0, d0);
                 V a1 = V.Create(*(float*)(p + s1)), b1 = V.Create(*(float*)(q + s1));
                 c1_2 = V.Fma(w0, a1, c1_2);
                 c1_3 = V.Fma(w1, a1, c1_3);
-                c1_3 = V.Fma(w2, b1, c1_3);
+                d1 = V.Fma(w2, b1, d1);
                 V a2 = V.Create(*(float*)(p + s2)), b2 = V.Create(*(float*)(q + s2));
                 c2_2 = V.Fma(w0, a2, c2_2);
                 c2_3 = V.Fma(w1, a2, c2_3);
-                c2_3 = V.Fma(w2, b2, c2_3);
+                d2 = V.Fma(w2, b2, d2);
                 V a3 = V.Create(*(float*)(p + s3)), b3 = V.Create(*(float*)(q + s3));
                 c3_2 = V.Fma(w0, a3, c3_2);
                 c3_3 = V.Fma(w1, a3, c3_3);
-                c3_3 = V.Fma(w2, b3, c3_3);
+                d3 = V.Fma(w2, b3, d3);
                 V a4 = V.Create(*(float*)(p + s4)), b4 = V.Create(*(float*)(q + s4));
                 c4_2 = V.Fma(w0, a4, c4_2);
                 c4_3 = V.Fma(w1, a4, c4_3);
-                c4_3 = V.Fma(w2, b4, c4_3);
+                d4 = V.Fma(w2, b4, d4);
             }
+            c0_3 += d0;
+            c1_3 += d1;
+            c2_3 += d2;
+            c3_3 += d3;
+            c4_3 += d4;
         }
 
         var stride = call->OutStride;

@@ -235,18 +235,26 @@ def phases(pixels):
             for v, c in here:
                 emit(f"                c{i}_{c} = V.Fma(w{v}, a{i}, c{i}_{c});")
             for v, c in beside:
-                emit(f"                c{i}_{c} = V.Fma(w{v}, b{i}, c{i}_{c});")
+                emit(f"                {c.format(i)} = V.Fma(w{v}, b{i}, {c.format(i)});")
         emit("            }")
 
     emit("        {")
     emit("            byte* p = (byte*)dy, q = p + call->Right;")
-    multiply(6, [(0, 0), (1, 1), (2, 2), (3, 3)], [(4, 1), (5, 3)])
+    multiply(6, [(0, 0), (1, 1), (2, 2), (3, 3)], [(4, "c{}_1"), (5, "c{}_3")])
     emit("        }")
     emit("")
     emit("        if (down)")
     emit("        {")
+
+    # Sums of their own, where there are registers: two multiply-adds for one, of 3 p in a step, would wait for each other.
+    apart = pixels < 6
+    if apart:
+        emit("            V " + ", ".join(f"d{p} = V.Zero" for p in range(pixels)) + ";")
     emit("            byte* p = (byte*)dy + call->Down, q = p + call->Right;")
-    multiply(3, [(0, 2), (1, 3)], [(2, 3)])
+    multiply(3, [(0, 2), (1, 3)], [(2, "d{}" if apart else "c{}_3")])
+    if apart:
+        for p in range(pixels):
+            emit(f"            c{p}_3 += d{p};")
     emit("        }")
     emit("")
     emit("        var stride = call->OutStride;")
