@@ -379,7 +379,7 @@ internal sealed unsafe partial class CpuKernels<V>
                 }
 
                 var source = X + ((((long)picture * g.H) + h) * g.W * g.C) + (group * g.GroupC);
-                Clear(target, (long)before * g.GroupC);
+                ClearSide(target, before * g.GroupC);
                 if (g.Groups == 1)
                 {
                     CopyRow(source, target + ((long)before * g.C), (long)inside * g.C);
@@ -389,7 +389,7 @@ internal sealed unsafe partial class CpuKernels<V>
                     for (var j = 0; j < inside; j++) CopyFloats(source + ((long)j * g.C), target + ((long)(before + j) * g.GroupC), g.GroupC);
                 }
 
-                Clear(target + ((long)(before + inside) * g.GroupC), (long)(blockWidth - before - inside) * g.GroupC);
+                ClearSide(target + ((long)(before + inside) * g.GroupC), (blockWidth - before - inside) * g.GroupC);
             }
         }
     }

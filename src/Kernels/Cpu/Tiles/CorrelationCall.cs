@@ -90,6 +90,10 @@ internal static unsafe partial class CorrelationTiles<V>
         return best;
     }
 
+    /// <summary>The tile of 2 <paramref name="half"/> pixels by one vector for segments of <paramref name="length"/> values with packed weights, or null where there is none.</summary>
+    public static delegate*<CorrelationCall*, float*, float*, float*, float*, float*, float*, void> Of(int half, int length)
+        => V.Registers >= 32 ? WrittenOf(half, length) : null;
+
     /// <summary>The tile of 2 <paramref name="half"/> pixels by <paramref name="vectors"/> vectors.</summary>
     public static delegate*<CorrelationCall*, float*, float*, float*, float*, float*, float*, void> Tile(int half, int vectors) => Written(half, vectors);
 }

@@ -25,6 +25,12 @@ internal static unsafe partial class CorrelationTiles<V>
         _ => throw new ArgumentOutOfRangeException(nameof(half), half, $"There is no tile of 2 x {half} pixels by {vectors} vectors."),
     };
 
+    static delegate*<CorrelationCall*, float*, float*, float*, float*, float*, float*, void> WrittenOf(int half, int length) => (half, length) switch
+    {
+        (8, 9) => &Tile16x1Of9,
+        _ => null,
+    };
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Tile8x1(CorrelationCall* call, float* x0, float* x1, float* w, float* bias, float* y0, float* y1)
     {
@@ -1623,5 +1629,305 @@ internal static unsafe partial class CorrelationTiles<V>
         V.Store(c5_0, y1 + (1 * stride)); V.Store(c5_1, y1 + (1 * stride) + V.Count); V.Store(c5_2, y1 + (1 * stride) + (2 * V.Count));
         V.Store(c6_0, y1 + (2 * stride)); V.Store(c6_1, y1 + (2 * stride) + V.Count); V.Store(c6_2, y1 + (2 * stride) + (2 * V.Count));
         V.Store(c7_0, y1 + (3 * stride)); V.Store(c7_1, y1 + (3 * stride) + V.Count); V.Store(c7_2, y1 + (3 * stride) + (2 * V.Count));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Tile16x1Of9(CorrelationCall* call, float* x0, float* x1, float* w, float* bias, float* y0, float* y1)
+    {
+        nint s1 = call->PixelStride, s2 = s1 + s1, s3 = s2 + s1, s4 = s3 + s1, s5 = s4 + s1, s6 = s5 + s1, s7 = s6 + s1;
+        nint weightStride = call->WeightStride;
+        V c0_0 = V.Load(bias);
+        V c1_0 = V.Load(bias);
+        V c2_0 = V.Load(bias);
+        V c3_0 = V.Load(bias);
+        V c4_0 = V.Load(bias);
+        V c5_0 = V.Load(bias);
+        V c6_0 = V.Load(bias);
+        V c7_0 = V.Load(bias);
+        V c8_0 = V.Load(bias);
+        V c9_0 = V.Load(bias);
+        V c10_0 = V.Load(bias);
+        V c11_0 = V.Load(bias);
+        V c12_0 = V.Load(bias);
+        V c13_0 = V.Load(bias);
+        V c14_0 = V.Load(bias);
+        V c15_0 = V.Load(bias);
+        var offset = call->Offsets;
+        for (var segment = call->Segments; segment > 0; segment--, offset++)
+        {
+            call->Next.Fetch();
+            var p = (byte*)x0 + *offset;
+            var q = (byte*)x1 + *offset;
+            V w0 = V.Load(w);
+            c0_0 = V.Fma((float*)p, w0, c0_0);
+            c1_0 = V.Fma((float*)(p + s1), w0, c1_0);
+            c2_0 = V.Fma((float*)(p + s2), w0, c2_0);
+            c3_0 = V.Fma((float*)(p + s3), w0, c3_0);
+            c4_0 = V.Fma((float*)(p + s4), w0, c4_0);
+            c5_0 = V.Fma((float*)(p + s5), w0, c5_0);
+            c6_0 = V.Fma((float*)(p + s6), w0, c6_0);
+            c7_0 = V.Fma((float*)(p + s7), w0, c7_0);
+            c8_0 = V.Fma((float*)q, w0, c8_0);
+            c9_0 = V.Fma((float*)(q + s1), w0, c9_0);
+            c10_0 = V.Fma((float*)(q + s2), w0, c10_0);
+            c11_0 = V.Fma((float*)(q + s3), w0, c11_0);
+            c12_0 = V.Fma((float*)(q + s4), w0, c12_0);
+            c13_0 = V.Fma((float*)(q + s5), w0, c13_0);
+            c14_0 = V.Fma((float*)(q + s6), w0, c14_0);
+            c15_0 = V.Fma((float*)(q + s7), w0, c15_0);
+            p += sizeof(float);
+            q += sizeof(float);
+            V w1 = V.Load(w + V.Count);
+            c0_0 = V.Fma((float*)p, w1, c0_0);
+            c1_0 = V.Fma((float*)(p + s1), w1, c1_0);
+            c2_0 = V.Fma((float*)(p + s2), w1, c2_0);
+            c3_0 = V.Fma((float*)(p + s3), w1, c3_0);
+            c4_0 = V.Fma((float*)(p + s4), w1, c4_0);
+            c5_0 = V.Fma((float*)(p + s5), w1, c5_0);
+            c6_0 = V.Fma((float*)(p + s6), w1, c6_0);
+            c7_0 = V.Fma((float*)(p + s7), w1, c7_0);
+            c8_0 = V.Fma((float*)q, w1, c8_0);
+            c9_0 = V.Fma((float*)(q + s1), w1, c9_0);
+            c10_0 = V.Fma((float*)(q + s2), w1, c10_0);
+            c11_0 = V.Fma((float*)(q + s3), w1, c11_0);
+            c12_0 = V.Fma((float*)(q + s4), w1, c12_0);
+            c13_0 = V.Fma((float*)(q + s5), w1, c13_0);
+            c14_0 = V.Fma((float*)(q + s6), w1, c14_0);
+            c15_0 = V.Fma((float*)(q + s7), w1, c15_0);
+            p += sizeof(float);
+            q += sizeof(float);
+            V w2 = V.Load(w + (2 * V.Count));
+            c0_0 = V.Fma((float*)p, w2, c0_0);
+            c1_0 = V.Fma((float*)(p + s1), w2, c1_0);
+            c2_0 = V.Fma((float*)(p + s2), w2, c2_0);
+            c3_0 = V.Fma((float*)(p + s3), w2, c3_0);
+            c4_0 = V.Fma((float*)(p + s4), w2, c4_0);
+            c5_0 = V.Fma((float*)(p + s5), w2, c5_0);
+            c6_0 = V.Fma((float*)(p + s6), w2, c6_0);
+            c7_0 = V.Fma((float*)(p + s7), w2, c7_0);
+            c8_0 = V.Fma((float*)q, w2, c8_0);
+            c9_0 = V.Fma((float*)(q + s1), w2, c9_0);
+            c10_0 = V.Fma((float*)(q + s2), w2, c10_0);
+            c11_0 = V.Fma((float*)(q + s3), w2, c11_0);
+            c12_0 = V.Fma((float*)(q + s4), w2, c12_0);
+            c13_0 = V.Fma((float*)(q + s5), w2, c13_0);
+            c14_0 = V.Fma((float*)(q + s6), w2, c14_0);
+            c15_0 = V.Fma((float*)(q + s7), w2, c15_0);
+            p += sizeof(float);
+            q += sizeof(float);
+            V w3 = V.Load(w + (3 * V.Count));
+            c0_0 = V.Fma((float*)p, w3, c0_0);
+            c1_0 = V.Fma((float*)(p + s1), w3, c1_0);
+            c2_0 = V.Fma((float*)(p + s2), w3, c2_0);
+            c3_0 = V.Fma((float*)(p + s3), w3, c3_0);
+            c4_0 = V.Fma((float*)(p + s4), w3, c4_0);
+            c5_0 = V.Fma((float*)(p + s5), w3, c5_0);
+            c6_0 = V.Fma((float*)(p + s6), w3, c6_0);
+            c7_0 = V.Fma((float*)(p + s7), w3, c7_0);
+            c8_0 = V.Fma((float*)q, w3, c8_0);
+            c9_0 = V.Fma((float*)(q + s1), w3, c9_0);
+            c10_0 = V.Fma((float*)(q + s2), w3, c10_0);
+            c11_0 = V.Fma((float*)(q + s3), w3, c11_0);
+            c12_0 = V.Fma((float*)(q + s4), w3, c12_0);
+            c13_0 = V.Fma((float*)(q + s5), w3, c13_0);
+            c14_0 = V.Fma((float*)(q + s6), w3, c14_0);
+            c15_0 = V.Fma((float*)(q + s7), w3, c15_0);
+            p += sizeof(float);
+            q += sizeof(float);
+            V w4 = V.Load(w + (4 * V.Count));
+            c0_0 = V.Fma((float*)p, w4, c0_0);
+            c1_0 = V.Fma((float*)(p + s1), w4, c1_0);
+            c2_0 = V.Fma((float*)(p + s2), w4, c2_0);
+            c3_0 = V.Fma((float*)(p + s3), w4, c3_0);
+            c4_0 = V.Fma((float*)(p + s4), w4, c4_0);
+            c5_0 = V.Fma((float*)(p + s5), w4, c5_0);
+            c6_0 = V.Fma((float*)(p + s6), w4, c6_0);
+            c7_0 = V.Fma((float*)(p + s7), w4, c7_0);
+            c8_0 = V.Fma((float*)q, w4, c8_0);
+            c9_0 = V.Fma((float*)(q + s1), w4, c9_0);
+            c10_0 = V.Fma((float*)(q + s2), w4, c10_0);
+            c11_0 = V.Fma((float*)(q + s3), w4, c11_0);
+            c12_0 = V.Fma((float*)(q + s4), w4, c12_0);
+            c13_0 = V.Fma((float*)(q + s5), w4, c13_0);
+            c14_0 = V.Fma((float*)(q + s6), w4, c14_0);
+            c15_0 = V.Fma((float*)(q + s7), w4, c15_0);
+            p += sizeof(float);
+            q += sizeof(float);
+            V w5 = V.Load(w + (5 * V.Count));
+            c0_0 = V.Fma((float*)p, w5, c0_0);
+            c1_0 = V.Fma((float*)(p + s1), w5, c1_0);
+            c2_0 = V.Fma((float*)(p + s2), w5, c2_0);
+            c3_0 = V.Fma((float*)(p + s3), w5, c3_0);
+            c4_0 = V.Fma((float*)(p + s4), w5, c4_0);
+            c5_0 = V.Fma((float*)(p + s5), w5, c5_0);
+            c6_0 = V.Fma((float*)(p + s6), w5, c6_0);
+            c7_0 = V.Fma((float*)(p + s7), w5, c7_0);
+            c8_0 = V.Fma((float*)q, w5, c8_0);
+            c9_0 = V.Fma((float*)(q + s1), w5, c9_0);
+            c10_0 = V.Fma((float*)(q + s2), w5, c10_0);
+            c11_0 = V.Fma((float*)(q + s3), w5, c11_0);
+            c12_0 = V.Fma((float*)(q + s4), w5, c12_0);
+            c13_0 = V.Fma((float*)(q + s5), w5, c13_0);
+            c14_0 = V.Fma((float*)(q + s6), w5, c14_0);
+            c15_0 = V.Fma((float*)(q + s7), w5, c15_0);
+            p += sizeof(float);
+            q += sizeof(float);
+            V w6 = V.Load(w + (6 * V.Count));
+            c0_0 = V.Fma((float*)p, w6, c0_0);
+            c1_0 = V.Fma((float*)(p + s1), w6, c1_0);
+            c2_0 = V.Fma((float*)(p + s2), w6, c2_0);
+            c3_0 = V.Fma((float*)(p + s3), w6, c3_0);
+            c4_0 = V.Fma((float*)(p + s4), w6, c4_0);
+            c5_0 = V.Fma((float*)(p + s5), w6, c5_0);
+            c6_0 = V.Fma((float*)(p + s6), w6, c6_0);
+            c7_0 = V.Fma((float*)(p + s7), w6, c7_0);
+            c8_0 = V.Fma((float*)q, w6, c8_0);
+            c9_0 = V.Fma((float*)(q + s1), w6, c9_0);
+            c10_0 = V.Fma((float*)(q + s2), w6, c10_0);
+            c11_0 = V.Fma((float*)(q + s3), w6, c11_0);
+            c12_0 = V.Fma((float*)(q + s4), w6, c12_0);
+            c13_0 = V.Fma((float*)(q + s5), w6, c13_0);
+            c14_0 = V.Fma((float*)(q + s6), w6, c14_0);
+            c15_0 = V.Fma((float*)(q + s7), w6, c15_0);
+            p += sizeof(float);
+            q += sizeof(float);
+            V w7 = V.Load(w + (7 * V.Count));
+            c0_0 = V.Fma((float*)p, w7, c0_0);
+            c1_0 = V.Fma((float*)(p + s1), w7, c1_0);
+            c2_0 = V.Fma((float*)(p + s2), w7, c2_0);
+            c3_0 = V.Fma((float*)(p + s3), w7, c3_0);
+            c4_0 = V.Fma((float*)(p + s4), w7, c4_0);
+            c5_0 = V.Fma((float*)(p + s5), w7, c5_0);
+            c6_0 = V.Fma((float*)(p + s6), w7, c6_0);
+            c7_0 = V.Fma((float*)(p + s7), w7, c7_0);
+            c8_0 = V.Fma((float*)q, w7, c8_0);
+            c9_0 = V.Fma((float*)(q + s1), w7, c9_0);
+            c10_0 = V.Fma((float*)(q + s2), w7, c10_0);
+            c11_0 = V.Fma((float*)(q + s3), w7, c11_0);
+            c12_0 = V.Fma((float*)(q + s4), w7, c12_0);
+            c13_0 = V.Fma((float*)(q + s5), w7, c13_0);
+            c14_0 = V.Fma((float*)(q + s6), w7, c14_0);
+            c15_0 = V.Fma((float*)(q + s7), w7, c15_0);
+            p += sizeof(float);
+            q += sizeof(float);
+            V w8 = V.Load(w + (8 * V.Count));
+            c0_0 = V.Fma((float*)p, w8, c0_0);
+            c1_0 = V.Fma((float*)(p + s1), w8, c1_0);
+            c2_0 = V.Fma((float*)(p + s2), w8, c2_0);
+            c3_0 = V.Fma((float*)(p + s3), w8, c3_0);
+            c4_0 = V.Fma((float*)(p + s4), w8, c4_0);
+            c5_0 = V.Fma((float*)(p + s5), w8, c5_0);
+            c6_0 = V.Fma((float*)(p + s6), w8, c6_0);
+            c7_0 = V.Fma((float*)(p + s7), w8, c7_0);
+            c8_0 = V.Fma((float*)q, w8, c8_0);
+            c9_0 = V.Fma((float*)(q + s1), w8, c9_0);
+            c10_0 = V.Fma((float*)(q + s2), w8, c10_0);
+            c11_0 = V.Fma((float*)(q + s3), w8, c11_0);
+            c12_0 = V.Fma((float*)(q + s4), w8, c12_0);
+            c13_0 = V.Fma((float*)(q + s5), w8, c13_0);
+            c14_0 = V.Fma((float*)(q + s6), w8, c14_0);
+            c15_0 = V.Fma((float*)(q + s7), w8, c15_0);
+            w += 9 * V.Count;
+        }
+
+        var stride = call->OutStride;
+        if (call->Scale is not null)
+        {
+            V scale0 = V.Load(call->Scale), shift0 = V.Load(call->Shift);
+            c0_0 = V.Fma(c0_0, scale0, shift0);
+            c1_0 = V.Fma(c1_0, scale0, shift0);
+            c2_0 = V.Fma(c2_0, scale0, shift0);
+            c3_0 = V.Fma(c3_0, scale0, shift0);
+            c4_0 = V.Fma(c4_0, scale0, shift0);
+            c5_0 = V.Fma(c5_0, scale0, shift0);
+            c6_0 = V.Fma(c6_0, scale0, shift0);
+            c7_0 = V.Fma(c7_0, scale0, shift0);
+            c8_0 = V.Fma(c8_0, scale0, shift0);
+            c9_0 = V.Fma(c9_0, scale0, shift0);
+            c10_0 = V.Fma(c10_0, scale0, shift0);
+            c11_0 = V.Fma(c11_0, scale0, shift0);
+            c12_0 = V.Fma(c12_0, scale0, shift0);
+            c13_0 = V.Fma(c13_0, scale0, shift0);
+            c14_0 = V.Fma(c14_0, scale0, shift0);
+            c15_0 = V.Fma(c15_0, scale0, shift0);
+        }
+
+        if (call->Add != 0)
+        {
+            float* a0 = y0 + call->Add, a1 = y1 + call->Add;
+            c0_0 += V.Load(a0);
+            c1_0 += V.Load(a0 + (1 * stride));
+            c2_0 += V.Load(a0 + (2 * stride));
+            c3_0 += V.Load(a0 + (3 * stride));
+            c4_0 += V.Load(a0 + (4 * stride));
+            c5_0 += V.Load(a0 + (5 * stride));
+            c6_0 += V.Load(a0 + (6 * stride));
+            c7_0 += V.Load(a0 + (7 * stride));
+            c8_0 += V.Load(a1);
+            c9_0 += V.Load(a1 + (1 * stride));
+            c10_0 += V.Load(a1 + (2 * stride));
+            c11_0 += V.Load(a1 + (3 * stride));
+            c12_0 += V.Load(a1 + (4 * stride));
+            c13_0 += V.Load(a1 + (5 * stride));
+            c14_0 += V.Load(a1 + (6 * stride));
+            c15_0 += V.Load(a1 + (7 * stride));
+        }
+
+        if (call->Relu)
+        {
+            c0_0 = V.Max(c0_0, V.Zero);
+            c1_0 = V.Max(c1_0, V.Zero);
+            c2_0 = V.Max(c2_0, V.Zero);
+            c3_0 = V.Max(c3_0, V.Zero);
+            c4_0 = V.Max(c4_0, V.Zero);
+            c5_0 = V.Max(c5_0, V.Zero);
+            c6_0 = V.Max(c6_0, V.Zero);
+            c7_0 = V.Max(c7_0, V.Zero);
+            c8_0 = V.Max(c8_0, V.Zero);
+            c9_0 = V.Max(c9_0, V.Zero);
+            c10_0 = V.Max(c10_0, V.Zero);
+            c11_0 = V.Max(c11_0, V.Zero);
+            c12_0 = V.Max(c12_0, V.Zero);
+            c13_0 = V.Max(c13_0, V.Zero);
+            c14_0 = V.Max(c14_0, V.Zero);
+            c15_0 = V.Max(c15_0, V.Zero);
+        }
+
+        if (call->Accumulate)
+        {
+            c0_0 += V.Load(y0);
+            c1_0 += V.Load(y0 + (1 * stride));
+            c2_0 += V.Load(y0 + (2 * stride));
+            c3_0 += V.Load(y0 + (3 * stride));
+            c4_0 += V.Load(y0 + (4 * stride));
+            c5_0 += V.Load(y0 + (5 * stride));
+            c6_0 += V.Load(y0 + (6 * stride));
+            c7_0 += V.Load(y0 + (7 * stride));
+            c8_0 += V.Load(y1);
+            c9_0 += V.Load(y1 + (1 * stride));
+            c10_0 += V.Load(y1 + (2 * stride));
+            c11_0 += V.Load(y1 + (3 * stride));
+            c12_0 += V.Load(y1 + (4 * stride));
+            c13_0 += V.Load(y1 + (5 * stride));
+            c14_0 += V.Load(y1 + (6 * stride));
+            c15_0 += V.Load(y1 + (7 * stride));
+        }
+
+        V.Store(c0_0, y0);
+        V.Store(c1_0, y0 + (1 * stride));
+        V.Store(c2_0, y0 + (2 * stride));
+        V.Store(c3_0, y0 + (3 * stride));
+        V.Store(c4_0, y0 + (4 * stride));
+        V.Store(c5_0, y0 + (5 * stride));
+        V.Store(c6_0, y0 + (6 * stride));
+        V.Store(c7_0, y0 + (7 * stride));
+        V.Store(c8_0, y1);
+        V.Store(c9_0, y1 + (1 * stride));
+        V.Store(c10_0, y1 + (2 * stride));
+        V.Store(c11_0, y1 + (3 * stride));
+        V.Store(c12_0, y1 + (4 * stride));
+        V.Store(c13_0, y1 + (5 * stride));
+        V.Store(c14_0, y1 + (6 * stride));
+        V.Store(c15_0, y1 + (7 * stride));
     }
 }

@@ -38,7 +38,8 @@ internal unsafe ref struct TilePair<V>
         this.weights = weights;
         this.bias = bias;
         this.temp = temp;
-        tile = CorrelationTiles<V>.Tile(half, vectors);
+        tile = vectors == 1 && call->WeightStride == V.Count * sizeof(float) ? CorrelationTiles<V>.Of(half, call->Length) : null;
+        if (tile is null) tile = CorrelationTiles<V>.Tile(half, vectors);
     }
 
     /// <summary>Adds a row of <paramref name="pixels"/> pixels, at the call's strides from x and y.</summary>

@@ -8,6 +8,9 @@ So every shape is written out, and this script does the writing.
 # (pixels in a half, vectors): two halves are one tile. 2 h v + v + 1 registers: up to 32, or 16 on AVX2.
 CORRELATION = [(4, 1), (5, 1), (6, 1), (7, 1), (8, 1), (2, 2), (3, 2), (4, 2), (5, 2), (6, 2), (7, 2), (4, 3)]
 
+# (pixels in a half, values of a segment), one vector: without a loop over so few values.
+CORRELATION_OF = [(8, 9)]
+
 # (rows, vectors): r v + v + 1 registers.
 OUTER = [(4, 1), (6, 1), (8, 1), (10, 1), (12, 1), (14, 1), (16, 1),
          (4, 2), (6, 2), (8, 2), (10, 2), (12, 2), (14, 2), (8, 3)]
@@ -30,12 +33,12 @@ namespace CnnSharp.Kernels.Cpu;
 VECTOR = ["", " + V.Count", " + (2 * V.Count)"]
 
 
-def correlation(half, vectors):
+def correlation(half, vectors, length=0):
     out = []
     emit = out.append
     pixels = 2 * half
     emit("    [MethodImpl(MethodImplOptions.AggressiveOptimization)]")
-    emit(f"    static void Tile{pixels}x{vectors}(CorrelationCall* call, float* x0, float* x1, float* w, float* bias, float* y0, float* y1)")
+    emit(f"    static void Tile{pixels}x{vectors}{f'Of{length}' if length else ''}(CorrelationCall* call, float* x0, float* x1, float* w, float* bias, float* y0, float* y1)")
     emit("    {")
     emit("        nint s1 = call->PixelStride" + "".join(f", s{i} = s{i - 1} + s1" for i in range(2, half)) + ";")
     emit("        nint weightStride = call->WeightStride;")
@@ -52,32 +55,44 @@ def correlation(half, vectors):
         emit("            call->Next.Fetch();")
     emit("            var p = (byte*)x0 + *offset;")
     emit("            var q = (byte*)x1 + *offset;")
-    emit("            for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))")
-    emit("            {")
-    emit("                V " + ", ".join(f"w{v} = V.Load(w{VECTOR[v]})" for v in range(vectors)) + ";")
-    emit("                w = (float*)((byte*)w + weightStride);")
-    if vectors > 1:
-        emit("                if (Sse.IsSupported)")
-        emit("                {")
-        emit("                    Sse.Prefetch1(next);")
-        emit("                    next += nextStep;")
-    if vectors == 2:
-        # Weights that come from the outer cache or from memory: the hardware's own prefetching ends with a page.
-        emit("                    Sse.Prefetch1(w + Ahead);")
-        emit("                    Sse.Prefetch1(w + Ahead + V.Count);")
-    if vectors > 1:
-        emit("                }")
-        emit("")
-    for p in range(pixels):
-        base, i = ("p", p) if p < half else ("q", p - half)
-        address = base if i == 0 else f"({base} + s{i})"
-        if vectors == 1:
-            emit(f"                c{p}_0 = V.Fma((float*){address}, w0, c{p}_0);")
-        else:
-            emit(f"                var a{p} = V.Create(*(float*){address});")
-            for v in range(vectors):
-                emit(f"                c{p}_{v} = V.Fma(w{v}, a{p}, c{p}_{v});")
-    emit("            }")
+    if length:
+        for i in range(length):
+            emit(f"            V w{i} = V.Load(w" + (["", " + V.Count"][i] if i < 2 else f" + ({i} * V.Count)") + ");")
+            for p in range(pixels):
+                base, k = ("p", p) if p < half else ("q", p - half)
+                address = "(float*)" + (base if k == 0 else f"({base} + s{k})")
+                emit(f"            c{p}_0 = V.Fma({address}, w{i}, c{p}_0);")
+            if i < length - 1:
+                emit("            p += sizeof(float);")
+                emit("            q += sizeof(float);")
+        emit(f"            w += {length} * V.Count;")
+    else:
+        emit("            for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))")
+        emit("            {")
+        emit("                V " + ", ".join(f"w{v} = V.Load(w{VECTOR[v]})" for v in range(vectors)) + ";")
+        emit("                w = (float*)((byte*)w + weightStride);")
+        if vectors > 1:
+            emit("                if (Sse.IsSupported)")
+            emit("                {")
+            emit("                    Sse.Prefetch1(next);")
+            emit("                    next += nextStep;")
+        if vectors == 2:
+            # Weights that come from the outer cache or from memory: the hardware's own prefetching ends with a page.
+            emit("                    Sse.Prefetch1(w + Ahead);")
+            emit("                    Sse.Prefetch1(w + Ahead + V.Count);")
+        if vectors > 1:
+            emit("                }")
+            emit("")
+        for p in range(pixels):
+            base, i = ("p", p) if p < half else ("q", p - half)
+            address = base if i == 0 else f"({base} + s{i})"
+            if vectors == 1:
+                emit(f"                c{p}_0 = V.Fma((float*){address}, w0, c{p}_0);")
+            else:
+                emit(f"                var a{p} = V.Create(*(float*){address});")
+                for v in range(vectors):
+                    emit(f"                c{p}_{v} = V.Fma(w{v}, a{p}, c{p}_{v});")
+        emit("            }")
     emit("        }")
     emit("")
     if vectors > 1:
@@ -282,7 +297,11 @@ with open("CorrelationTiles.cs", "w") as f:
     for h, v in CORRELATION:
         f.write(f"        ({h}, {v}) => &Tile{2 * h}x{v},\n")
     f.write("        _ => throw new ArgumentOutOfRangeException(nameof(half), half, $\"There is no tile of 2 x {half} pixels by {vectors} vectors.\"),\n    };\n\n")
-    f.write("\n\n".join(correlation(h, v) for h, v in CORRELATION))
+    f.write("    static delegate*<CorrelationCall*, float*, float*, float*, float*, float*, float*, void> WrittenOf(int half, int length) => (half, length) switch\n    {\n")
+    for h, n in CORRELATION_OF:
+        f.write(f"        ({h}, {n}) => &Tile{2 * h}x1Of{n},\n")
+    f.write("        _ => null,\n    };\n\n")
+    f.write("\n\n".join([correlation(h, v) for h, v in CORRELATION] + [correlation(h, 1, n) for h, n in CORRELATION_OF]))
     f.write("\n}\n")
 
 with open("OuterProductTiles.cs", "w") as f:
