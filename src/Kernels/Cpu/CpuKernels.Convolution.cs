@@ -519,6 +519,7 @@ internal sealed unsafe partial class CpuKernels<V>
                 stepRows = Math.Min(bandRows, Math.Max(2, (int)((most / StepH) + 1) / 2 * 2));
             }
 
+            // Picture by picture, so that the next one is asked for meanwhile, unless several fill tiles that one does not.
             stepPictures = workPerRow * rows < 1 << 18 ? pictures : 1;
             pictureBlocks = DivideUp(N, pictures);
             blockTasks = byChannels ? Math.Clamp(32 / (Groups * pictureBlocks * bands), 1, Blocks) : 1;
@@ -608,9 +609,8 @@ internal sealed unsafe partial class CpuKernels<V>
                 OutStride = (nint)TargetStepW * targetC,
             };
             var weights = Packed + (group * PackedLength) + ((long)firstBlock * 2 * V.Count * KernelH * KernelW * In);
-            call.Next = stepRows < bandRows ? RowsAhead(firstPicture, firstBlock, endBlock, first, end)
-                : bands == 1 ? new(Source + ((long)(firstPicture + count) * SourceH * SourceW * Groups * In), (long)count * SourceH * SourceW * Groups * In, TileSegments(firstBlock, endBlock, first, end, count))
-                : default;
+            if (stepRows < bandRows) call.Next = RowsAhead(firstPicture, firstBlock, endBlock, first, end);
+            else if (bands == 1 && Groups == 1) call.Next = PicturesAhead(firstPicture + count, firstBlock, endBlock, end, count);
             for (var block = firstBlock; block < endBlock; block++)
             {
                 // All blocks before the last have two vectors, or one is all.
@@ -673,7 +673,7 @@ internal sealed unsafe partial class CpuKernels<V>
             var side = call with { PixelStride = (nint)(stripStride * sizeof(float)), OutStride = (nint)TargetStepH * TargetW * Out };
             var weights = Packed + ((long)firstBlock * 2 * V.Count * KernelH * KernelW * In);
             var copied = false;
-            call.Next = new(Source + ((firstPicture + 1) * pictureStride), count * pictureStride, TileSegments(firstBlock, endBlock, first, end, count));
+            call.Next = PicturesAhead(firstPicture + 1, firstBlock, endBlock, end - first, count);
             for (var block = firstBlock; block < endBlock; block++)
             {
                 var k = block * 2 * V.Count;
@@ -784,13 +784,20 @@ internal sealed unsafe partial class CpuKernels<V>
         {
             var sourceLength = (long)SourceW * Groups * In;
             var next = ((long)picture * SourceH) + ((end - 1) * StepH) + lastRow + 1;
-            return new(Source + (next * sourceLength), (end - first) * StepH * sourceLength, TileSegments(firstBlock, endBlock, first, end, 1));
+            return new(Source + (next * sourceLength), (end - first) * StepH * sourceLength, AheadSteps(firstBlock, endBlock, end - first));
         }
 
-        /// <summary>About how many segments the tiles of rows [first, end) of the grids run over, in <paramref name="count"/> pictures.</summary>
-        readonly long TileSegments(int firstBlock, int endBlock, int first, int end, int count)
+        /// <summary>As many pictures from <paramref name="picture"/> on as are computed meanwhile, <paramref name="gridRows"/> rows of each.</summary>
+        readonly Ahead PicturesAhead(int picture, int firstBlock, int endBlock, int gridRows, int count)
         {
-            var segments = 0L;
+            var pictureLength = (long)SourceH * SourceW * In;
+            return new(Source + (picture * pictureLength), count * pictureLength, count * AheadSteps(firstBlock, endBlock, gridRows));
+        }
+
+        /// <summary>About how many steps the tiles of some rows of the grids of a picture take: segments, or, with more than one vector, their values.</summary>
+        readonly long AheadSteps(int firstBlock, int endBlock, int gridRows)
+        {
+            var steps = 0L;
             for (var block = firstBlock; block < endBlock; block++)
             {
                 var vectors = CorrelationTiles<V>.Vectors((PaddedOut / V.Count) - (2 * block));
@@ -798,11 +805,13 @@ internal sealed unsafe partial class CpuKernels<V>
                 {
                     ref var phase = ref phases[i];
                     var columns = phase.Cols - phase.Left - phase.Right;
-                    if (columns > 0) segments += (long)DivideUp(columns, CorrelationTiles<V>.Half(vectors, columns)) * (Math.Min(end, phase.Rows) - first) * phase.Segments * (vectors == 1 ? 1 : phase.Length);
+                    if (columns <= 0) continue;
+                    var halves = (long)DivideUp(columns, CorrelationTiles<V>.Half(vectors, columns)) * gridRows;
+                    steps += halves / 2 * phase.Segments * (vectors == 1 ? 1 : phase.Length);
                 }
             }
 
-            return count * segments / 2;
+            return steps;
         }
 
         /// <summary>The source rows that <paramref name="gridRows"/> rows of the grids read, zeros around them: [height, blockWidth, In].</summary>

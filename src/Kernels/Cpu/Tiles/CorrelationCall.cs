@@ -25,7 +25,7 @@ internal unsafe struct CorrelationCall
     /// <summary>Values of a segment.</summary>
     public int Length;
 
-    /// <summary>What the next pixels need, asked for segment by segment.</summary>
+    /// <summary>What the next pixels need, asked for value by value, with one vector segment by segment.</summary>
     public Ahead Next;
 
     /// <summary>The scales of the tile's output channels, or null: result = result Scale + Shift.</summary>
@@ -55,7 +55,7 @@ internal static unsafe partial class CorrelationTiles<V>
     public const int MaxTile = 16 * 16 * 3;
 
     /// <summary>Floats by which weights are asked for ahead of their use: 48 steps of the widest tile, some 700 cycles.</summary>
-    const int Ahead = 1536;
+    const int WeightsAhead = 1536;
 
     /// <summary>The most pixels a half has.</summary>
     public const int MaxHalf = 8;

@@ -670,8 +670,8 @@ internal static unsafe partial class CorrelationTiles<V>
                 {
                     Sse.Prefetch1(next);
                     next += nextStep;
-                    Sse.Prefetch1(w + Ahead);
-                    Sse.Prefetch1(w + Ahead + V.Count);
+                    Sse.Prefetch1(w + WeightsAhead);
+                    Sse.Prefetch1(w + WeightsAhead + V.Count);
                 }
 
                 var a0 = V.Create(*(float*)p);
@@ -762,8 +762,8 @@ internal static unsafe partial class CorrelationTiles<V>
                 {
                     Sse.Prefetch1(next);
                     next += nextStep;
-                    Sse.Prefetch1(w + Ahead);
-                    Sse.Prefetch1(w + Ahead + V.Count);
+                    Sse.Prefetch1(w + WeightsAhead);
+                    Sse.Prefetch1(w + WeightsAhead + V.Count);
                 }
 
                 var a0 = V.Create(*(float*)p);
@@ -874,8 +874,8 @@ internal static unsafe partial class CorrelationTiles<V>
                 {
                     Sse.Prefetch1(next);
                     next += nextStep;
-                    Sse.Prefetch1(w + Ahead);
-                    Sse.Prefetch1(w + Ahead + V.Count);
+                    Sse.Prefetch1(w + WeightsAhead);
+                    Sse.Prefetch1(w + WeightsAhead + V.Count);
                 }
 
                 var a0 = V.Create(*(float*)p);
@@ -1006,8 +1006,8 @@ internal static unsafe partial class CorrelationTiles<V>
                 {
                     Sse.Prefetch1(next);
                     next += nextStep;
-                    Sse.Prefetch1(w + Ahead);
-                    Sse.Prefetch1(w + Ahead + V.Count);
+                    Sse.Prefetch1(w + WeightsAhead);
+                    Sse.Prefetch1(w + WeightsAhead + V.Count);
                 }
 
                 var a0 = V.Create(*(float*)p);
@@ -1158,8 +1158,8 @@ internal static unsafe partial class CorrelationTiles<V>
                 {
                     Sse.Prefetch1(next);
                     next += nextStep;
-                    Sse.Prefetch1(w + Ahead);
-                    Sse.Prefetch1(w + Ahead + V.Count);
+                    Sse.Prefetch1(w + WeightsAhead);
+                    Sse.Prefetch1(w + WeightsAhead + V.Count);
                 }
 
                 var a0 = V.Create(*(float*)p);
@@ -1330,8 +1330,8 @@ internal static unsafe partial class CorrelationTiles<V>
                 {
                     Sse.Prefetch1(next);
                     next += nextStep;
-                    Sse.Prefetch1(w + Ahead);
-                    Sse.Prefetch1(w + Ahead + V.Count);
+                    Sse.Prefetch1(w + WeightsAhead);
+                    Sse.Prefetch1(w + WeightsAhead + V.Count);
                 }
 
                 var a0 = V.Create(*(float*)p);

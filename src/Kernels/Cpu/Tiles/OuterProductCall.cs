@@ -25,7 +25,7 @@ internal unsafe struct OuterProductCall
     /// <summary>Pixels of a segment.</summary>
     public int Length;
 
-    /// <summary>What the next pixels need, asked for segment by segment.</summary>
+    /// <summary>What the next pixels need, asked for pixel by pixel.</summary>
     public Ahead NextX, NextDy;
 
     /// <summary>Of a tile of all kernel rows: bytes from a kernel row's values of x to the next one's.</summary>

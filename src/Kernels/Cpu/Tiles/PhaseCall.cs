@@ -41,7 +41,7 @@ internal static unsafe partial class PhaseTiles<V>
     where V : unmanaged, IVector<V>
 {
     /// <summary>The most pixels a tile has.</summary>
-    public const int MaxPixels = 6;
+    public const int MaxPixels = 5;
 
     /// <summary>The taps whose weights a tile reads, 3 row + column: six for every channel, then three for every channel.</summary>
     public static ReadOnlySpan<byte> Taps => [4, 5, 7, 8, 3, 6, 1, 2, 0];
