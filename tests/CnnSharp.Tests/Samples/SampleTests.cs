@@ -34,10 +34,12 @@ public sealed partial class SampleTests : IDisposable
     [Fact]
     public void TrainCifar10TrainsOnWhatIsBuiltIn()
     {
-        var (code, output, error) = Run("TrainCifar10", "embedded", "1");
+        var (code, output, error) = Run("TrainCifar10", "embedded", "2");
         Assert.Equal((0, ""), (code, error));
         Assert.StartsWith("embedded: 3,600 pictures [28, 28, 1], 10 classes; 75,002 weights on ", output, StringComparison.Ordinal);
-        Assert.Equal(1, Regex.Count(output, @"^epoch \d: training loss \d\.\d+, validation accuracy", RegexOptions.Multiline));
+        Assert.Equal(2, Regex.Count(output, @"^epoch \d: training loss \d\.\d+, validation accuracy", RegexOptions.Multiline));
+
+        // Two epochs: after the 29 steps of one, how a machine rounds decides (42.7% was seen).
         Assert.InRange(LastAccuracy(output), 50, 95);
 
         var model = ResNet.Cifar(depth: 8, channels: 1);
