@@ -2,15 +2,45 @@ using System.Runtime.InteropServices;
 
 namespace CnnSharp.Kernels;
 
-/// <summary>Native host memory, aligned to a cache line.</summary>
+/// <summary>
+/// Native host memory, aligned to a cache line. Large blocks are in huge pages where the system has them, so that reading
+/// them once waits for fewer page tables, and begin at different places of a page and of the second-level cache, so that the
+/// same places of two tensors do not share its sets.
+/// </summary>
 public sealed unsafe class HostBlock : MemoryBlock
 {
     /// <summary>The alignment of every block: a cache line, and the widest vector.</summary>
     public const int Alignment = 64;
 
+    const int HugePage = 2 << 20;
+
+    // Between two places where large blocks begin: a page and some lines.
+    const int Place = 4096 + (5 * Alignment), Places = 16;
+
+    // MADV_HUGEPAGE
+    const int InHugePages = 14;
+
+    static uint largeBlocks;
+
+    readonly void* start;
+
     internal HostBlock(long capacity)
         : base(capacity)
-        => Pointer = (nint)NativeMemory.AlignedAlloc((nuint)capacity, Alignment);
+    {
+        if (capacity < HugePage)
+        {
+            start = NativeMemory.AlignedAlloc((nuint)capacity, Alignment);
+            Pointer = (nint)start;
+            return;
+        }
+
+        var length = (nuint)capacity + ((Places - 1) * Place);
+        start = NativeMemory.AlignedAlloc(length, HugePage);
+        Pointer = (nint)start + (nint)(Interlocked.Increment(ref largeBlocks) % Places * Place);
+
+        // Only advice: without it the pages are small.
+        if (OperatingSystem.IsLinux()) _ = Advise(start, length, InHugePages);
+    }
 
     /// <summary>The address of the first byte.</summary>
     public nint Pointer { get; private set; }
@@ -18,9 +48,12 @@ public sealed unsafe class HostBlock : MemoryBlock
     /// <inheritdoc/>
     protected internal override void Free()
     {
-        NativeMemory.AlignedFree((void*)Pointer);
+        if (Pointer != 0) NativeMemory.AlignedFree(start);
         Pointer = 0;
     }
+
+    [DllImport("libc", EntryPoint = "madvise")]
+    static extern int Advise(void* start, nuint length, int advice);
 }
 
 /// <summary>Typed access to buffers that live in host memory.</summary>

@@ -30,6 +30,28 @@ public sealed class BufferPoolTests
     public void NegativeBytesAreRefused() => Assert.Throws<ArgumentOutOfRangeException>(() => BufferPool.ClassOf(-1));
 
     [Fact]
+    public unsafe void LargeBlocksAreWholeAndBeginAtDifferentPlacesOfAPage()
+    {
+        var engine = new ReferenceEngine<float>();
+        var buffers = Enumerable.Range(0, 4).Select(i => engine.Rent(DType.Float32, (1 << 20) + (i * 1000))).ToArray();
+        var places = new HashSet<nint>();
+        foreach (var buffer in buffers)
+        {
+            var pointer = buffer.Pointer<float>();
+            Assert.Equal(0, (nint)pointer % HostBlock.Alignment);
+            places.Add((nint)pointer % 4096);
+            buffer.Span<float>().Fill(3);
+        }
+
+        Assert.Equal(buffers.Length, places.Count);
+        foreach (var buffer in buffers)
+        {
+            Assert.Equal(-1, buffer.Span<float>().IndexOfAnyExcept(3));
+            buffer.Release();
+        }
+    }
+
+    [Fact]
     public void MemoryIsReusedAndGivenBack()
     {
         var engine = new ReferenceEngine<float>();
