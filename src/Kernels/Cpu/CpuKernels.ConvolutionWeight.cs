@@ -153,7 +153,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
             // dy is packed where its vectors are not whole, and where its rows are so far apart that a tile's columns of
             // them would share a few cache sets, unless only a few tiles would use them.
-            packDy = g.GroupK % V.Count != 0 || (g.K > 2 * V.Count && Runs * RunLength >= 64);
+            packDy = g.GroupK % V.Count != 0 || (g.K > 4 * V.Count && Runs * RunLength >= 64);
 
             // Fewer pixels where the sums load fast, so that what is copied does not leave the first-level cache.
             var pixels = g.StrideH > 1 && !copyX ? StridedPixels : Pixels;
