@@ -807,7 +807,7 @@ internal sealed unsafe partial class CpuKernels<V>
                     var columns = phase.Cols - phase.Left - phase.Right;
                     if (columns <= 0) continue;
                     var halves = (long)DivideUp(columns, CorrelationTiles<V>.Half(vectors, columns)) * gridRows;
-                    steps += halves / 2 * phase.Segments * (vectors == 1 ? 1 : phase.Length);
+                    steps += (halves + 1) / 2 * phase.Segments * (vectors == 1 ? 1 : phase.Length);
                 }
             }
 

@@ -67,12 +67,6 @@ internal sealed unsafe partial class CpuKernels<V>
         /// <summary>Pixels between loading and storing the sums.</summary>
         const int Pixels = 128;
 
-        /// <summary>
-        /// The same at a stride, where the picture is read in place: the rows that a kernel row skips leave a part of the
-        /// first-level cache's sets unused (16->32@32x32: 78-80% of the ceiling, with 96 77%, with 128 66-76%).
-        /// </summary>
-        const int StridedPixels = 64;
-
         /// <summary>Columns of the widest tile.</summary>
         static int MaxPanel => 3 * V.Count;
 
@@ -159,8 +153,7 @@ internal sealed unsafe partial class CpuKernels<V>
             packDy = g.GroupK % V.Count != 0 || (g.K > 4 * V.Count && Runs * RunLength >= 64);
 
             // Fewer pixels where the sums load fast, so that what is copied does not leave the first-level cache.
-            var pixels = g.StrideH > 1 && !copyX ? StridedPixels : Pixels;
-            bandRows = Math.Min(g.OutH, DivideUp(pixels, g.OutW));
+            bandRows = Math.Min(g.OutH, DivideUp(Pixels, g.OutW));
             if (copyX && PartialLength <= FewSums)
             {
                 var most = (BandLength / (blockWidth * g.GroupC)) - ((g.KernelH - 1) * g.DilationH) - 1;
@@ -170,7 +163,7 @@ internal sealed unsafe partial class CpuKernels<V>
             bands = DivideUp(g.OutH, bandRows);
             bandRows = DivideUp(g.OutH, bands);
             bands = DivideUp(g.OutH, bandRows);
-            pictures = bands > 1 ? 1 : Math.Clamp(pixels / (g.OutH * g.OutW), 1, g.N);
+            pictures = bands > 1 ? 1 : Math.Clamp(Pixels / (g.OutH * g.OutW), 1, g.N);
             bandHeight = ((bandRows - 1) * g.StrideH) + ((g.KernelH - 1) * g.DilationH) + 1;
             bandX = (long)bandHeight * blockWidth * g.GroupC;
             if (left + right == 0) return;

@@ -1635,7 +1635,6 @@ internal static unsafe partial class CorrelationTiles<V>
     static void Tile16x1Of9(CorrelationCall* call, float* x0, float* x1, float* w, float* bias, float* y0, float* y1)
     {
         nint s1 = call->PixelStride, s2 = s1 + s1, s3 = s2 + s1, s4 = s3 + s1, s5 = s4 + s1, s6 = s5 + s1, s7 = s6 + s1;
-        nint weightStride = call->WeightStride;
         V c0_0 = V.Load(bias);
         V c1_0 = V.Load(bias);
         V c2_0 = V.Load(bias);

@@ -43,7 +43,8 @@ def correlation(half, vectors, length=0):
     emit(f"    static void Tile{pixels}x{vectors}{f'Of{length}' if length else ''}(CorrelationCall* call, float* x0, float* x1, float* w, float* bias, float* y0, float* y1)")
     emit("    {")
     emit("        nint s1 = call->PixelStride" + "".join(f", s{i} = s{i - 1} + s1" for i in range(2, half)) + ";")
-    emit("        nint weightStride = call->WeightStride;")
+    if not length:
+        emit("        nint weightStride = call->WeightStride;")
     for p in range(pixels):
         emit("        V " + ", ".join(f"c{p}_{v} = V.Load(bias{VECTOR[v]})" for v in range(vectors)) + ";")
     emit("        var offset = call->Offsets;")
