@@ -27,7 +27,7 @@ internal sealed unsafe partial class CpuKernels<V>
     {
         if (IsDepthwise(g))
         {
-            Depthwise(g, x.Pointer<float>(), w.Pointer<float>(), b.PointerOrNull<float>(), y.Pointer<float>(), ending.Relu ? Activation.Relu : Activation.None, ending.Accumulate, transposed: false);
+            Depthwise(g, x.ReadOnlyPointer<float>(), w.ReadOnlyPointer<float>(), b.ReadOnlyPointerOrNull<float>(), y.Pointer<float>(), ending.Relu ? Activation.Relu : Activation.None, ending.Accumulate, transposed: false);
             return;
         }
 
@@ -41,7 +41,7 @@ internal sealed unsafe partial class CpuKernels<V>
         {
             N = g.N,
             Groups = g.Groups,
-            Source = x.Pointer<float>(),
+            Source = x.ReadOnlyPointer<float>(),
             SourceH = g.H,
             SourceW = g.W,
             In = g.GroupC,
@@ -69,7 +69,7 @@ internal sealed unsafe partial class CpuKernels<V>
                 TapRows = new(g.KernelH, -g.PadTop, g.DilationH, 0, 1),
                 TapCols = new(g.KernelW, -g.PadLeft, g.DilationW, 0, 1),
             });
-            Run(ref pass, b.PointerOrNull<float>());
+            Run(ref pass, b.ReadOnlyPointerOrNull<float>());
         }
     }
 
@@ -78,7 +78,7 @@ internal sealed unsafe partial class CpuKernels<V>
     {
         if (IsDepthwise(g))
         {
-            Depthwise(g, dy.Pointer<float>(), w.Pointer<float>(), b.PointerOrNull<float>(), dx.Pointer<float>(), Activation.None, accumulate, transposed: true);
+            Depthwise(g, dy.ReadOnlyPointer<float>(), w.ReadOnlyPointer<float>(), b.ReadOnlyPointerOrNull<float>(), dx.Pointer<float>(), Activation.None, accumulate, transposed: true);
             return;
         }
 
@@ -90,19 +90,19 @@ internal sealed unsafe partial class CpuKernels<V>
 
         if (ThreeChannels(g))
         {
-            RunThreeChannels(g, dy.Pointer<float>(), w.Pointer<float>(), layout, b.PointerOrNull<float>(), dx.Pointer<float>(), accumulate);
+            RunThreeChannels(g, dy.ReadOnlyPointer<float>(), w.ReadOnlyPointer<float>(), layout, b.ReadOnlyPointerOrNull<float>(), dx.Pointer<float>(), accumulate);
             return;
         }
 
         if (FewChannels(g))
         {
-            RunFewChannels(g, dy.Pointer<float>(), w.Pointer<float>(), layout, b.PointerOrNull<float>(), dx.Pointer<float>(), accumulate);
+            RunFewChannels(g, dy.ReadOnlyPointer<float>(), w.ReadOnlyPointer<float>(), layout, b.ReadOnlyPointerOrNull<float>(), dx.Pointer<float>(), accumulate);
             return;
         }
 
         if (HalvesFewChannels(g))
         {
-            RunPhases(g, dy.Pointer<float>(), w.Pointer<float>(), layout, b.PointerOrNull<float>(), dx.Pointer<float>(), accumulate);
+            RunPhases(g, dy.ReadOnlyPointer<float>(), w.ReadOnlyPointer<float>(), layout, b.ReadOnlyPointerOrNull<float>(), dx.Pointer<float>(), accumulate);
             return;
         }
 
@@ -110,7 +110,7 @@ internal sealed unsafe partial class CpuKernels<V>
         {
             N = g.N,
             Groups = g.Groups,
-            Source = dy.Pointer<float>(),
+            Source = dy.ReadOnlyPointer<float>(),
             SourceH = g.OutH,
             SourceW = g.OutW,
             In = g.GroupK,
@@ -148,7 +148,7 @@ internal sealed unsafe partial class CpuKernels<V>
                 }
             }
 
-            Run(ref pass, b.PointerOrNull<float>());
+            Run(ref pass, b.ReadOnlyPointerOrNull<float>());
         }
     }
 

@@ -12,7 +12,7 @@ namespace CnnSharp.Kernels.Cpu;
 internal sealed unsafe partial class CpuKernels<V>
 {
     public void ConvBackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
-        => WeightGradient(g, x.Pointer<float>(), dy.Pointer<float>(), dw.Pointer<float>(), exchanged: false);
+        => WeightGradient(g, x.ReadOnlyPointer<float>(), dy.ReadOnlyPointer<float>(), dw.Pointer<float>(), exchanged: false);
 
     /// <summary>dw of convolution g; <paramref name="exchanged"/>: laid out [kh, kw, K / groups, C].</summary>
     void WeightGradient(in ConvGeometry g, float* x, float* dy, float* dw, bool exchanged)

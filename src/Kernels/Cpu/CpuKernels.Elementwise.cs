@@ -59,11 +59,11 @@ internal sealed unsafe partial class CpuKernels<V>
 
     void Map<F>(float a, DeviceBuffer x, DeviceBuffer y)
         where F : struct, IFunction
-        => workers.Run(new MapWork<F>(x.Pointer<float>(), y.Pointer<float>(), a, y.Length), Chunks(y.Length));
+        => workers.Run(new MapWork<F>(x.ReadOnlyPointer<float>(), y.Pointer<float>(), a, y.Length), Chunks(y.Length));
 
     void MapBackward<F>(float a, DeviceBuffer x, DeviceBuffer y, DeviceBuffer dy, DeviceBuffer dx)
         where F : struct, IFunction
-        => workers.Run(new MapBackwardWork<F>(x.Pointer<float>(), y.Pointer<float>(), dy.Pointer<float>(), dx.Pointer<float>(), a, dx.Length), Chunks(dx.Length));
+        => workers.Run(new MapBackwardWork<F>(x.ReadOnlyPointer<float>(), y.ReadOnlyPointer<float>(), dy.ReadOnlyPointer<float>(), dx.Pointer<float>(), a, dx.Length), Chunks(dx.Length));
 
     /// <summary>The elements of task <paramref name="task"/>: start, the end of the whole vectors, the end.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -132,8 +132,8 @@ internal sealed unsafe partial class CpuKernels<V>
     void Combine<F>(in BroadcastGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer y)
         where F : struct, IFunction2
     {
-        if (g.IsElementwise) workers.Run(new CombineWork<F>(a.Pointer<float>(), b.Pointer<float>(), y.Pointer<float>(), g.Count), Chunks(g.Count));
-        else workers.Run(new BroadcastWork<F>(Merge(g), a.Pointer<float>(), b.Pointer<float>(), y.Pointer<float>()), Chunks(g.Count));
+        if (g.IsElementwise) workers.Run(new CombineWork<F>(a.ReadOnlyPointer<float>(), b.ReadOnlyPointer<float>(), y.Pointer<float>(), g.Count), Chunks(g.Count));
+        else workers.Run(new BroadcastWork<F>(Merge(g), a.ReadOnlyPointer<float>(), b.ReadOnlyPointer<float>(), y.Pointer<float>()), Chunks(g.Count));
     }
 
     /// <summary>Joins neighbouring axes along which both inputs run on, so that the innermost runs are long.</summary>
@@ -267,7 +267,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void AddScaled(float scale, DeviceBuffer x, DeviceBuffer y)
-        => workers.Run(new AddScaledWork(x.Pointer<float>(), y.Pointer<float>(), scale, y.Length), Chunks(y.Length));
+        => workers.Run(new AddScaledWork(x.ReadOnlyPointer<float>(), y.Pointer<float>(), scale, y.Length), Chunks(y.Length));
 
     readonly struct AddScaledWork(float* x, float* y, float scale, long count) : IWork
     {
@@ -290,21 +290,21 @@ internal sealed unsafe partial class CpuKernels<V>
     /// <inheritdoc/>
     public void PReluForward(long rows, int channels, DeviceBuffer x, DeviceBuffer w, DeviceBuffer y)
     {
-        if (w.Length == 1) Map<LeakyReluFunction>(*w.Pointer<float>(), x, y);
-        else workers.Run(new PReluWork(x.Pointer<float>(), x.Pointer<float>(), w.Pointer<float>(), y.Pointer<float>(), rows, channels), RowTasks(rows, channels));
+        if (w.Length == 1) Map<LeakyReluFunction>(*w.ReadOnlyPointer<float>(), x, y);
+        else workers.Run(new PReluWork(x.ReadOnlyPointer<float>(), x.ReadOnlyPointer<float>(), w.ReadOnlyPointer<float>(), y.Pointer<float>(), rows, channels), RowTasks(rows, channels));
     }
 
     /// <inheritdoc/>
     public void PReluBackwardInput(long rows, int channels, DeviceBuffer x, DeviceBuffer w, DeviceBuffer dy, DeviceBuffer dx)
     {
-        if (w.Length == 1) MapBackward<LeakyReluFunction>(*w.Pointer<float>(), x, x, dy, dx);
-        else workers.Run(new PReluWork(x.Pointer<float>(), dy.Pointer<float>(), w.Pointer<float>(), dx.Pointer<float>(), rows, channels), RowTasks(rows, channels));
+        if (w.Length == 1) MapBackward<LeakyReluFunction>(*w.ReadOnlyPointer<float>(), x, x, dy, dx);
+        else workers.Run(new PReluWork(x.ReadOnlyPointer<float>(), dy.ReadOnlyPointer<float>(), w.ReadOnlyPointer<float>(), dx.Pointer<float>(), rows, channels), RowTasks(rows, channels));
     }
 
     /// <inheritdoc/>
     public void PReluBackwardWeight(long rows, int channels, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
     {
-        var terms = new PReluTerms(x.Pointer<float>(), dy.Pointer<float>());
+        var terms = new PReluTerms(x.ReadOnlyPointer<float>(), dy.ReadOnlyPointer<float>());
         if (dw.Length == 1) SumRows(terms, rows * channels, 1, dw.Pointer<float>(), null);
         else SumRows(terms, rows, channels, dw.Pointer<float>(), null);
     }
@@ -359,7 +359,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void MaxoutForward(long rows, int channels, int pieces, DeviceBuffer x, DeviceBuffer y, DeviceBuffer indices)
-        => workers.Run(new MaxoutWork(x.Pointer<float>(), y.Pointer<float>(), indices.Pointer<int>(), rows * channels, pieces), Chunks(rows * channels * pieces));
+        => workers.Run(new MaxoutWork(x.ReadOnlyPointer<float>(), y.Pointer<float>(), indices.Pointer<int>(), rows * channels, pieces), Chunks(rows * channels * pieces));
 
     /// <summary>Piece by piece: the pieces of a channel lie beside each other, a handful of them.</summary>
     readonly struct MaxoutWork(float* x, float* y, int* indices, long count, int pieces) : IWork
@@ -398,7 +398,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void MaxoutBackward(long rows, int channels, int pieces, DeviceBuffer dy, DeviceBuffer indices, DeviceBuffer dx)
-        => workers.Run(new MaxoutBackwardWork(dy.Pointer<float>(), indices.Pointer<int>(), dx.Pointer<float>(), rows * channels, pieces), Chunks(rows * channels * pieces));
+        => workers.Run(new MaxoutBackwardWork(dy.ReadOnlyPointer<float>(), indices.ReadOnlyPointer<int>(), dx.Pointer<float>(), rows * channels, pieces), Chunks(rows * channels * pieces));
 
     readonly struct MaxoutBackwardWork(float* dy, int* indices, float* dx, long count, int pieces) : IWork
     {
@@ -423,7 +423,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void Dropout(float probability, ulong seed, ulong stream, DeviceBuffer x, DeviceBuffer y)
-        => workers.Run(new DropoutWork(x.Pointer<float>(), y.Pointer<float>(), probability, seed, stream, y.Length), Chunks(y.Length));
+        => workers.Run(new DropoutWork(x.ReadOnlyPointer<float>(), y.Pointer<float>(), probability, seed, stream, y.Length), Chunks(y.Length));
 
     /// <summary>
     /// Limited by the generator: 20 multiplications for four numbers, so with AVX2 four blocks at a time, one a 64-bit

@@ -55,7 +55,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void SoftmaxForward(long rows, int classes, bool log, DeviceBuffer x, DeviceBuffer y)
-        => workers.Run(new SoftmaxWork(x.Pointer<float>(), y.Pointer<float>(), rows, classes, log), RowTasks(rows, classes));
+        => workers.Run(new SoftmaxWork(x.ReadOnlyPointer<float>(), y.Pointer<float>(), rows, classes, log), RowTasks(rows, classes));
 
     readonly struct SoftmaxWork(float* x, float* y, long rows, int classes, bool log) : IWork
     {
@@ -96,7 +96,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void SoftmaxBackward(long rows, int classes, bool log, DeviceBuffer y, DeviceBuffer dy, DeviceBuffer dx)
-        => workers.Run(new SoftmaxBackwardWork(y.Pointer<float>(), dy.Pointer<float>(), dx.Pointer<float>(), rows, classes, log), RowTasks(rows, classes));
+        => workers.Run(new SoftmaxBackwardWork(y.ReadOnlyPointer<float>(), dy.ReadOnlyPointer<float>(), dx.Pointer<float>(), rows, classes, log), RowTasks(rows, classes));
 
     readonly struct SoftmaxBackwardWork(float* y, float* dy, float* dx, long rows, int classes, bool log) : IWork
     {
@@ -135,7 +135,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void CrossEntropyForward(long rows, int classes, float smoothing, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer losses, DeviceBuffer logSumExp)
-        => workers.Run(new CrossEntropyWork(x.Pointer<float>(), labels.Pointer<int>(), losses.Pointer<float>(), logSumExp.Pointer<float>(), rows, classes, smoothing), RowTasks(rows, classes));
+        => workers.Run(new CrossEntropyWork(x.ReadOnlyPointer<float>(), labels.ReadOnlyPointer<int>(), losses.Pointer<float>(), logSumExp.Pointer<float>(), rows, classes, smoothing), RowTasks(rows, classes));
 
     readonly struct CrossEntropyWork(float* x, int* labels, float* losses, float* logSumExp, long rows, int classes, float smoothing) : IWork
     {
@@ -173,7 +173,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void CrossEntropyBackward(long rows, int classes, float smoothing, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer logSumExp, DeviceBuffer dlosses, DeviceBuffer dx)
-        => workers.Run(new CrossEntropyBackwardWork(x.Pointer<float>(), labels.Pointer<int>(), logSumExp.Pointer<float>(), dlosses.Pointer<float>(), dx.Pointer<float>(), rows, classes, smoothing), RowTasks(rows, classes));
+        => workers.Run(new CrossEntropyBackwardWork(x.ReadOnlyPointer<float>(), labels.ReadOnlyPointer<int>(), logSumExp.ReadOnlyPointer<float>(), dlosses.ReadOnlyPointer<float>(), dx.Pointer<float>(), rows, classes, smoothing), RowTasks(rows, classes));
 
     readonly struct CrossEntropyBackwardWork(float* x, int* labels, float* logSumExp, float* dlosses, float* dx, long rows, int classes, float smoothing) : IWork
     {
@@ -208,7 +208,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void MulticlassHingeForward(long rows, int classes, float margin, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer losses)
-        => workers.Run(new HingeWork(x.Pointer<float>(), labels.Pointer<int>(), losses.Pointer<float>(), rows, classes, margin), RowTasks(rows, classes));
+        => workers.Run(new HingeWork(x.ReadOnlyPointer<float>(), labels.ReadOnlyPointer<int>(), losses.Pointer<float>(), rows, classes, margin), RowTasks(rows, classes));
 
     readonly struct HingeWork(float* x, int* labels, float* losses, long rows, int classes, float margin) : IWork
     {
@@ -243,7 +243,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void MulticlassHingeBackward(long rows, int classes, float margin, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer dlosses, DeviceBuffer dx)
-        => workers.Run(new HingeBackwardWork(x.Pointer<float>(), labels.Pointer<int>(), dlosses.Pointer<float>(), dx.Pointer<float>(), rows, classes, margin), RowTasks(rows, classes));
+        => workers.Run(new HingeBackwardWork(x.ReadOnlyPointer<float>(), labels.ReadOnlyPointer<int>(), dlosses.ReadOnlyPointer<float>(), dx.Pointer<float>(), rows, classes, margin), RowTasks(rows, classes));
 
     readonly struct HingeBackwardWork(float* x, int* labels, float* dlosses, float* dx, long rows, int classes, float margin) : IWork
     {
@@ -318,11 +318,11 @@ internal sealed unsafe partial class CpuKernels<V>
 
     void Compare<L>(DeviceBuffer x, DeviceBuffer target, DeviceBuffer losses)
         where L : struct, ILoss
-        => workers.Run(new CombineWork<LossFunction<L>>(x.Pointer<float>(), target.Pointer<float>(), losses.Pointer<float>(), losses.Length), Chunks(losses.Length));
+        => workers.Run(new CombineWork<LossFunction<L>>(x.ReadOnlyPointer<float>(), target.ReadOnlyPointer<float>(), losses.Pointer<float>(), losses.Length), Chunks(losses.Length));
 
     void CompareBackward<L>(DeviceBuffer x, DeviceBuffer target, DeviceBuffer dlosses, DeviceBuffer dx)
         where L : struct, ILoss
-        => workers.Run(new MapBackwardWork<LossGradient<L>>(x.Pointer<float>(), target.Pointer<float>(), dlosses.Pointer<float>(), dx.Pointer<float>(), 0f, dx.Length), Chunks(dx.Length));
+        => workers.Run(new MapBackwardWork<LossGradient<L>>(x.ReadOnlyPointer<float>(), target.ReadOnlyPointer<float>(), dlosses.ReadOnlyPointer<float>(), dx.Pointer<float>(), 0f, dx.Length), Chunks(dx.Length));
 
     readonly struct LossFunction<L> : IFunction2
         where L : struct, ILoss

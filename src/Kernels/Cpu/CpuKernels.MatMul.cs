@@ -28,13 +28,13 @@ internal sealed unsafe partial class CpuKernels<V>
     void Multiply(MatMulPass pass, DeviceBuffer a, DeviceBuffer b, DeviceBuffer? bias, DeviceBuffer c)
     {
         var g = pass.Geometry;
-        pass.A = a.Pointer<float>();
+        pass.A = a.ReadOnlyPointer<float>();
         pass.B = b.ReadOnlyPointer<float>();
         pass.C = c.Pointer<float>();
         if (g.M == 0 || g.N == 0) return;
         if (FewRows(pass))
         {
-            MultiplyFewRows(pass, bias.PointerOrNull<float>());
+            MultiplyFewRows(pass, bias.ReadOnlyPointerOrNull<float>());
             return;
         }
 
@@ -48,7 +48,7 @@ internal sealed unsafe partial class CpuKernels<V>
             pass.Packed = kept is null ? pass.SharedA + pass.SharedLength : kept;
             pass.Scratch = workers.ScratchTable(pass.ScratchLength);
             Clear(pass.Bias, biasLength);
-            if (bias is not null) CopyFloats(bias.Pointer<float>(), pass.Bias, g.N);
+            if (bias is not null) CopyFloats(bias.ReadOnlyPointer<float>(), pass.Bias, g.N);
 
             var pack = new MatMulPack { Pass = &pass };
             if (ready)

@@ -40,7 +40,7 @@ internal sealed unsafe partial class CpuKernels<V>
     public void Copy(DeviceBuffer x, DeviceBuffer y)
     {
         if (x.Type != y.Type || x.Length != y.Length) throw new ArgumentException($"A copy of {x.Length} {x.Type} elements does not fit a buffer of {y.Length} {y.Type} elements.");
-        workers.Run(new CopyWork(HostPointer(x), HostPointer(y), x.Bytes), Chunks(DivideUp(x.Bytes, sizeof(float))));
+        workers.Run(new CopyWork(HostPointer(x, x.ReadOnlyBlock), HostPointer(y, y.Block), x.Bytes), Chunks(DivideUp(x.Bytes, sizeof(float))));
     }
 
     /// <summary>A task has Chunk floats' worth of bytes.</summary>
@@ -60,8 +60,8 @@ internal sealed unsafe partial class CpuKernels<V>
 
     static long DivideUp(long a, long b) => (a + b - 1) / b;
 
-    static byte* HostPointer(DeviceBuffer buffer)
-        => buffer.Block is HostBlock host ? (byte*)host.Pointer : throw new InvalidOperationException($"The buffer lives in the memory of '{buffer.Engine.Name}', not in the host's.");
+    static byte* HostPointer(DeviceBuffer buffer, MemoryBlock block)
+        => block is HostBlock host ? (byte*)host.Pointer : throw new InvalidOperationException($"The buffer lives in the memory of '{buffer.Engine.Name}', not in the host's.");
 
     /// <inheritdoc/>
     public void CopyRegion(in RegionGeometry g, DeviceBuffer source, DeviceBuffer target, bool accumulate = false)
@@ -72,11 +72,11 @@ internal sealed unsafe partial class CpuKernels<V>
         if (accumulate)
         {
             // By type, not by size: this is arithmetic.
-            workers.Run(new AddRegionWork(merged, source.Pointer<float>(), target.Pointer<float>()), tasks);
+            workers.Run(new AddRegionWork(merged, source.ReadOnlyPointer<float>(), target.Pointer<float>()), tasks);
             return;
         }
 
-        byte* from = HostPointer(source), to = HostPointer(target);
+        byte* from = HostPointer(source, source.ReadOnlyBlock), to = HostPointer(target, target.Block);
         switch (source.Type.SizeOf())
         {
             case 1: workers.Run(new CopyRegionWork<byte>(merged, from, to), tasks); break;

@@ -16,12 +16,12 @@ internal sealed unsafe partial class CpuKernels<V>
     public void BatchNormForward(in BatchNormGeometry g, DeviceBuffer x, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y, DeviceBuffer mean, DeviceBuffer invStd)
     {
         if (g.Rows == 0) return;
-        float* w = weight.Pointer<float>(), b = bias.Pointer<float>(), means = mean.Pointer<float>(), invStds = invStd.Pointer<float>();
+        float* w = weight.ReadOnlyPointer<float>(), b = bias.ReadOnlyPointer<float>(), means = mean.Pointer<float>(), invStds = invStd.Pointer<float>();
         float* runningMeans = runningMean.Pointer<float>(), runningVariances = runningVariance.Pointer<float>();
         var channels = g.Channels;
         lock (workers.Gate)
         {
-            var statistics = Statistics(g.Rows, channels, x.Pointer<float>());
+            var statistics = Statistics(g.Rows, channels, x.ReadOnlyPointer<float>());
             var lanes = Joined(channels) * channels;
             var scales = (float*)factors.Take<double>(lanes);
             var offsets = scales + lanes;
@@ -45,7 +45,7 @@ internal sealed unsafe partial class CpuKernels<V>
     /// <inheritdoc/>
     public void BatchNormBackward(in BatchNormGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer dy, DeviceBuffer weight, DeviceBuffer mean, DeviceBuffer invStd, DeviceBuffer? dx, DeviceBuffer? dadd, DeviceBuffer dw, DeviceBuffer db)
     {
-        float* means = mean.Pointer<float>(), invStds = invStd.Pointer<float>(), w = weight.Pointer<float>(), weightGradient = dw.Pointer<float>(), biasGradient = db.Pointer<float>();
+        float* means = mean.ReadOnlyPointer<float>(), invStds = invStd.ReadOnlyPointer<float>(), w = weight.ReadOnlyPointer<float>(), weightGradient = dw.Pointer<float>(), biasGradient = db.Pointer<float>();
         var channels = g.Channels;
         lock (workers.Gate)
         {
@@ -119,7 +119,7 @@ internal sealed unsafe partial class CpuKernels<V>
     /// <inheritdoc/>
     public void BatchNormInferenceBackward(in BatchNormGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer dy, DeviceBuffer weight, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? dx, DeviceBuffer? dadd, DeviceBuffer dw, DeviceBuffer db)
     {
-        float* means = runningMean.Pointer<float>(), variances = runningVariance.Pointer<float>(), w = weight.Pointer<float>(), weightGradient = dw.Pointer<float>(), biasGradient = db.Pointer<float>();
+        float* means = runningMean.ReadOnlyPointer<float>(), variances = runningVariance.ReadOnlyPointer<float>(), w = weight.ReadOnlyPointer<float>(), weightGradient = dw.Pointer<float>(), biasGradient = db.Pointer<float>();
         var channels = g.Channels;
         lock (workers.Gate)
         {
@@ -243,7 +243,7 @@ internal sealed unsafe partial class CpuKernels<V>
     {
         Repeat(scales, scales, g.Channels);
         Repeat(offsets, offsets, g.Channels);
-        workers.Run(new NormalizeWork(g, x.Pointer<float>(), add.PointerOrNull<float>(), y.Pointer<float>(), scales, offsets), NormalizeTasks(g.Rows, g.Channels));
+        workers.Run(new NormalizeWork(g, x.ReadOnlyPointer<float>(), add.ReadOnlyPointerOrNull<float>(), y.Pointer<float>(), scales, offsets), NormalizeTasks(g.Rows, g.Channels));
     }
 
     /// <summary>y = act(x scale + offset + add).</summary>
@@ -287,10 +287,10 @@ internal sealed unsafe partial class CpuKernels<V>
 
         readonly long rows = g.Rows;
         readonly int channels = g.Channels;
-        readonly float* x = x.Pointer<float>(), dy = dy.Pointer<float>(), dx = dx.PointerOrNull<float>();
+        readonly float* x = x.ReadOnlyPointer<float>(), dy = dy.ReadOnlyPointer<float>(), dx = dx.PointerOrNull<float>();
 
         // Null where the activation lets everything through.
-        readonly float* y = g.Activation == Activation.Relu ? y.Pointer<float>() : null;
+        readonly float* y = g.Activation == Activation.Relu ? y.ReadOnlyPointer<float>() : null;
 
         // Null where nothing is left to write: dy is in place already.
         readonly float* dadd = dadd == dy && g.Activation == Activation.None ? null : dadd.PointerOrNull<float>();
@@ -361,7 +361,7 @@ internal sealed unsafe partial class CpuKernels<V>
         {
             var tasks = RowTasks(g.Rows, g.Channels);
             var windows = (float*)memory.Take<double>(LrnWindow.Length(g) * tasks);
-            workers.Run(new LrnWork(g, x.Pointer<float>(), y.Pointer<float>(), scale.Pointer<float>(), windows), tasks);
+            workers.Run(new LrnWork(g, x.ReadOnlyPointer<float>(), y.Pointer<float>(), scale.Pointer<float>(), windows), tasks);
         }
     }
 
@@ -372,7 +372,7 @@ internal sealed unsafe partial class CpuKernels<V>
         {
             var tasks = RowTasks(g.Rows, g.Channels);
             var windows = (float*)memory.Take<double>(LrnWindow.Length(g) * tasks);
-            workers.Run(new LrnBackwardWork(g, x.Pointer<float>(), y.Pointer<float>(), scale.Pointer<float>(), dy.Pointer<float>(), dx.Pointer<float>(), windows), tasks);
+            workers.Run(new LrnBackwardWork(g, x.ReadOnlyPointer<float>(), y.ReadOnlyPointer<float>(), scale.ReadOnlyPointer<float>(), dy.ReadOnlyPointer<float>(), dx.Pointer<float>(), windows), tasks);
         }
     }
 

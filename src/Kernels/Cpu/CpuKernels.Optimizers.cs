@@ -16,7 +16,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     void Step<T>(in T step, DeviceBuffer w, DeviceBuffer gradient, DeviceBuffer? s0, DeviceBuffer? s1)
         where T : unmanaged, IStep
-        => workers.Run(new StepWork<T>(step, w.Pointer<float>(), gradient.Pointer<float>(), s0.PointerOrNull<float>(), s1.PointerOrNull<float>(), w.Length), Chunks(w.Length));
+        => workers.Run(new StepWork<T>(step, w.Pointer<float>(), gradient.ReadOnlyPointer<float>(), s0.PointerOrNull<float>(), s1.PointerOrNull<float>(), w.Length), Chunks(w.Length));
 
     readonly struct StepWork<T>(in T step, float* w, float* gradient, float* s0, float* s1, long count) : IWork
         where T : unmanaged, IStep

@@ -14,14 +14,14 @@ internal sealed unsafe partial class CpuKernels<V>
             var rowBytes = RoundUp((g.OutW * g.C) + V.Count, HostBlock.Alignment);
             var scales = (float*)memory.Take<double>(lanes + ((long)g.N * rowBytes / sizeof(double)));
             var offsets = scales + lanes;
-            var from = scaleOffset.Pointer<float>();
+            var from = scaleOffset.ReadOnlyPointer<float>();
             for (var lane = 0; lane < lanes; lane++)
             {
                 scales[lane] = from[lane % g.C];
                 offsets[lane] = from[g.C + (lane % g.C)];
             }
 
-            workers.Run(new GatherWork(g, pictures.Pointer<byte>(), placements.Pointer<int>(), y.Pointer<float>(), scales, offsets, (byte*)(offsets + lanes), rowBytes), g.N);
+            workers.Run(new GatherWork(g, pictures.ReadOnlyPointer<byte>(), placements.ReadOnlyPointer<int>(), y.Pointer<float>(), scales, offsets, (byte*)(offsets + lanes), rowBytes), g.N);
         }
     }
 

@@ -234,16 +234,16 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void BiasBackward(long rows, int channels, DeviceBuffer dy, DeviceBuffer db)
-        => SumRows(new ValueTerms(dy.Pointer<float>()), rows, channels, db.Pointer<float>(), null);
+        => SumRows(new ValueTerms(dy.ReadOnlyPointer<float>()), rows, channels, db.Pointer<float>(), null);
 
     /// <inheritdoc/>
     public void SumOfSquares(DeviceBuffer x, DeviceBuffer y)
-        => SumRows(new SquareTerms(x.Pointer<float>()), x.Length, 1, y.Pointer<float>(), null);
+        => SumRows(new SquareTerms(x.ReadOnlyPointer<float>()), x.Length, 1, y.Pointer<float>(), null);
 
     /// <inheritdoc/>
     public void ReduceSum(in ReduceGeometry g, float scale, DeviceBuffer x, DeviceBuffer y)
     {
-        float* from = x.Pointer<float>(), to = y.Pointer<float>();
+        float* from = x.ReadOnlyPointer<float>(), to = y.Pointer<float>();
         if (g.Outer >= 8 || g.Inner >= 8 * ReduceWork.Columns)
         {
             var work = new ReduceWork(g, scale, from, to);
@@ -293,7 +293,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void Expand(in ReduceGeometry g, float scale, DeviceBuffer dy, DeviceBuffer dx)
-        => workers.Run(new ExpandWork(g, scale, dy.Pointer<float>(), dx.Pointer<float>()), Chunks(g.Outer * g.Reduced * g.Inner));
+        => workers.Run(new ExpandWork(g, scale, dy.ReadOnlyPointer<float>(), dx.Pointer<float>()), Chunks(g.Outer * g.Reduced * g.Inner));
 
     /// <summary>A task has Chunk elements of dx, cut into runs that read dy once: along the inner axis, or along the reduced one where the inner has one element.</summary>
     readonly struct ExpandWork(in ReduceGeometry g, float scale, float* dy, float* dx) : IWork
@@ -334,7 +334,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void ArgMax(long rows, int classes, DeviceBuffer x, DeviceBuffer indices)
-        => workers.Run(new ArgMaxWork(x.Pointer<float>(), indices.Pointer<int>(), rows, classes), RowTasks(rows, classes));
+        => workers.Run(new ArgMaxWork(x.ReadOnlyPointer<float>(), indices.Pointer<int>(), rows, classes), RowTasks(rows, classes));
 
     readonly struct ArgMaxWork(float* x, int* indices, long rows, int classes) : IWork
     {

@@ -8,7 +8,7 @@ internal sealed unsafe partial class CpuKernels<V>
 {
     /// <inheritdoc/>
     public void UpsampleNearestForward(in UpsampleGeometry g, DeviceBuffer x, DeviceBuffer y)
-        => workers.Run(new NearestWork(g, x.Pointer<float>(), y.Pointer<float>()), RowTasks((long)g.N * g.OutH, g.OutW * g.C));
+        => workers.Run(new NearestWork(g, x.ReadOnlyPointer<float>(), y.Pointer<float>()), RowTasks((long)g.N * g.OutH, g.OutW * g.C));
 
     readonly struct NearestWork(in UpsampleGeometry g, float* x, float* y) : IWork
     {
@@ -40,7 +40,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void UpsampleNearestBackward(in UpsampleGeometry g, DeviceBuffer dy, DeviceBuffer dx)
-        => workers.Run(new NearestBackwardWork(g, dy.Pointer<float>(), dx.Pointer<float>()), RowTasks((long)g.N * g.H, DivideUp(g.OutH, g.H) * g.OutW * g.C));
+        => workers.Run(new NearestBackwardWork(g, dy.ReadOnlyPointer<float>(), dx.Pointer<float>()), RowTasks((long)g.N * g.H, DivideUp(g.OutH, g.H) * g.OutW * g.C));
 
     readonly struct NearestBackwardWork(in UpsampleGeometry g, float* dy, float* dx) : IWork
     {
@@ -83,7 +83,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void UpsampleBilinearForward(in UpsampleGeometry g, DeviceBuffer x, DeviceBuffer y)
-        => workers.Run(new BilinearWork(g, x.Pointer<float>(), y.Pointer<float>()), RowTasks((long)g.N * g.OutH, g.OutW * g.C));
+        => workers.Run(new BilinearWork(g, x.ReadOnlyPointer<float>(), y.Pointer<float>()), RowTasks((long)g.N * g.OutH, g.OutW * g.C));
 
     /// <summary>The two places that output <paramref name="o"/> lies between along an axis, and the second's weight.</summary>
     static (int First, int Second, float Weight) Between(int o, int size, int outSize, bool alignCorners)
@@ -131,7 +131,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void UpsampleBilinearBackward(in UpsampleGeometry g, DeviceBuffer dy, DeviceBuffer dx)
-        => workers.Run(new BilinearBackwardWork(g, dy.Pointer<float>(), dx.Pointer<float>()), g.N);
+        => workers.Run(new BilinearBackwardWork(g, dy.ReadOnlyPointer<float>(), dx.Pointer<float>()), g.N);
 
     readonly struct BilinearBackwardWork(in UpsampleGeometry g, float* dy, float* dx) : IWork
     {

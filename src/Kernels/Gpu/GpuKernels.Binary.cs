@@ -12,8 +12,8 @@ sealed partial class GpuKernels
     public void Binary(BinaryOp op, in BroadcastGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer y)
     {
         if (y.Length == 0) return;
-        if (g.IsElementwise) (binary[(int)op] ??= CompileBinary(op))(Quads(y.Length), 0, Floats(a), Floats(b), Floats(y));
-        else (broadcast[(int)op] ??= CompileBroadcast(op))(Range(y.Length), g, Floats(a), Floats(b), Floats(y));
+        if (g.IsElementwise) (binary[(int)op] ??= CompileBinary(op))(Quads(y.Length), 0, ReadFloats(a), ReadFloats(b), Floats(y));
+        else (broadcast[(int)op] ??= CompileBroadcast(op))(Range(y.Length), g, ReadFloats(a), ReadFloats(b), Floats(y));
     }
 
     /// <summary>y = f(a, b), one thread an element of y, the innermost axis fastest.</summary>
@@ -54,7 +54,7 @@ sealed partial class GpuKernels
     public void AddScaled(float scale, DeviceBuffer x, DeviceBuffer y)
     {
         if (y.Length == 0) return;
-        (addScaled ??= CompileMap2<AddScaledFunction>())(Quads(y.Length), scale, Floats(x), Floats(y), Floats(y));
+        (addScaled ??= CompileMap2<AddScaledFunction>())(Quads(y.Length), scale, ReadFloats(x), Floats(y), Floats(y));
     }
 
     internal readonly struct Add : IMap2

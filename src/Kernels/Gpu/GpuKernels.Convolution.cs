@@ -32,8 +32,8 @@ sealed partial class GpuKernels
         var down = Axis.Forward(g.H, g.OutH, g.KernelH, g.StrideH, g.PadTop, g.DilationH);
         var right = Axis.Forward(g.W, g.OutW, g.KernelW, g.StrideW, g.PadLeft, g.DilationW);
         var correlation = new Correlation(g.N, down, right, g.C, g.GroupC, g.K, g.GroupK, g.Groups, turned);
-        if (g.GroupK % 4 == 0) Correlate(correlation, x, w, new RowResults<Vectors>(new(VectorsOf(y), ViewOrEmpty<float>(b), g.GroupK, b is not null, relu, accumulate), g.K, g.GroupK));
-        else Correlate(correlation, x, w, new RowResults<Scalars>(new(ScalarsOf(y), ViewOrEmpty<float>(b), g.GroupK, b is not null, relu, accumulate), g.K, g.GroupK));
+        if (g.GroupK % 4 == 0) Correlate(correlation, x, w, new RowResults<Vectors>(new(VectorsOf(y), ReadViewOrEmpty<float>(b), g.GroupK, b is not null, relu, accumulate), g.K, g.GroupK));
+        else Correlate(correlation, x, w, new RowResults<Scalars>(new(ScalarsOf(y), ReadViewOrEmpty<float>(b), g.GroupK, b is not null, relu, accumulate), g.K, g.GroupK));
     }
 
     /// <summary>dx = b + the gradient by input of convolution g, or dx += it.</summary>
@@ -48,8 +48,8 @@ sealed partial class GpuKernels
                 var right = Axis.Backward(g.W, g.OutW, g.KernelW, g.StrideW, g.PadLeft, g.DilationW, phaseW);
                 if (down.Results == 0 || right.Results == 0) continue;
                 var correlation = new Correlation(g.N, down, right, g.K, g.GroupK, g.C, g.GroupC, g.Groups, turned);
-                if (g.GroupC % 4 == 0) Correlate(correlation, dy, w, new PixelResults<Vectors>(new(VectorsOf(dx), ViewOrEmpty<float>(b), g.GroupC, b is not null, false, accumulate), down, right, g.C, g.GroupC));
-                else Correlate(correlation, dy, w, new PixelResults<Scalars>(new(ScalarsOf(dx), ViewOrEmpty<float>(b), g.GroupC, b is not null, false, accumulate), down, right, g.C, g.GroupC));
+                if (g.GroupC % 4 == 0) Correlate(correlation, dy, w, new PixelResults<Vectors>(new(VectorsOf(dx), ReadViewOrEmpty<float>(b), g.GroupC, b is not null, false, accumulate), down, right, g.C, g.GroupC));
+                else Correlate(correlation, dy, w, new PixelResults<Scalars>(new(ScalarsOf(dx), ReadViewOrEmpty<float>(b), g.GroupC, b is not null, false, accumulate), down, right, g.C, g.GroupC));
             }
         }
     }
@@ -69,8 +69,8 @@ sealed partial class GpuKernels
     {
         var down = Axis.Forward(g.H, g.OutH, g.KernelH, g.StrideH, g.PadTop, g.DilationH);
         var right = Axis.Forward(g.W, g.OutW, g.KernelW, g.StrideW, g.PadLeft, g.DilationW);
-        if (g.GroupC % 4 == 0) WeightGradient(g, new PatchColumns<Vectors>(VectorsOf(x), down, right, g.C, g.GroupC), dy, results);
-        else WeightGradient(g, new PatchColumns<Scalars>(ScalarsOf(x), down, right, g.C, g.GroupC), dy, results);
+        if (g.GroupC % 4 == 0) WeightGradient(g, new PatchColumns<Vectors>(ReadVectorsOf(x), down, right, g.C, g.GroupC), dy, results);
+        else WeightGradient(g, new PatchColumns<Scalars>(ReadScalarsOf(x), down, right, g.C, g.GroupC), dy, results);
     }
 
     void WeightGradient<TLeft, TResults>(in ConvGeometry g, TLeft left, DeviceBuffer dy, TResults results)
@@ -79,8 +79,8 @@ sealed partial class GpuKernels
     {
         var rows = g.KernelH * g.KernelW * Taps.Padded(g.GroupC);
         var depth = g.N * g.OutH * g.OutW;
-        if (g.GroupK % 4 == 0) Product(left, new ColumnMatrix<Vectors>(VectorsOf(dy), g.GroupK, g.K, g.GroupK), results, rows, g.GroupK, depth, g.Groups);
-        else Product(left, new ColumnMatrix<Scalars>(ScalarsOf(dy), g.GroupK, g.K, g.GroupK), results, rows, g.GroupK, depth, g.Groups);
+        if (g.GroupK % 4 == 0) Product(left, new ColumnMatrix<Vectors>(ReadVectorsOf(dy), g.GroupK, g.K, g.GroupK), results, rows, g.GroupK, depth, g.Groups);
+        else Product(left, new ColumnMatrix<Scalars>(ReadScalarsOf(dy), g.GroupK, g.K, g.GroupK), results, rows, g.GroupK, depth, g.Groups);
     }
 
     /// <summary>A source's patches times weights, for one phase: from Channels of the source to Columns of the result.</summary>
@@ -97,18 +97,18 @@ sealed partial class GpuKernels
     void Correlate<TResults>(in Correlation c, DeviceBuffer source, DeviceBuffer w, TResults results)
         where TResults : struct, IResults
     {
-        if (c.GroupChannels % 4 != 0) Correlate(c, new Patches<Scalars>(ScalarsOf(source), c.Pictures, c.Y, c.X, c.Channels, c.GroupChannels), w, results);
-        else if (c.IsPlain) Correlate(c, new RowMatrix<Vectors>(VectorsOf(source), c.Rows, c.GroupChannels, c.Channels, c.GroupChannels), w, results);
-        else Correlate(c, new Patches<Vectors>(VectorsOf(source), c.Pictures, c.Y, c.X, c.Channels, c.GroupChannels), w, results);
+        if (c.GroupChannels % 4 != 0) Correlate(c, new Patches<Scalars>(ReadScalarsOf(source), c.Pictures, c.Y, c.X, c.Channels, c.GroupChannels), w, results);
+        else if (c.IsPlain) Correlate(c, new RowMatrix<Vectors>(ReadVectorsOf(source), c.Rows, c.GroupChannels, c.Channels, c.GroupChannels), w, results);
+        else Correlate(c, new Patches<Vectors>(ReadVectorsOf(source), c.Pictures, c.Y, c.X, c.Channels, c.GroupChannels), w, results);
     }
 
     void Correlate<TLeft, TResults>(in Correlation c, TLeft left, DeviceBuffer w, TResults results)
         where TLeft : struct, IOperand
         where TResults : struct, IResults
     {
-        if (c.Turned && c.GroupChannels % 4 == 0) Product(left, new TurnedTapWeights<Vectors>(VectorsOf(w), c.Y, c.X, c.GroupChannels, c.GroupColumns, c.Channels), results, c.Rows, c.GroupColumns, c.Depth, c.Groups);
-        else if (c.Turned) Product(left, new TurnedTapWeights<Scalars>(ScalarsOf(w), c.Y, c.X, c.GroupChannels, c.GroupColumns, c.Channels), results, c.Rows, c.GroupColumns, c.Depth, c.Groups);
-        else if (c.GroupColumns % 4 == 0) Product(left, new TapWeights<Vectors>(VectorsOf(w), c.Y, c.X, c.GroupChannels, c.GroupColumns, c.Columns), results, c.Rows, c.GroupColumns, c.Depth, c.Groups);
-        else Product(left, new TapWeights<Scalars>(ScalarsOf(w), c.Y, c.X, c.GroupChannels, c.GroupColumns, c.Columns), results, c.Rows, c.GroupColumns, c.Depth, c.Groups);
+        if (c.Turned && c.GroupChannels % 4 == 0) Product(left, new TurnedTapWeights<Vectors>(ReadVectorsOf(w), c.Y, c.X, c.GroupChannels, c.GroupColumns, c.Channels), results, c.Rows, c.GroupColumns, c.Depth, c.Groups);
+        else if (c.Turned) Product(left, new TurnedTapWeights<Scalars>(ReadScalarsOf(w), c.Y, c.X, c.GroupChannels, c.GroupColumns, c.Channels), results, c.Rows, c.GroupColumns, c.Depth, c.Groups);
+        else if (c.GroupColumns % 4 == 0) Product(left, new TapWeights<Vectors>(ReadVectorsOf(w), c.Y, c.X, c.GroupChannels, c.GroupColumns, c.Columns), results, c.Rows, c.GroupColumns, c.Depth, c.Groups);
+        else Product(left, new TapWeights<Scalars>(ReadScalarsOf(w), c.Y, c.X, c.GroupChannels, c.GroupColumns, c.Columns), results, c.Rows, c.GroupColumns, c.Depth, c.Groups);
     }
 }

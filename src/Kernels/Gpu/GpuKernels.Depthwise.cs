@@ -139,7 +139,7 @@ sealed partial class GpuKernels
         RequireIndexable(x, w, y);
         if (y.Length == 0) return;
         (narrowForward ??= Compile(nameof(NarrowForward), a => a.LoadAutoGroupedStreamKernel<Index1D, ConvGeometry, NarrowOptions, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(NarrowForwardKernel)))(
-            Range(y.Length), g, new(turned, b is not null, relu, accumulate), Floats(x), Floats(w), ViewOrEmpty<float>(b), Floats(y));
+            Range(y.Length), g, new(turned, b is not null, relu, accumulate), ReadFloats(x), ReadFloats(w), ReadViewOrEmpty<float>(b), Floats(y));
     }
 
     void NarrowBackward(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, bool turned, DeviceBuffer? b, DeviceBuffer dx, bool accumulate)
@@ -147,7 +147,7 @@ sealed partial class GpuKernels
         RequireIndexable(dy, w, dx);
         if (dx.Length == 0) return;
         (narrowBackward ??= Compile(nameof(NarrowBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, ConvGeometry, NarrowOptions, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(NarrowBackwardKernel)))(
-            Range(dx.Length), g, new(turned, b is not null, false, accumulate), Floats(dy), Floats(w), ViewOrEmpty<float>(b), Floats(dx));
+            Range(dx.Length), g, new(turned, b is not null, false, accumulate), ReadFloats(dy), ReadFloats(w), ReadViewOrEmpty<float>(b), Floats(dx));
     }
 
     void NarrowWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw, bool exchanged)
@@ -160,7 +160,7 @@ sealed partial class GpuKernels
         try
         {
             (narrowWeight ??= Compile(nameof(NarrowWeight), a => a.LoadAutoGroupedStreamKernel<Index1D, ConvGeometry, int, int, ArrayView<float>, ArrayView<float>, ArrayView<float>>(NarrowWeightKernel)))(
-                Range(sums.Length), g, exchanged ? 1 : 0, lines, Floats(x), Floats(dy), Floats(sums));
+                Range(sums.Length), g, exchanged ? 1 : 0, lines, ReadFloats(x), ReadFloats(dy), Floats(sums));
             ReduceSum(new(1, parts, dw.Length), 1f, sums, dw);
         }
         finally

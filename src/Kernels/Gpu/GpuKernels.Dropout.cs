@@ -33,6 +33,6 @@ sealed partial class GpuKernels
     {
         if (y.Length == 0) return;
         dropout ??= Compile(nameof(Dropout), a => a.LoadAutoGroupedStreamKernel<Index1D, ulong, float, ulong, ulong, ArrayView<float>, ArrayView<float>>(Drop));
-        dropout(Quads(y.Length), (ulong)(probability * 4294967296.0), 1 - probability, seed, stream, Floats(x), Floats(y));
+        dropout(Quads(y.Length), (ulong)(probability * 4294967296.0), 1 - probability, seed, stream, ReadFloats(x), Floats(y));
     }
 }

@@ -34,7 +34,7 @@ sealed partial class GpuKernels
     {
         if (rows == 0) return;
         var kernel = classes <= ThreadRow ? hingeByThread ??= CompileHinge<OneThread>() : hingeByGroup ??= CompileHinge<WholeGroup>();
-        kernel(RowGroups(rows, classes), (int)rows, classes, margin, Floats(x), View<int>(labels), Floats(losses));
+        kernel(RowGroups(rows, classes), (int)rows, classes, margin, ReadFloats(x), ReadView<int>(labels), Floats(losses));
     }
 
     Action<KernelConfig, int, int, float, ArrayView<float>, ArrayView<int>, ArrayView<float>> CompileHinge<T>()
@@ -67,7 +67,7 @@ sealed partial class GpuKernels
     {
         if (dx.Length == 0) return;
         var kernel = classes <= ThreadRow ? hingeBackwardByThread ??= CompileHingeBackward<OneThread>() : hingeBackwardByGroup ??= CompileHingeBackward<WholeGroup>();
-        kernel(RowGroups(rows, classes), (int)rows, classes, margin, Floats(x), View<int>(labels), Floats(dlosses), Floats(dx));
+        kernel(RowGroups(rows, classes), (int)rows, classes, margin, ReadFloats(x), ReadView<int>(labels), ReadFloats(dlosses), Floats(dx));
     }
 
     Action<KernelConfig, int, int, float, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>> CompileHingeBackward<T>()

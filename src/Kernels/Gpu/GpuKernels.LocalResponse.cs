@@ -27,7 +27,7 @@ sealed partial class GpuKernels
     {
         if (y.Length == 0) return;
         lrnForward ??= Compile(nameof(LrnForward), a => a.LoadAutoGroupedStreamKernel<Index1D, LrnGeometry, ArrayView<float>, ArrayView<float>, ArrayView<float>>(LrnForwardKernel));
-        lrnForward(Range(y.Length), g, Floats(x), Floats(y), Floats(scale));
+        lrnForward(Range(y.Length), g, ReadFloats(x), Floats(y), Floats(scale));
     }
 
     /// <summary>
@@ -48,6 +48,6 @@ sealed partial class GpuKernels
     {
         if (dx.Length == 0) return;
         lrnBackward ??= Compile(nameof(LrnBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, LrnGeometry, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(LrnBackwardKernel));
-        lrnBackward(Range(dx.Length), g, Floats(x), Floats(y), Floats(scale), Floats(dy), Floats(dx));
+        lrnBackward(Range(dx.Length), g, ReadFloats(x), ReadFloats(y), ReadFloats(scale), ReadFloats(dy), Floats(dx));
     }
 }

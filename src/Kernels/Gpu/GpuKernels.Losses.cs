@@ -16,13 +16,13 @@ sealed partial class GpuKernels
     public void LossForward(LossOp op, DeviceBuffer x, DeviceBuffer target, DeviceBuffer losses)
     {
         if (losses.Length == 0) return;
-        (loss[(int)op] ??= CompileLoss(op))(Quads(losses.Length), 0, Floats(x), Floats(target), Floats(losses));
+        (loss[(int)op] ??= CompileLoss(op))(Quads(losses.Length), 0, ReadFloats(x), ReadFloats(target), Floats(losses));
     }
 
     public void LossBackward(LossOp op, DeviceBuffer x, DeviceBuffer target, DeviceBuffer dlosses, DeviceBuffer dx)
     {
         if (dx.Length == 0) return;
-        (lossBackward[(int)op] ??= CompileLossBackward(op))(Quads(dx.Length), 0, Floats(x), Floats(target), Floats(dlosses), Floats(dx));
+        (lossBackward[(int)op] ??= CompileLossBackward(op))(Quads(dx.Length), 0, ReadFloats(x), ReadFloats(target), ReadFloats(dlosses), Floats(dx));
     }
 
     Action<Index1D, float, ArrayView<float>, ArrayView<float>, ArrayView<float>> CompileLoss(LossOp op) => op switch

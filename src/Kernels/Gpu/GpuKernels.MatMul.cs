@@ -5,33 +5,37 @@ sealed partial class GpuKernels
     public void MatMul(in MatMulGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer? bias, DeviceBuffer c, Activation activation = Activation.None, bool accumulate = false)
     {
         RequireIndexable(a, b, c);
-        if (g.N % 4 == 0) MatMul(g, a, b, new RowResults<Vectors>(new(VectorsOf(c), ViewOrEmpty<float>(bias), g.N, bias is not null, activation == Activation.Relu, accumulate), g.N, 0));
-        else MatMul(g, a, b, new RowResults<Scalars>(new(ScalarsOf(c), ViewOrEmpty<float>(bias), g.N, bias is not null, activation == Activation.Relu, accumulate), g.N, 0));
+        if (g.N % 4 == 0) MatMul(g, a, b, new RowResults<Vectors>(new(VectorsOf(c), ReadViewOrEmpty<float>(bias), g.N, bias is not null, activation == Activation.Relu, accumulate), g.N, 0));
+        else MatMul(g, a, b, new RowResults<Scalars>(new(ScalarsOf(c), ReadViewOrEmpty<float>(bias), g.N, bias is not null, activation == Activation.Relu, accumulate), g.N, 0));
     }
 
     // Each factor is read along its contiguous axis.
     void MatMul<TResults>(in MatMulGeometry g, DeviceBuffer a, DeviceBuffer b, TResults results)
         where TResults : struct, IResults
     {
-        if (g.TransposeA && g.M % 4 == 0) MatMul(g, new ColumnMatrix<Vectors>(VectorsOf(a), g.M, g.M, 0), b, results);
-        else if (g.TransposeA) MatMul(g, new ColumnMatrix<Scalars>(ScalarsOf(a), g.M, g.M, 0), b, results);
-        else if (g.K % 4 == 0) MatMul(g, new RowMatrix<Vectors>(VectorsOf(a), g.M, g.K, g.K, 0), b, results);
-        else MatMul(g, new RowMatrix<Scalars>(ScalarsOf(a), g.M, g.K, g.K, 0), b, results);
+        if (g.TransposeA && g.M % 4 == 0) MatMul(g, new ColumnMatrix<Vectors>(ReadVectorsOf(a), g.M, g.M, 0), b, results);
+        else if (g.TransposeA) MatMul(g, new ColumnMatrix<Scalars>(ReadScalarsOf(a), g.M, g.M, 0), b, results);
+        else if (g.K % 4 == 0) MatMul(g, new RowMatrix<Vectors>(ReadVectorsOf(a), g.M, g.K, g.K, 0), b, results);
+        else MatMul(g, new RowMatrix<Scalars>(ReadScalarsOf(a), g.M, g.K, g.K, 0), b, results);
     }
 
     void MatMul<TLeft, TResults>(in MatMulGeometry g, TLeft left, DeviceBuffer b, TResults results)
         where TLeft : struct, IOperand
         where TResults : struct, IResults
     {
-        if (g.TransposeB && g.K % 4 == 0) Product(left, new RowMatrix<Vectors>(VectorsOf(b), g.N, g.K, g.K, 0), results, g.M, g.N, g.K, 1);
-        else if (g.TransposeB) Product(left, new RowMatrix<Scalars>(ScalarsOf(b), g.N, g.K, g.K, 0), results, g.M, g.N, g.K, 1);
-        else if (g.N % 4 == 0) Product(left, new ColumnMatrix<Vectors>(VectorsOf(b), g.N, g.N, 0), results, g.M, g.N, g.K, 1);
-        else Product(left, new ColumnMatrix<Scalars>(ScalarsOf(b), g.N, g.N, 0), results, g.M, g.N, g.K, 1);
+        if (g.TransposeB && g.K % 4 == 0) Product(left, new RowMatrix<Vectors>(ReadVectorsOf(b), g.N, g.K, g.K, 0), results, g.M, g.N, g.K, 1);
+        else if (g.TransposeB) Product(left, new RowMatrix<Scalars>(ReadScalarsOf(b), g.N, g.K, g.K, 0), results, g.M, g.N, g.K, 1);
+        else if (g.N % 4 == 0) Product(left, new ColumnMatrix<Vectors>(ReadVectorsOf(b), g.N, g.N, 0), results, g.M, g.N, g.K, 1);
+        else Product(left, new ColumnMatrix<Scalars>(ReadScalarsOf(b), g.N, g.N, 0), results, g.M, g.N, g.K, 1);
     }
 
     internal static Vectors VectorsOf(DeviceBuffer buffer) => new(Floats(buffer));
 
     internal static Scalars ScalarsOf(DeviceBuffer buffer) => new(Floats(buffer));
+
+    static Vectors ReadVectorsOf(DeviceBuffer buffer) => new(ReadFloats(buffer));
+
+    static Scalars ReadScalarsOf(DeviceBuffer buffer) => new(ReadFloats(buffer));
 
     /// <summary>Offsets in products are 32-bit.</summary>
     static void RequireIndexable(DeviceBuffer a, DeviceBuffer b, DeviceBuffer c) => _ = Range(Math.Max(a.Length, Math.Max(b.Length, c.Length)));

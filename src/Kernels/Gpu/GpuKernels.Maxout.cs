@@ -31,7 +31,7 @@ sealed partial class GpuKernels
     {
         if (y.Length == 0) return;
         maxout ??= Compile(nameof(Maxout), a => a.LoadAutoGroupedStreamKernel<Index1D, int, ArrayView<float>, ArrayView<float>, ArrayView<int>>(Maxout));
-        maxout(Range(y.Length), pieces, Floats(x), Floats(y), View<int>(indices));
+        maxout(Range(y.Length), pieces, ReadFloats(x), Floats(y), View<int>(indices));
     }
 
     /// <summary>One thread a piece.</summary>
@@ -45,6 +45,6 @@ sealed partial class GpuKernels
     {
         if (dx.Length == 0) return;
         maxoutBackward ??= Compile(nameof(MaxoutBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, ArrayView<float>, ArrayView<int>, ArrayView<float>>(MaxoutGradient));
-        maxoutBackward(Range(dx.Length), pieces, Floats(dy), View<int>(indices), Floats(dx));
+        maxoutBackward(Range(dx.Length), pieces, ReadFloats(dy), ReadView<int>(indices), Floats(dx));
     }
 }

@@ -30,7 +30,7 @@ sealed partial class GpuKernels
     public void Copy(DeviceBuffer x, DeviceBuffer y)
     {
         if (x.Length == 0) return;
-        var source = ((GpuBlock)x.Block).Bytes.SubView(0, x.Bytes);
+        var source = ((GpuBlock)x.ReadOnlyBlock).Bytes.SubView(0, x.Bytes);
         source.CopyTo(accelerator.DefaultStream, ((GpuBlock)y.Block).Bytes.SubView(0, x.Bytes));
     }
 
@@ -63,10 +63,10 @@ sealed partial class GpuKernels
     {
         var count = (long)g.D0 * g.D1 * g.D2 * g.D3;
         if (count == 0) return;
-        if (accumulate) (addRegion ??= Compile(nameof(AddRegion), a => a.LoadAutoGroupedStreamKernel<Index1D, RegionGeometry, ArrayView<float>, ArrayView<float>>(AddRegion)))(Range(count), g, Floats(source), Floats(target));
-        else if (source.Type == DType.Float32) (copyFloats ??= CompileCopyRegion<float>())(Range(count), g, Floats(source), Floats(target));
-        else if (source.Type == DType.Int32) (copyIntegers ??= CompileCopyRegion<int>())(Range(count), g, View<int>(source), View<int>(target));
-        else if (source.Type == DType.UInt8) (copyBytes ??= CompileCopyRegion<byte>())(Range(count), g, View<byte>(source), View<byte>(target));
+        if (accumulate) (addRegion ??= Compile(nameof(AddRegion), a => a.LoadAutoGroupedStreamKernel<Index1D, RegionGeometry, ArrayView<float>, ArrayView<float>>(AddRegion)))(Range(count), g, ReadFloats(source), Floats(target));
+        else if (source.Type == DType.Float32) (copyFloats ??= CompileCopyRegion<float>())(Range(count), g, ReadFloats(source), Floats(target));
+        else if (source.Type == DType.Int32) (copyIntegers ??= CompileCopyRegion<int>())(Range(count), g, ReadView<int>(source), View<int>(target));
+        else if (source.Type == DType.UInt8) (copyBytes ??= CompileCopyRegion<byte>())(Range(count), g, ReadView<byte>(source), View<byte>(target));
         else throw new NotSupportedException($"The GPU engine copies Float32, Int32 and UInt8 buffers, this one holds {source.Type}.");
     }
 

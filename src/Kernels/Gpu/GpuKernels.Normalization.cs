@@ -65,7 +65,7 @@ sealed partial class GpuKernels
     public void BatchNormForward(in BatchNormGeometry g, DeviceBuffer x, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y, DeviceBuffer mean, DeviceBuffer invStd)
     {
         ReduceSum(new(1, g.Rows, g.Channels), 1f / g.Rows, x, mean);
-        (batchStatistics ??= new(this)).Run(1, g.Rows, g.Channels, new(Floats(x), Floats(mean)), new(g.Rows, g.Epsilon, g.Momentum, Floats(mean), Floats(invStd), Floats(runningMean), Floats(runningVariance)));
+        (batchStatistics ??= new(this)).Run(1, g.Rows, g.Channels, new(ReadFloats(x), Floats(mean)), new(g.Rows, g.Epsilon, g.Momentum, Floats(mean), Floats(invStd), Floats(runningMean), Floats(runningVariance)));
         Normalize(g, x, weight, bias, mean, invStd, add, y);
     }
 
@@ -83,7 +83,7 @@ sealed partial class GpuKernels
     {
         var invStd = engine.Rent(DType.Float32, g.Channels);
         inverseDeviation ??= Compile(nameof(InverseDeviation), a => a.LoadAutoGroupedStreamKernel<Index1D, float, ArrayView<float>, ArrayView<float>>(InverseDeviationKernel));
-        if (g.Channels > 0) inverseDeviation(Range(g.Channels), g.Epsilon, Floats(variance), Floats(invStd));
+        if (g.Channels > 0) inverseDeviation(Range(g.Channels), g.Epsilon, ReadFloats(variance), Floats(invStd));
         return invStd;
     }
 
@@ -123,12 +123,12 @@ sealed partial class GpuKernels
         if (g.Channels % 4 == 0)
         {
             normalizeQuads ??= Compile(nameof(Normalize), a => a.LoadAutoGroupedStreamKernel<Index1D, NormOptions, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(NormalizeQuadsKernel));
-            normalizeQuads(Range(y.Length / 4), options with { Channels = g.Channels / 4 }, Floats(x), Floats(weight), Floats(bias), Floats(mean), Floats(invStd), ViewOrEmpty<float>(add), Floats(y));
+            normalizeQuads(Range(y.Length / 4), options with { Channels = g.Channels / 4 }, ReadFloats(x), ReadFloats(weight), ReadFloats(bias), ReadFloats(mean), ReadFloats(invStd), ReadViewOrEmpty<float>(add), Floats(y));
         }
         else
         {
             normalize ??= Compile(nameof(Normalize), a => a.LoadAutoGroupedStreamKernel<Index1D, NormOptions, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(NormalizeKernel));
-            normalize(Range(y.Length), options, Floats(x), Floats(weight), Floats(bias), Floats(mean), Floats(invStd), ViewOrEmpty<float>(add), Floats(y));
+            normalize(Range(y.Length), options, ReadFloats(x), ReadFloats(weight), ReadFloats(bias), ReadFloats(mean), ReadFloats(invStd), ReadViewOrEmpty<float>(add), Floats(y));
         }
     }
 
@@ -231,20 +231,20 @@ sealed partial class GpuKernels
     void NormalizeBackward(in BatchNormGeometry g, float inverseRows, DeviceBuffer x, DeviceBuffer y, DeviceBuffer dy, DeviceBuffer weight, DeviceBuffer mean, DeviceBuffer invStd, DeviceBuffer? dx, DeviceBuffer? dadd, DeviceBuffer dw, DeviceBuffer db)
     {
         var relu = Flag(g.Activation == Activation.Relu);
-        var result = new AffineGradients(Floats(invStd), Floats(dw), Floats(db));
-        if (relu != 0) (rectifiedNormGradients ??= new(this)).Run(1, g.Rows, g.Channels, new(Floats(x), Floats(y), Floats(dy), Floats(mean)), result);
-        else (normGradients ??= new(this)).Run(1, g.Rows, g.Channels, new(Floats(x), Floats(dy), Floats(mean)), result);
+        var result = new AffineGradients(ReadFloats(invStd), Floats(dw), Floats(db));
+        if (relu != 0) (rectifiedNormGradients ??= new(this)).Run(1, g.Rows, g.Channels, new(ReadFloats(x), ReadFloats(y), ReadFloats(dy), ReadFloats(mean)), result);
+        else (normGradients ??= new(this)).Run(1, g.Rows, g.Channels, new(ReadFloats(x), ReadFloats(dy), ReadFloats(mean)), result);
         if (dy.Length == 0 || (dx is null && dadd is null)) return;
         var options = new NormOptions(g.Channels, relu, Flag(dadd is not null), Flag(dx is not null), inverseRows);
         if (g.Channels % 4 == 0)
         {
             normalizeBackwardQuads ??= Compile(nameof(NormalizeBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, NormOptions, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(NormalizeBackwardQuadsKernel));
-            normalizeBackwardQuads(Range(dy.Length / 4), options with { Channels = g.Channels / 4 }, Floats(x), Floats(y), Floats(dy), Floats(weight), Floats(mean), Floats(invStd), Floats(dw), Floats(db), ViewOrEmpty<float>(dx), ViewOrEmpty<float>(dadd));
+            normalizeBackwardQuads(Range(dy.Length / 4), options with { Channels = g.Channels / 4 }, ReadFloats(x), ReadFloats(y), ReadFloats(dy), ReadFloats(weight), ReadFloats(mean), ReadFloats(invStd), Floats(dw), Floats(db), ViewOrEmpty<float>(dx), ViewOrEmpty<float>(dadd));
         }
         else
         {
             normalizeBackward ??= Compile(nameof(NormalizeBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, NormOptions, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(NormalizeBackwardKernel));
-            normalizeBackward(Range(dy.Length), options, Floats(x), Floats(y), Floats(dy), Floats(weight), Floats(mean), Floats(invStd), Floats(dw), Floats(db), ViewOrEmpty<float>(dx), ViewOrEmpty<float>(dadd));
+            normalizeBackward(Range(dy.Length), options, ReadFloats(x), ReadFloats(y), ReadFloats(dy), ReadFloats(weight), ReadFloats(mean), ReadFloats(invStd), Floats(dw), Floats(db), ViewOrEmpty<float>(dx), ViewOrEmpty<float>(dadd));
         }
     }
 

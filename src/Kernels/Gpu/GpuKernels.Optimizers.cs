@@ -76,7 +76,7 @@ sealed partial class GpuKernels
 
         public void Run(in T rule, DeviceBuffer w, DeviceBuffer gradient, DeviceBuffer? s0, DeviceBuffer? s1)
         {
-            if (w.Length > 0) launch(Quads(w.Length), rule, Floats(w), Floats(gradient), ViewOrEmpty<float>(s0), ViewOrEmpty<float>(s1));
+            if (w.Length > 0) launch(Quads(w.Length), rule, Floats(w), ReadFloats(gradient), ViewOrEmpty<float>(s0), ViewOrEmpty<float>(s1));
         }
     }
 

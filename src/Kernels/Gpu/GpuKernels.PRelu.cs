@@ -20,7 +20,7 @@ sealed partial class GpuKernels
     {
         if (target.Length == 0) return;
         prelu ??= Compile(nameof(PRelu), a => a.LoadAutoGroupedStreamKernel<Index1D, int, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(PRelu));
-        prelu(Range(target.Length), (int)w.Length, Floats(x), Floats(source), Floats(w), Floats(target));
+        prelu(Range(target.Length), (int)w.Length, ReadFloats(x), ReadFloats(source), ReadFloats(w), Floats(target));
     }
 
     public void PReluForward(long rows, int channels, DeviceBuffer x, DeviceBuffer w, DeviceBuffer y) => PRelu(x, x, w, y);
@@ -45,6 +45,6 @@ sealed partial class GpuKernels
     public void PReluBackwardWeight(long rows, int channels, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
     {
         var columns = (int)dw.Length;
-        (preluBackwardWeight ??= new(this)).Run(1, rows * channels / columns, columns, new(Floats(x), Floats(dy)), new(1, Floats(dw)));
+        (preluBackwardWeight ??= new(this)).Run(1, rows * channels / columns, columns, new(ReadFloats(x), ReadFloats(dy)), new(1, Floats(dw)));
     }
 }

@@ -34,6 +34,6 @@ sealed partial class GpuKernels
     {
         if (y.Length == 0) return;
         gatherPictures ??= Compile(nameof(GatherPictures), a => a.LoadAutoGroupedStreamKernel<Index1D, PictureGeometry, ArrayView<byte>, ArrayView<int>, ArrayView<float>, ArrayView<float>>(Gather));
-        gatherPictures(Range(y.Length), g, View<byte>(pictures), View<int>(placements), Floats(scaleOffset), Floats(y));
+        gatherPictures(Range(y.Length), g, ReadView<byte>(pictures), ReadView<int>(placements), ReadFloats(scaleOffset), Floats(y));
     }
 }

@@ -64,7 +64,7 @@ sealed partial class GpuKernels
     {
         if (y.Length == 0) return;
         maxPoolForward ??= Compile(nameof(MaxPoolForward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, PoolAxis, PoolAxis, ArrayView<float>, ArrayView<float>, ArrayView<int>>(MaxPoolForwardKernel));
-        maxPoolForward(Range(y.Length), g.C, PoolAxis.Rows(g), PoolAxis.Columns(g), Floats(x), Floats(y), View<int>(indices));
+        maxPoolForward(Range(y.Length), g.C, PoolAxis.Rows(g), PoolAxis.Columns(g), ReadFloats(x), Floats(y), View<int>(indices));
     }
 
     /// <summary>dx = the sum of dy over the windows whose greatest this was.</summary>
@@ -92,7 +92,7 @@ sealed partial class GpuKernels
     {
         if (dx.Length == 0) return;
         maxPoolBackward ??= Compile(nameof(MaxPoolBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, PoolAxis, PoolAxis, ArrayView<float>, ArrayView<int>, ArrayView<float>>(MaxPoolBackwardKernel));
-        maxPoolBackward(Range(dx.Length), g.C, PoolAxis.Rows(g), PoolAxis.Columns(g), Floats(dy), View<int>(indices), Floats(dx));
+        maxPoolBackward(Range(dx.Length), g.C, PoolAxis.Rows(g), PoolAxis.Columns(g), ReadFloats(dy), ReadView<int>(indices), Floats(dx));
     }
 
     /// <summary>y = the mean of each window.</summary>
@@ -116,7 +116,7 @@ sealed partial class GpuKernels
     {
         if (y.Length == 0) return;
         avgPoolForward ??= Compile(nameof(AvgPoolForward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, PoolAxis, PoolAxis, int, ArrayView<float>, ArrayView<float>>(AvgPoolForwardKernel));
-        avgPoolForward(Range(y.Length), g.C, PoolAxis.Rows(g), PoolAxis.Columns(g), Flag(g.CountPadding), Floats(x), Floats(y));
+        avgPoolForward(Range(y.Length), g.C, PoolAxis.Rows(g), PoolAxis.Columns(g), Flag(g.CountPadding), ReadFloats(x), Floats(y));
     }
 
     /// <summary>dx = the sum of dy / divisor over the windows that hold the element.</summary>
@@ -146,6 +146,6 @@ sealed partial class GpuKernels
     {
         if (dx.Length == 0) return;
         avgPoolBackward ??= Compile(nameof(AvgPoolBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, PoolAxis, PoolAxis, int, ArrayView<float>, ArrayView<float>>(AvgPoolBackwardKernel));
-        avgPoolBackward(Range(dx.Length), g.C, PoolAxis.Rows(g), PoolAxis.Columns(g), Flag(g.CountPadding), Floats(dy), Floats(dx));
+        avgPoolBackward(Range(dx.Length), g.C, PoolAxis.Rows(g), PoolAxis.Columns(g), Flag(g.CountPadding), ReadFloats(dy), Floats(dx));
     }
 }

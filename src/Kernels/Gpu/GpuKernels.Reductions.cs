@@ -14,7 +14,7 @@ sealed partial class GpuKernels
     internal void ColumnSums(long rows, int channels, DeviceBuffer x, DeviceBuffer y) => ReduceSum(new(1, rows, channels), 1, x, y);
 
     public void ReduceSum(in ReduceGeometry g, float scale, DeviceBuffer x, DeviceBuffer y)
-        => (columnSums ??= new(this)).Run(g.Outer, g.Reduced, checked((int)g.Inner), new(Floats(x)), new(scale, Floats(y)));
+        => (columnSums ??= new(this)).Run(g.Outer, g.Reduced, checked((int)g.Inner), new(ReadFloats(x)), new(scale, Floats(y)));
 
     /// <summary>dx[o, r, i] = scale dy[o, i].</summary>
     static void ExpandKernel(Index1D i, int outerStride, int inner, float scale, ArrayView<float> dy, ArrayView<float> dx)
@@ -24,7 +24,7 @@ sealed partial class GpuKernels
     {
         if (dx.Length == 0) return;
         expand ??= Compile(nameof(Expand), a => a.LoadAutoGroupedStreamKernel<Index1D, int, int, float, ArrayView<float>, ArrayView<float>>(ExpandKernel));
-        expand(Range(dx.Length), (int)(g.Reduced * g.Inner), (int)g.Inner, scale, Floats(dy), Floats(dx));
+        expand(Range(dx.Length), (int)(g.Reduced * g.Inner), (int)g.Inner, scale, ReadFloats(dy), Floats(dx));
     }
 
     /// <summary>Adds up the squares of x.</summary>
@@ -37,7 +37,7 @@ sealed partial class GpuKernels
         public SumPair At(long i, float centre) => new(x[i] * x[i], 0);
     }
 
-    public void SumOfSquares(DeviceBuffer x, DeviceBuffer y) => (sumOfSquares ??= new(this)).Run(1, x.Length, 1, new(Floats(x)), new(1, Floats(y)));
+    public void SumOfSquares(DeviceBuffer x, DeviceBuffer y) => (sumOfSquares ??= new(this)).Run(1, x.Length, 1, new(ReadFloats(x)), new(1, Floats(y)));
 
     /// <summary>One thread a row. NaN is above everything, and of equals the first stays.</summary>
     static void ArgMaxKernel(Index1D row, int classes, ArrayView<float> x, ArrayView<int> indices)
@@ -60,7 +60,7 @@ sealed partial class GpuKernels
     {
         if (rows == 0) return;
         argMax ??= Compile(nameof(ArgMax), a => a.LoadAutoGroupedStreamKernel<Index1D, int, ArrayView<float>, ArrayView<int>>(ArgMaxKernel));
-        argMax(Range(rows), classes, Floats(x), View<int>(indices));
+        argMax(Range(rows), classes, ReadFloats(x), View<int>(indices));
     }
 
     /// <summary>The order of maxima: NaN is above everything, and of equals the first stays.</summary>

@@ -37,7 +37,7 @@ sealed partial class GpuKernels
     {
         if (y.Length == 0) return;
         var kernel = classes <= ThreadRow ? softmaxByThread ??= CompileSoftmax<OneThread>() : softmaxByGroup ??= CompileSoftmax<WholeGroup>();
-        kernel(RowGroups(rows, classes), (int)rows, classes, log ? 1 : 0, Floats(x), Floats(y));
+        kernel(RowGroups(rows, classes), (int)rows, classes, log ? 1 : 0, ReadFloats(x), Floats(y));
     }
 
     Action<KernelConfig, int, int, int, ArrayView<float>, ArrayView<float>> CompileSoftmax<T>()
@@ -63,7 +63,7 @@ sealed partial class GpuKernels
     {
         if (dx.Length == 0) return;
         var kernel = classes <= ThreadRow ? softmaxBackwardByThread ??= CompileSoftmaxBackward<OneThread>() : softmaxBackwardByGroup ??= CompileSoftmaxBackward<WholeGroup>();
-        kernel(RowGroups(rows, classes), (int)rows, classes, log ? 1 : 0, Floats(y), Floats(dy), Floats(dx));
+        kernel(RowGroups(rows, classes), (int)rows, classes, log ? 1 : 0, ReadFloats(y), ReadFloats(dy), Floats(dx));
     }
 
     Action<KernelConfig, int, int, int, ArrayView<float>, ArrayView<float>, ArrayView<float>> CompileSoftmaxBackward<T>()
@@ -100,7 +100,7 @@ sealed partial class GpuKernels
     {
         if (rows == 0) return;
         var kernel = classes <= ThreadRow ? crossEntropyByThread ??= CompileCrossEntropy<OneThread>() : crossEntropyByGroup ??= CompileCrossEntropy<WholeGroup>();
-        kernel(RowGroups(rows, classes), (int)rows, classes, smoothing, Floats(x), View<int>(labels), Floats(losses), Floats(logSumExp));
+        kernel(RowGroups(rows, classes), (int)rows, classes, smoothing, ReadFloats(x), ReadView<int>(labels), Floats(losses), Floats(logSumExp));
     }
 
     Action<KernelConfig, int, int, float, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>> CompileCrossEntropy<T>()
@@ -118,6 +118,6 @@ sealed partial class GpuKernels
     {
         if (dx.Length == 0) return;
         crossEntropyBackward ??= Compile(nameof(CrossEntropyBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, float, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(CrossEntropyGradient));
-        crossEntropyBackward(Range(dx.Length), classes, smoothing, Floats(x), View<int>(labels), Floats(logSumExp), Floats(dlosses), Floats(dx));
+        crossEntropyBackward(Range(dx.Length), classes, smoothing, ReadFloats(x), ReadView<int>(labels), ReadFloats(logSumExp), ReadFloats(dlosses), Floats(dx));
     }
 }

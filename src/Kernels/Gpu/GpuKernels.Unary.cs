@@ -33,13 +33,13 @@ sealed partial class GpuKernels
     public void Unary(UnaryOp op, float a, DeviceBuffer x, DeviceBuffer y)
     {
         if (y.Length == 0) return;
-        (unary[(int)op] ??= CompileUnary(op))(Quads(y.Length), a, Floats(x), Floats(y));
+        (unary[(int)op] ??= CompileUnary(op))(Quads(y.Length), a, ReadFloats(x), Floats(y));
     }
 
     public void UnaryBackward(UnaryOp op, float a, DeviceBuffer x, DeviceBuffer y, DeviceBuffer dy, DeviceBuffer dx)
     {
         if (dx.Length == 0) return;
-        (unaryBackward[(int)op] ??= CompileUnaryBackward(op))(Quads(dx.Length), a, Floats(x), Floats(y), Floats(dy), Floats(dx));
+        (unaryBackward[(int)op] ??= CompileUnaryBackward(op))(Quads(dx.Length), a, ReadFloats(x), ReadFloats(y), ReadFloats(dy), Floats(dx));
     }
 
     Action<Index1D, float, ArrayView<float>, ArrayView<float>> CompileUnary(UnaryOp op) => op switch

@@ -31,7 +31,7 @@ sealed partial class GpuKernels
     {
         if (y.Length == 0) return;
         upsampleNearestForward ??= Compile(nameof(UpsampleNearestForward), a => a.LoadAutoGroupedStreamKernel<Index1D, UpsampleSizes, ArrayView<float>, ArrayView<float>>(UpsampleNearestForwardKernel));
-        upsampleNearestForward(Range(y.Length), UpsampleSizes.Of(g), Floats(x), Floats(y));
+        upsampleNearestForward(Range(y.Length), UpsampleSizes.Of(g), ReadFloats(x), Floats(y));
     }
 
     /// <summary>dx = the sum of dy over the outputs that read the element: from ceil(h OutH / H) up to, not including, ceil((h + 1) OutH / H).</summary>
@@ -58,7 +58,7 @@ sealed partial class GpuKernels
     {
         if (dx.Length == 0) return;
         upsampleNearestBackward ??= Compile(nameof(UpsampleNearestBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, UpsampleSizes, ArrayView<float>, ArrayView<float>>(UpsampleNearestBackwardKernel));
-        upsampleNearestBackward(Range(dx.Length), UpsampleSizes.Of(g), Floats(dy), Floats(dx));
+        upsampleNearestBackward(Range(dx.Length), UpsampleSizes.Of(g), ReadFloats(dy), Floats(dx));
     }
 
     /// <summary>
@@ -118,7 +118,7 @@ sealed partial class GpuKernels
     {
         if (y.Length == 0) return;
         upsampleBilinearForward ??= Compile(nameof(UpsampleBilinearForward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, UpsampleAxis, UpsampleAxis, ArrayView<float>, ArrayView<float>>(UpsampleBilinearForwardKernel));
-        upsampleBilinearForward(Range(y.Length), g.C, UpsampleAxis.Create(g.H, g.OutH, g.AlignCorners), UpsampleAxis.Create(g.W, g.OutW, g.AlignCorners), Floats(x), Floats(y));
+        upsampleBilinearForward(Range(y.Length), g.C, UpsampleAxis.Create(g.H, g.OutH, g.AlignCorners), UpsampleAxis.Create(g.W, g.OutW, g.AlignCorners), ReadFloats(x), Floats(y));
     }
 
     /// <summary>dx = the sum of dy times its weight over the outputs that read the element.</summary>
@@ -145,6 +145,6 @@ sealed partial class GpuKernels
     {
         if (dx.Length == 0) return;
         upsampleBilinearBackward ??= Compile(nameof(UpsampleBilinearBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, UpsampleAxis, UpsampleAxis, ArrayView<float>, ArrayView<float>>(UpsampleBilinearBackwardKernel));
-        upsampleBilinearBackward(Range(dx.Length), g.C, UpsampleAxis.Create(g.H, g.OutH, g.AlignCorners), UpsampleAxis.Create(g.W, g.OutW, g.AlignCorners), Floats(dy), Floats(dx));
+        upsampleBilinearBackward(Range(dx.Length), g.C, UpsampleAxis.Create(g.H, g.OutH, g.AlignCorners), UpsampleAxis.Create(g.W, g.OutW, g.AlignCorners), ReadFloats(dy), Floats(dx));
     }
 }

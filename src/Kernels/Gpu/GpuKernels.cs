@@ -29,12 +29,19 @@ sealed partial class GpuKernels : IKernels
     /// <summary>Threads of a reduction's group: a power of two, 256 on a GPU, 16 on ILGPU's CPU accelerator.</summary>
     int GroupSize { get; }
 
-    /// <summary>The elements of a buffer of this engine.</summary>
+    /// <summary>The elements of a buffer of this engine, to read and to write: see <see cref="DeviceBuffer.Version"/>.</summary>
     static ArrayView<T> View<T>(DeviceBuffer buffer)
+        where T : unmanaged => Elements<T>(buffer, buffer.Block);
+
+    /// <summary>As <see cref="View{T}"/>, only to be read.</summary>
+    static ArrayView<T> ReadView<T>(DeviceBuffer buffer)
+        where T : unmanaged => Elements<T>(buffer, buffer.ReadOnlyBlock);
+
+    static ArrayView<T> Elements<T>(DeviceBuffer buffer, MemoryBlock memory)
         where T : unmanaged
     {
         if (DTypes.Of<T>() != buffer.Type) throw new InvalidOperationException($"The buffer holds {buffer.Type}, the kernel expects {DTypes.Of<T>()}.");
-        return buffer.Block is GpuBlock block
+        return memory is GpuBlock block
             ? block.Bytes.SubView(0, buffer.Bytes).Cast<T>()
             : throw new InvalidOperationException($"The buffer lives in the memory of '{buffer.Engine.Name}', not on an accelerator.");
     }
@@ -43,8 +50,15 @@ sealed partial class GpuKernels : IKernels
     internal static ArrayView<T> ViewOrEmpty<T>(DeviceBuffer? buffer)
         where T : unmanaged => buffer is null ? ArrayView<T>.Empty : View<T>(buffer);
 
+    /// <summary>As <see cref="ReadView{T}"/>, and an empty view for a missing (optional) buffer.</summary>
+    internal static ArrayView<T> ReadViewOrEmpty<T>(DeviceBuffer? buffer)
+        where T : unmanaged => buffer is null ? ArrayView<T>.Empty : ReadView<T>(buffer);
+
     /// <summary>Floats, the most common view.</summary>
     static ArrayView<float> Floats(DeviceBuffer buffer) => View<float>(buffer);
+
+    /// <summary>Floats that are only read.</summary>
+    static ArrayView<float> ReadFloats(DeviceBuffer buffer) => ReadView<float>(buffer);
 
     /// <summary>An index range for one thread an element.</summary>
     /// <exception cref="NotSupportedException">More than 2^31 - 1 elements.</exception>

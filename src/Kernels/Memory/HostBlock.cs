@@ -82,7 +82,15 @@ public static unsafe class HostBuffers
     public static T* PointerOrNull<T>(this DeviceBuffer? buffer)
         where T : unmanaged => buffer is null ? null : buffer.Pointer<T>();
 
-    /// <summary>The buffer's elements as a span.</summary>
+    /// <summary>As <see cref="ReadOnlyPointer{T}"/>, and null for a missing (optional) buffer.</summary>
+    public static T* ReadOnlyPointerOrNull<T>(this DeviceBuffer? buffer)
+        where T : unmanaged => buffer is null ? null : buffer.ReadOnlyPointer<T>();
+
+    /// <summary>The buffer's elements as a span, to read and to write.</summary>
     public static Span<T> Span<T>(this DeviceBuffer buffer)
         where T : unmanaged => new(buffer.Pointer<T>(), checked((int)buffer.Length));
+
+    /// <summary>The buffer's elements as a span, only to be read: see <see cref="DeviceBuffer.Version"/>.</summary>
+    public static ReadOnlySpan<T> ReadOnlySpan<T>(this DeviceBuffer buffer)
+        where T : unmanaged => new(buffer.ReadOnlyPointer<T>(), checked((int)buffer.Length));
 }

@@ -4,13 +4,15 @@ internal sealed partial class ReferenceKernels<T>
 {
     public void Unary(UnaryOp op, float a, DeviceBuffer x, DeviceBuffer y)
     {
-        Elements input = new(x), output = new(y);
+        Elements input = new(x);
+        WritableElements output = new(y);
         for (long i = 0; i < output.Length; i++) output[i] = Function(op, a, input[i]);
     }
 
     public void UnaryBackward(UnaryOp op, float a, DeviceBuffer x, DeviceBuffer y, DeviceBuffer dy, DeviceBuffer dx)
     {
-        Elements input = new(x), upstream = new(dy), gradient = new(dx);
+        Elements input = new(x), upstream = new(dy);
+        WritableElements gradient = new(dx);
         for (long i = 0; i < gradient.Length; i++) gradient[i] = upstream[i] * Derivative(op, a, input[i]);
     }
 
@@ -66,7 +68,8 @@ internal sealed partial class ReferenceKernels<T>
 
     public void Binary(BinaryOp op, in BroadcastGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer y)
     {
-        Elements left = new(a), right = new(b), output = new(y);
+        Elements left = new(a), right = new(b);
+        WritableElements output = new(y);
         long o = 0;
         for (var i0 = 0; i0 < g.D0; i0++)
         {
@@ -94,19 +97,22 @@ internal sealed partial class ReferenceKernels<T>
 
     public void AddScaled(float scale, DeviceBuffer x, DeviceBuffer y)
     {
-        Elements input = new(x), output = new(y);
+        Elements input = new(x);
+        WritableElements output = new(y);
         for (long i = 0; i < output.Length; i++) output[i] += scale * input[i];
     }
 
     public void PReluForward(long rows, int channels, DeviceBuffer x, DeviceBuffer w, DeviceBuffer y)
     {
-        Elements input = new(x), weights = new(w), output = new(y);
+        Elements input = new(x), weights = new(w);
+        WritableElements output = new(y);
         for (long i = 0; i < rows * channels; i++) output[i] = input[i] > 0 ? input[i] : weights[i % weights.Length] * input[i];
     }
 
     public void PReluBackwardInput(long rows, int channels, DeviceBuffer x, DeviceBuffer w, DeviceBuffer dy, DeviceBuffer dx)
     {
-        Elements input = new(x), weights = new(w), upstream = new(dy), gradient = new(dx);
+        Elements input = new(x), weights = new(w), upstream = new(dy);
+        WritableElements gradient = new(dx);
         for (long i = 0; i < rows * channels; i++) gradient[i] = input[i] > 0 ? upstream[i] : weights[i % weights.Length] * upstream[i];
     }
 
@@ -124,7 +130,8 @@ internal sealed partial class ReferenceKernels<T>
 
     public void MaxoutForward(long rows, int channels, int pieces, DeviceBuffer x, DeviceBuffer y, DeviceBuffer indices)
     {
-        Elements input = new(x), output = new(y);
+        Elements input = new(x);
+        WritableElements output = new(y);
         var places = indices.Span<int>();
         for (long o = 0; o < rows * channels; o++)
         {
@@ -141,8 +148,9 @@ internal sealed partial class ReferenceKernels<T>
 
     public void MaxoutBackward(long rows, int channels, int pieces, DeviceBuffer dy, DeviceBuffer indices, DeviceBuffer dx)
     {
-        Elements upstream = new(dy), gradient = new(dx);
-        var places = indices.Span<int>();
+        Elements upstream = new(dy);
+        WritableElements gradient = new(dx);
+        var places = indices.ReadOnlySpan<int>();
         for (long o = 0; o < rows * channels; o++)
         {
             for (var p = 0; p < pieces; p++) gradient[(o * pieces) + p] = p == places[(int)o] ? upstream[o] : 0;
@@ -151,7 +159,8 @@ internal sealed partial class ReferenceKernels<T>
 
     public void Dropout(float probability, ulong seed, ulong stream, DeviceBuffer x, DeviceBuffer y)
     {
-        Elements input = new(x), output = new(y);
+        Elements input = new(x);
+        WritableElements output = new(y);
         var threshold = (ulong)(probability * 4294967296.0);
         for (long i = 0; i < output.Length; i++)
             output[i] = Philox.At(seed, stream, (ulong)i) >= threshold ? input[i] / (1.0 - probability) : 0;

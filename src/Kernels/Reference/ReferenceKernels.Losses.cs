@@ -4,7 +4,8 @@ internal sealed partial class ReferenceKernels<T>
 {
     public void SoftmaxForward(long rows, int classes, bool log, DeviceBuffer x, DeviceBuffer y)
     {
-        Elements input = new(x), output = new(y);
+        Elements input = new(x);
+        WritableElements output = new(y);
         for (long row = 0; row < rows; row++)
         {
             var (greatest, sum) = ExpSum(input, row, classes);
@@ -15,7 +16,8 @@ internal sealed partial class ReferenceKernels<T>
 
     public void SoftmaxBackward(long rows, int classes, bool log, DeviceBuffer y, DeviceBuffer dy, DeviceBuffer dx)
     {
-        Elements output = new(y), upstream = new(dy), gradient = new(dx);
+        Elements output = new(y), upstream = new(dy);
+        WritableElements gradient = new(dx);
         for (long row = 0; row < rows; row++)
         {
             var sum = 0.0;
@@ -28,8 +30,9 @@ internal sealed partial class ReferenceKernels<T>
 
     public void CrossEntropyForward(long rows, int classes, float smoothing, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer losses, DeviceBuffer logSumExp)
     {
-        Elements input = new(x), loss = new(losses), logSums = new(logSumExp);
-        var targets = labels.Span<int>();
+        Elements input = new(x);
+        WritableElements loss = new(losses), logSums = new(logSumExp);
+        var targets = labels.ReadOnlySpan<int>();
         for (long row = 0; row < rows; row++)
         {
             var (greatest, expSum) = ExpSum(input, row, classes);
@@ -46,8 +49,9 @@ internal sealed partial class ReferenceKernels<T>
 
     public void CrossEntropyBackward(long rows, int classes, float smoothing, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer logSumExp, DeviceBuffer dlosses, DeviceBuffer dx)
     {
-        Elements input = new(x), logSums = new(logSumExp), upstream = new(dlosses), gradient = new(dx);
-        var targets = labels.Span<int>();
+        Elements input = new(x), logSums = new(logSumExp), upstream = new(dlosses);
+        WritableElements gradient = new(dx);
+        var targets = labels.ReadOnlySpan<int>();
         for (long row = 0; row < rows; row++)
         {
             for (var c = 0; c < classes; c++)
@@ -71,8 +75,9 @@ internal sealed partial class ReferenceKernels<T>
 
     public void MulticlassHingeForward(long rows, int classes, float margin, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer losses)
     {
-        Elements input = new(x), loss = new(losses);
-        var targets = labels.Span<int>();
+        Elements input = new(x);
+        WritableElements loss = new(losses);
+        var targets = labels.ReadOnlySpan<int>();
         for (long row = 0; row < rows; row++)
         {
             var label = targets[(int)row];
@@ -89,8 +94,9 @@ internal sealed partial class ReferenceKernels<T>
 
     public void MulticlassHingeBackward(long rows, int classes, float margin, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer dlosses, DeviceBuffer dx)
     {
-        Elements input = new(x), upstream = new(dlosses), gradient = new(dx);
-        var targets = labels.Span<int>();
+        Elements input = new(x), upstream = new(dlosses);
+        WritableElements gradient = new(dx);
+        var targets = labels.ReadOnlySpan<int>();
         for (long row = 0; row < rows; row++)
         {
             var label = targets[(int)row];
@@ -110,7 +116,8 @@ internal sealed partial class ReferenceKernels<T>
 
     public void LossForward(LossOp op, DeviceBuffer x, DeviceBuffer target, DeviceBuffer losses)
     {
-        Elements predictions = new(x), targets = new(target), loss = new(losses);
+        Elements predictions = new(x), targets = new(target);
+        WritableElements loss = new(losses);
         for (long i = 0; i < loss.Length; i++)
         {
             double p = predictions[i], t = targets[i], d = Math.Abs(p - t);
@@ -127,7 +134,8 @@ internal sealed partial class ReferenceKernels<T>
 
     public void LossBackward(LossOp op, DeviceBuffer x, DeviceBuffer target, DeviceBuffer dlosses, DeviceBuffer dx)
     {
-        Elements predictions = new(x), targets = new(target), upstream = new(dlosses), gradient = new(dx);
+        Elements predictions = new(x), targets = new(target), upstream = new(dlosses);
+        WritableElements gradient = new(dx);
         for (long i = 0; i < gradient.Length; i++)
         {
             double p = predictions[i], t = targets[i], d = p - t;

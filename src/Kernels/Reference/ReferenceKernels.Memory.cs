@@ -23,10 +23,10 @@ internal sealed partial class ReferenceKernels<T>
     {
         switch (x.Type)
         {
-            case DType.Float32: x.Span<float>().CopyTo(y.Span<float>()); break;
-            case DType.Float64: x.Span<double>().CopyTo(y.Span<double>()); break;
-            case DType.Int32: x.Span<int>().CopyTo(y.Span<int>()); break;
-            case DType.UInt8: x.Span<byte>().CopyTo(y.Span<byte>()); break;
+            case DType.Float32: x.ReadOnlySpan<float>().CopyTo(y.Span<float>()); break;
+            case DType.Float64: x.ReadOnlySpan<double>().CopyTo(y.Span<double>()); break;
+            case DType.Int32: x.ReadOnlySpan<int>().CopyTo(y.Span<int>()); break;
+            case DType.UInt8: x.ReadOnlySpan<byte>().CopyTo(y.Span<byte>()); break;
             default: throw UnknownType(x);
         }
     }
@@ -46,7 +46,7 @@ internal sealed partial class ReferenceKernels<T>
     static void CopyRegion<E>(in RegionGeometry g, DeviceBuffer source, DeviceBuffer target, bool accumulate)
         where E : unmanaged, INumber<E>
     {
-        var from = source.Span<E>();
+        var from = source.ReadOnlySpan<E>();
         var to = target.Span<E>();
         for (var i0 = 0; i0 < g.D0; i0++)
         {

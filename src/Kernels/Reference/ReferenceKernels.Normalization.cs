@@ -4,7 +4,8 @@ internal sealed partial class ReferenceKernels<T>
 {
     public void BatchNormForward(in BatchNormGeometry g, DeviceBuffer x, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y, DeviceBuffer mean, DeviceBuffer invStd)
     {
-        Elements input = new(x), batchMean = new(mean), batchInvStd = new(invStd), movingMean = new(runningMean), movingVariance = new(runningVariance);
+        Elements input = new(x);
+        WritableElements batchMean = new(mean), batchInvStd = new(invStd), movingMean = new(runningMean), movingVariance = new(runningVariance);
         for (var c = 0; c < g.Channels; c++)
         {
             var sum = 0.0;
@@ -49,7 +50,8 @@ internal sealed partial class ReferenceKernels<T>
     /// <summary>y = act(weight (x - mean) invStd + bias + add) for channel c.</summary>
     static void NormalizeChannel(in BatchNormGeometry g, int c, double mean, double invStd, DeviceBuffer x, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer? add, DeviceBuffer y)
     {
-        Elements input = new(x), output = new(y), addend = add is null ? default : new(add);
+        Elements input = new(x), addend = add is null ? default : new(add);
+        WritableElements output = new(y);
         double w = new Elements(weight)[c], b = new Elements(bias)[c];
         for (long row = 0; row < g.Rows; row++)
         {
@@ -64,7 +66,8 @@ internal sealed partial class ReferenceKernels<T>
     /// </summary>
     static void NormalizeChannelBackward(in BatchNormGeometry g, int c, double mean, double invStd, bool batchStatistics, DeviceBuffer x, DeviceBuffer y, DeviceBuffer dy, DeviceBuffer weight, DeviceBuffer? dx, DeviceBuffer? dadd, DeviceBuffer dw, DeviceBuffer db)
     {
-        Elements input = new(x), output = new(y), upstream = new(dy), weightGradient = new(dw), biasGradient = new(db);
+        Elements input = new(x), output = new(y), upstream = new(dy);
+        WritableElements weightGradient = new(dw), biasGradient = new(db);
         var w = new Elements(weight)[c];
         double sum = 0, sumH = 0;
         for (long row = 0; row < g.Rows; row++)
@@ -78,7 +81,7 @@ internal sealed partial class ReferenceKernels<T>
         biasGradient[c] = sum;
         weightGradient[c] = sumH;
 
-        Elements inputGradient = dx is null ? default : new(dx), addGradient = dadd is null ? default : new(dadd);
+        WritableElements inputGradient = dx is null ? default : new(dx), addGradient = dadd is null ? default : new(dadd);
         for (long row = 0; row < g.Rows; row++)
         {
             var i = (row * g.Channels) + c;
@@ -91,7 +94,8 @@ internal sealed partial class ReferenceKernels<T>
 
     public void LrnForward(in LrnGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer scale)
     {
-        Elements input = new(x), output = new(y), scales = new(scale);
+        Elements input = new(x);
+        WritableElements output = new(y), scales = new(scale);
         for (long row = 0; row < g.Rows; row++)
         {
             for (var c = 0; c < g.Channels; c++)
@@ -110,7 +114,8 @@ internal sealed partial class ReferenceKernels<T>
 
     public void LrnBackward(in LrnGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer scale, DeviceBuffer dy, DeviceBuffer dx)
     {
-        Elements input = new(x), output = new(y), scales = new(scale), upstream = new(dy), gradient = new(dx);
+        Elements input = new(x), output = new(y), scales = new(scale), upstream = new(dy);
+        WritableElements gradient = new(dx);
         for (long row = 0; row < g.Rows; row++)
         {
             for (var c = 0; c < g.Channels; c++)

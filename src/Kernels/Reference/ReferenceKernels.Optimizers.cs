@@ -4,7 +4,8 @@ internal sealed partial class ReferenceKernels<T>
 {
     public void Sgd(in SgdStep step, DeviceBuffer w, DeviceBuffer gradient, DeviceBuffer? velocity)
     {
-        Elements weights = new(w), gradients = new(gradient), velocities = velocity is null ? default : new(velocity);
+        Elements gradients = new(gradient);
+        WritableElements weights = new(w), velocities = velocity is null ? default : new(velocity);
         for (long i = 0; i < weights.Length; i++)
         {
             var g = (step.GradientScale * gradients[i]) + (step.WeightDecay * weights[i]);
@@ -21,7 +22,8 @@ internal sealed partial class ReferenceKernels<T>
 
     public void AdaGrad(in AdaGradStep step, DeviceBuffer w, DeviceBuffer gradient, DeviceBuffer sum)
     {
-        Elements weights = new(w), gradients = new(gradient), sums = new(sum);
+        Elements gradients = new(gradient);
+        WritableElements weights = new(w), sums = new(sum);
         for (long i = 0; i < weights.Length; i++)
         {
             var g = (step.GradientScale * gradients[i]) + (step.WeightDecay * weights[i]);
@@ -33,7 +35,8 @@ internal sealed partial class ReferenceKernels<T>
 
     public void RmsProp(in RmsPropStep step, DeviceBuffer w, DeviceBuffer gradient, DeviceBuffer square, DeviceBuffer? velocity)
     {
-        Elements weights = new(w), gradients = new(gradient), squares = new(square), velocities = velocity is null ? default : new(velocity);
+        Elements gradients = new(gradient);
+        WritableElements weights = new(w), squares = new(square), velocities = velocity is null ? default : new(velocity);
         for (long i = 0; i < weights.Length; i++)
         {
             var g = (step.GradientScale * gradients[i]) + (step.WeightDecay * weights[i]);
@@ -52,7 +55,8 @@ internal sealed partial class ReferenceKernels<T>
 
     public void Adam(in AdamStep step, DeviceBuffer w, DeviceBuffer gradient, DeviceBuffer mean, DeviceBuffer square)
     {
-        Elements weights = new(w), gradients = new(gradient), means = new(mean), squares = new(square);
+        Elements gradients = new(gradient);
+        WritableElements weights = new(w), means = new(mean), squares = new(square);
         for (long i = 0; i < weights.Length; i++)
         {
             var weight = weights[i];

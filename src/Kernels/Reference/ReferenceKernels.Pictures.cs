@@ -4,9 +4,10 @@ internal sealed partial class ReferenceKernels<T>
 {
     public void GatherPictures(in PictureGeometry g, DeviceBuffer pictures, DeviceBuffer placements, DeviceBuffer scaleOffset, DeviceBuffer y)
     {
-        Elements factors = new(scaleOffset), output = new(y);
-        var source = pictures.Span<byte>();
-        var places = placements.Span<int>();
+        Elements factors = new(scaleOffset);
+        WritableElements output = new(y);
+        var source = pictures.ReadOnlySpan<byte>();
+        var places = placements.ReadOnlySpan<int>();
         long o = 0;
         for (var n = 0; n < g.N; n++)
         {

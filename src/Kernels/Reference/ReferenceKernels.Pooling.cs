@@ -4,7 +4,8 @@ internal sealed partial class ReferenceKernels<T>
 {
     public void MaxPoolForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer indices)
     {
-        Elements input = new(x), output = new(y);
+        Elements input = new(x);
+        WritableElements output = new(y);
         var places = indices.Span<int>();
         long o = 0;
         for (var n = 0; n < g.N; n++)
@@ -42,7 +43,7 @@ internal sealed partial class ReferenceKernels<T>
     public void MaxPoolBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer indices, DeviceBuffer dx)
     {
         var upstream = new Elements(dy);
-        var places = indices.Span<int>();
+        var places = indices.ReadOnlySpan<int>();
         var sums = new double[dx.Length];
         long picture = (long)g.H * g.W, window = (long)g.OutH * g.OutW;
         for (long o = 0; o < upstream.Length; o++)
@@ -57,7 +58,8 @@ internal sealed partial class ReferenceKernels<T>
 
     public void AvgPoolForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y)
     {
-        Elements input = new(x), output = new(y);
+        Elements input = new(x);
+        WritableElements output = new(y);
         long o = 0;
         for (var n = 0; n < g.N; n++)
         {

@@ -4,7 +4,8 @@ internal sealed partial class ReferenceKernels<T>
 {
     public void ReduceSum(in ReduceGeometry g, float scale, DeviceBuffer x, DeviceBuffer y)
     {
-        Elements input = new(x), output = new(y);
+        Elements input = new(x);
+        WritableElements output = new(y);
         for (long o = 0; o < g.Outer; o++)
         {
             for (long i = 0; i < g.Inner; i++)
@@ -18,7 +19,8 @@ internal sealed partial class ReferenceKernels<T>
 
     public void Expand(in ReduceGeometry g, float scale, DeviceBuffer dy, DeviceBuffer dx)
     {
-        Elements upstream = new(dy), gradient = new(dx);
+        Elements upstream = new(dy);
+        WritableElements gradient = new(dx);
         for (long o = 0; o < g.Outer; o++)
         {
             for (long r = 0; r < g.Reduced; r++)
@@ -30,7 +32,8 @@ internal sealed partial class ReferenceKernels<T>
 
     public void SumOfSquares(DeviceBuffer x, DeviceBuffer y)
     {
-        Elements input = new(x), output = new(y);
+        Elements input = new(x);
+        WritableElements output = new(y);
         var sum = 0.0;
         for (long i = 0; i < input.Length; i++) sum += Square(input[i]);
         output[0] = sum;

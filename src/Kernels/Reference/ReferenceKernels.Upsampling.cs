@@ -4,7 +4,8 @@ internal sealed partial class ReferenceKernels<T>
 {
     public void UpsampleNearestForward(in UpsampleGeometry g, DeviceBuffer x, DeviceBuffer y)
     {
-        Elements input = new(x), output = new(y);
+        Elements input = new(x);
+        WritableElements output = new(y);
         for (long o = 0; o < output.Length; o++) output[o] = input[NearestSource(g, o)];
     }
 
@@ -25,7 +26,8 @@ internal sealed partial class ReferenceKernels<T>
 
     public void UpsampleBilinearForward(in UpsampleGeometry g, DeviceBuffer x, DeviceBuffer y)
     {
-        Elements input = new(x), output = new(y);
+        Elements input = new(x);
+        WritableElements output = new(y);
         for (long o = 0; o < output.Length; o++)
         {
             var (n, i, j, c) = OutputPlace(g, o);

@@ -27,12 +27,23 @@ internal sealed unsafe partial class ReferenceKernels<T> : IKernels
     /// <summary>Rounds sums that were kept in double, in the buffer's order, into the buffer.</summary>
     static void Store(double[] sums, DeviceBuffer target, bool accumulate = false)
     {
-        var y = new Elements(target);
+        var y = new WritableElements(target);
         for (var i = 0; i < sums.Length; i++) y[i] = accumulate ? y[i] + sums[i] : sums[i];
     }
 
-    /// <summary>A buffer's elements, read and written as double. An index outside the buffer is an exception.</summary>
+    /// <summary>A buffer's elements, read as double. An index outside the buffer is an exception.</summary>
     readonly struct Elements(DeviceBuffer buffer)
+    {
+        readonly T* first = buffer.ReadOnlyPointer<T>();
+
+        public long Length { get; } = buffer.Length;
+
+        public double this[long index]
+            => (ulong)index < (ulong)Length ? double.CreateTruncating(first[index]) : throw new ArgumentOutOfRangeException(nameof(index), index, $"the buffer has {Length} elements");
+    }
+
+    /// <summary>A buffer's elements, read and written as double. An index outside the buffer is an exception.</summary>
+    readonly struct WritableElements(DeviceBuffer buffer)
     {
         readonly T* first = buffer.Pointer<T>();
 
