@@ -5,7 +5,7 @@
 #
 # There: tar xf FILE.tar.xz && cnnsharp-linux-x64/bench/gpu/run.sh
 # The tool is published whole, with its runtime: ILGPU finds kernels by reflection, which trimming would break. Needs the
-# .NET 10 SDK, xz, and a feed with the package ILGPU (its stand-in knows no CUDA).
+# .NET 10 SDK and xz.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -19,7 +19,7 @@ mkdir -p "$staging/$name/bench" "$(dirname "$archive")"
 # The suite goes into the same folder: they share the runtime.
 for project in tests/CnnSharp.Tests src/Cli; do
     dotnet publish "$root/$project" --configuration Release --runtime linux-x64 --self-contained --nologo --verbosity quiet \
-        -p:IlgpuProvider=package -p:UseAppHost=true -p:PublishTrimmed=false -p:DebugType=none -p:GenerateDocumentationFile=false \
+        -p:UseAppHost=true -p:PublishTrimmed=false -p:DebugType=none -p:GenerateDocumentationFile=false \
         --output "$staging/$name/cnnsharp"
 done
 rm -rf "$staging/$name/cnnsharp/Microsoft.CodeCoverage"

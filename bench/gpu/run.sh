@@ -14,16 +14,18 @@
 #     --rounds N           how often CnnSharp and PyTorch train by turns; the medians count; default 3
 #     --kernels TEXT       only kernels whose name holds this; "none": no kernel benchmark
 #     --cases DIR          more reference cases to replay
+#     --sanitizers "A B"   tools of compute-sanitizer that watch every operation once; default "memcheck racecheck synccheck"; "none": none
 #     --tests TEXT         only tests whose name holds this; default the device's name; "none": no test suite
 #
-# 1. every operation against the plain engine in double precision, reference cases, the test suite; 2. the kernels as shares of the
+# 1. every operation against the plain engine in double precision, the same with every access checked and under compute-sanitizer
+# (memcheck, racecheck, synccheck; where the CUDA toolkit is), reference cases, the test suite; 2. the kernels as shares of the
 # device's limits; 3. training in images/s; 4. one table of ratios. Exit code 1: no such device, or something failed.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 command_line=$(printf '%q ' "$0" "$@")
 device=cuda:0 python=python3 models="resnet20 resnet18-cifar vgg16-cifar" precisions="float32 tf32 bf16"
-batch=512 steps=100 rounds=3 kernels="" tests="" published="" cases=()
+batch=512 steps=100 rounds=3 kernels="" sanitizers="memcheck racecheck synccheck" tests="" published="" cases=()
 
 fail() {
     echo "run.sh: $*" >&2
@@ -32,7 +34,7 @@ fail() {
 
 while [ $# -gt 0 ]; do
     case $1 in
-        --device | --python | --models | --precisions | --batch | --steps | --rounds | --kernels | --cases | --tests)
+        --device | --python | --models | --precisions | --batch | --steps | --rounds | --kernels | --cases | --sanitizers | --tests)
             [ $# -ge 2 ] || fail "$1 needs a value"
             if [ "$1" = --cases ]; then cases+=("$2"); else printf -v "${1#--}" %s "$2"; fi
             shift 2
@@ -99,6 +101,21 @@ if [[ $device == cuda:* ]]; then
         [ "$precision" != float32 ] || continue
         echo "the same, products in $precision:"
         "$tool" verify --device "$device" --precision "$precision" || failures=$((failures + 1))
+    done
+fi
+if [[ $device == cuda:* ]]; then
+    # A view ends where its tensor does; the pool's block behind it, which is all that the sanitizer knows, may be longer.
+    echo "the same, every access to a view checked:"
+    CNNSHARP_GPU_ASSERTIONS=1 "$tool" verify --device "$device" || failures=$((failures + 1))
+    sanitizer=$(command -v compute-sanitizer || command -v /usr/local/cuda/bin/compute-sanitizer || true)
+    for checker in $sanitizers; do
+        [ "$checker" != none ] || continue
+        if [ -z "$sanitizer" ]; then
+            echo "skipped: no compute-sanitizer (it is part of the CUDA toolkit), so no $checker"
+            continue
+        fi
+        echo "the same under compute-sanitizer, $checker:"
+        "$sanitizer" --tool "$checker" --error-exitcode 1 "$tool" verify --device "$device" || failures=$((failures + 1))
     done
 fi
 for folder in "${cases[@]}"; do

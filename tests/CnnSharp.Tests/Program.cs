@@ -13,6 +13,7 @@ internal static class Program
 {
     static int Main(string[] args)
     {
+        if (args is [ChildProcess.Option, var method]) return ChildProcess.Execute(method);
         var wanted = args.FirstOrDefault() ?? "";
         var assembly = Assembly.GetExecutingAssembly();
         using var framework = new XunitTestFramework(new Sink());

@@ -43,7 +43,6 @@ absent() {
     case $1 in
         'dotnet test '*) [ -n "$suite_has_run" ] && echo "the caller has run it" ;;
         *artifacts/packages* | *artifacts/tool* | *artifacts/single* | *../first*) [ -n "$suite_has_run" ] && echo "the suite has run these steps: PackageTests" ;;
-        *IlgpuProvider=package*) [ "$(cat artifacts/ilgpu-provider.txt 2>/dev/null)" != package ] && echo "the package feeds here do not carry ILGPU" ;;
         *libonnx-testdata*) [ ! -d /usr/share/libonnx-testdata ] && echo "Debian's package libonnx-testdata is not installed" ;;
         *) false ;;
     esac

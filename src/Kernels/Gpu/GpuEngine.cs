@@ -32,7 +32,7 @@ public sealed class GpuEngine : Engine
     public override string Name { get; }
 
     /// <inheritdoc/>
-    public override string Description => $"{accelerator.Name}, {Memory}ILGPU {Accelerators.Provider}";
+    public override string Description => $"{accelerator.Name}, {Memory}ILGPU {typeof(Accelerator).Assembly.GetName().Version?.ToString(3)}";
 
     // ILGPU's CPU accelerator claims all of the address space.
     string Memory => accelerator.AcceleratorType == AcceleratorType.CPU ? "" : $"{accelerator.MemorySize / (1024.0 * 1024 * 1024):0.#} GiB, ";

@@ -14,16 +14,14 @@ sealed partial class GpuKernels
         where TRight : struct, IOperand
         where TResults : struct, IResults
     {
-        if (!emulatesTensorCores) TensorCoreProduct(left, right, results, rows, columns, depth, groups);
-        else if (engine.Precision == Precision.TensorFloat32) MmaProduct<ScalarTf32, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
-        else MmaProduct<ScalarBf16, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups);
+        switch (emulatesTensorCores, engine.Precision)
+        {
+            case (false, Precision.TensorFloat32): MmaProduct<TensorCoreTf32, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups); break;
+            case (false, _): MmaProduct<TensorCoreBf16, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups); break;
+            case (true, Precision.TensorFloat32): MmaProduct<ScalarTf32, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups); break;
+            case (true, _): MmaProduct<ScalarBf16, TLeft, TRight, TResults>(left, right, results, rows, columns, depth, groups); break;
+        }
     }
-
-    /// <summary>With the package; without it the engine's precision stays float32.</summary>
-    partial void TensorCoreProduct<TLeft, TRight, TResults>(TLeft left, TRight right, TResults results, int rows, int columns, int depth, int groups)
-        where TLeft : struct, IOperand
-        where TRight : struct, IOperand
-        where TResults : struct, IResults;
 
     void MmaProduct<TMma, TLeft, TRight, TResults>(TLeft left, TRight right, TResults results, int rows, int columns, int depth, int groups)
         where TMma : struct, IMma

@@ -3,7 +3,6 @@ using System.IO.Compression;
 using System.Text.Json;
 using System.Xml.Linq;
 using CnnSharp.Data;
-using CnnSharp.Kernels.Gpu;
 using Xunit;
 
 namespace CnnSharp.Tests.Packaging;
@@ -27,14 +26,11 @@ public sealed class PackedFeed : IDisposable
         File.WriteAllText(Config, $"""<configuration><packageSources><clear /><add key="packed" value="{Feed}" /></packageSources></configuration>""");
         foreach (var project in Directory.GetFiles(Path.Combine(Root, "src"), "*.csproj", SearchOption.AllDirectories))
         {
-            Dotnet("pack", project, "--configuration", Configuration, "--no-build", "--output", Feed, $"-p:PackageVersion={Version}", $"-p:IlgpuProvider={IlgpuProvider}", $"-p:ImageSharpProvider={ImageSharpProvider}");
+            Dotnet("pack", project, "--configuration", Configuration, "--no-build", "--output", Feed, $"-p:PackageVersion={Version}", $"-p:ImageSharpProvider={ImageSharpProvider}");
         }
 
         CopyPackagesOfOthers("CnnSharp");
     }
-
-    /// <summary>What <c>-p:IlgpuProvider</c> says in this build.</summary>
-    public static string IlgpuProvider => Accelerators.Provider == "package" ? "package" : "standin";
 
     /// <summary>What <c>-p:ImageSharpProvider</c> says in this build.</summary>
     public static string ImageSharpProvider => PictureFile.CodecName.StartsWith("SixLabors", StringComparison.Ordinal) ? "package" : "own";
