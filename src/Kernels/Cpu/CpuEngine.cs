@@ -21,6 +21,12 @@ public sealed class CpuEngine : HostEngine
     /// </param>
     /// <exception cref="NotSupportedException">The machine lacks the level.</exception>
     public CpuEngine(int threads = 0, SimdLevel? level = null, bool winograd = true)
+        : this(threads, level, winograd ? ConvolutionAlgorithms.All : ConvolutionAlgorithms.All & ~(ConvolutionAlgorithms.Winograd | ConvolutionAlgorithms.ThreeChannelsWinograd))
+    {
+    }
+
+    /// <summary>Creates an engine that chooses among the given algorithms where they apply, and else takes the general one.</summary>
+    internal CpuEngine(int threads, SimdLevel? level, ConvolutionAlgorithms algorithms)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(threads);
         Level = level ?? WidestLevel;
@@ -28,9 +34,9 @@ public sealed class CpuEngine : HostEngine
         workers = new(threads == 0 ? Environment.ProcessorCount : threads);
         Kernels = Level switch
         {
-            SimdLevel.Avx512 => new CpuKernels<V512>(workers, winograd),
-            SimdLevel.Avx2 => new CpuKernels<V256>(workers, winograd),
-            _ => new CpuKernels<V128>(workers, winograd),
+            SimdLevel.Avx512 => new CpuKernels<V512>(workers, algorithms),
+            SimdLevel.Avx2 => new CpuKernels<V256>(workers, algorithms),
+            _ => new CpuKernels<V128>(workers, algorithms),
         };
     }
 

@@ -61,7 +61,7 @@ internal sealed unsafe partial class CpuKernels<V>
         };
         lock (workers.Gate)
         {
-            pass.Reserve(workers, w, phases: 1, allowWinograd: winograd && g is { DilationH: 1, DilationW: 1 });
+            pass.Reserve(workers, w, phases: 1, allowWinograd: May(ConvolutionAlgorithms.Winograd) && g is { DilationH: 1, DilationW: 1 });
             pass.Add(new()
             {
                 Rows = g.OutH,
@@ -131,7 +131,7 @@ internal sealed unsafe partial class CpuKernels<V>
         lock (workers.Gate)
         {
             var (phaseRows, phaseCols) = (Math.Min(g.StrideH, g.H), Math.Min(g.StrideW, g.W));
-            pass.Reserve(workers, null, checked(phaseRows * phaseCols), allowWinograd: winograd && g is { StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1 });
+            pass.Reserve(workers, null, checked(phaseRows * phaseCols), allowWinograd: May(ConvolutionAlgorithms.Winograd) && g is { StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1 });
             for (var row = 0; row < phaseRows; row++)
             {
                 for (var column = 0; column < phaseCols; column++)
@@ -153,8 +153,8 @@ internal sealed unsafe partial class CpuKernels<V>
     }
 
     /// <summary>Whether every result reads one pixel of the picture: a product of pixels and weights.</summary>
-    static bool IsPointwise(in ConvGeometry g)
-        => g is { KernelH: 1, KernelW: 1, PadTop: 0, PadLeft: 0, Groups: 1 } && ((g.OutH - 1) * g.StrideH) < g.H && ((g.OutW - 1) * g.StrideW) < g.W;
+    bool IsPointwise(in ConvGeometry g)
+        => May(ConvolutionAlgorithms.Pointwise) && g is { KernelH: 1, KernelW: 1, PadTop: 0, PadLeft: 0, Groups: 1 } && ((g.OutH - 1) * g.StrideH) < g.H && ((g.OutW - 1) * g.StrideW) < g.W;
 
     /// <summary>Whether all pixels are read, in order.</summary>
     static bool IsDense(in ConvGeometry g) => g is { StrideH: 1, StrideW: 1 } && g.OutH == g.H && g.OutW == g.W;

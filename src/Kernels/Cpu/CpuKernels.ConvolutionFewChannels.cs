@@ -9,8 +9,10 @@ namespace CnnSharp.Kernels.Cpu;
 internal sealed unsafe partial class CpuKernels<V>
 {
     /// <summary>Whether <see cref="FewChannelsPass"/> computes the gradient by input of g faster than <see cref="ConvPass"/>.</summary>
-    static bool FewChannels(in ConvGeometry g)
+    bool FewChannels(in ConvGeometry g)
     {
+        if (!May(ConvolutionAlgorithms.FewChannels)) return false;
+
         // A tile reads half its pixels of a row at least; the columns must follow each other without a gap.
         if (g is not { Groups: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1 } || g.OutW < CorrelationTiles<V>.MaxHalf) return false;
 

@@ -6,8 +6,8 @@ namespace CnnSharp.Kernels.Cpu;
 internal sealed unsafe partial class CpuKernels<V>
 {
     /// <summary>Whether <see cref="PhasesPass"/> computes the gradient by input of g.</summary>
-    static bool HalvesFewChannels(in ConvGeometry g)
-        => V.Registers >= 32
+    bool HalvesFewChannels(in ConvGeometry g)
+        => May(ConvolutionAlgorithms.Phases) && V.Registers >= 32
             && g is { Groups: 1, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 2, DilationH: 1, DilationW: 1, PadTop: 1, PadLeft: 1 }
             && g.H == 2 * g.OutH && g.W == 2 * g.OutW && g.OutW > PhaseTiles<V>.MaxPixels
             && g.C % V.Count == 0 && g.C <= 2 * V.Count && g.K <= 64;

@@ -11,15 +11,15 @@ namespace CnnSharp.Kernels.Cpu;
 internal sealed unsafe partial class CpuKernels<V>
 {
     /// <summary>Whether <see cref="ThreeChannelsPass"/> computes the gradient by input of g.</summary>
-    static bool ThreeChannels(in ConvGeometry g)
-        => typeof(V) == typeof(V512)
+    bool ThreeChannels(in ConvGeometry g)
+        => May(ConvolutionAlgorithms.ThreeChannels) && typeof(V) == typeof(V512)
             && g is { Groups: 1, C: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1 }
             && g.K % V512.Count == 0 && g.KernelH * g.KernelW > 1;
 
     void RunThreeChannels(in ConvGeometry g, float* dy, float* w, in WeightLayout layout, float* bias, float* dx, bool accumulate)
     {
         if (g.N == 0 || g.H == 0) return;
-        if (winograd && ThreeChannelsWinogradPass.Pays(g))
+        if (May(ConvolutionAlgorithms.ThreeChannelsWinograd) && ThreeChannelsWinogradPass.Pays(g))
         {
             RunThreeChannelsWinograd(g, dy, w, layout, bias, dx, accumulate);
             return;

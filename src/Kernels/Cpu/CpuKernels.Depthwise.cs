@@ -4,7 +4,7 @@ namespace CnnSharp.Kernels.Cpu;
 // meets the taps that lie within the picture, so nothing is padded. Bound by loads: two a multiply-add.
 internal sealed unsafe partial class CpuKernels<V>
 {
-    static bool IsDepthwise(in ConvGeometry g) => g.Groups > 1 && g.GroupC == 1 && g.GroupK == 1;
+    bool IsDepthwise(in ConvGeometry g) => May(ConvolutionAlgorithms.Depthwise) && g.Groups > 1 && g.GroupC == 1 && g.GroupK == 1;
 
     void Depthwise(in ConvGeometry g, float* source, float* w, float* bias, float* target, Activation activation, bool accumulate, bool transposed)
     {

@@ -4,13 +4,15 @@ namespace CnnSharp.Kernels.Cpu;
 /// The primitives on SIMD vectors of type <typeparamref name="V"/>, one file a family. Formulas and shapes are at
 /// <see cref="IKernels"/>; the files say how the work is cut and which lanes hold what.
 /// </summary>
-internal sealed unsafe partial class CpuKernels<V>(Workers workers, bool winograd) : IKernels
+internal sealed unsafe partial class CpuKernels<V>(Workers workers, ConvolutionAlgorithms algorithms) : IKernels
     where V : unmanaged, IVector<V>
 {
     /// <summary>Elements a task of an element-wise kernel has: a quarter of a 2 MiB second-level cache in two streams.</summary>
     const long Chunk = 32 * 1024;
 
     readonly Workers workers = workers;
+
+    bool May(ConvolutionAlgorithms algorithm) => (algorithms & algorithm) != 0;
 
     static int Chunks(long count) => checked((int)((count + Chunk - 1) / Chunk));
 

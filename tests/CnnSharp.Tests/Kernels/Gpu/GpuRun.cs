@@ -54,25 +54,8 @@ static class GpuRun
     /// <summary>What the buffers (of float, int or byte) hold after a call of a device's kernels.</summary>
     public static Array[] On(Device device, Action<IKernels, DeviceBuffer[]> call, params Array[] contents)
     {
-        var buffers = contents.Select(values => values switch { float[] floats => Upload(floats), int[] integers => Upload(integers), _ => Upload((byte[])values) }).ToArray();
-        call(device.Kernels, buffers);
-        return [.. buffers.Select(buffer => buffer.Type switch { DType.Float32 => Download<float>(buffer), DType.Int32 => Download<int>(buffer), _ => (Array)Download<byte>(buffer) })];
-
-        DeviceBuffer Upload<T>(T[] values)
-            where T : unmanaged
-        {
-            var buffer = device.Engine.Rent(DTypes.Of<T>(), values.Length);
-            device.Engine.Upload<T>(values, buffer);
-            return buffer;
-        }
-
-        T[] Download<T>(DeviceBuffer buffer)
-            where T : unmanaged
-        {
-            var values = new T[buffer.Length];
-            device.Engine.Download(buffer, values.AsSpan());
-            buffer.Release();
-            return values;
-        }
+        var results = Array.ConvertAll(contents, values => (Array)values.Clone());
+        KernelCall.InPlace(device, call, results);
+        return results;
     }
 }

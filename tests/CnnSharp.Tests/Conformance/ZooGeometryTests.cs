@@ -1,0 +1,317 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
+using CnnSharp.Kernels;
+using CnnSharp.Kernels.Cpu;
+using Xunit;
+
+namespace CnnSharp.Tests;
+
+/// <summary>
+/// The CPU engine's kernels at the sizes they are made for: every geometry of <see cref="ZooGeometries"/>, every SIMD level,
+/// every convolution algorithm that applies, against the plain kernels in double precision, and equal to the bit for 1, 2 and 5 threads;
+/// CUDA devices too, where there are any. A failure names the test to run again.
+/// </summary>
+[Collection(DeviceTests.Name)]
+public sealed class ZooGeometryTests
+{
+    /// <summary>Of the largest value, and absolute: what <c>verify</c> allows an operation in single precision.</summary>
+    const double Relative = 1e-4, Absolute = 1e-5;
+
+    static readonly int[] Threads = [1, 2, 5];
+
+    static readonly Dictionary<string, ConvGeometry> ConvolutionsByName = ZooGeometries.Convolutions.ToDictionary(Name);
+
+    static readonly Dictionary<string, (bool Maximum, PoolGeometry Geometry)> PoolingsByName = ZooGeometries.Poolings.ToDictionary(Name);
+
+    static readonly Dictionary<(SimdLevel, int, ConvolutionAlgorithms), Device> Engines = [];
+
+    /// <summary>A part of the running test's name.</summary>
+    string again = "";
+
+    public static TheoryData<string> Convolutions => [.. ConvolutionsByName.Keys];
+
+    public static TheoryData<string> Poolings => [.. PoolingsByName.Keys];
+
+    public static TheoryData<long, int> BatchNorms
+    {
+        get
+        {
+            var data = new TheoryData<long, int>();
+            foreach (var g in ZooGeometries.BatchNorms) data.Add(g.Rows, g.Channels);
+            return data;
+        }
+    }
+
+    public static TheoryData<int, int, int> Products
+    {
+        get
+        {
+            var data = new TheoryData<int, int, int>();
+            foreach (var g in ZooGeometries.Products) data.Add(g.M, g.N, g.K);
+            return data;
+        }
+    }
+
+    [Fact]
+    public void TheZooHasManyGeometries()
+    {
+        Assert.True(ConvolutionsByName.Count >= 200, $"{ConvolutionsByName.Count} convolutions");
+        Assert.True(PoolingsByName.Count >= 20, $"{PoolingsByName.Count} poolings");
+        Assert.True(ZooGeometries.BatchNorms.Count() >= 40, $"{ZooGeometries.BatchNorms.Count()} batch norms");
+        Assert.True(ZooGeometries.Products.Count() >= 10, $"{ZooGeometries.Products.Count()} matrix products");
+    }
+
+    [Theory]
+    [MemberData(nameof(Convolutions))]
+    public void Convolution(string name)
+    {
+        var g = ConvolutionsByName[again = name];
+        var random = new Random(g.GetHashCode() & 0xffff);
+        long pixels = (long)g.N * g.H * g.W, results = (long)g.N * g.OutH * g.OutW;
+        var (x, w, b, dy) = (Draw(random, pixels * g.C), Draw(random, (long)g.KernelH * g.KernelW * g.GroupC * g.K), Draw(random, g.K), Draw(random, results * g.K));
+        var (scale, shift, mean, variance) = (Draw(random, g.K), Draw(random, g.K), Draw(random, g.K), Draw(random, g.K, 0.5f, 2));
+
+        // The truth, projected: y and dw over the output channels, dx over the input channels.
+        var (outputs, inputs) = (new ChannelProjection(g.K, g.Groups, random), new ChannelProjection(g.C, g.Groups, random));
+        double[] projectedY = new double[results * outputs.Count], projectedDw = new double[(long)g.KernelH * g.KernelW * g.GroupC * outputs.Count], projectedDx = new double[pixels * inputs.Count];
+        var (narrowed, thinned) = (g with { K = outputs.Count }, g with { C = inputs.Count });
+        KernelCall.InPlace(Device.ReferenceFloat64, (k, a) => k.ConvForward(narrowed, a[0], a[1], a[2], a[3]), Doubles(x), outputs.OfLast(w), outputs.OfLast(b), projectedY);
+        KernelCall.InPlace(Device.ReferenceFloat64, (k, a) => k.ConvBackwardWeight(narrowed, a[0], a[1], a[2]), Doubles(x), outputs.OfLast(dy), projectedDw);
+        KernelCall.InPlace(Device.ReferenceFloat64, (k, a) => k.ConvBackwardInput(thinned, a[0], a[1], a[2]), Doubles(dy), inputs.OfInputs(w, g.Groups, g.K), projectedDx);
+
+        foreach (var (label, devices) in Variants(Algorithms(g)))
+        {
+            float[][]? first = null;
+            foreach (var device in devices)
+            {
+                float[] y = new float[dy.Length], rectified = new float[dy.Length], fused = new float[dy.Length], dx = new float[x.Length], dw = new float[w.Length];
+                var added = (float[])x.Clone();
+                KernelCall.InPlace(device, (k, a) => k.ConvForward(g, a[0], a[1], a[2], a[3]), x, w, b, y);
+                KernelCall.InPlace(device, (k, a) => k.ConvForward(g, a[0], a[1], a[2], a[3], Activation.Relu), x, w, b, rectified);
+                KernelCall.InPlace(device, (k, a) => k.ConvBackwardWeight(g, a[0], a[1], a[2]), x, dy, dw);
+                KernelCall.InPlace(device, (k, a) => k.ConvBackwardInput(g, a[0], a[1], a[2]), dy, w, dx);
+                KernelCall.InPlace(device, (k, a) => k.ConvBackwardInput(g, a[0], a[1], a[2], accumulate: true), dy, w, added);
+                var norm = new BatchNormGeometry(results, g.K, 1e-5f, 0.1f, Activation.Relu);
+                KernelCall.InPlace(device, (k, a) => k.ConvBatchNormInference(g, norm, a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8]), x, w, b, scale, shift, mean, variance, dy, fused);
+                float[][] all = [y, rectified, dw, dx, added, fused];
+                if (first is not null)
+                {
+                    SameBits(label, device, first, all, "forward", "forward with ReLU", "backward-weights", "backward-data", "backward-data, accumulating", "forward with batch norm, add and ReLU");
+                    continue;
+                }
+
+                first = all;
+                Near(label, device, "forward", outputs.OfLast(y), projectedY);
+                Near(label, device, "backward-weights", outputs.OfLast(dw), projectedDw);
+                Near(label, device, "backward-data", inputs.OfLast(dx), projectedDx);
+                Near(label, device, "forward with ReLU", Doubles(rectified), Each(y.Length, i => Math.Max(y[i], 0.0)));
+                Near(label, device, "backward-data, accumulating", Doubles(added), Each(x.Length, i => (double)x[i] + dx[i]));
+                Near(label, device, "forward with batch norm, add and ReLU", Doubles(fused), Each(y.Length, i =>
+                {
+                    var c = i % g.K;
+                    return Math.Max((scale[c] * (y[i] - (double)mean[c]) / Math.Sqrt(variance[c] + 1e-5)) + shift[c] + dy[i], 0);
+                }));
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Poolings))]
+    public void Pooling(string name)
+    {
+        var (maximum, g) = PoolingsByName[again = name];
+        var random = new Random(7);
+        var (x, dy) = (Draw(random, (long)g.N * g.H * g.W * g.C), Draw(random, (long)g.N * g.OutH * g.OutW * g.C));
+        CheckFully([x, dy, new float[dy.Length], new float[x.Length], new int[dy.Length]], (k, a) =>
+        {
+            if (maximum)
+            {
+                k.MaxPoolForward(g, a[0], a[2], a[4]);
+                k.MaxPoolBackward(g, a[1], a[4], a[3]);
+                return;
+            }
+
+            k.AvgPoolForward(g, a[0], a[2]);
+            k.AvgPoolBackward(g, a[1], a[3]);
+        });
+    }
+
+    [Theory]
+    [MemberData(nameof(BatchNorms))]
+    public void BatchNorm(long rows, int channels)
+    {
+        again = $"{nameof(BatchNorm)}(rows: {rows}, channels: {channels})";
+        var random = new Random(9);
+        var (x, dy, add) = (Draw(random, rows * channels), Draw(random, rows * channels), Draw(random, rows * channels));
+        var (weight, bias, mean, variance) = (Draw(random, channels), Draw(random, channels), Draw(random, channels), Draw(random, channels, 0.5f, 2));
+        foreach (var activation in (Activation[])[Activation.None, Activation.Relu])
+        {
+            var g = new BatchNormGeometry(rows, channels, 1e-5f, 0.1f, activation);
+            if (rows > 1)
+            {
+                CheckFully(
+                    [x, dy, add, weight, bias, mean, variance, .. Vectors(x.Length, 3), .. Vectors(channels, 4)],
+                    (k, a) =>
+                    {
+                        k.BatchNormForward(g, a[0], a[3], a[4], a[5], a[6], a[2], a[7], a[10], a[11]);
+                        k.BatchNormBackward(g, a[0], a[7], a[1], a[3], a[10], a[11], a[8], a[9], a[12], a[13]);
+                    },
+                    isUsable: i => activation == Activation.None || i is not (8 or 9 or 12 or 13));
+            }
+
+            CheckFully([x, add, weight, bias, mean, variance, new float[x.Length]], (k, a) => k.BatchNormInference(g, a[0], a[2], a[3], a[4], a[5], a[1], a[6]));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Products))]
+    public void Product(int m, int n, int k)
+    {
+        again = $"{nameof(Product)}(m: {m}, n: {n}, k: {k})";
+
+        // c = a b, the gradient of a by a transposed b, and that of b by a transposed a.
+        foreach (var g in (MatMulGeometry[])[new(m, n, k), new(m, k, n, TransposeB: true), new(k, n, m, TransposeA: true)])
+        {
+            var random = new Random(11);
+            var (a, b, bias) = (Draw(random, (long)g.M * g.K), Draw(random, (long)g.K * g.N), Draw(random, g.N));
+            var projection = new ChannelProjection(g.N, 1, random);
+            var expected = new double[(long)g.M * projection.Count];
+            var columns = g.TransposeB ? Transposed(b, g.N, g.K) : b;
+            KernelCall.InPlace(Device.ReferenceFloat64, (kernels, p) => kernels.MatMul(new(g.M, projection.Count, g.K, g.TransposeA), p[0], p[1], p[2], p[3]), Doubles(a), projection.OfLast(columns), projection.OfLast(bias), expected);
+            foreach (var (label, devices) in Variants([ConvolutionAlgorithms.All]))
+            {
+                float[][]? first = null;
+                foreach (var device in devices)
+                {
+                    float[] c = new float[(long)g.M * g.N], rectified = new float[c.Length], added = Draw(new(12), c.Length);
+                    var before = (float[])added.Clone();
+                    KernelCall.InPlace(device, (kernels, p) => kernels.MatMul(g, p[0], p[1], p[2], p[3]), a, b, bias, c);
+                    KernelCall.InPlace(device, (kernels, p) => kernels.MatMul(g, p[0], p[1], p[2], p[3], Activation.Relu), a, b, bias, rectified);
+                    KernelCall.InPlace(device, (kernels, p) => kernels.MatMul(g, p[0], p[1], p[2], p[3], accumulate: true), a, b, bias, added);
+                    if (first is not null)
+                    {
+                        SameBits(label, device, first, [c, rectified, added], $"{g}", $"{g} with ReLU", $"{g}, accumulating");
+                        continue;
+                    }
+
+                    first = [c, rectified, added];
+                    Near(label, device, $"{g}", projection.OfLast(c), expected);
+                    Near(label, device, $"{g} with ReLU", Doubles(rectified), Each(c.Length, i => Math.Max(c[i], 0.0)));
+                    Near(label, device, $"{g}, accumulating", Doubles(added), Each(c.Length, i => (double)before[i] + c[i]));
+                }
+            }
+        }
+    }
+
+    /// <summary>A call on every engine against the same in double precision, every element of every buffer.</summary>
+    void CheckFully(Array[] buffers, Action<IKernels, DeviceBuffer[]> call, Func<int, bool>? isUsable = null)
+    {
+        var expected = buffers.Select(buffer => buffer is float[] values ? Doubles(values) : (Array)buffer.Clone()).ToArray();
+        KernelCall.InPlace(Device.ReferenceFloat64, call, expected);
+        foreach (var (label, devices) in Variants([ConvolutionAlgorithms.All]))
+        {
+            Array[]? first = null;
+            foreach (var device in devices)
+            {
+                var actual = buffers.Select(buffer => (Array)buffer.Clone()).ToArray();
+                KernelCall.InPlace(device, call, actual);
+                if (first is not null)
+                {
+                    SameBits(label, device, [.. first.OfType<float[]>()], [.. actual.OfType<float[]>()], [.. actual.OfType<float[]>().Select((_, i) => $"buffer {i}")]);
+                    continue;
+                }
+
+                first = actual;
+                for (var i = 0; i < actual.Length; i++)
+                {
+                    if (actual[i] is int[] integers) Assert.Equal((int[])expected[i], integers);
+                    else if (isUsable?.Invoke(i) != false) Near(label, device, $"buffer {i}", Doubles((float[])actual[i]), (double[])expected[i]);
+                }
+            }
+        }
+    }
+
+    /// <summary>The engines to check, those that must give the same bytes together.</summary>
+    static IEnumerable<(string Label, IEnumerable<Device> Devices)> Variants(IEnumerable<ConvolutionAlgorithms> algorithms)
+    {
+        foreach (var level in Enum.GetValues<SimdLevel>().Where(level => level <= CpuEngine.WidestLevel))
+        {
+            foreach (var chosen in algorithms) yield return ($"{level}, algorithms {chosen}", Threads.Select(threads => Engine(level, threads, chosen)));
+        }
+
+        foreach (var report in Device.List().Where(report => report.Name.StartsWith("cuda", StringComparison.Ordinal) && report.Device is not null)) yield return (report.Name, [report.Device!]);
+    }
+
+    static Device Engine(SimdLevel level, int threads, ConvolutionAlgorithms algorithms)
+    {
+        if (!Engines.TryGetValue((level, threads, algorithms), out var device)) Engines.Add((level, threads, algorithms), device = new(new CpuEngine(threads, level, algorithms)));
+        return device;
+    }
+
+    /// <summary>All as the engine chooses, the general algorithm, and, where it would choose among several, each alone.</summary>
+    static IEnumerable<ConvolutionAlgorithms> Algorithms(ConvGeometry g)
+    {
+        List<ConvolutionAlgorithms> applicable = [];
+        if (g.Groups > 1 && g is { GroupC: 1, GroupK: 1 }) applicable.Add(ConvolutionAlgorithms.Depthwise);
+        if (g is { KernelH: 1, KernelW: 1 }) applicable.Add(ConvolutionAlgorithms.Pointwise);
+        if (g is { C: 3, StrideH: 1 })
+        {
+            applicable.Add(ConvolutionAlgorithms.ThreeChannels);
+            applicable.Add(ConvolutionAlgorithms.ThreeChannels | ConvolutionAlgorithms.ThreeChannelsWinograd);
+            applicable.Add(ConvolutionAlgorithms.FewChannels);
+        }
+
+        if (g is { KernelH: 3, StrideH: 2 }) applicable.Add(ConvolutionAlgorithms.Phases);
+        if (g is { KernelH: 3, StrideH: 1, C: >= 16, K: >= 16 }) applicable.Add(ConvolutionAlgorithms.Winograd);
+        return applicable.Count > 1 ? [ConvolutionAlgorithms.All, ConvolutionAlgorithms.None, .. applicable]
+            : applicable.Count == 1 ? [ConvolutionAlgorithms.All, ConvolutionAlgorithms.None]
+            : [ConvolutionAlgorithms.All];
+    }
+
+    void Near(string label, Device device, string what, double[] actual, double[] expected)
+    {
+        var bound = Absolute + (Relative * expected.Max(Math.Abs));
+        for (var i = 0; i < expected.Length; i++)
+        {
+            if (!(Math.Abs(actual[i] - expected[i]) <= bound)) Fail($"{what} on {label} ({device.Engine.Description}): element {i} of {expected.Length} is {actual[i]:g9}, expected {expected[i]:g9} within {bound:g3}");
+        }
+    }
+
+    [DoesNotReturn]
+    void Fail(string message) => Assert.Fail($"{message}; to repeat: dotnet test tests/CnnSharp.Tests -c Release --filter \"DisplayName~{again}\"");
+
+    void SameBits(string label, Device device, float[][] expected, float[][] actual, params string[] what)
+    {
+        for (var i = 0; i < expected.Length; i++)
+        {
+            var same = MemoryMarshal.AsBytes<float>(expected[i]).CommonPrefixLength(MemoryMarshal.AsBytes<float>(actual[i])) / sizeof(float);
+            if (same < expected[i].Length) Fail($"{what[i]} on {label} ({device.Engine.Description}): element {same} of {expected[i].Length} is {actual[i][same]:g9}, with {Threads[0]} thread {expected[i][same]:g9}");
+        }
+    }
+
+    static float[] Draw(Random random, long count, float least = -1, float greatest = 1)
+    {
+        var values = new float[count];
+        for (var i = 0; i < values.Length; i++) values[i] = least + (random.NextSingle() * (greatest - least));
+        return values;
+    }
+
+    static float[][] Vectors(int length, int count) => [.. Enumerable.Range(0, count).Select(_ => new float[length])];
+
+    static double[] Doubles(float[] values) => Array.ConvertAll(values, value => (double)value);
+
+    static double[] Each(int count, Func<int, double> value) => [.. Enumerable.Range(0, count).Select(value)];
+
+    static float[] Transposed(float[] values, int rows, int columns)
+    {
+        var transposed = new float[values.Length];
+        for (var i = 0; i < values.Length; i++) transposed[(i % columns * rows) + (i / columns)] = values[i];
+        return transposed;
+    }
+
+    static string Name(ConvGeometry g)
+        => $"{g.N}x{g.H}x{g.W}x{g.C}-w{g.KernelH}x{g.KernelW}x{g.K}-s{g.StrideH}x{g.StrideW}-p{g.PadTop}x{g.PadLeft}-d{g.DilationH}x{g.DilationW}-g{g.Groups}-o{g.OutH}x{g.OutW}";
+
+    static string Name((bool Maximum, PoolGeometry Geometry) pooling)
+        => $"{(pooling.Maximum ? "max" : "avg")}-{pooling.Geometry.N}x{pooling.Geometry.H}x{pooling.Geometry.W}x{pooling.Geometry.C}-k{pooling.Geometry.KernelH}x{pooling.Geometry.KernelW}-s{pooling.Geometry.StrideH}-p{pooling.Geometry.Padding.Top}-o{pooling.Geometry.OutH}x{pooling.Geometry.OutW}";
+}
