@@ -19,7 +19,10 @@ internal static class Options
     };
 
     /// <summary><c>--device</c>.</summary>
-    public static Option<string> Device() => new("--device") { Description = "where to compute: see 'cnnsharp devices'", HelpName = "NAME", DefaultValueFactory = _ => "auto" };
+    public static Option<string> Device() => new("--device") { Description = $"where to compute: see 'cnnsharp devices'; default ${CnnSharp.Device.Variable}, else auto", HelpName = "NAME", DefaultValueFactory = _ => DeviceVariable ?? "auto" };
+
+    /// <summary>The device that the environment names; null where it names none.</summary>
+    public static string? DeviceVariable => Environment.GetEnvironmentVariable(CnnSharp.Device.Variable) is { } name && !string.IsNullOrWhiteSpace(name) ? name : null;
 
     /// <summary><c>--precision</c>.</summary>
     public static Option<string?> Precision() => Choice("--precision", "precision", "how convolutions and matrix products multiply (default float32; the others on a CUDA device's tensor cores, summed in float32)", [.. Precisions.Keys]);
@@ -170,7 +173,7 @@ internal static class Options
         }
         catch (ArgumentException e)
         {
-            throw new UsageException($"--device: {e.Message}");
+            throw new UsageException($"{(name == DeviceVariable ? $"${CnnSharp.Device.Variable}" : "--device")}: {e.Message}");
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using CnnSharp.Kernels;
 using CnnSharp.Kernels.Cpu;
 using CnnSharp.Kernels.Gpu;
@@ -8,6 +9,9 @@ namespace CnnSharp;
 /// <summary>Where tensors live and are computed: an engine, by name.</summary>
 public sealed class Device
 {
+    /// <summary>The environment variable that names the device where a program or a command does not.</summary>
+    public const string Variable = "CNNSHARP_DEVICE";
+
     static readonly Lazy<Device> SharedCpu = new(() => new(new CpuEngine()));
     static readonly Lazy<Device> SharedReference = new(() => new(new ReferenceEngine<float>()));
     static readonly Lazy<Device> SharedReferenceFloat64 = new(() => new(new ReferenceEngine<double>()));
@@ -20,10 +24,10 @@ public sealed class Device
         ("reference-f64", () => ReferenceFloat64),
     ];
 
-    /// <summary>Accelerators by name; looked for when one is first asked for, so that a program on the CPU loads no driver.</summary>
-    static readonly Lazy<(string Name, Func<Device> Open)[]> OnAccelerators = new(() => [.. Accelerators.All.Select(entry => (entry.Name, Shared(entry.Open)))]);
+    /// <summary>The accelerators that were opened, by name.</summary>
+    static readonly Dictionary<string, Device> OnAccelerators = new(StringComparer.Ordinal);
 
-    static IEnumerable<(string Name, Func<Device> Open)> Known => OnHost.Concat(OnAccelerators.Value);
+    static readonly Lazy<DeviceChoice> Fastest = new(() => DeviceChoice.Of(Accelerators.Cuda, () => Accelerators.OpenCLUnasked, () => Accelerators.OpenCL, Open, () => Cpu));
 
     /// <summary>Wraps an engine of one's own, for instance a <see cref="CpuEngine"/> with a given number of threads.</summary>
     public Device(Engine engine) => Engine = engine;
@@ -52,56 +56,123 @@ public sealed class Device
     /// <summary>The name it is selected by.</summary>
     public string Name => Engine.Name;
 
-    /// <summary>The fastest device present: the first CUDA device, else the first OpenCL device, else the CPU engine.</summary>
+    /// <summary>
+    /// Where to compute if nobody says: the device that the environment variable <c>CNNSHARP_DEVICE</c> names, else the fastest
+    /// (<see cref="Choose"/>).
+    /// </summary>
+    /// <exception cref="ArgumentException">The variable names no device.</exception>
+    /// <exception cref="NotSupportedException">The variable names a device that is not present; the message says why.</exception>
     public static Device Best()
-        => Accelerators.All.FirstOrDefault(entry => entry is { Absent: null, IsFast: true }) is { } best ? Parse(best.Name) : Cpu;
+    {
+        if (Environment.GetEnvironmentVariable(Variable) is not { } name || string.IsNullOrWhiteSpace(name)) return Choose().Device;
+        try
+        {
+            return Parse(name);
+        }
+        catch (ArgumentException e)
+        {
+            throw new ArgumentException($"${Variable}: {e.Message}", e);
+        }
+        catch (NotSupportedException e)
+        {
+            throw new NotSupportedException($"${Variable}: {e.Message}", e);
+        }
+    }
+
+    /// <summary>
+    /// The fastest device present, found once: the first CUDA device that opens, else the first OpenCL GPU that does (those with
+    /// memory of their own before those without), else <see cref="Cpu"/>. OpenCL's drivers are loaded only if no CUDA device
+    /// opens and the system lists one that serves a GPU; an OpenCL device on the CPU is never taken.
+    /// </summary>
+    /// <returns>The device, and why others were passed over.</returns>
+    public static DeviceChoice Choose() => Fastest.Value;
 
     /// <summary>Every kind of device that this build knows: opened, or the reason why it cannot be.</summary>
-    public static IReadOnlyList<DeviceReport> List()
+    /// <param name="all">Whether to look for OpenCL devices even where <see cref="Choose"/> does not, which loads their drivers into the process; default false.</param>
+    public static IReadOnlyList<DeviceReport> List(bool all = false)
     {
-        var reports = new List<DeviceReport>();
-        foreach (var (name, open) in Known)
-        {
-            try
-            {
-                var device = open();
-                reports.Add(new(name, device, device.Engine.Description));
-            }
-            catch (NotSupportedException e)
-            {
-                reports.Add(new(name, null, e.Message));
-            }
-        }
-
+        var reports = OnHost.Select(known => Report(known.Name, known.Open)).ToList();
+        reports.AddRange(Accelerators.Cuda.Select(Report));
+        var unasked = all ? null : Accelerators.OpenCLUnasked;
+        if (unasked is null && !all && Choose().Device.Name.StartsWith("cuda", StringComparison.Ordinal) && !Accelerators.OpenCLIsLoaded) unasked = "a CUDA device is there";
+        if (unasked is null) reports.AddRange(Accelerators.OpenCL.Select(Report));
+        else reports.Add(new("opencl:0", null, $"not looked for: {unasked} (to name it loads its drivers)"));
+        reports.Add(Report(Accelerators.IlgpuCpu));
         return reports;
     }
 
-    /// <summary>The device of a name; <c>auto</c> is <see cref="Best"/>.</summary>
+    /// <summary>
+    /// The device of a name, whatever its case: <c>cpu</c>, <c>cuda:0</c>, <c>opencl:0</c>, <c>ilgpu-cpu</c>, <c>reference</c>,
+    /// <c>reference-f64</c>; <c>auto</c> is that of <see cref="Choose"/>, <c>cuda</c> and <c>opencl</c> the first of their kind
+    /// that opens. The same name gives the same object.
+    /// </summary>
     /// <exception cref="ArgumentException">No such device.</exception>
-    /// <exception cref="NotSupportedException">The device is not present; the message says why.</exception>
+    /// <exception cref="NotSupportedException">The device is not present, or cannot be opened; the message says why. Another call tries again.</exception>
     public static Device Parse(string name)
     {
-        if (name == "auto") return Best();
+        ArgumentNullException.ThrowIfNull(name);
+        var asked = name.Trim().ToLowerInvariant();
+        if (asked == "auto") return Choose().Device;
         foreach (var (known, open) in OnHost)
         {
-            if (known == name) return open();
+            if (known == asked) return open();
         }
 
-        foreach (var (known, open) in OnAccelerators.Value)
-        {
-            if (known == name) return open();
-        }
+        if (asked == Accelerators.IlgpuCpu.Name) return Open(Accelerators.IlgpuCpu);
+        var (kind, number) = asked.IndexOf(':', StringComparison.Ordinal) is >= 0 and var colon ? (asked[..colon], asked[(colon + 1)..]) : (asked, null);
+        if (kind is not ("cuda" or "opencl") || (number is not null && !uint.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out _)))
+            throw new ArgumentException(Nearest.Unknown("device", name, ["auto", .. OnHost.Select(known => known.Name), "cuda:N", "opencl:N", Accelerators.IlgpuCpu.Name]));
 
-        var names = Known.Select(k => k.Name).Prepend("auto").ToList();
-        var kind = name.Split(':')[0];
-        if (kind is "cuda" or "opencl" && name.Contains(':')) throw new NotSupportedException($"There is no device '{name}'. There are: {string.Join(", ", names)}.");
-        throw new ArgumentException(Nearest.Unknown("device", name, names));
+        var entries = kind == "cuda" ? Accelerators.Cuda : Accelerators.OpenCL;
+        if (number is null) return First(kind, entries);
+        var index = uint.Parse(number, CultureInfo.InvariantCulture);
+        var entry = entries[(int)Math.Min(index, entries.Count - 1)];
+        if (entry.Absent is { } reason && (index < entries.Count || entries.Count == 1)) throw new NotSupportedException($"There is no device '{asked}' to use: {reason}.");
+        if (index < entries.Count) return Open(entry);
+        throw new NotSupportedException($"There is no device '{asked}'; of its kind there {(entries.Count == 1 ? "is" : "are")} {string.Join(", ", entries.Select(known => known.Name))}.");
     }
 
-    static Func<Device> Shared(Func<Engine> open)
+    static Device First(string kind, IReadOnlyList<AcceleratorEntry> entries)
     {
-        var device = new Lazy<Device>(() => new(open()), LazyThreadSafetyMode.PublicationOnly);
-        return () => device.Value;
+        var reasons = new List<string>();
+        foreach (var entry in entries.OrderBy(entry => entry.Rank))
+        {
+            try
+            {
+                return Open(entry);
+            }
+            catch (NotSupportedException e)
+            {
+                reasons.Add(e.Message);
+            }
+        }
+
+        throw new NotSupportedException($"There is no device '{kind}': {string.Join("; ", reasons)}.");
+    }
+
+    static Device Open(AcceleratorEntry entry)
+    {
+        var engine = entry.Open();
+        lock (OnAccelerators)
+        {
+            if (!OnAccelerators.TryGetValue(entry.Name, out var device)) OnAccelerators.Add(entry.Name, device = new(engine));
+            return device;
+        }
+    }
+
+    static DeviceReport Report(AcceleratorEntry entry) => Report(entry.Name, () => Open(entry));
+
+    static DeviceReport Report(string name, Func<Device> open)
+    {
+        try
+        {
+            var device = open();
+            return new(name, device, device.Engine.Description);
+        }
+        catch (NotSupportedException e)
+        {
+            return new(name, null, e.Message);
+        }
     }
 
     /// <inheritdoc/>

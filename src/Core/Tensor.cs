@@ -29,7 +29,7 @@ public sealed partial class Tensor : IDisposable
     public DType DType => Data.Type;
 
     /// <summary>Where it lives.</summary>
-    public Device Device { get; }
+    public Device Device { get; private set; }
 
     /// <summary>What messages call it: a parameter's dotted path, or the operation that made it.</summary>
     public string? Name { get; set; }

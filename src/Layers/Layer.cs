@@ -94,6 +94,28 @@ public abstract partial class Layer
     public Layer Eval() => Train(false);
 
     /// <summary>
+    /// Moves parameters, buffers and gradients to another device, in place (as PyTorch's <c>Module.to</c>): the tensors stay the same
+    /// objects, so an optimizer that was made before goes on with them, and its own state follows at its next step. What a forward
+    /// pass has recorded stays behind: move before it, not between it and Backward.
+    /// </summary>
+    /// <param name="device">Where to. Floats become its float type.</param>
+    /// <returns>This layer.</returns>
+    /// <exception cref="InvalidOperationException">The model is on <see cref="Device.Shapes"/>, or is to go there, where there are no elements.</exception>
+    public Layer To(Device device)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        foreach (var (_, tensor) in NamedTensors()) tensor.MoveTo(device);
+        foreach (var layer in Descend()) layer.OnMoved(device);
+        return this;
+    }
+
+    /// <summary>Called by <see cref="To"/> once the tensors have moved: for a layer that keeps more on its device than its fields show.</summary>
+    /// <param name="device">Where the layer is now.</param>
+    protected virtual void OnMoved(Device device)
+    {
+    }
+
+    /// <summary>
     /// Sets what the random layers below draw from next. The same seed, step and place in the model give the same numbers.
     /// </summary>
     /// <param name="seed">The run's seed.</param>

@@ -5,7 +5,6 @@ namespace CnnSharp.Training;
 /// <summary>The sums of squares of several buffers, gathered on the device and read by one copy.</summary>
 sealed class SquareSums
 {
-    readonly Device device;
     readonly Tensor one;
     readonly Tensor all;
     readonly double[] values;
@@ -14,21 +13,24 @@ sealed class SquareSums
     /// <summary>Room for <paramref name="count"/> sums, 0 where nothing is added.</summary>
     public SquareSums(Device device, int count)
     {
-        this.device = device;
+        Device = device;
         one = Tensor.Uninitialized(new(1), device);
         all = Tensor.Zeros(new(count), device);
         values = new double[count];
         narrow = device.FloatType == DType.Float32 ? new float[count] : [];
     }
 
+    /// <summary>Where the buffers are.</summary>
+    public Device Device { get; }
+
     /// <summary>Makes every sum 0.</summary>
-    public void Clear() => device.Kernels.Fill(all.Data, 0);
+    public void Clear() => Device.Kernels.Fill(all.Data, 0);
 
     /// <summary>Sets the sum at <paramref name="index"/>.</summary>
     public void Set(int index, DeviceBuffer buffer)
     {
-        device.Kernels.SumOfSquares(buffer, one.Data);
-        device.Kernels.CopyRegion(new RegionGeometry(1, 1, 1, 1, 0, 0, 0, 0, 1, index, 0, 0, 0, 1), one.Data, all.Data);
+        Device.Kernels.SumOfSquares(buffer, one.Data);
+        Device.Kernels.CopyRegion(new RegionGeometry(1, 1, 1, 1, 0, 0, 0, 0, 1, index, 0, 0, 0, 1), one.Data, all.Data);
     }
 
     /// <summary>Waits for the device. Valid until the next call.</summary>

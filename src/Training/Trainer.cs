@@ -65,8 +65,19 @@ public static class Trainer
         return evaluator.Run(options.Logits, cancellation);
     }
 
+    /// <summary>The one device of a model.</summary>
     internal static Device DeviceOf(Layer model)
-        => model.NamedTensors().Select(t => t.Tensor.Device).FirstOrDefault() ?? throw new ArgumentException($"{model.GetType().Name} has no parameters.", nameof(model));
+    {
+        Device? device = null;
+        var first = "";
+        foreach (var (name, tensor) in model.NamedTensors())
+        {
+            if (device is null) (device, first) = (tensor.Device, name);
+            else if (tensor.Device.Engine != device.Engine) throw new ArgumentException($"{model.GetType().Name}: '{name}' is on {tensor.Device}, '{first}' on {device}. Bring all to one: model.To(Device.Parse(\"{device}\")).", nameof(model));
+        }
+
+        return device ?? throw new ArgumentException($"{model.GetType().Name} has no parameters.", nameof(model));
+    }
 
     /// <summary>The logits of a batch, one a class.</summary>
     internal static Tensor Forward(Layer model, Batch batch, PictureSet set)

@@ -68,7 +68,7 @@ public sealed class OnnxNetwork : Layer
     }
 
     /// <summary>Where it runs.</summary>
-    public Device Device { get; }
+    public Device Device { get; private set; }
 
     /// <summary>The file it came from, for messages.</summary>
     public string File { get; }
@@ -99,6 +99,13 @@ public sealed class OnnxNetwork : Layer
         var y = Run([Value.OfChannelsLast(x)])[0];
         if (!y.IsFloat) throw new NotSupportedException($"{File}: the output '{OnnxModel.Cut(Outputs[0].Name)}' is {y.Type}; a network's is {OnnxType.Float}.");
         return y.ChannelsLast(Device);
+    }
+
+    /// <inheritdoc/>
+    protected override void OnMoved(Device device)
+    {
+        foreach (var value in initial) value?.Stored?.MoveTo(device);
+        Device = device;
     }
 
     /// <summary>Runs the graph. Without recording, each intermediate tensor is freed behind the last node that reads it.</summary>

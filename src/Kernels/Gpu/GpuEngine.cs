@@ -61,7 +61,17 @@ public sealed class GpuEngine : Engine
     public override long ResidentBytes => accelerator.MemorySize / 2;
 
     /// <inheritdoc/>
-    public override void Synchronize() => accelerator.Synchronize();
+    public override void Synchronize()
+    {
+        try
+        {
+            accelerator.Synchronize();
+        }
+        catch (Exception e) when (Accelerators.IsDeviceError(e))
+        {
+            throw Lost(e);
+        }
+    }
 
     /// <inheritdoc/>
     /// <exception cref="InsufficientMemoryException">The device has not so much left.</exception>
@@ -78,15 +88,36 @@ public sealed class GpuEngine : Engine
     }
 
     /// <inheritdoc/>
-    protected override void CopyIn(ReadOnlySpan<byte> source, MemoryBlock destination) => uploads.Copy(source, ((GpuBlock)destination).Bytes);
+    protected override void CopyIn(ReadOnlySpan<byte> source, MemoryBlock destination)
+    {
+        try
+        {
+            uploads.Copy(source, ((GpuBlock)destination).Bytes);
+        }
+        catch (Exception e) when (Accelerators.IsDeviceError(e))
+        {
+            throw Lost(e);
+        }
+    }
 
     /// <inheritdoc/>
     protected override unsafe void CopyOut(MemoryBlock source, long start, Span<byte> destination)
     {
         if (destination.IsEmpty) return;
 
-        // ILGPU takes a plain address of the target, which the collector must not move meanwhile.
-        fixed (byte* pinned = destination)
-            ((GpuBlock)source).Bytes.SubView(start, destination.Length).CopyToCPU(accelerator.DefaultStream, ref *pinned, destination.Length);
+        try
+        {
+            // ILGPU takes a plain address of the target, which the collector must not move meanwhile.
+            fixed (byte* pinned = destination)
+                ((GpuBlock)source).Bytes.SubView(start, destination.Length).CopyToCPU(accelerator.DefaultStream, ref *pinned, destination.Length);
+        }
+        catch (Exception e) when (Accelerators.IsDeviceError(e))
+        {
+            throw Lost(e);
+        }
     }
+
+    /// <summary>What went wrong since the last wait: a driver reports a failed kernel, or a device that is gone, where it is next waited for.</summary>
+    InvalidOperationException Lost(Exception e)
+        => new($"'{Name}' ({accelerator.Name}) failed: {e.Message}. What was on it is lost, and a driver seldom recovers within a process: start again, a training from its last checkpoint.", e);
 }

@@ -47,11 +47,7 @@ public abstract class Optimizer
 
         if (list.Count == 0) throw new ArgumentException($"{GetType().Name}: there are no parameters to train.", nameof(groups));
         entries = [.. list];
-        Device = entries[0].Parameter.Device;
-        foreach (var entry in entries)
-        {
-            if (entry.Parameter.Device != Device) throw new ArgumentException($"{GetType().Name}: parameter '{entry.Parameter.Name}' is on {entry.Parameter.Device}, others are on {Device}.", nameof(groups));
-        }
+        if (Elsewhere() is { } stray) throw new ArgumentException($"{GetType().Name}: {OnTwoDevices(stray)}", nameof(groups));
     }
 
     /// <summary>The rate of the next step; a schedule sets it before each.</summary>
@@ -78,19 +74,21 @@ public abstract class Optimizer
     /// <summary>What no element of a gradient may exceed in size; null: none is changed.</summary>
     public float? MaxGradientValue { get; }
 
-    /// <summary>Where the parameters live.</summary>
-    public Device Device { get; }
+    /// <summary>Where the parameters live; follows them where their model moves (<c>model.To</c>).</summary>
+    public Device Device => entries[0].Parameter.Device;
 
     /// <summary>Applies the gradients that Backward left and clears them. A parameter without a gradient is left alone.</summary>
+    /// <exception cref="InvalidOperationException">The parameters are no longer all on one device.</exception>
     public void Step()
     {
+        if (Elsewhere() is { } stray) throw new InvalidOperationException($"{GetType().Name}.Step: {OnTwoDevices(stray)}");
         var scale = MaxGradientNorm is { } limit ? ClipScale(limit) : 1f;
         foreach (var entry in entries)
         {
             if (entry.Parameter.GradientData is not { } gradient) continue;
             entry.Steps++;
             if (MaxGradientValue is { } most) ClipElements(gradient, most);
-            for (var slot = 0; slot < slots.Length; slot++) entry.State[slot] ??= NewState(entry, slot);
+            for (var slot = 0; slot < slots.Length; slot++) (entry.State[slot] ??= NewState(entry, slot)).MoveTo(entry.Parameter.Device);
             Update(entry.Parameter, gradient, entry.State!, new((float)(LearningRate * entry.LearningRateScale), entry.WeightDecay, scale, entry.Steps, (float?)Momentum));
             entry.Parameter.ClearGradient();
         }
@@ -140,6 +138,20 @@ public abstract class Optimizer
         }
     }
 
+    /// <summary>The first parameter that is on another device than the first of all; null: there is none.</summary>
+    Tensor? Elsewhere()
+    {
+        foreach (var entry in entries)
+        {
+            if (entry.Parameter.Device.Engine != Device.Engine) return entry.Parameter;
+        }
+
+        return null;
+    }
+
+    string OnTwoDevices(Tensor stray)
+        => $"parameter '{stray.Name}' is on {stray.Device}, '{entries[0].Parameter.Name}' on {Device}. Bring all to one: model.To(Device.Parse(\"{Device}\")).";
+
     Tensor NewState(Entry entry, int slot)
     {
         var tensor = Tensor.Zeros(entry.Parameter.Shape, Device);
@@ -152,7 +164,7 @@ public abstract class Optimizer
     /// <summary>min(1, limit / norm).</summary>
     float ClipScale(float limit)
     {
-        squares ??= new(Device, entries.Length);
+        if (squares?.Device != Device) squares = new(Device, entries.Length);
         squares.Clear();
         for (var i = 0; i < entries.Length; i++)
         {
