@@ -7,14 +7,14 @@ using CnnSharp.Kernels.Reference;
 namespace CnnSharp;
 
 /// <summary>Where tensors live and are computed: an engine, by name.</summary>
-public sealed class Device
+public sealed class Device : IDisposable
 {
     /// <summary>The environment variable that names the device where a program or a command does not.</summary>
     public const string Variable = "CNNSHARP_DEVICE";
 
-    static readonly Lazy<Device> SharedCpu = new(() => new(new CpuEngine()));
-    static readonly Lazy<Device> SharedReference = new(() => new(new ReferenceEngine<float>()));
-    static readonly Lazy<Device> SharedReferenceFloat64 = new(() => new(new ReferenceEngine<double>()));
+    static readonly Lazy<Device> SharedCpu = new(() => new(new CpuEngine(), isShared: true));
+    static readonly Lazy<Device> SharedReference = new(() => new(new ReferenceEngine<float>(), isShared: true));
+    static readonly Lazy<Device> SharedReferenceFloat64 = new(() => new(new ReferenceEngine<double>(), isShared: true));
 
     /// <summary>The host's engines by name.</summary>
     static readonly (string Name, Func<Device> Open)[] OnHost =
@@ -29,8 +29,16 @@ public sealed class Device
 
     static readonly Lazy<DeviceChoice> Fastest = new(() => DeviceChoice.Of(Accelerators.Cuda, () => Accelerators.OpenCLUnasked, () => Accelerators.OpenCL, Open, () => Cpu));
 
+    readonly bool isShared;
+
     /// <summary>Wraps an engine of one's own, for instance a <see cref="CpuEngine"/> with a given number of threads.</summary>
-    public Device(Engine engine) => Engine = engine;
+    /// <param name="engine">The engine, which <see cref="Dispose"/> disposes of.</param>
+    public Device(Engine engine)
+        : this(engine, isShared: false)
+    {
+    }
+
+    Device(Engine engine, bool isShared) => (Engine, this.isShared) = (engine, isShared);
 
     /// <summary>The SIMD engine with a thread a processor.</summary>
     public static Device Cpu => SharedCpu.Value;
@@ -42,7 +50,7 @@ public sealed class Device
     public static Device ReferenceFloat64 => SharedReferenceFloat64.Value;
 
     /// <summary>No device at all: tensors have shapes but no elements. What a model's summary needs, whatever the model's size.</summary>
-    public static Device Shapes { get; } = new(new ShapeEngine());
+    public static Device Shapes { get; } = new(new ShapeEngine(), isShared: true);
 
     /// <summary>The engine behind it.</summary>
     public Engine Engine { get; }
@@ -132,6 +140,15 @@ public sealed class Device
         throw new NotSupportedException($"There is no device '{asked}'; of its kind there {(entries.Count == 1 ? "is" : "are")} {string.Join(", ", entries.Select(known => known.Name))}.");
     }
 
+    /// <summary>
+    /// Gives the memory and the threads of an engine of one's own back: see <see cref="Engine.Dispose()"/>. The devices that this class
+    /// gives (<see cref="Cpu"/>, <see cref="Best"/>, <see cref="Parse"/>, ...) belong to the whole program and stay open.
+    /// </summary>
+    public void Dispose()
+    {
+        if (!isShared) Engine.Dispose();
+    }
+
     static Device First(string kind, IReadOnlyList<AcceleratorEntry> entries)
     {
         var reasons = new List<string>();
@@ -155,7 +172,7 @@ public sealed class Device
         var engine = entry.Open();
         lock (OnAccelerators)
         {
-            if (!OnAccelerators.TryGetValue(entry.Name, out var device)) OnAccelerators.Add(entry.Name, device = new(engine));
+            if (!OnAccelerators.TryGetValue(entry.Name, out var device)) OnAccelerators.Add(entry.Name, device = new(engine, isShared: true));
             return device;
         }
     }

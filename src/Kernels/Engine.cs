@@ -6,10 +6,17 @@ namespace CnnSharp.Kernels;
 /// Something that can hold buffers and run <see cref="IKernels"/> on them. One of each kind exists in a process;
 /// kernels may be queued, <see cref="Synchronize"/> and <see cref="Download{T}"/> wait for them.
 /// </summary>
-public abstract class Engine
+/// <remarks>
+/// An engine that is dropped together with its buffers gives its memory and threads back once the collector finds it;
+/// <see cref="Dispose()"/> does so now.
+/// </remarks>
+public abstract class Engine : IDisposable
 {
     /// <summary>Creates an engine with an empty pool.</summary>
-    protected Engine() => Pool = new(Allocate);
+    protected Engine() => Pool = new(Allocate, MemoryUse());
+
+    /// <summary>Gives memory and threads back.</summary>
+    ~Engine() => Dispose(disposing: false);
 
     /// <summary>The name users select it by: <c>cpu</c>, <c>reference</c>, <c>cuda:0</c>, ...</summary>
     public abstract string Name { get; }
@@ -40,6 +47,15 @@ public abstract class Engine
     /// <summary>The memory kept for reuse.</summary>
     public BufferPool Pool { get; }
 
+    /// <summary>Whether <see cref="Dispose()"/> was called: nothing can be computed, read or rented any more.</summary>
+    public bool IsDisposed => Pool.IsClosed;
+
+    /// <summary>What this engine's memory is counted in.</summary>
+    private protected virtual HiddenUse MemoryUse() => new(slack: 64 << 20);
+
+    /// <summary>Held by a backward pass: passes on one engine take turns.</summary>
+    internal Lock BackwardGate { get; } = new();
+
     /// <summary>Bytes of a data set that may stay in this engine's memory beside a training; larger sets are sent batch by batch.</summary>
     public virtual long ResidentBytes => long.MaxValue;
 
@@ -47,10 +63,23 @@ public abstract class Engine
     public virtual IPeak? Peak => null;
 
     /// <summary>Takes a buffer of <paramref name="length"/> elements from the pool; its contents are undefined.</summary>
+    /// <exception cref="InsufficientMemoryException">There is no memory for it, not even after what the program had dropped was given back. The message says how much is in use.</exception>
+    /// <exception cref="ObjectDisposedException">The engine was disposed of.</exception>
     public DeviceBuffer Rent(DType type, long length)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
-        return new(this, Pool.Rent(checked(length * type.SizeOf())), type, length);
+        if (IsDisposed) throw new ObjectDisposedException(GetType().Name, $"The engine '{Name}' was used after it was disposed of.");
+        var bytes = length * (Int128)type.SizeOf();
+        try
+        {
+            // Beyond 2^62 no size class is a long.
+            if (bytes > 1L << 62) throw new InsufficientMemoryException("No address space has so many bytes.");
+            return new(this, Pool.Rent((long)bytes), type, length);
+        }
+        catch (OutOfMemoryException e)
+        {
+            throw new InsufficientMemoryException($"'{Name}' has no {bytes:N0} bytes left, {Pool.UsedBytes:N0} are in use and {Pool.PooledBytes:N0} pooled. {e.Message} A smaller batch needs less.", e);
+        }
     }
 
     /// <summary>Copies host data into a buffer.</summary>
@@ -60,6 +89,7 @@ public abstract class Engine
     {
         Match<T>(source.Length, destination);
         CopyIn(MemoryMarshal.AsBytes(source), destination.Block);
+        GC.KeepAlive(destination);
     }
 
     /// <summary>Waits for the kernels that write the buffer and copies it to the host.</summary>
@@ -69,6 +99,9 @@ public abstract class Engine
     {
         Match<T>(destination.Length, source);
         CopyOut(source.ReadOnlyBlock, 0, MemoryMarshal.AsBytes(destination));
+
+        // A tensor that is read for the last time may be collected meanwhile, and its memory rented by another thread.
+        GC.KeepAlive(source);
     }
 
     /// <summary>As <see cref="Download{T}"/>, of the elements from <paramref name="start"/> on.</summary>
@@ -79,12 +112,28 @@ public abstract class Engine
         if (source.Type != DTypes.Of<T>() || start < 0 || start + destination.Length > source.Length)
             throw new ArgumentException($"Elements {start} to {start + destination.Length} of type {DTypes.Of<T>()} are not all in a buffer of {source.Length} {source.Type} elements.");
         CopyOut(source.ReadOnlyBlock, start * source.Type.SizeOf(), MemoryMarshal.AsBytes(destination));
+        GC.KeepAlive(source);
     }
 
     /// <summary>Waits until every queued kernel has finished.</summary>
     public abstract void Synchronize();
 
+    /// <summary>
+    /// Gives the pooled memory and the threads back now, the memory of buffers in use as each is released. Using a buffer of
+    /// the engine afterwards is an exception; releasing it is not. To be called when no other thread is using the engine.
+    /// </summary>
+    public void Dispose()
+    {
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>As <see cref="Dispose()"/>, or for the finalizer.</summary>
+    /// <param name="disposing">False: called by the finalizer, so that no other object is to be relied on that has one.</param>
+    protected virtual void Dispose(bool disposing) => Pool.Close();
+
     /// <summary>Takes memory from the system.</summary>
+    /// <exception cref="OutOfMemoryException">There is not so much.</exception>
     protected abstract MemoryBlock Allocate(long capacity);
 
     /// <summary>Copies bytes into the start of a block, in order with the queued kernels.</summary>
@@ -104,6 +153,8 @@ public abstract class Engine
 /// <summary>An engine whose buffers are host memory and whose kernels run when called.</summary>
 public abstract unsafe class HostEngine : Engine
 {
+    private protected override HiddenUse MemoryUse() => HostMemory.Use;
+
     /// <inheritdoc/>
     public override void Synchronize()
     {

@@ -63,6 +63,14 @@ public sealed class CpuEngine : HostEngine
 
     /// <inheritdoc/>
     public override IPeak Peak => (IPeak)Kernels;
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        // Null where the constructor threw.
+        workers?.Stop(wait: disposing);
+        base.Dispose(disposing);
+    }
 }
 
 /// <summary>How wide the CPU engine's vectors are.</summary>

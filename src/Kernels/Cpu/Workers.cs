@@ -20,8 +20,13 @@ internal sealed unsafe class Workers
     /// <summary>How long an idle worker spins before it sleeps: longer than the pause between two kernels of a step.</summary>
     const int Spins = 2_000;
 
-    readonly Thread[] threads;
-    readonly SemaphoreSlim[] wake;
+    static readonly HiddenUse AllThreads = new(slack: Math.Max(64, 2 * Environment.ProcessorCount));
+
+    // Empty until there is work for several, and again once they are stopped.
+    Thread[] threads = [];
+    SemaphoreSlim[] wake = [];
+    volatile bool stopped;
+
     readonly GrowingMemory[] scratch;
     readonly GrowingMemory scratchTable = new();
     readonly GrowingMemory shared = new();
@@ -35,22 +40,13 @@ internal sealed unsafe class Workers
     PaddedLong ticket;
     PaddedLong finished;
 
-    /// <summary>Starts <paramref name="count"/> - 1 background threads.</summary>
+    /// <summary>Work for <paramref name="count"/> - 1 threads and the caller. They start when there is some, and run until <see cref="Stop"/>: they hold this object, so its owner has to.</summary>
     public Workers(int count)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         Count = count;
         scratch = new GrowingMemory[count];
         for (var i = 0; i < count; i++) scratch[i] = new();
-        threads = new Thread[count - 1];
-        wake = new SemaphoreSlim[count - 1];
-        for (var i = 0; i < threads.Length; i++)
-        {
-            var worker = i + 1;
-            wake[i] = new(0);
-            threads[i] = new(() => Loop(worker)) { IsBackground = true, Name = $"cnnsharp worker {worker}" };
-            threads[i].Start();
-        }
     }
 
     /// <summary>Threads, the caller's included.</summary>
@@ -88,11 +84,13 @@ internal sealed unsafe class Workers
         lock (Gate)
         {
             var local = work;
-            if (tasks == 1 || Count == 1)
+            if (tasks == 1 || Count == 1 || stopped)
             {
                 for (var i = 0; i < tasks; i++) local.Run(i, 0);
                 return;
             }
+
+            if (threads.Length == 0) Start();
 
             // Closed while the fields change: whoever read the ticket before fails to take it.
             var call = Volatile.Read(ref ticket.Value) >> 32;
@@ -110,6 +108,46 @@ internal sealed unsafe class Workers
             Drain(0);
             var spinner = new SpinWait();
             while (Volatile.Read(ref finished.Value) < tasks) spinner.SpinOnce(-1);
+        }
+    }
+
+    void Start()
+    {
+        // Engines that were dropped have threads too, until the collector finds them.
+        AllThreads.MakeRoom(Count - 1);
+        AllThreads.Add(Count - 1);
+        var (started, signals) = (new Thread[Count - 1], new SemaphoreSlim[Count - 1]);
+        for (var i = 0; i < started.Length; i++) signals[i] = new(0);
+        (threads, wake) = (started, signals);
+        for (var i = 0; i < started.Length; i++)
+        {
+            var worker = i + 1;
+            started[i] = new(() => Loop(worker)) { IsBackground = true, Name = $"cnnsharp worker {worker}" };
+
+            // Without the caller's context, which they would hold.
+            started[i].UnsafeStart();
+        }
+    }
+
+    /// <summary>Ends the threads. What is run afterwards, the caller does alone.</summary>
+    /// <param name="wait">Whether to wait until they have ended, and before for a call that is under way; not for the finalizer.</param>
+    public void Stop(bool wait)
+    {
+        if (!wait)
+        {
+            End();
+            return;
+        }
+
+        lock (Gate) End();
+        foreach (var thread in threads) thread.Join();
+
+        void End()
+        {
+            if (stopped) return;
+            stopped = true;
+            AllThreads.Add(-threads.Length);
+            foreach (var signal in wake) signal.Release();
         }
     }
 
@@ -138,7 +176,12 @@ internal sealed unsafe class Workers
         while (true)
         {
             for (var i = 0; i < Spins && Volatile.Read(ref ticket.Value) >> 32 == seen; i++) Thread.SpinWait(8);
-            while (Volatile.Read(ref ticket.Value) >> 32 == seen) wake[worker - 1].Wait();
+            while (Volatile.Read(ref ticket.Value) >> 32 == seen)
+            {
+                if (stopped) return;
+                wake[worker - 1].Wait();
+            }
+
             seen = Volatile.Read(ref ticket.Value) >> 32;
             Drain(worker);
         }

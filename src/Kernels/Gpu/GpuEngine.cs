@@ -83,8 +83,20 @@ public sealed class GpuEngine : Engine
         }
         catch (Exception e) when (Accelerators.IsOutOfMemory(e))
         {
-            throw new InsufficientMemoryException($"'{Name}' ({accelerator.Name}) has no {capacity:N0} bytes left: {Pool.UsedBytes:N0} are in use and {Pool.PooledBytes:N0} pooled, of {accelerator.MemorySize:N0}. A smaller batch needs less.", e);
+            throw new InsufficientMemoryException($"{accelerator.Name} has {accelerator.MemorySize:N0} in all.", e);
         }
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        // ILGPU's objects have finalizers of their own.
+        if (!disposing || IsDisposed) return;
+        base.Dispose(disposing);
+        GpuBlock[] inUse;
+        lock (blocks) inUse = [.. blocks];
+        foreach (var block in inUse) block.Free();
+        accelerator.Dispose();
     }
 
     /// <inheritdoc/>

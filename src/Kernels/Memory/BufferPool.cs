@@ -16,8 +16,9 @@ public sealed class BufferPool
     long allocated;
     long pooled;
     long allocations;
+    volatile bool isClosed;
 
-    internal BufferPool(Func<long, MemoryBlock> allocate) => this.allocate = allocate;
+    internal BufferPool(Func<long, MemoryBlock> allocate, HiddenUse use) => (this.allocate, Use) = (allocate, use);
 
     /// <summary>Bytes taken from the system, in use or pooled.</summary>
     public long AllocatedBytes => Interlocked.Read(ref allocated);
@@ -40,17 +41,19 @@ public sealed class BufferPool
         return checked((bytes + step - 1) / step * step);
     }
 
+    /// <summary>What the memory is counted in.</summary>
+    internal HiddenUse Use { get; }
+
+    /// <summary>Whether the engine was disposed of.</summary>
+    internal bool IsClosed => isClosed;
+
+    /// <summary>Takes a block, from the system if none is pooled.</summary>
+    /// <exception cref="OutOfMemoryException">There is no memory, not even after what was dropped and what is pooled has been given back.</exception>
     internal MemoryBlock Rent(long bytes)
     {
         var size = ClassOf(bytes);
-        lock (gate)
-        {
-            if (free.TryGetValue(size, out var stack) && stack.TryPop(out var block))
-            {
-                pooled -= size;
-                return block;
-            }
-        }
+        if (TryTake(size) is { } pooledBlock) return pooledBlock;
+        if (Use.MakeRoom(size, this) && TryTake(size) is { } returned) return returned;
 
         MemoryBlock fresh;
         try
@@ -59,10 +62,13 @@ public sealed class BufferPool
         }
         catch (OutOfMemoryException)
         {
+            HiddenUse.Collect(young: false);
+            if (TryTake(size) is { } collected) return collected;
             Trim();
             fresh = allocate(size);
         }
 
+        Use.Add(size);
         lock (gate)
         {
             allocated += size;
@@ -76,10 +82,18 @@ public sealed class BufferPool
     {
         lock (gate)
         {
-            if (!free.TryGetValue(block.Capacity, out var stack)) free.Add(block.Capacity, stack = new());
-            stack.Push(block);
-            pooled += block.Capacity;
+            if (!isClosed)
+            {
+                if (!free.TryGetValue(block.Capacity, out var stack)) free.Add(block.Capacity, stack = new());
+                stack.Push(block);
+                pooled += block.Capacity;
+                return;
+            }
+
+            allocated -= block.Capacity;
         }
+
+        Free(block);
     }
 
     /// <summary>Gives every pooled block back to the system.</summary>
@@ -93,9 +107,32 @@ public sealed class BufferPool
                 {
                     allocated -= block.Capacity;
                     pooled -= block.Capacity;
-                    block.Free();
+                    Free(block);
                 }
             }
         }
+    }
+
+    /// <summary>Gives pooled blocks back to the system, and from now on every block that is returned.</summary>
+    internal void Close()
+    {
+        lock (gate) isClosed = true;
+        Trim();
+    }
+
+    MemoryBlock? TryTake(long size)
+    {
+        lock (gate)
+        {
+            if (!free.TryGetValue(size, out var stack) || !stack.TryPop(out var block)) return null;
+            pooled -= size;
+            return block;
+        }
+    }
+
+    void Free(MemoryBlock block)
+    {
+        Use.Add(-block.Capacity);
+        block.Free();
     }
 }

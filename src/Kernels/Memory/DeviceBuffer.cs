@@ -53,7 +53,7 @@ public sealed class DeviceBuffer
     public long Version { get; private set; }
 
     /// <summary>The engine's own handle of the memory, to read and to write: counts as a change of the contents. To be asked for anew by every call that writes.</summary>
-    /// <exception cref="ObjectDisposedException">The buffer has been released.</exception>
+    /// <exception cref="ObjectDisposedException">The buffer has been released, or its engine was disposed of.</exception>
     public MemoryBlock Block
     {
         get
@@ -64,8 +64,8 @@ public sealed class DeviceBuffer
     }
 
     /// <summary>As <see cref="Block"/>, for those who only read: the contents count as unchanged.</summary>
-    /// <exception cref="ObjectDisposedException">The buffer has been released.</exception>
-    public MemoryBlock ReadOnlyBlock => block ?? throw new ObjectDisposedException(nameof(DeviceBuffer), $"A buffer of {Length} {Type} elements was used after it was released.");
+    /// <exception cref="ObjectDisposedException">The buffer has been released, or its engine was disposed of.</exception>
+    public MemoryBlock ReadOnlyBlock => block is { } held && !Engine.IsDisposed ? held : throw Unusable();
 
     /// <summary>What the engine keeps beside the buffer, computed from its contents (see <see cref="Version"/>); disposed of with it.</summary>
     internal IDisposable? Derived
@@ -90,11 +90,16 @@ public sealed class DeviceBuffer
     /// <summary>Drops an owner; the last one gives the memory back to the pool.</summary>
     public void Release()
     {
-        var held = ReadOnlyBlock;
+        // What belongs to an engine that was disposed of may still be released.
+        var held = block ?? throw Unusable();
         if (Interlocked.Decrement(ref references) > 0) return;
         block = null;
         Derived = null;
         GC.SuppressFinalize(this);
         Engine.Pool.Return(held);
     }
+
+    ObjectDisposedException Unusable() => new(
+        nameof(DeviceBuffer),
+        block is null ? $"A buffer of {Length} {Type} elements was used after it was released." : $"A buffer of {Length} {Type} elements was used after its engine '{Engine.Name}' was disposed of.");
 }

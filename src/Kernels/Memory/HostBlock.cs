@@ -24,9 +24,11 @@ public sealed unsafe class HostBlock : MemoryBlock
 
     readonly void* start;
 
+    /// <exception cref="OutOfMemoryException">There is not so much memory.</exception>
     internal HostBlock(long capacity)
         : base(capacity)
     {
+        if (capacity > HostMemory.Limit - HostMemory.Use.Held) throw new InsufficientMemoryException($"The machine (or its control group) has {HostMemory.Limit:N0} bytes in all.");
         if (capacity < HugePage)
         {
             start = NativeMemory.AlignedAlloc((nuint)capacity, Alignment);
