@@ -4,7 +4,7 @@ namespace CnnSharp;
 public sealed class FreedTensorException : InvalidOperationException
 {
     internal FreedTensorException(Tensor tensor, string reason)
-        : base($"Tensor {tensor.Label} was used after {reason}. Read it earlier, or call Keep() on it first.")
+        : base($"Tensor {tensor.Label} was used after {reason}{(reason.EndsWith('.') ? "" : ". Read it earlier, or call Keep() on it first.")}")
     {
     }
 }

@@ -19,7 +19,7 @@ sealed class BackgroundThreads : TaskScheduler
     BackgroundThreads(int count)
     {
         MaximumConcurrencyLevel = count;
-        for (var i = 0; i < count; i++) new Thread(Work) { IsBackground = true, Name = "CnnSharp pictures", Priority = ThreadPriority.BelowNormal }.Start();
+        for (var i = 0; i < count; i++) new Thread(Work) { IsBackground = true, Name = "CnnSharp pictures", Priority = ThreadPriority.BelowNormal }.UnsafeStart();
     }
 
     public override int MaximumConcurrencyLevel { get; }

@@ -17,7 +17,7 @@ namespace CnnSharp.Data;
 /// <code>
 /// foreach (var (images, labels) in new DataLoader(train, batchSize: 128, device, Augment.Flip(), seed: 1))
 /// {
-///     // images [128, H, W, C] and labels [128] are readable until the next batch
+///     // images [128, H, W, C] and labels [128] are readable until the next batch; batch.Keep() keeps them longer
 /// }
 /// </code>
 /// </example>
@@ -33,6 +33,9 @@ public sealed class DataLoader : IEnumerable<Batch>
     readonly Tensor scaleOffset;
     readonly int cutout;
     readonly BackgroundThreads? threads;
+
+    // The last batch of an epoch that was enumerated to its end; it has no next one to be freed at.
+    Batch? lastOfEpoch;
 
     // Pixels of batches on their way; a batch gives its array back when it has been sent.
     readonly ConcurrentBag<byte[]> free = [];
@@ -85,7 +88,7 @@ public sealed class DataLoader : IEnumerable<Batch>
     /// <summary>The epoch that the next enumeration gives, from 0.</summary>
     public int NextEpoch { get; set; }
 
-    /// <summary>The batches of an epoch, from one of them on: to resume, start where the interrupted run stopped.</summary>
+    /// <summary>The batches of an epoch, from one of them on, each readable until the next one is made: to resume, start where the interrupted run stopped.</summary>
     /// <param name="epoch">Which epoch, from 0.</param>
     /// <param name="firstBatch">Which of its batches is the first to be given, from 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is negative, or the epoch has no such batch.</exception>
@@ -96,7 +99,7 @@ public sealed class DataLoader : IEnumerable<Batch>
         return Enumerate(epoch, firstBatch);
     }
 
-    /// <summary>The batches of the next epoch.</summary>
+    /// <summary>The batches of the next epoch, each readable until the next one is made; <see cref="Batch.Keep"/> keeps one longer.</summary>
     public IEnumerator<Batch> GetEnumerator() => Enumerate(NextEpoch++, 0).GetEnumerator();
 
     /// <inheritdoc/>
@@ -106,20 +109,17 @@ public sealed class DataLoader : IEnumerable<Batch>
     {
         var channel = Channel.CreateBounded<Task<PlannedBatch>>(new BoundedChannelOptions(PlannedAhead) { SingleReader = true, SingleWriter = true });
         _ = Task.Run(() => PlanAhead(channel.Writer, epoch, firstBatch));
+        Interlocked.Exchange(ref lastOfEpoch, null)?.Free();
+        Batch? batch = null;
         while (Take(channel.Reader) is { } planned)
         {
-            var batch = Make(planned);
-            try
-            {
-                yield return batch;
-            }
-            finally
-            {
-                batch.Images.Dispose();
-                batch.Labels.Dispose();
-                batch.OtherLabels?.Dispose();
-            }
+            batch?.Free();
+
+            // Where the loop is left here, the batch stays readable: First() and Take() end so.
+            yield return batch = Make(planned);
         }
+
+        lastOfEpoch = batch;
     }
 
     /// <summary>Waits in the channel, not on a thread: an enumeration that is dropped half way is garbage, not a thread that waits for ever.</summary>

@@ -5,13 +5,13 @@ namespace CnnSharp.Data;
 
 /// <summary>
 /// The pixels of a set in a device's memory: uploaded by the first loader that needs them, shared by all loaders of the
-/// set and of its views, and given back when the set itself is unreachable.
+/// set and of its views, and given back when the set or the engine is unreachable.
 /// </summary>
 sealed class ResidentPictures
 {
     static readonly ConditionalWeakTable<byte[], ResidentPictures> Sets = [];
 
-    readonly Dictionary<Engine, DeviceBuffer> buffers = [];
+    readonly ConditionalWeakTable<Engine, DeviceBuffer> buffers = [];
 
     /// <summary>The pixels, on an engine, of a set that has them in memory: [pictures, H, W, C], UInt8.</summary>
     public static DeviceBuffer On(Engine engine, PictureSet set)

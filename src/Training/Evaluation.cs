@@ -63,6 +63,7 @@ sealed class Evaluator : IDisposable
             foreach (var batch in loader.Epoch(0))
             {
                 cancellation.ThrowIfCancellationRequested();
+                using var done = batch;
                 using var scope = Tape.NoGrad();
                 var logits = Trainer.Forward(model, batch, set);
                 Meter.Add(Functional.CrossEntropy(logits, batch.Labels), logits, batch.Labels);

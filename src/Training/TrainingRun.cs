@@ -120,6 +120,7 @@ sealed class TrainingRun : IDisposable
 
     void Step(Batch pictures)
     {
+        using var done = pictures;
         var time = new ScheduleTime(step, TotalSteps, loader.Batches, losses);
         rate = options.Schedule.RateAt(options.Optimizer.LearningRate, time);
         (optimizer.LearningRate, optimizer.Momentum) = (rate, options.Schedule.MomentumAt(time));

@@ -171,15 +171,51 @@ public sealed class DataLoaderTests
         }
 
         Assert.Equal(3, used);
-        Assert.True(last!.Labels.IsFreed);
+        Assert.Equal(4, last!.Labels.ToArray<int>().Length);
+    }
 
-        foreach (var batch in new DataLoader(Set(12), 4, Device))
+    /// <summary>Where an enumeration is left, its batch is the caller's.</summary>
+    [Fact]
+    public void TheBatchAtWhichALoopIsLeftIsReadable()
+    {
+        var loader = new DataLoader(Set(12), 4, Device, shuffle: false);
+        var first = loader.First();
+        Assert.Equal([0, 1, 2, 3], first.Labels.ToArray<int>());
+        Batch? left = null;
+        foreach (var batch in loader)
         {
-            last = batch;
-            break;
+            left = batch;
+            if (batch.Labels.ToArray<int>()[0] == 4) break;
         }
 
-        Assert.True(last.Images.IsFreed);
+        Assert.Equal([4, 5, 6, 7], loader.Take(2).ToArray()[1].Labels.ToArray<int>());
+        Assert.Equal([8, 9, 10, 11], loader.ToList()[2].Labels.ToArray<int>());
+        Assert.Equal([8, 9, 10, 11], loader.Last().Labels.ToArray<int>());
+
+        // Later epochs leave them alone.
+        foreach (var batch in loader) Assert.NotEqual(first.Images.ToArray(), left!.Images.ToArray());
+        Assert.Equal([4, 5, 6, 7], left!.Labels.ToArray<int>());
+        Assert.Equal(4 * 32, first.Images.ToArray().Length);
+    }
+
+    /// <summary>What the message says works.</summary>
+    [Fact]
+    public void AKeptBatchOutlivesTheNext()
+    {
+        var device = new Device(new ReferenceEngine<float>());
+        var loader = new DataLoader(Set(12), 4, device, Augment.Mixup(1), shuffle: false);
+        var dropped = loader.ToList();
+        Assert.Equal(
+            "Tensor 'images' [4, 4, 4, 2] was used after its loader had moved on to the next batch. Read it earlier, or call Batch.Keep() before that: loader.Select(batch => batch.Keep()).",
+            Assert.Throws<FreedTensorException>(() => dropped[0].Images.ToArray()).Message);
+        Assert.Throws<FreedTensorException>(() => dropped[1].Keep());
+        var kept = loader.Select(batch => batch.Keep()).ToList();
+        Assert.Equal([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11], kept.SelectMany(batch => batch.Labels.ToArray<int>()));
+        Assert.Equal([3, 2, 1, 0], kept[0].OtherLabels!.ToArray<int>());
+        foreach (var batch in loader) Assert.Equal(4, batch.Count);
+        Assert.Equal(kept[0].Images.ToArray().Length, kept[1].Images.ToArray().Length);
+        foreach (var batch in kept) batch.Dispose();
+        Assert.True(kept[0].OtherLabels!.IsFreed);
     }
 
     [Fact]
@@ -194,11 +230,11 @@ public sealed class DataLoaderTests
     }
 
     [Fact]
-    public void AfterTheFirstBatchNoDeviceMemoryIsTaken()
+    public void AfterTheFirstEpochNoDeviceMemoryIsTaken()
     {
         var device = new Device(new ReferenceEngine<float>());
         var loader = new DataLoader(Set(48), 8, device, Augment.Flip());
-        foreach (var batch in loader.Epoch(0).Take(2)) Assert.Equal(8, batch.Count);
+        foreach (var batch in loader.Epoch(0)) Assert.Equal(8, batch.Count);
         var (allocations, used) = (device.Engine.Pool.Allocations, device.Engine.Pool.UsedBytes);
         for (var epoch = 0; epoch < 5; epoch++)
             foreach (var batch in loader) Assert.Equal(8, batch.Count);
