@@ -36,6 +36,17 @@ public sealed partial class Tensor
     public static Tensor From<T>(T[] values, Shape shape, Device? device = null)
         where T : unmanaged => From((ReadOnlySpan<T>)values, shape, device);
 
+    /// <summary>A tensor of one axis with the elements of an array.</summary>
+    /// <param name="values">Any number.</param>
+    /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
+    [OverloadResolutionPriority(-1)] // so that new(2, 3) behind the values is a shape
+    public static Tensor From<T>(T[] values, Device? device = null)
+        where T : unmanaged
+    {
+        ArgumentNullException.ThrowIfNull(values);
+        return From((ReadOnlySpan<T>)values, [values.Length], device);
+    }
+
     /// <summary>A tensor with the elements and the extents of an array.</summary>
     /// <param name="values">[rows, columns].</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
@@ -83,7 +94,7 @@ public sealed partial class Tensor
         where T : unmanaged
     {
         if (values.Length != Count) throw new ShapeException("Tensor.Write", $"{values.Length} values do not fill {Label} ({Count} elements).");
-        if (Node is not null) throw new InvalidOperationException($"Tensor.Write: {Label} is the result of a recorded operation, whose gradients would be wrong for other values. Write to a tensor of your own, or to Detach() of this one.");
+        if (Node is not null && Node != Node.Consumed) throw new InvalidOperationException($"Tensor.Write: {Label} is the result of a recorded operation, whose gradients would be wrong for other values. Write to a tensor of your own, or to Detach() of this one.");
         if (typeof(T) == typeof(float) && DType == DType.Float64)
         {
             Device.Engine.Upload<double>(Widen(MemoryMarshal.Cast<T, float>(values)), Data);
