@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using CnnSharp.Kernels;
 
 namespace CnnSharp;
@@ -15,8 +16,9 @@ public static class Tape
 {
     static long sequence;
 
+    /// <summary>The operation whose backward function runs on this thread.</summary>
     [ThreadStatic]
-    static NoGradScope? scope;
+    static Node? current;
 
     [ThreadStatic]
     static List<Node>? order;
@@ -25,23 +27,29 @@ public static class Tape
     [ThreadStatic]
     internal static Action<TracedOperation>? Observer;
 
-    /// <summary>Whether operations are recorded on this thread.</summary>
-    public static bool IsRecording => scope is null;
+    /// <summary>Whether operations are recorded in this flow of the program.</summary>
+    public static bool IsRecording => NoGradScope.Current is null;
 
     /// <summary>
-    /// Stops recording on this thread until the result is disposed. Layers then free what they made inside as they are
-    /// left, and the end of the scope frees the rest, except tensors on which <see cref="Tensor.Keep"/> was called.
+    /// Stops recording until the result is disposed, in this flow of the program: across an <c>await</c>, and in parallel
+    /// work and tasks that are started within. Layers then free what they made inside as they are left, and the end of the
+    /// scope frees the rest, except tensors on which <see cref="Tensor.Keep"/> was called. Scopes may be nested and disposed
+    /// of in any order, and more than once.
     /// </summary>
-    public static IDisposable NoGrad() => scope = new(scope);
+    /// <remarks>
+    /// An iterator that holds a scope at a <c>yield</c> lends it to the loop that it feeds, until it is disposed of. In an
+    /// async iterator a scope lasts to the next <c>yield</c> only.
+    /// </remarks>
+    public static IDisposable NoGrad() => new NoGradScope();
 
     /// <summary>
     /// Called by an operation when its result is computed: remembers how to go back from it, if any input wants a gradient.
     /// </summary>
     /// <param name="operation">Its name, for messages.</param>
     /// <param name="y">The result.</param>
-    /// <param name="inputs">What it was computed from; null for an optional input that is missing.</param>
-    /// <param name="backward">Writes the inputs' gradients.</param>
-    /// <param name="saved">Buffers that only <paramref name="backward"/> needs; given back after it, or at once if nothing is recorded.</param>
+    /// <param name="inputs">What it was computed from, what only <paramref name="backward"/> reads included; null for an optional input that is missing.</param>
+    /// <param name="backward">Writes the inputs' gradients. If it reads an input, or the result, that has changed since, Backward throws.</param>
+    /// <param name="saved">Buffers that only <paramref name="backward"/> needs, which it does not change; given back after it, or at once if nothing is recorded.</param>
     /// <returns><paramref name="y"/>.</returns>
     public static Tensor Record(string operation, Tensor y, ReadOnlySpan<Tensor?> inputs, BackwardFunction backward, params ReadOnlySpan<DeviceBuffer> saved)
         => Record<object?>(operation, null, y, inputs, backward, saved);
@@ -50,20 +58,33 @@ public static class Tape
     /// <param name="operation">Its name, for messages.</param>
     /// <param name="settings">What the operation does besides its inputs: a geometry, an axis.</param>
     /// <param name="y">The result.</param>
-    /// <param name="inputs">What it was computed from; null for an optional input that is missing.</param>
-    /// <param name="backward">Writes the inputs' gradients.</param>
-    /// <param name="saved">Buffers that only <paramref name="backward"/> needs; given back after it, or at once if nothing is recorded.</param>
+    /// <param name="inputs">What it was computed from, what only <paramref name="backward"/> reads included; null for an optional input that is missing.</param>
+    /// <param name="backward">Writes the inputs' gradients. If it reads an input, or the result, that has changed since, Backward throws.</param>
+    /// <param name="saved">Buffers that only <paramref name="backward"/> needs, which it does not change; given back after it, or at once if nothing is recorded.</param>
     /// <returns><paramref name="y"/>.</returns>
     public static Tensor Record<TSettings>(string operation, in TSettings settings, Tensor y, ReadOnlySpan<Tensor?> inputs, BackwardFunction backward, params ReadOnlySpan<DeviceBuffer> saved)
     {
         y.Name ??= operation;
         Observer?.Invoke(new(operation, settings, inputs.ToArray(), y));
-        var wanted = false;
-        foreach (var input in inputs) wanted |= input is { WantsGradient: true };
-        if (scope is null && wanted)
+        var scope = NoGradScope.Current;
+        if (scope is null)
         {
-            y.Node = new(Interlocked.Increment(ref sequence), y, inputs.ToArray(), backward, saved.ToArray());
-            return y;
+            bool wanted = false, consumed = false;
+            foreach (var input in inputs)
+            {
+                if (input is null) continue;
+                if (input.Node == Node.Consumed) consumed = true;
+                else wanted |= input.WantsGradient;
+            }
+
+            if (wanted)
+            {
+                y.Node = new(Interlocked.Increment(ref sequence), operation, y, inputs, backward, saved);
+                return y;
+            }
+
+            // No gradient can flow, but whoever asks for one is to hear why.
+            if (consumed) y.Node = Node.Consumed;
         }
 
         foreach (var buffer in saved) buffer.Release();
@@ -77,8 +98,7 @@ public static class Tape
     /// <returns>The result, without a history and no scope's to free.</returns>
     internal static Tensor Unrecorded(Func<Tensor> compute, out IReadOnlyList<Tensor> kept)
     {
-        using var inner = new NoGradScope(scope);
-        scope = inner;
+        using var inner = new NoGradScope();
         var result = compute().Detach();
         kept = inner.Kept();
         return result;
@@ -87,119 +107,113 @@ public static class Tape
     /// <summary>Without recording, computes what would be kept for a backward pass: there will be none, so the scope frees it like all else.</summary>
     internal static Tensor WithoutKeeping(Func<Tensor> compute)
     {
-        var mark = Enter();
+        var (scope, mark) = (NoGradScope.Current!, Enter());
         var result = compute();
-        scope!.ForgetKeptSince(mark);
+        scope.ForgetKeptSince(mark);
         return result;
     }
 
     /// <summary>A place in the current scope, to <see cref="Leave"/> to.</summary>
-    internal static int Enter() => scope?.Count ?? -1;
+    internal static int Enter() => NoGradScope.Current?.Mark() ?? -1;
 
     /// <summary>Without recording, frees what was made since <paramref name="mark"/> except the result.</summary>
     internal static Tensor Leave(int mark, Tensor result)
     {
-        if (mark >= 0) scope?.FreeSince(mark, result);
+        if (mark >= 0) NoGradScope.Current?.FreeSince(mark, result);
         return result;
     }
 
-    internal static void Backward(Tensor root, Tensor? upstream)
+    /// <summary>That nobody has changed a tensor that the running backward function reads, since the forward pass read it.</summary>
+    /// <exception cref="InvalidOperationException">Somebody has.</exception>
+    internal static void CheckUnchanged(Tensor tensor, Node reader)
+    {
+        if (reader == current) reader.CheckUnchanged(tensor);
+    }
+
+    internal static void Backward(Tensor root, Tensor? upstream, bool retainGraph)
     {
         if (root.Node is null)
-            throw new InvalidOperationException($"Backward: no graph leads to tensor {root.Label}: no input wanted a gradient, recording was off (NoGrad), or Backward was called before.");
+            throw new InvalidOperationException($"Backward: no graph leads to tensor {root.Label}: no input wanted a gradient, or recording was off (NoGrad).");
         if (upstream is null && root.Count != 1)
             throw new ShapeException("Backward", $"tensor {root.Label} has {root.Count} elements and needs an upstream gradient; only a single element defaults to 1.");
         if (upstream is not null && upstream.Shape != root.Shape)
             throw new ShapeException("Backward", $"the upstream gradient is {upstream.Shape}, the tensor {root.Shape}.");
+        if (upstream is not null && (upstream.Device.Engine != root.Device.Engine || upstream.DType != root.DType))
+            throw new ShapeException("Backward", $"the upstream gradient is {upstream.DType} on {upstream.Device}, the tensor {root.DType} on {root.Device}.");
 
+        // Gradients of one tensor may come from graphs of several threads: their passes take turns.
         var engine = root.Device.Engine;
-        if (upstream is null)
+        lock (engine.BackwardGate)
         {
-            root.GradientData = engine.Rent(root.DType, 1);
-            engine.Kernels.Fill(root.GradientData, 1);
-        }
-        else
-        {
-            root.GradientData = upstream.Data.Retain();
-        }
-
-        var nodes = Collect(root.Node);
-        var gradients = new Gradients(engine);
-        foreach (var node in nodes)
-        {
-            var y = node.Output;
-            if (y.GradientData is { } dy)
+            var gradients = new Gradients(engine, retainGraph);
+            var nodes = order ?? [];
+            order = null;
+            var running = current;
+            bool started = false, whole = false;
+            try
             {
-                y.GradientData = null;
-                node.Backward(dy, gradients);
-                gradients.Flush();
-                dy.Release();
+                Collect(root, gradients, nodes);
+                started = true;
+                root.Node.Flow = upstream?.Data.Retain() ?? engine.Rent(root.DType, 1);
+                if (upstream is null) engine.Kernels.Fill(root.Node.Flow, 1);
+                foreach (var node in nodes)
+                {
+                    current = node;
+                    node.Run(gradients);
+                    current = running;
+                    if (!retainGraph) node.Consume(root);
+                }
+
+                whole = true;
             }
+            finally
+            {
+                current = running;
+                gradients.Finish(whole);
+                foreach (var node in nodes)
+                {
+                    node.Leave();
 
-            foreach (var buffer in node.Saved) buffer.Release();
-            y.Node = null;
-            if (y != root && !y.IsKept) y.Free("Backward passed it");
+                    // Where a backward function threw, what it has not reached is given back like the rest: part of a graph is of no use.
+                    if (started && !whole && !retainGraph) node.Consume(root);
+                }
+
+                nodes.Clear();
+                order = nodes;
+            }
         }
-
-        nodes.Clear();
-        order = nodes;
     }
 
     /// <summary>The nodes that lead to <paramref name="root"/>, latest first: every node stands before those of its inputs.</summary>
-    static List<Node> Collect(Node root)
+    /// <exception cref="InvalidOperationException">Part of the graph was given back by an earlier pass, or a pass that has not ended is walking it.</exception>
+    static void Collect(Tensor root, Gradients pass, List<Node> nodes)
     {
-        var nodes = order ?? [];
-        order = null;
-        root.Visited = true;
-        nodes.Add(root);
+        Claim(root, pass, nodes);
         for (var i = 0; i < nodes.Count; i++)
         {
-            foreach (var input in nodes[i].Inputs)
+            foreach (ref readonly var input in nodes[i].Inputs.AsSpan())
             {
-                if (input?.Node is not { Visited: false } node) continue;
-                node.Visited = true;
-                nodes.Add(node);
+                if (input.Tensor is { Node: not null } tensor) Claim(tensor, pass, nodes);
             }
         }
 
         nodes.Sort(static (a, b) => b.Sequence.CompareTo(a.Sequence));
-        return nodes;
     }
 
-    sealed class NoGradScope(NoGradScope? outer) : IDisposable
+    static void Claim(Tensor tensor, Gradients pass, List<Node> nodes)
     {
-        readonly List<Tensor> made = [];
-
-        public int Count => made.Count;
-
-        public void Add(Tensor tensor) => made.Add(tensor);
-
-        public Tensor[] Kept() => [.. made.Where(tensor => tensor.IsKept)];
-
-        public void ForgetKeptSince(int mark)
+        var node = tensor.Node!;
+        if (node.Pass == pass) return;
+        if (node == Node.Consumed)
         {
-            for (var i = mark; i < made.Count; i++) made[i].IsKept = false;
+            throw new InvalidOperationException(
+                $"Backward: the graph of tensor {tensor.Label} was given back by an earlier Backward, so that no gradient could flow to what it was computed from. "
+                + "Call Backward(retainGraph: true) on every loss but the last, or Backward once on the sum of the losses; Detach() the tensor if no gradient is to flow through it.");
         }
 
-        public void FreeSince(int mark, Tensor? result)
-        {
-            var keepsResult = false;
-            for (var i = made.Count - 1; i >= mark; i--)
-            {
-                if (made[i] == result) keepsResult = true;
-                else if (!made[i].IsKept) made[i].Free("the layer that made it was left without recording (NoGrad)");
-            }
-
-            made.RemoveRange(mark, made.Count - mark);
-            if (keepsResult) made.Add(result!);
-        }
-
-        public void Dispose()
-        {
-            if (scope != this) return;
-            FreeSince(0, null);
-            scope = outer;
-        }
+        if (node.Pass is not null) throw new InvalidOperationException($"Backward: the backward function that is running belongs to a pass through tensor {tensor.Label}, which a pass within it cannot walk too.");
+        node.Pass = pass;
+        nodes.Add(node);
     }
 }
 
@@ -211,28 +225,137 @@ public static class Tape
 internal sealed record TracedOperation(string Name, object? Settings, Tensor?[] Inputs, Tensor Output);
 
 /// <summary>One recorded operation.</summary>
-internal sealed class Node(long sequence, Tensor output, Tensor?[] inputs, BackwardFunction backward, DeviceBuffer[] saved)
+internal sealed class Node
 {
-    public long Sequence { get; } = sequence;
+    readonly string operation;
+    readonly BackwardFunction? backward;
+    readonly (DeviceBuffer Buffer, long Version)[] saved;
+    readonly long version;
 
-    public Tensor Output { get; } = output;
+    public Node(long sequence, string operation, Tensor output, ReadOnlySpan<Tensor?> inputs, BackwardFunction backward, ReadOnlySpan<DeviceBuffer> saved)
+    {
+        (Sequence, this.operation, Output, this.backward) = (sequence, operation, output, backward);
+        version = output.Data.Version;
+        Inputs = inputs.IsEmpty ? [] : new (Tensor?, long)[inputs.Length];
+        for (var i = 0; i < inputs.Length; i++) Inputs[i] = (inputs[i], inputs[i] is { IsFreed: false } input ? input.Data.Version : 0);
+        this.saved = saved.IsEmpty ? [] : new (DeviceBuffer, long)[saved.Length];
+        for (var i = 0; i < saved.Length; i++) this.saved[i] = (saved[i], saved[i].Version);
+    }
 
-    public Tensor?[] Inputs { get; } = inputs;
+    Node() => (operation, saved, Inputs, Output) = ("", [], [], null!);
 
-    public BackwardFunction Backward { get; } = backward;
+    /// <summary>What stands in the place of a node whose graph a backward pass has given back.</summary>
+    public static Node Consumed { get; } = new();
 
-    public DeviceBuffer[] Saved { get; } = saved;
+    public long Sequence { get; }
 
-    public bool Visited { get; set; }
+    public Tensor Output { get; }
+
+    /// <summary>What it read, and which <see cref="DeviceBuffer.Version"/> of it.</summary>
+    public (Tensor? Tensor, long Version)[] Inputs { get; }
+
+    /// <summary>The pass that is walking it; within one pass, those that were reached.</summary>
+    public Gradients? Pass { get; set; }
+
+    /// <summary>The gradient of the result, as far as the running pass has come.</summary>
+    public DeviceBuffer? Flow;
+
+    /// <summary>Takes the gradient of the result to the inputs, if there is one.</summary>
+    public void Run(Gradients gradients)
+    {
+        if (Flow is not { } dy) return;
+        Flow = null;
+        gradients.Current = dy;
+        if (Output.RequiresGrad) gradients.Leave(Output, dy.Retain());
+        foreach (var (buffer, written) in saved)
+        {
+            if (buffer.Version != written) throw Changed("a buffer that it saved", written, buffer.Version);
+        }
+
+        Watch(this);
+        try
+        {
+            backward!(dy, gradients);
+        }
+        finally
+        {
+            Watch(null);
+        }
+
+        gradients.Flush();
+        gradients.Current = null;
+        dy.Release();
+    }
+
+    /// <exception cref="InvalidOperationException">The tensor has changed since it was recorded.</exception>
+    public void CheckUnchanged(Tensor tensor)
+    {
+        var now = tensor.VersionOfData;
+        if (tensor == Output && now != version) throw Changed($"its result {tensor.Label}", version, now);
+        foreach (var (input, read) in Inputs)
+        {
+            if (input == tensor && now != read) throw Changed($"tensor {tensor.Label}", read, now);
+        }
+    }
+
+    /// <summary>Gives back what only this node held.</summary>
+    public void Consume(Tensor root)
+    {
+        if (Output.Node != this) return;
+        foreach (var (buffer, _) in saved) buffer.Release();
+        Output.Node = Consumed;
+        if (Output != root && !Output.IsKept) Output.Free("Backward passed it");
+    }
+
+    /// <summary>The end of a pass, which may have been interrupted.</summary>
+    public void Leave()
+    {
+        Pass = null;
+        Flow?.Release();
+        Flow = null;
+    }
+
+    void Watch(Node? reader)
+    {
+        Output.Reader = reader;
+        foreach (ref readonly var input in Inputs.AsSpan())
+        {
+            if (input.Tensor is { } tensor) tensor.Reader = reader;
+        }
+    }
+
+    InvalidOperationException Changed(string what, long then, long now)
+        => new($"Backward: {what}, which the gradient of {operation} is computed from, was changed (by a step of an optimizer, Write, a kernel) after {operation} had read it: version {now}, not {then}. "
+            + "Call Backward before the change, or compute the result anew after it.");
 }
 
-/// <summary>Where an operation's backward function puts the gradients of its inputs. Several gradients of one tensor are added.</summary>
+/// <summary>
+/// Where an operation's backward function puts the gradients of its inputs. Several gradients of one tensor are added.
+/// What they add up to is left in the tensors at the end of the pass: one that throws leaves none.
+/// </summary>
 public sealed class Gradients
 {
+    [ThreadStatic]
+    static List<(Tensor Tensor, DeviceBuffer? Flow)>? spare;
+
     readonly Engine engine;
     readonly List<(Tensor Tensor, DeviceBuffer Contribution)> pending = [];
 
-    internal Gradients(Engine engine) => this.engine = engine;
+    // The tensors that keep a gradient; each one's Slot says where it stands.
+    readonly List<(Tensor Tensor, DeviceBuffer? Flow)> leaves;
+
+    internal Gradients(Engine engine, bool retainsGraph)
+    {
+        (this.engine, RetainsGraph) = (engine, retainsGraph);
+        leaves = spare ?? [];
+        spare = null;
+    }
+
+    /// <summary>Whether another pass may follow, for which the operations keep what they saved.</summary>
+    internal bool RetainsGraph { get; }
+
+    /// <summary>The gradient that a backward function is reading.</summary>
+    internal DeviceBuffer? Current { get; set; }
 
     /// <summary>Whether an input needs its gradient.</summary>
     public bool Wants(Tensor? input) => input is { WantsGradient: true };
@@ -240,8 +363,9 @@ public sealed class Gradients
     /// <summary>A buffer to overwrite with the gradient of <paramref name="input"/>: shaped like it, undefined before.</summary>
     public DeviceBuffer For(Tensor input)
     {
-        var buffer = engine.Rent(input.DType, input.Count);
-        if (input.GradientData is null) input.GradientData = buffer;
+        var buffer = Rent(input);
+        ref var flow = ref FlowOf(input);
+        if (flow is null) flow = buffer;
         else pending.Add((input, buffer));
         return buffer;
     }
@@ -249,44 +373,108 @@ public sealed class Gradients
     /// <summary>The buffer of the gradient of <paramref name="input"/>, to be added to if <paramref name="accumulate"/>, else to overwrite.</summary>
     public DeviceBuffer For(Tensor input, out bool accumulate)
     {
-        accumulate = input.GradientData is not null;
-        return accumulate ? Own(input) : input.GradientData = engine.Rent(input.DType, input.Count);
+        ref var flow = ref FlowOf(input);
+        accumulate = flow is not null;
+        return accumulate ? Own(ref flow) : flow = Rent(input);
     }
 
     /// <summary>As <see cref="For(Tensor)"/>, but where possible the buffer of <paramref name="dy"/> itself, for a kernel that works in place.</summary>
     public DeviceBuffer Reuse(Tensor input, DeviceBuffer dy)
-        => input.GradientData is null && !dy.IsShared ? input.GradientData = dy.Retain() : For(input);
+    {
+        ref var flow = ref FlowOf(input);
+        return flow is null && !dy.IsShared ? flow = dy.Retain() : For(input);
+    }
 
     /// <summary>Hands <paramref name="dy"/> itself on as a gradient of <paramref name="input"/>: nothing is copied unless it is added to another.</summary>
     public void Pass(Tensor input, DeviceBuffer dy)
     {
-        if (input.GradientData is null) input.GradientData = dy.Retain();
-        else engine.Kernels.AddScaled(1, dy, Own(input));
+        ref var flow = ref FlowOf(input);
+        if (flow is null) flow = dy.Retain();
+        else engine.Kernels.AddScaled(1, dy, Own(ref flow));
     }
 
     /// <summary>A buffer for a changed dy: <paramref name="dy"/> itself if nobody else holds it. Release it after use.</summary>
     public DeviceBuffer Writable(DeviceBuffer dy) => dy.IsShared ? engine.Rent(dy.Type, dy.Length) : dy.Retain();
+
+    /// <summary>A gradient to be left in a tensor, which takes it over.</summary>
+    internal void Leave(Tensor tensor, DeviceBuffer gradient) => leaves.Add((tensor, gradient));
 
     /// <summary>Adds the second and later gradients that one operation wrote for a tensor.</summary>
     internal void Flush()
     {
         foreach (var (tensor, contribution) in pending)
         {
-            engine.Kernels.AddScaled(1, contribution, Own(tensor));
+            engine.Kernels.AddScaled(1, contribution, Own(ref FlowOf(tensor)));
             contribution.Release();
         }
 
         pending.Clear();
     }
 
-    /// <summary>The gradient of a tensor in a buffer that nobody else reads, so that it can be added to.</summary>
-    DeviceBuffer Own(Tensor tensor)
+    /// <summary>Leaves the gradients in their tensors, or, where the pass did not come to its end, none.</summary>
+    internal void Finish(bool whole)
     {
-        var gradient = tensor.GradientData!;
-        if (!gradient.IsShared) return gradient;
-        var copy = engine.Rent(gradient.Type, gradient.Length);
-        engine.Kernels.Copy(gradient, copy);
-        gradient.Release();
-        return tensor.GradientData = copy;
+        foreach (var (_, contribution) in pending) contribution.Release();
+        pending.Clear();
+        Current?.Release();
+        Current = null;
+        foreach (ref var leaf in CollectionsMarshal.AsSpan(leaves))
+        {
+            if (leaf.Flow is null) continue;
+            if (whole && !leaf.Tensor.IsFreed) Add(leaf.Tensor, ref leaf.Flow);
+            else leaf.Flow.Release();
+        }
+
+        leaves.Clear();
+        spare = leaves;
+    }
+
+    /// <summary>Adds to the gradient of a tensor. Its buffer is nobody else's: an optimizer may change it in place.</summary>
+    void Add(Tensor tensor, ref DeviceBuffer? flow)
+    {
+        if (tensor.GradientData is null)
+        {
+            tensor.GradientData = Own(ref flow);
+            return;
+        }
+
+        engine.Kernels.AddScaled(1, flow!, Own(ref tensor.GradientData));
+        flow!.Release();
+    }
+
+    DeviceBuffer Rent(Tensor input)
+    {
+        try
+        {
+            return engine.Rent(input.DType, input.Count);
+        }
+        catch (InsufficientMemoryException e)
+        {
+            throw Tensor.NoMemory("the gradient of tensor " + input.Label, e);
+        }
+    }
+
+    /// <summary>The gradient of a tensor as far as the pass has come: at its node, or, for one without a history, here.</summary>
+    ref DeviceBuffer? FlowOf(Tensor input)
+    {
+        if (input.Node is { } node) return ref node.Flow;
+        if ((uint)input.Slot >= (uint)leaves.Count || leaves[input.Slot].Tensor != input)
+        {
+            input.Slot = leaves.Count;
+            leaves.Add((input, null));
+        }
+
+        return ref CollectionsMarshal.AsSpan(leaves)[input.Slot].Flow;
+    }
+
+    /// <summary>A gradient in a buffer that nobody else reads, so that it can be added to.</summary>
+    DeviceBuffer Own(ref DeviceBuffer? gradient)
+    {
+        var buffer = gradient!;
+        if (!buffer.IsShared) return buffer;
+        var copy = engine.Rent(buffer.Type, buffer.Length);
+        engine.Kernels.Copy(buffer, copy);
+        buffer.Release();
+        return gradient = copy;
     }
 }

@@ -19,6 +19,7 @@ public sealed partial class Tensor : IDisposable
     {
         Shape = shape;
         Device = device;
+        DType = data.Type;
         this.data = data;
     }
 
@@ -26,7 +27,7 @@ public sealed partial class Tensor : IDisposable
     public Shape Shape { get; }
 
     /// <summary>The type of the elements.</summary>
-    public DType DType => Data.Type;
+    public DType DType { get; }
 
     /// <summary>Where it lives.</summary>
     public Device Device { get; private set; }
@@ -37,24 +38,52 @@ public sealed partial class Tensor : IDisposable
     /// <summary>The number of elements.</summary>
     public long Count => Shape.Count;
 
-    /// <summary>Whether <see cref="Backward"/> is to leave a <see cref="Gradient"/> here. For tensors the program made itself.</summary>
-    public bool RequiresGrad { get; set; }
+    /// <summary>
+    /// Whether <see cref="Backward"/> is to leave a <see cref="Gradient"/> here: for tensors the program made itself before
+    /// they are used, for results of operations (PyTorch's <c>retain_grad</c>) before Backward, and with <see cref="Keep"/>.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The elements are whole numbers, which have no gradient.</exception>
+    public bool RequiresGrad
+    {
+        get;
+        set
+        {
+            if (value && DType is not (DType.Float32 or DType.Float64)) throw new InvalidOperationException($"Tensor.RequiresGrad: {Label} holds {DType}; only floating-point tensors have gradients.");
+            field = value;
+        }
+    }
 
     /// <summary>The gradient that <see cref="Backward"/> left, or null. Successive calls add up until <see cref="ClearGradient"/>.</summary>
-    public Tensor? Gradient => GradientData is { } gradient && Node is null ? new Tensor(Shape, gradient.Retain(), Device) { Name = $"{Name}.gradient" } : null;
+    public Tensor? Gradient => GradientData is { } gradient ? new Tensor(Shape, gradient.Retain(), Device) { Name = $"{Name}.gradient" } : null;
 
     /// <summary>The memory.</summary>
     /// <exception cref="FreedTensorException">It was given back.</exception>
-    public DeviceBuffer Data => data ?? throw new FreedTensorException(this, freed!);
+    public DeviceBuffer Data
+    {
+        get
+        {
+            if (Reader is { } reader) Tape.CheckUnchanged(this, reader);
+            return data ?? throw new FreedTensorException(this, freed!);
+        }
+    }
 
     /// <summary>Whether the memory was given back.</summary>
     public bool IsFreed => data is null;
 
+    internal DeviceBuffer? GradientData;
+
     internal Node? Node { get; set; }
 
-    internal DeviceBuffer? GradientData { get; set; }
+    /// <summary>While its backward function runs, the operation that had this tensor as its input or result.</summary>
+    internal Node? Reader { get; set; }
+
+    /// <summary>Where the running backward pass adds this tensor's gradient up: see <see cref="Gradients"/>.</summary>
+    internal int Slot { get; set; }
 
     internal bool IsKept { get; set; }
+
+    /// <summary>The <see cref="DeviceBuffer.Version"/> of the elements; 0 once they are freed.</summary>
+    internal long VersionOfData => data?.Version ?? 0;
 
     /// <summary>Whether a gradient has to flow into this tensor.</summary>
     internal bool WantsGradient => RequiresGrad || Node is not null;
@@ -65,8 +94,18 @@ public sealed partial class Tensor : IDisposable
     /// <param name="shape">The extents.</param>
     /// <param name="device">Where.</param>
     /// <param name="type">The elements' type; by default the device's float type.</param>
+    /// <exception cref="InsufficientMemoryException">The device has no memory for it, not even after what the program had dropped was given back.</exception>
     public static Tensor Uninitialized(Shape shape, Device device, DType? type = null)
-        => new(shape, device.Engine.Rent(type ?? device.FloatType, shape.Count), device);
+    {
+        try
+        {
+            return new(shape, device.Engine.Rent(type ?? device.FloatType, shape.Count), device);
+        }
+        catch (InsufficientMemoryException e)
+        {
+            throw NoMemory($"a tensor {shape} {type ?? device.FloatType}", e);
+        }
+    }
 
     /// <summary>A tensor of equal elements.</summary>
     /// <param name="shape">The extents.</param>
@@ -103,9 +142,20 @@ public sealed partial class Tensor : IDisposable
     /// intermediate tensors back; this tensor itself, and what <see cref="Keep"/> was called on, stay readable.
     /// </summary>
     /// <param name="upstream">The gradient of this tensor; by default 1, for a single element.</param>
-    /// <exception cref="InvalidOperationException">No parameter that wants a gradient led here, or the graph was walked before.</exception>
-    /// <exception cref="ShapeException">The upstream gradient has another shape, or is missing for more than one element.</exception>
-    public void Backward(Tensor? upstream = null) => Tape.Backward(this, upstream);
+    /// <param name="retainGraph">
+    /// Whether the graph is kept, for another Backward from this tensor or from another one that shares part of it; by default
+    /// it is given back, and a later pass that would have to walk it throws.
+    /// </param>
+    /// <remarks>
+    /// A pass that throws leaves no gradient anywhere. Passes on one device take turns, whatever thread they are on.
+    /// </remarks>
+    /// <exception cref="InvalidOperationException">
+    /// No parameter that wants a gradient led here; an earlier Backward has given part of the graph back (nothing was computed then);
+    /// or a value that a gradient is computed from was changed after the forward pass had read it.
+    /// </exception>
+    /// <exception cref="FreedTensorException">A tensor that a gradient is computed from was disposed of.</exception>
+    /// <exception cref="ShapeException">The upstream gradient has another shape, type or device, or is missing for more than one element.</exception>
+    public void Backward(Tensor? upstream = null, bool retainGraph = false) => Tape.Backward(this, upstream, retainGraph);
 
     /// <summary>Gives the gradient's memory back; the next <see cref="Backward"/> starts anew.</summary>
     public void ClearGradient()
@@ -146,14 +196,13 @@ public sealed partial class Tensor : IDisposable
     /// <summary>Gives the memory back now. Using the tensor afterwards is an exception.</summary>
     public void Dispose() => Free("it was disposed");
 
-    /// <inheritdoc/>
-    public override string ToString() => IsFreed ? $"Tensor {Label} (freed)" : $"Tensor {Label} {DType} on {Device}";
-
     /// <summary>A tensor on the same memory under another shape of as many elements.</summary>
     internal Tensor View(Shape shape) => new(shape, Data.Retain(), Device);
 
     /// <summary>A tensor of the same extents on other memory, held until it is disposed.</summary>
     internal Tensor WithData(DeviceBuffer other) => new(Shape, other.Retain(), Device);
+
+    internal static InsufficientMemoryException NoMemory(string what, InsufficientMemoryException e) => new($"No memory for {what}: {e.Message}", e);
 
     internal void Free(string reason)
     {

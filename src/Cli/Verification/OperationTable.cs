@@ -491,6 +491,7 @@ public static class OperationTable
         return run(i["x"], i["target"], a.Reduction());
     })
     {
+        Differentiable = ["x", "target"],
         IsExact = true,
         DoubleTolerance = SinglePrecisionOption,
         Samples =

@@ -53,7 +53,12 @@ public static partial class Functional
         var y = Tensor.Uninitialized(x.Shape, x.Device);
         k.Unary(op, a, x.Data, y.Data);
 
-        return Tape.Record(op.ToString(), a, y, [x], (dy, gradients) => k.UnaryBackward(op, a, x.Data, y.Data, dy, gradients.Reuse(x, dy)));
+        return Tape.Record(op.ToString(), a, y, [x], (dy, gradients) =>
+        {
+            // These two have the same derivative everywhere, so x and y may have changed.
+            var anywhere = op is UnaryOp.Scale or UnaryOp.Offset;
+            k.UnaryBackward(op, a, anywhere ? dy : x.Data, anywhere ? dy : y.Data, dy, gradients.Reuse(x, dy));
+        });
     }
 
     /// <summary>x where x > 0, else w x, with a learned slope for each channel, or one for all (He et al. 2015).</summary>

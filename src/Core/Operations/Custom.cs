@@ -35,9 +35,15 @@ public static partial class Functional
         var sources = inputs.ToArray();
         var y = Tape.Unrecorded(forward, out var kept);
         y.Name = null;
+        var versions = kept.Select(tensor => (tensor, tensor.VersionOfData)).ToArray();
 
         Tape.Record(operation, y, sources, (dy, gradients) =>
         {
+            foreach (var (tensor, version) in versions)
+            {
+                if (tensor.VersionOfData != version) throw new InvalidOperationException($"Backward: tensor {tensor.Label}, which {operation} kept for its gradient, was changed since. Call Backward before the change, or compute the result anew after it.");
+            }
+
             using var scope = Tape.NoGrad();
             using var upstream = y.WithData(dy);
             var computed = backward(upstream);
@@ -50,9 +56,9 @@ public static partial class Functional
                 gradients.Pass(sources[i], gradient.Data);
             }
 
-            FreeKept();
+            if (!gradients.RetainsGraph) FreeKept();
         });
-        if (y.Node is null) FreeKept();
+        if (y.Node is null || y.Node == Node.Consumed) FreeKept();
         return y;
 
         void FreeKept()

@@ -54,7 +54,7 @@ public static partial class Functional
         k.CrossEntropyForward(rows, classes, labelSmoothing, x.Data, labels.Data, losses.Data, logSumExp);
 
         return Reduce(
-            Tape.Record("CrossEntropy", losses, [x], (dy, gradients) => k.CrossEntropyBackward(rows, classes, labelSmoothing, x.Data, labels.Data, logSumExp, dy, gradients.For(x)), logSumExp),
+            Tape.Record("CrossEntropy", losses, [x, labels], (dy, gradients) => k.CrossEntropyBackward(rows, classes, labelSmoothing, x.Data, labels.Data, logSumExp, dy, gradients.For(x)), logSumExp),
             reduction);
     }
 
@@ -73,13 +73,13 @@ public static partial class Functional
         k.MulticlassHingeForward(rows, classes, margin, x.Data, labels.Data, losses.Data);
 
         return Reduce(
-            Tape.Record("MulticlassHinge", losses, [x], (dy, gradients) => k.MulticlassHingeBackward(rows, classes, margin, x.Data, labels.Data, dy, gradients.For(x))),
+            Tape.Record("MulticlassHinge", losses, [x, labels], (dy, gradients) => k.MulticlassHingeBackward(rows, classes, margin, x.Data, labels.Data, dy, gradients.For(x))),
             reduction);
     }
 
     /// <summary>(x - target)^2.</summary>
     /// <param name="x">The prediction.</param>
-    /// <param name="target">Shaped like x; gets no gradient.</param>
+    /// <param name="target">Shaped like x.</param>
     /// <param name="reduction">Default: the mean over the elements.</param>
     /// <exception cref="ShapeException">The shapes differ.</exception>
     public static Tensor MeanSquaredError(Tensor x, Tensor target, Reduction reduction = Reduction.Mean) => ElementLoss(LossOp.MeanSquared, x, target, reduction);
@@ -105,7 +105,17 @@ public static partial class Functional
         k.LossForward(op, x.Data, target.Data, losses.Data);
 
         return Reduce(
-            Tape.Record(op.ToString(), losses, [x], (dy, gradients) => k.LossBackward(op, x.Data, target.Data, dy, gradients.For(x))),
+            Tape.Record(op.ToString(), losses, [x, target], (dy, gradients) =>
+            {
+                if (gradients.Wants(x)) k.LossBackward(op, x.Data, target.Data, dy, gradients.For(x));
+                if (!gradients.Wants(target)) return;
+
+                // Of x - target the negative, and of the one that is linear in the target its factor, -x.
+                var dtarget = gradients.For(target);
+                if (op == LossOp.BinaryCrossEntropyWithLogits) k.Binary(BinaryOp.Multiply, Elementwise(x.Shape), x.Data, dy, dtarget);
+                else k.LossBackward(op, x.Data, target.Data, dy, dtarget);
+                k.Unary(UnaryOp.Scale, -1, dtarget, dtarget);
+            }),
             reduction);
     }
 

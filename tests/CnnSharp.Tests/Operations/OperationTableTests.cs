@@ -171,6 +171,42 @@ public sealed class OperationTableTests
         }
     }
 
+    /// <summary>
+    /// A second pass through a graph that was retained gives the same again, so nothing that a gradient is computed from is
+    /// overwritten. The factor has the passes own their dy, which then is worked on in place.
+    /// </summary>
+    [SkippableTheory]
+    [MemberData(nameof(RowsOnDevices))]
+    public void ASecondPassThroughARetainedGraphGivesTheSame(string deviceName, string name)
+    {
+        var (row, device) = (OperationTable.Find(name)!, Devices.Open(deviceName));
+        if (row.Differentiable.Length == 0) return;
+        var before = Devices.UsedBytes(device);
+        for (var s = 0; s < row.Samples.Count; s++)
+        {
+            var sample = row.Samples[s];
+            using var inputs = new OperationInputs(device, sample.Generate(seed: 1100 + s));
+            var differentiable = row.Differentiable.Select(inputs.Optional).OfType<Tensor>().ToArray();
+            foreach (var input in differentiable) input.RequiresGrad = true;
+            using var y = row.Run(inputs, new(sample.Attributes)) * 1f;
+            using var dy = Sample.Upstream(y.Shape, 1200 + s).On(device);
+            y.Backward(dy, retainGraph: true);
+            var once = differentiable.Select(Take).ToArray();
+            y.Backward(dy, retainGraph: true);
+            y.Backward(dy);
+            foreach (var (input, first) in differentiable.Zip(once)) Assert.Equal(first.Select(value => value + value), Take(input));
+        }
+
+        Assert.Equal(before, Devices.UsedBytes(device));
+
+        static float[] Take(Tensor input)
+        {
+            using var gradient = input.Gradient!;
+            input.ClearGradient();
+            return gradient.ToArray();
+        }
+    }
+
     static readonly Lazy<(Device One, Device Two)[]> Pairs = new(() =>
         [.. Enum.GetValues<SimdLevel>().Where(level => level <= CpuEngine.WidestLevel).Select(level => (Devices.Cpu(level, 1), Devices.Cpu(level, 2)))]);
 
