@@ -1,9 +1,10 @@
 namespace CnnSharp.Data;
 
 /// <summary>
-/// Reads and writes picture files. With SixLabors.ImageSharp, which the build takes where the package feeds carry it: PNG,
-/// JPEG, WebP, GIF (its first picture), TIFF, BMP, PPM and more. Without: PNG, BMP, PGM and PPM; the others are refused
-/// with the name of the package that reads them. PNG gives the same pixels either way.
+/// Reads and writes image files through SixLabors.ImageSharp: PNG, JPEG, WebP, GIF, TIFF, BMP and Netpbm (PBM, PGM, PPM). Of
+/// several frames or pages the first is read. EXIF orientation is applied, color profiles are not. A file that ends too
+/// early is refused, and so is what the package cannot decode to the right values: animated WebP, tiled and
+/// floating-point TIFF, interlaced PNG of fewer than 5 columns.
 /// </summary>
 /// <example>
 /// <code>
@@ -21,17 +22,11 @@ public static class PictureFile
     /// <summary>The beginning of a file that is enough for <see cref="Identify(string)"/>; of a file whose header lies further back, all is read.</summary>
     internal const int HeaderBytes = 4096;
 
-#if IMAGESHARP_PACKAGE
-    static readonly ImageSharpCodec Codec = new();
-#else
-    static readonly OwnCodec Codec = new();
-#endif
+    /// <summary>What reads the files: the package and its version.</summary>
+    public static string CodecName => ImageSharpCodec.Name;
 
-    /// <summary>What reads the files: the package and its version, or the codec of this library's own.</summary>
-    public static string CodecName => Codec.Name;
-
-    /// <summary>The endings of file names that are taken for pictures, in lower case, whether or not this build reads them all.</summary>
-    public static IReadOnlyList<string> Extensions { get; } = [".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".pnm"];
+    /// <summary>The endings of file names that are taken for images, in lower case; a name may have them in any case.</summary>
+    public static IReadOnlyList<string> Extensions { get; } = [".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".dib", ".ppm", ".pgm", ".pbm", ".pnm", ".apng"];
 
     /// <summary>Whether a file's name ends like a picture's, and the file is not hidden.</summary>
     public static bool IsPicture(string path)
@@ -42,22 +37,24 @@ public static class PictureFile
 
     /// <summary>Whether a file's contents begin like those of a picture that this build reads; the rest may be corrupt all the same.</summary>
     /// <param name="start">The file, or its first 4,096 bytes.</param>
-    public static bool Recognizes(ReadOnlySpan<byte> start) => Codec.Reads(start);
+    public static bool Recognizes(ReadOnlySpan<byte> start) => ImageSharpCodec.Reads(start);
 
-    /// <summary>Reads a picture.</summary>
+    /// <summary>Reads an image.</summary>
     /// <param name="path">The file; its contents, not its name, say what it is.</param>
-    /// <exception cref="DataFormatException">It is no picture that this build reads, is corrupt, or too large.</exception>
+    /// <param name="maxPixels">An image that claims more is refused before it is decoded; at most <see cref="MaxPixels"/>, which is the default. Decoding takes about 9 bytes a pixel.</param>
+    /// <exception cref="DataFormatException">It is no image, is corrupt, cut off or too large.</exception>
     /// <exception cref="IOException">It cannot be opened.</exception>
-    public static Picture Read(string path) => Decode(ReadBytes(path, MaxFileBytes), path);
+    public static Picture Read(string path, long maxPixels = MaxPixels) => Decode(ReadBytes(path, MaxFileBytes), path, maxPixels);
 
-    /// <summary>Reads a picture from memory.</summary>
+    /// <summary>Reads an image from memory.</summary>
     /// <param name="bytes">The file's contents.</param>
     /// <param name="name">What messages call it.</param>
-    /// <exception cref="DataFormatException">It is no picture that this build reads, is corrupt, or too large.</exception>
-    public static Picture Decode(byte[] bytes, string name)
+    /// <param name="maxPixels">As in <see cref="Read"/>.</param>
+    /// <exception cref="DataFormatException">It is no image, is corrupt, cut off or too large.</exception>
+    public static Picture Decode(byte[] bytes, string name, long maxPixels = MaxPixels)
     {
-        CheckSize(Identify(bytes, name), name);
-        return Codec.Decode(bytes, name);
+        CheckSize(Identify(bytes, name), name, Math.Min(maxPixels, MaxPixels));
+        return ImageSharpCodec.Decode(bytes, name);
     }
 
     /// <summary>The extents that a picture in memory claims in its header, whatever they are: to refuse one before <see cref="Decode"/> makes room for it.</summary>
@@ -67,7 +64,7 @@ public static class PictureFile
     public static PictureSize Identify(byte[] bytes, string name)
     {
         ArgumentNullException.ThrowIfNull(bytes);
-        return Codec.Identify(bytes, name);
+        return ImageSharpCodec.Identify(bytes, name);
     }
 
     /// <summary>The extents of a picture, from the file's header.</summary>
@@ -79,15 +76,15 @@ public static class PictureFile
         PictureSize size;
         try
         {
-            size = Codec.Identify(head, path);
+            size = ImageSharpCodec.Identify(head, path);
         }
         catch (DataFormatException) when (head.Length == HeaderBytes)
         {
             // A JPEG's header can stand behind a preview of any length.
-            size = Codec.Identify(ReadBytes(path, MaxFileBytes), path);
+            size = ImageSharpCodec.Identify(ReadBytes(path, MaxFileBytes), path);
         }
 
-        CheckSize(size, path);
+        CheckSize(size, path, MaxPixels);
         return size;
     }
 
@@ -104,12 +101,12 @@ public static class PictureFile
     {
         ArgumentNullException.ThrowIfNull(stream);
         ArgumentNullException.ThrowIfNull(picture);
-        Codec.EncodePng(stream, picture);
+        ImageSharpCodec.EncodePng(stream, picture);
     }
 
-    static void CheckSize(PictureSize size, string name)
+    static void CheckSize(PictureSize size, string name, long maxPixels)
     {
-        if (size.Pixels > MaxPixels) throw new DataFormatException(name, "the size of the picture", $"at most {MaxPixels:N0} pixels", $"{size.Width:N0} x {size.Height:N0}");
+        if (size.Pixels > maxPixels) throw new DataFormatException(name, "the size of the image", $"at most {maxPixels:N0} pixels", $"{size.Width:N0} x {size.Height:N0}");
     }
 
     static byte[] ReadBytes(string path, long limit, bool whole = true)

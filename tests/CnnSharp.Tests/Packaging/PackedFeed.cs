@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.IO.Compression;
 using System.Text.Json;
 using System.Xml.Linq;
-using CnnSharp.Data;
 using Xunit;
 
 namespace CnnSharp.Tests.Packaging;
@@ -26,14 +25,11 @@ public sealed class PackedFeed : IDisposable
         File.WriteAllText(Config, $"""<configuration><packageSources><clear /><add key="packed" value="{Feed}" /></packageSources></configuration>""");
         foreach (var project in Directory.GetFiles(Path.Combine(Root, "src"), "*.csproj", SearchOption.AllDirectories))
         {
-            Dotnet("pack", project, "--configuration", Configuration, "--no-build", "--output", Feed, $"-p:PackageVersion={Version}", $"-p:ImageSharpProvider={ImageSharpProvider}");
+            Dotnet("pack", project, "--configuration", Configuration, "--no-build", "--output", Feed, $"-p:PackageVersion={Version}");
         }
 
         CopyPackagesOfOthers("CnnSharp");
     }
-
-    /// <summary>What <c>-p:ImageSharpProvider</c> says in this build.</summary>
-    public static string ImageSharpProvider => PictureFile.CodecName.StartsWith("SixLabors", StringComparison.Ordinal) ? "package" : "own";
 
     /// <summary>The version of all packages in the feed.</summary>
     public string Version { get; } = $"0.1.0-test.{Guid.NewGuid():N}";

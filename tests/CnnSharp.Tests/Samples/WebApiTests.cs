@@ -94,12 +94,10 @@ public sealed class WebApiTests(WebApiHost host) : IClassFixture<WebApiHost>
         await Refused(HttpStatusCode.BadRequest, "The picture is empty.", []);
         await Refused(HttpStatusCode.UnsupportedMediaType, "Expected a picture (image/...) or a form with one (multipart/form-data), got 'text/plain'.", Png(0), "text/plain");
         await Refused(HttpStatusCode.UnsupportedMediaType, "got ''.", Png(0), type: null);
-        await Refused(HttpStatusCode.UnsupportedMediaType, "The file is no picture", "no picture"u8.ToArray());
+        await Refused(HttpStatusCode.UnsupportedMediaType, "The file is no image", "no picture"u8.ToArray());
         await Refused(HttpStatusCode.BadRequest, "The picture cannot be read: ", Png(0)[..200]);
         await Refused(HttpStatusCode.BadRequest, "The form cannot be read: ", "not a form"u8.ToArray(), "multipart/form-data; boundary=x");
         await Refused(HttpStatusCode.BadRequest, "The form cannot be read: ", "not a form"u8.ToArray(), "multipart/form-data");
-        if (PictureFile.CodecName.StartsWith("own", StringComparison.Ordinal))
-            await Refused(HttpStatusCode.UnsupportedMediaType, "is a JPEG picture, which takes the package SixLabors.ImageSharp to read", [0xFF, 0xD8, 0xFF, 0xE0, 0, 16, .. "JFIF\0"u8]);
 
         using var none = new MultipartFormDataContent { { new StringContent("a shirt"), "title" } };
         using (var response = await host.Client.PostAsync("/classify", none)) await IsProblem(response, HttpStatusCode.BadRequest, "Expected a form with one file, got 0.");

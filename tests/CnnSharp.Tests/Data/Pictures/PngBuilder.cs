@@ -84,7 +84,8 @@ static class PngBuilder
         return result;
     }
 
-    static uint Crc(byte[] bytes)
+    /// <summary>The checksum of a chunk's type and data.</summary>
+    public static uint Crc(ReadOnlySpan<byte> bytes)
     {
         var crc = 0xFFFFFFFFu;
         foreach (var b in bytes)
