@@ -27,15 +27,8 @@ public readonly struct Shape : IEquatable<Shape>
     public int Rank => extents?.Length ?? 0;
 
     /// <summary>The number of elements: 1 for a scalar.</summary>
-    public long Count
-    {
-        get
-        {
-            var count = 1L;
-            foreach (var extent in AsSpan()) count = checked(count * extent);
-            return count;
-        }
-    }
+    /// <exception cref="ShapeException">There are 2^63 or more.</exception>
+    public long Count => Product(AsSpan());
 
     /// <summary>The extent of an axis; <c>^1</c> is the innermost.</summary>
     public int this[Index axis] => extents![axis];
@@ -65,19 +58,29 @@ public readonly struct Shape : IEquatable<Shape>
     }
 
     /// <summary>The product of the extents before an axis, that is, how many rows end at it.</summary>
-    internal long CountBefore(int axis)
-    {
-        var count = 1L;
-        for (var i = 0; i < axis; i++) count *= extents![i];
-        return count;
-    }
+    internal long CountBefore(int axis) => Product(AsSpan()[..axis]);
 
     /// <summary>The product of the extents behind an axis: its stride.</summary>
-    internal long CountAfter(int axis)
+    internal long CountAfter(int axis) => Product(AsSpan()[(axis + 1)..]);
+
+    static long Product(ReadOnlySpan<int> extents)
     {
-        var count = 1L;
-        for (var i = axis + 1; i < Rank; i++) count *= extents![i];
-        return count;
+        var product = 1L;
+        foreach (var extent in extents)
+        {
+            if (extent == 0) return 0;
+            if (product <= long.MaxValue / extent)
+            {
+                product *= extent;
+                continue;
+            }
+
+            // An axis of extent 0 further on would make up for it.
+            if (extents.Contains(0)) return 0;
+            throw new ShapeException("Shape", $"the extents {Geometry.Text(extents)} have 2^63 elements or more.");
+        }
+
+        return product;
     }
 
     /// <inheritdoc/>

@@ -77,8 +77,8 @@ public readonly record struct ConvGeometry(
     /// <summary>Output channels a group has.</summary>
     public int GroupK => K / Groups;
 
-    /// <summary>Multiply-adds of a forward pass.</summary>
-    public long MultiplyAdds => (long)N * OutH * OutW * K * KernelH * KernelW * GroupC;
+    /// <summary>Multiply-adds of a forward pass; <see cref="long.MaxValue"/> where there are more.</summary>
+    public long MultiplyAdds => Geometry.Product(N, OutH, OutW, K, KernelH, KernelW, GroupC);
 
     /// <summary>Checks a convolution and works out its output.</summary>
     /// <param name="x">[N, H, W, C].</param>
@@ -92,15 +92,19 @@ public readonly record struct ConvGeometry(
     {
         const string Operation = "Conv2d";
         CheckOptions(Operation, x, w, stride, padding, dilation, groups);
-        if (x[3] != w[2] * groups)
-            throw new ShapeException(Operation, $"the input has {x[3]} channels, the weights expect {w[2] * groups}.{Describe(x, w, groups)}");
+        if (x[3] != (long)w[2] * groups)
+            throw new ShapeException(Operation, $"the input has {x[3]} channels, the weights expect {(long)w[2] * groups}.{Describe(x, w, groups)}");
         if (w[3] % groups != 0)
             throw new ShapeException(Operation, $"{groups} groups do not divide {w[3]} output channels.{Describe(x, w, groups)}");
-        var outH = Output(x[1], w[0], stride.H, padding.Top + padding.Bottom, dilation.H);
-        var outW = Output(x[2], w[1], stride.W, padding.Left + padding.Right, dilation.W);
+        var height = Geometry.Extent(Operation, "the padded height", (long)x[1] + padding.Top + padding.Bottom);
+        var width = Geometry.Extent(Operation, "the padded width", (long)x[2] + padding.Left + padding.Right);
+        var outH = Output(height, w[0], stride.H, dilation.H);
+        var outW = Output(width, w[1], stride.W, dilation.W);
         if (outH < 1 || outW < 1)
             throw new ShapeException(Operation, $"the kernel is larger than the padded input: stride {stride}, padding {padding}, dilation {dilation} leave {outH} x {outW} outputs.{Describe(x, w, groups)}");
-        return new(x[0], x[1], x[2], x[3], outH, outW, w[3], w[0], w[1], stride.H, stride.W, padding.Top, padding.Left, dilation.H, dilation.W, groups);
+        return new(
+            x[0], x[1], x[2], x[3], outH, outW, w[3], w[0], w[1],
+            Within(height, stride.H), Within(width, stride.W), padding.Top, padding.Left, Within(height, dilation.H), Within(width, dilation.W), groups);
     }
 
     /// <summary>Checks a transposed convolution and works out its output, which is this geometry's x.</summary>
@@ -116,29 +120,42 @@ public readonly record struct ConvGeometry(
     {
         const string Operation = "ConvTranspose2d";
         CheckOptions(Operation, input, w, stride, padding, dilation, groups);
-        if (input[3] != w[2] * groups)
-            throw new ShapeException(Operation, $"the input has {input[3]} channels, the weights expect {w[2] * groups}.{Describe(input, w, groups)}");
+        if (input[3] != (long)w[2] * groups)
+            throw new ShapeException(Operation, $"the input has {input[3]} channels, the weights expect {(long)w[2] * groups}.{Describe(input, w, groups)}");
         if (w[3] % groups != 0)
             throw new ShapeException(Operation, $"{groups} groups do not divide {w[3]} output channels.{Describe(input, w, groups)}");
         if (outputPadding.H < 0 || outputPadding.W < 0 || outputPadding.H >= Math.Max(stride.H, dilation.H) || outputPadding.W >= Math.Max(stride.W, dilation.W))
             throw new ShapeException(Operation, $"output padding {outputPadding} must be at least 0 and less than stride {stride} or dilation {dilation}.");
-        var h = ((input[1] - 1) * stride.H) + outputPadding.H + ((w[0] - 1) * dilation.H) + 1 - padding.Top - padding.Bottom;
-        var width = ((input[2] - 1) * stride.W) + outputPadding.W + ((w[1] - 1) * dilation.W) + 1 - padding.Left - padding.Right;
-        if (h < 1 || width < 1)
-            throw new ShapeException(Operation, $"padding {padding} leaves {h} x {width} outputs.{Describe(input, w, groups)}");
-        return new(input[0], h, width, w[3], input[1], input[2], input[3], w[0], w[1], stride.H, stride.W, padding.Top, padding.Left, dilation.H, dilation.W, groups);
+        if (input[1] < 1 || input[2] < 1)
+            throw new ShapeException(Operation, $"there is nothing to spread: the input has {input[1]} x {input[2]} pixels.{Describe(input, w, groups)}");
+        var paddedHeight = Geometry.Extent(Operation, "the height before padding is taken off", ((input[1] - 1L) * stride.H) + outputPadding.H + ((w[0] - 1L) * dilation.H) + 1);
+        var paddedWidth = Geometry.Extent(Operation, "the width before padding is taken off", ((input[2] - 1L) * stride.W) + outputPadding.W + ((w[1] - 1L) * dilation.W) + 1);
+        var height = (long)paddedHeight - padding.Top - padding.Bottom;
+        var width = (long)paddedWidth - padding.Left - padding.Right;
+        if (height < 1 || width < 1)
+            throw new ShapeException(Operation, $"padding {padding} leaves {height} x {width} outputs.{Describe(input, w, groups)}");
+        return new(
+            input[0], (int)height, (int)width, w[3], input[1], input[2], input[3], w[0], w[1],
+            Within(paddedHeight, stride.H), Within(paddedWidth, stride.W), padding.Top, padding.Left, Within(paddedHeight, dilation.H), Within(paddedWidth, dilation.W), groups);
     }
 
-    static int Output(int size, int kernel, int stride, int padding, int dilation)
+    static int Output(int size, int kernel, int stride, int dilation)
     {
-        var span = size + padding - ((kernel - 1) * dilation) - 1;
-        return span < 0 ? 0 : (span / stride) + 1;
+        var span = size - ((kernel - 1L) * dilation) - 1;
+        return span < 0 ? 0 : (int)(span / stride) + 1;
     }
+
+    /// <summary>
+    /// A stride or dilation no longer than the padded input: a longer one has a single output, or a kernel of one row, and
+    /// then no meaning. So sums of a place and a step stay within 32 bits.
+    /// </summary>
+    static int Within(int padded, int step) => Math.Min(step, Math.Max(padded, 1));
 
     static void CheckOptions(string operation, ReadOnlySpan<int> x, ReadOnlySpan<int> w, Size2d stride, Padding2d padding, Size2d dilation, int groups)
     {
         if (x.Length != 4 || w.Length != 4)
             throw new ShapeException(operation, $"expected an input [N, H, W, C] and weights [kh, kw, in, out], got {Geometry.Text(x)} and {Geometry.Text(w)}.");
+        if (w[0] < 1 || w[1] < 1) throw new ShapeException(operation, $"the kernel {w[0]} x {w[1]} must be at least 1 x 1.{Describe(x, w, groups)}");
         if (stride.H < 1 || stride.W < 1) throw new ShapeException(operation, $"stride {stride} must be at least 1.");
         if (dilation.H < 1 || dilation.W < 1) throw new ShapeException(operation, $"dilation {dilation} must be at least 1.");
         if (padding.Top < 0 || padding.Bottom < 0 || padding.Left < 0 || padding.Right < 0) throw new ShapeException(operation, $"padding {padding} must not be negative.");
@@ -193,11 +210,16 @@ public readonly record struct PoolGeometry(
         if (padding.Top < 0 || padding.Bottom < 0 || padding.Left < 0 || padding.Right < 0
             || padding.Top >= kernel.H || padding.Bottom >= kernel.H || padding.Left >= kernel.W || padding.Right >= kernel.W)
             throw new ShapeException(Operation, $"padding {padding} must be at least 0 and less than the kernel {kernel}.");
+        if (x[1] < 1 || x[2] < 1) throw new ShapeException(Operation, $"the windows are empty: the input {Geometry.Text(x)} has {x[1]} x {x[2]} pixels.");
+        var height = Geometry.Extent(Operation, "the padded height", (long)x[1] + padding.Top + padding.Bottom);
+        var width = Geometry.Extent(Operation, "the padded width", (long)x[2] + padding.Left + padding.Right);
         var outH = Output(x[1], kernel.H, stride.H, padding.Top, padding.Bottom, ceilMode);
         var outW = Output(x[2], kernel.W, stride.W, padding.Left, padding.Right, ceilMode);
         if (outH < 1 || outW < 1)
             throw new ShapeException(Operation, $"the kernel {kernel} is larger than the input {Geometry.Text(x)} with padding {padding}.");
-        return new(x[0], x[1], x[2], x[3], outH, outW, kernel.H, kernel.W, stride.H, stride.W, padding, countPadding);
+
+        // A stride beyond the padded input has one window and no meaning.
+        return new(x[0], x[1], x[2], x[3], outH, outW, kernel.H, kernel.W, Math.Min(stride.H, height), Math.Min(stride.W, width), padding, countPadding);
     }
 
     /// <summary>Windows that divide x into <paramref name="output"/> parts: part o is [floor(o H / OutH), ceil((o + 1) H / OutH)).</summary>
@@ -226,17 +248,17 @@ public readonly record struct PoolGeometry(
         }
 
         var start = (o * stride) - before;
-        var end = Math.Min(start + kernel, size + after);
+        var end = (int)Math.Min((long)start + kernel, (long)size + after);
         return (Math.Max(start, 0), Math.Min(end, size), end - start);
     }
 
     static int Output(int size, int kernel, int stride, int before, int after, bool ceilMode)
     {
-        var span = size + before + after - kernel;
+        var span = (long)size + before + after - kernel;
         if (span < 0 && !(ceilMode && span > -stride)) return 0;
         var count = (span >= 0 ? (ceilMode ? (span + stride - 1) / stride : span / stride) : 0) + 1;
-        if (ceilMode && (count - 1) * stride >= size + before) count--;
-        return count;
+        if (ceilMode && (count - 1) * stride >= (long)size + before) count--;
+        return (int)count;
     }
 }
 
@@ -347,4 +369,26 @@ public static class Geometry
 {
     /// <summary><c>[2, 3, 4]</c>.</summary>
     public static string Text(ReadOnlySpan<int> shape) => $"[{string.Join(", ", shape.ToArray())}]";
+
+    /// <summary>An extent that was computed in 64 bits.</summary>
+    /// <param name="operation">The operation that asks, for the message.</param>
+    /// <param name="what">The quantity, for the message: <c>the padded height</c>.</param>
+    /// <param name="value">At least 0.</param>
+    /// <exception cref="ShapeException">It is more than an axis can have.</exception>
+    public static int Extent(string operation, string what, long value)
+        => value <= int.MaxValue ? (int)value : throw new ShapeException(operation, $"{what} is {value:N0}; an axis has at most {int.MaxValue:N0}.");
+
+    /// <summary>The product of numbers that are at least 0; <see cref="long.MaxValue"/> where it is more than that.</summary>
+    internal static long Product(params ReadOnlySpan<int> factors)
+    {
+        if (factors.Contains(0)) return 0;
+        var product = 1L;
+        foreach (var factor in factors)
+        {
+            if (product > long.MaxValue / factor) return long.MaxValue;
+            product *= factor;
+        }
+
+        return product;
+    }
 }

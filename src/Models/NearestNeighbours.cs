@@ -25,6 +25,9 @@ public sealed class NearestNeighbours : Layer
     /// <summary>Remembered pictures that are compared at a time.</summary>
     const int Block = 32;
 
+    /// <summary>Distances that are kept at a time, unless there are more remembered images than that.</summary>
+    const int MostDistances = 16 * 1024 * 1024;
+
     readonly Tensor labels;
     readonly Shape picture;
     readonly float[] values;
@@ -49,9 +52,9 @@ public sealed class NearestNeighbours : Layer
         values = pictures.ToArray();
         classOf = labels.ToArray<int>();
         features = values.Length / classOf.Length;
-        foreach (var label in classOf)
+        for (var i = 0; i < classOf.Length; i++)
         {
-            if (label < 0 || label >= classes) throw new ArgumentOutOfRangeException(nameof(labels), label, $"NearestNeighbours: expected labels below {classes}.");
+            if (classOf[i] < 0 || classOf[i] >= classes) throw new ArgumentOutOfRangeException(nameof(labels), classOf[i], $"NearestNeighbours: label {classOf[i]} at index {i} is not a class; with {classes} classes they are 0 to {classes - 1}.");
         }
     }
 
@@ -66,7 +69,19 @@ public sealed class NearestNeighbours : Layer
     {
         if (x.Shape.Rank != picture.Rank || x.Shape.With(0, 1) != picture) throw new ShapeException("NearestNeighbours", $"expected pictures like those remembered, {picture}, got {x.Shape}.");
         var count = x.Shape[0];
+        if ((long)count * classes > Array.MaxLength) throw new ShapeException("NearestNeighbours", $"{count:N0} images times {classes:N0} classes are more than {Array.MaxLength:N0} shares; ask about fewer images at a time.");
         var asked = x.ToArray();
+        var shares = new float[count * classes];
+
+        // So many images at a time that their distances to all that are remembered take at most 64 MiB.
+        var most = Math.Max(1, MostDistances / classOf.Length);
+        for (var first = 0; first < count; first += most) AddShares(asked, first, Math.Min(most, count - first), shares);
+        return Tape.Record("NearestNeighbours", Tensor.From(shares, new(count, classes), x.Device), [], (_, _) => { });
+    }
+
+    /// <summary>The shares of images [<paramref name="start"/>, start + <paramref name="count"/>).</summary>
+    void AddShares(float[] asked, int start, int count, float[] shares)
+    {
         var distances = new float[count * classOf.Length];
 
         // Blocks of remembered pictures stay in the cache while all that are asked about pass, four at a time: each number that is loaded is used four times.
@@ -80,7 +95,7 @@ public sealed class NearestNeighbours : Layer
                 var (n1, n2, n3) = (Math.Min(n + 1, count - 1), Math.Min(n + 2, count - 1), Math.Min(n + 3, count - 1));
                 for (var m = block * Block; m < end; m++)
                 {
-                    var (d0, d1, d2, d3) = Between(Row(asked, n), Row(asked, n1), Row(asked, n2), Row(asked, n3), Row(values, m));
+                    var (d0, d1, d2, d3) = Between(Row(asked, start + n), Row(asked, start + n1), Row(asked, start + n2), Row(asked, start + n3), Row(values, m));
                     distances[(n * classOf.Length) + m] = d0;
                     distances[(n1 * classOf.Length) + m] = d1;
                     distances[(n2 * classOf.Length) + m] = d2;
@@ -89,9 +104,7 @@ public sealed class NearestNeighbours : Layer
             }
         });
 
-        var shares = new float[count * classes];
-        Parallel.For(0, count, n => Vote(distances.AsSpan(n * classOf.Length, classOf.Length), shares.AsSpan(n * classes, classes)));
-        return Tape.Record("NearestNeighbours", Tensor.From(shares, new(count, classes), x.Device), [], (_, _) => { });
+        Parallel.For(0, count, n => Vote(distances.AsSpan(n * classOf.Length, classOf.Length), shares.AsSpan((start + n) * classes, classes)));
     }
 
     ReadOnlySpan<float> Row(float[] pictures, int index) => pictures.AsSpan(index * features, features);

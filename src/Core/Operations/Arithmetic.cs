@@ -134,10 +134,13 @@ public static partial class Functional
             : g with { A0 = s0, A1 = s1, A2 = s2, A3 = 1 };
     }
 
+    /// <summary>Two operands of one shape, at most 4 axes, both read in order.</summary>
     static BroadcastGeometry Elementwise(Shape shape)
     {
-        var count = checked((int)shape.Count);
-        return new(1, 1, 1, count, count, count, count, 1, count, count, count, 1);
+        Span<int> extents = stackalloc int[4] { 1, 1, 1, 1 };
+        shape.AsSpan().CopyTo(extents[(4 - shape.Rank)..]);
+        long s2 = extents[3], s1 = s2 * extents[2], s0 = s1 * extents[1];
+        return new(extents[0], extents[1], extents[2], extents[3], s0, s1, s2, 1, s0, s1, s2, 1);
     }
 
     /// <summary>Adds factor dy, summed over the axes along which the input was repeated, to the gradient of the input.</summary>

@@ -20,7 +20,9 @@ public static partial class Functional
             throw new ShapeException("Linear", $"the input has {x.Shape[^1]} features, the weights expect {inputs}.\n  input   {x.Shape}   (..., in)\n  weights {w.Shape}   (in, out)");
         CheckVector("Linear", "bias", b, outputs);
         CheckTogether("Linear", x, w);
-        var rows = checked((int)x.Shape.CountBefore(x.Shape.Rank - 1));
+        var count = x.Shape.CountBefore(x.Shape.Rank - 1);
+        if (count > int.MaxValue) return LinearOfPixels(x, w, b, activation);
+        var rows = (int)count;
         var k = x.Device.Kernels;
         var y = Tensor.Uninitialized(x.Shape.With(^1, outputs), x.Device);
         k.MatMul(new(rows, outputs, inputs), x.Data, w.Data, b?.Data, y.Data, activation);
@@ -33,6 +35,18 @@ public static partial class Functional
             if (gradients.Wants(x)) k.MatMul(new(rows, inputs, outputs, TransposeB: true), dz, w.Data, null, gradients.For(x, out var accumulateX), accumulate: accumulateX);
             dz.Release();
         });
+    }
+
+    /// <summary><see cref="Linear"/> of more rows than a matrix product counts: a convolution whose kernel is one pixel.</summary>
+    static Tensor LinearOfPixels(Tensor x, Tensor w, Tensor? b, Activation activation)
+    {
+        var axes = x.Shape.AsSpan();
+        Span<int> pixels = [axes[0], axes[1], 1, axes[^1]];
+        var rest = 1L;
+        foreach (var extent in axes[2..^1]) rest *= extent;
+        pixels[2] = Geometry.Extent("Linear", $"the number of rows behind the first two axes of {x.Shape}", rest);
+        var y = Conv2d(Reshape(x, new(pixels)), Reshape(w, [1, 1, w.Shape[0], w.Shape[1]]), b, activation: activation);
+        return Reshape(y, x.Shape.With(^1, w.Shape[1]));
     }
 
     /// <summary>The matrix product a b.</summary>

@@ -27,7 +27,7 @@ public static partial class Functional
 
     static Tensor Softmax(string operation, Tensor x, bool log)
     {
-        if (x.Shape.Rank < 1 || x.Shape[^1] < 1) throw new ShapeException(operation, $"expected an input [..., classes], got {x.Shape}.");
+        if (x.Shape.Rank < 1) throw new ShapeException(operation, $"expected an input [..., classes], got {x.Shape}.");
         var classes = x.Shape[^1];
         var rows = x.Shape.CountBefore(x.Shape.Rank - 1);
         var k = x.Device.Kernels;

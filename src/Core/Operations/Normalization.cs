@@ -52,11 +52,13 @@ public static partial class Functional
         const string Operation = "BatchNorm";
         var g = CheckBatchNorm(Operation, x.Shape, weight, bias, runningMean, runningVariance, options ?? new(), activation, add);
         CheckTogether(Operation, x, weight);
-        if (training && g.Rows < 2) throw new ShapeException(Operation, $"training needs more than one value a channel, the input is {x.Shape}.");
+        if (training && g.Rows == 1) throw new ShapeException(Operation, $"training needs more than one value a channel, the input is {x.Shape}.");
         var channels = g.Channels;
         var k = x.Device.Kernels;
         var y = Tensor.Uninitialized(x.Shape, x.Device);
-        if (!training)
+
+        // A batch without values has no statistics and moves none.
+        if (!training || g.Rows == 0)
         {
             k.BatchNormInference(g, x.Data, weight.Data, bias.Data, runningMean.Data, runningVariance.Data, add?.Data, y.Data);
             return Tape.Record(Operation, g, y, [x, weight, bias, add, runningMean, runningVariance], (dy, gradients) =>

@@ -64,6 +64,7 @@ public static partial class Functional
 
     static Tensor MaxPool(string operation, Tensor x, PoolGeometry g)
     {
+        _ = Geometry.Extent(operation, $"the number of pixels of an image of {x.Shape}, whose places are Int32,", (long)g.H * g.W);
         var k = x.Device.Kernels;
         var y = Tensor.Uninitialized(new(g.N, g.OutH, g.OutW, g.C), x.Device);
         var indices = x.Device.Engine.Rent(DType.Int32, y.Count);

@@ -7,8 +7,8 @@ public static partial class Functional
     /// <summary>The sum of all elements: one element, shape [].</summary>
     public static Tensor Sum(Tensor x) => ReduceRun("Sum", x, 0, x.Shape.Rank, 1, default);
 
-    /// <summary>The mean of all elements: one element, shape [].</summary>
-    public static Tensor Mean(Tensor x) => ReduceRun("Mean", x, 0, x.Shape.Rank, (float)(1.0 / Math.Max(1, x.Count)), default);
+    /// <summary>The mean of all elements: one element, shape []. That of none is NaN.</summary>
+    public static Tensor Mean(Tensor x) => ReduceRun("Mean", x, 0, x.Shape.Rank, (float)(1.0 / x.Count), default);
 
     /// <summary>The sum over some axes.</summary>
     /// <param name="x">Any shape.</param>
@@ -43,7 +43,7 @@ public static partial class Functional
             var count = 1L;
             for (var i = start; i < end; i++) count *= extents[i];
             for (var i = start; i < end; i++) extents[i] = 1;
-            y = ReduceRun(operation, y, start, end, mean ? (float)(1.0 / Math.Max(1, count)) : 1, extents);
+            y = ReduceRun(operation, y, start, end, mean ? (float)(1.0 / count) : 1, extents);
             end = start + 1;
         }
 

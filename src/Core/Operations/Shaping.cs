@@ -23,7 +23,7 @@ public static partial class Functional
         if (start < 0 || start >= x.Shape.Rank) throw new ShapeException("Flatten", $"there is no axis {start} in {x.Shape}.");
         var extents = new int[start + 1];
         x.Shape.AsSpan()[..start].CopyTo(extents);
-        extents[start] = checked((int)(x.Shape.CountAfter(start) * x.Shape[start]));
+        extents[start] = Geometry.Extent("Flatten", $"the merged axis of {x.Shape}", x.Shape.CountAfter(start - 1));
         return Reshape(x, extents);
     }
 
@@ -65,7 +65,7 @@ public static partial class Functional
         var first = tensors[0].Shape;
         var place = axis < 0 ? axis + first.Rank : axis;
         if (place < 0 || place >= first.Rank) throw new ShapeException("Concat", $"there is no axis {axis} in {first}.");
-        var total = 0;
+        var total = 0L;
         foreach (var tensor in tensors)
         {
             if (tensor.Shape.Rank != first.Rank || tensor.Shape.With(place, 0) != first.With(place, 0)) throw new ShapeException("Concat", $"{first} and {tensor.Shape} differ in an axis other than {axis}.");
@@ -75,8 +75,8 @@ public static partial class Functional
 
         var inputs = tensors.ToArray();
         var device = inputs[0].Device;
-        var y = Tensor.Uninitialized(first.With(place, total), device);
-        var rows = checked((int)first.CountBefore(place));
+        var y = Tensor.Uninitialized(first.With(place, Geometry.Extent("Concat", $"axis {axis} of the result", total)), device);
+        var rows = Geometry.Extent("Concat", $"the number of rows before axis {axis} of {first}", first.CountBefore(place));
         var row = y.Shape.CountAfter(place) * total;
         long start = 0;
         foreach (var input in inputs)
@@ -97,7 +97,7 @@ public static partial class Functional
 
         static RegionGeometry Part(Tensor input, int place, int rows, long row, long start)
         {
-            var run = checked((int)(input.Shape.CountAfter(place) * input.Shape[place]));
+            var run = Geometry.Extent("Concat", $"a row of {input.Shape} from axis {place} on", input.Shape.CountAfter(place) * input.Shape[place]);
             return new(1, 1, rows, run, 0, 0, 0, run, 1, start, 0, 0, row, 1);
         }
     }
@@ -115,8 +115,8 @@ public static partial class Functional
         if (start < 0 || length < 0 || start > x.Shape[place] - length) throw new ShapeException("Slice", $"places {start} to {start + length} are not within axis {axis} of {x.Shape}.");
         var y = Tensor.Uninitialized(x.Shape.With(place, length), x.Device);
         var inner = x.Shape.CountAfter(place);
-        var run = checked((int)(inner * length));
-        var g = new RegionGeometry(1, 1, checked((int)x.Shape.CountBefore(place)), run, start * inner, 0, 0, inner * x.Shape[place], 1, 0, 0, 0, run, 1);
+        var run = Geometry.Extent("Slice", $"a row of the part of {x.Shape}", inner * length);
+        var g = new RegionGeometry(1, 1, Geometry.Extent("Slice", $"the number of rows before axis {axis} of {x.Shape}", x.Shape.CountBefore(place)), run, start * inner, 0, 0, inner * x.Shape[place], 1, 0, 0, 0, run, 1);
         var k = x.Device.Kernels;
         k.CopyRegion(g, x.Data, y.Data);
 
@@ -138,16 +138,17 @@ public static partial class Functional
     {
         if (x.Shape.Rank != 4) throw new ShapeException("Pad2d", $"expected an input [N, H, W, C], got {x.Shape}.");
         int n = x.Shape[0], h = x.Shape[1], w = x.Shape[2], c = x.Shape[3];
-        int outH = h + padding.Top + padding.Bottom, outW = w + padding.Left + padding.Right;
+        var outH = Geometry.Extent("Pad2d", "the height of the result", (long)h + padding.Top + padding.Bottom);
+        var outW = Geometry.Extent("Pad2d", "the width of the result", (long)w + padding.Left + padding.Right);
 
-        // What of x remains where a side is cropped.
-        int top = Math.Max(0, -padding.Top), left = Math.Max(0, -padding.Left);
-        int rows = h - top - Math.Max(0, -padding.Bottom), columns = w - left - Math.Max(0, -padding.Right);
-        if (outH < 1 || outW < 1 || rows < 1 || columns < 1) throw new ShapeException("Pad2d", $"padding {padding} leaves nothing of {x.Shape}.");
+        // What of x remains where a side is cropped: nothing may, if x has nothing.
+        long top = Math.Max(0L, -(long)padding.Top), left = Math.Max(0L, -(long)padding.Left);
+        long rows = h - top - Math.Max(0L, -(long)padding.Bottom), columns = w - left - Math.Max(0L, -(long)padding.Right);
+        if (outH < 1 || outW < 1 || rows < Math.Min(h, 1) || columns < Math.Min(w, 1)) throw new ShapeException("Pad2d", $"padding {padding} leaves nothing of {x.Shape}.");
         var y = Tensor.Uninitialized(new(n, outH, outW, c), x.Device);
         var g = new RegionGeometry(
-            1, n, rows, columns * c,
-            (((long)top * w) + left) * c, 0, (long)h * w * c, (long)w * c, 1,
+            1, n, (int)rows, Geometry.Extent("Pad2d", $"a row of {x.Shape}", columns * c),
+            ((top * w) + left) * c, 0, (long)h * w * c, (long)w * c, 1,
             (((long)Math.Max(0, padding.Top) * outW) + Math.Max(0, padding.Left)) * c, 0, (long)outH * outW * c, (long)outW * c, 1);
         var k = x.Device.Kernels;
         k.Fill(y.Data, value);

@@ -21,7 +21,8 @@ public static partial class Functional
         if (stride.H < 1 || stride.W < 1) throw new ShapeException(Operation, $"stride {stride} must be at least 1.");
         if (before < 0 || behind < 0) throw new ShapeException(Operation, $"cannot add {before} channels before and {behind} behind.");
         int n = x.Shape[0], h = x.Shape[1], w = x.Shape[2], c = x.Shape[3];
-        int outH = (h + stride.H - 1) / stride.H, outW = (w + stride.W - 1) / stride.W, outC = checked(before + c + behind);
+        int outH = (int)(((long)h + stride.H - 1) / stride.H), outW = (int)(((long)w + stride.W - 1) / stride.W);
+        var outC = Geometry.Extent(Operation, "the number of channels of the result", (long)before + c + behind);
         var y = Tensor.Uninitialized(new(n, outH, outW, outC), x.Device);
         var g = new RegionGeometry(
             n, outH, outW, c,

@@ -39,6 +39,6 @@ public static partial class Functional
     {
         if (x.Shape.Rank != 4) throw new ShapeException(operation, $"expected an input [N, H, W, C], got {x.Shape}.");
         if (scale.H < 1 || scale.W < 1) throw new ShapeException(operation, $"scale {scale} must be at least 1.");
-        return new(x.Shape[0], x.Shape[1], x.Shape[2], x.Shape[3], checked(x.Shape[1] * scale.H), checked(x.Shape[2] * scale.W), alignCorners);
+        return new(x.Shape[0], x.Shape[1], x.Shape[2], x.Shape[3], Geometry.Extent(operation, "the height of the result", (long)x.Shape[1] * scale.H), Geometry.Extent(operation, "the width of the result", (long)x.Shape[2] * scale.W), alignCorners);
     }
 }

@@ -11,5 +11,5 @@ internal sealed unsafe partial class CpuKernels<V>
         => Correlate(g, dy, w, WeightLayout.OutIn(g), null, dx, new Ending { Accumulate = accumulate });
 
     public void ConvTransposeBackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
-        => WeightGradient(g, dy.ReadOnlyPointer<float>(), x.ReadOnlyPointer<float>(), dw.Pointer<float>(), exchanged: true);
+        => WeightGradient(g, dy, x, dw, exchanged: true);
 }

@@ -25,15 +25,23 @@ internal sealed unsafe partial class CpuKernels<V>
     /// <summary>Convolution g, for weights of any layout.</summary>
     void Correlate(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, in WeightLayout layout, DeviceBuffer? b, DeviceBuffer y, in Ending ending)
     {
-        if (IsDepthwise(g))
+        if (y.Length == 0) return;
+        if (x.Length == 0)
         {
-            Depthwise(g, x.ReadOnlyPointer<float>(), w.ReadOnlyPointer<float>(), b.ReadOnlyPointerOrNull<float>(), y.Pointer<float>(), ending.Relu ? Activation.Relu : Activation.None, ending.Accumulate, transposed: false);
+            StoreEmptySums(b, ending, y, g.K);
             return;
         }
 
         if (IsPointwise(g))
         {
             MultiplyPixels(g, x, w, layout, b, y, ending);
+            return;
+        }
+
+        RequireIndexable(g);
+        if (IsDepthwise(g))
+        {
+            Depthwise(g, x.ReadOnlyPointer<float>(), w.ReadOnlyPointer<float>(), b.ReadOnlyPointerOrNull<float>(), y.Pointer<float>(), ending.Relu ? Activation.Relu : Activation.None, ending.Accumulate, transposed: false);
             return;
         }
 
@@ -76,15 +84,24 @@ internal sealed unsafe partial class CpuKernels<V>
     /// <summary>The gradient by input of convolution g, plus b, for weights of any layout.</summary>
     void CorrelateTransposed(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, in WeightLayout layout, DeviceBuffer? b, DeviceBuffer dx, bool accumulate)
     {
-        if (IsDepthwise(g))
+        if (dx.Length == 0) return;
+        if (dy.Length == 0)
         {
-            Depthwise(g, dy.ReadOnlyPointer<float>(), w.ReadOnlyPointer<float>(), b.ReadOnlyPointerOrNull<float>(), dx.Pointer<float>(), Activation.None, accumulate, transposed: true);
+            StoreEmptySums(b, new() { Accumulate = accumulate }, dx, g.C);
             return;
         }
 
         if (IsPointwise(g) && IsDense(g))
         {
-            MatMul(new(checked(g.N * g.H * g.W), g.C, g.K, TransposeB: layout.OutStride != 1), dy, w, b, dx, Activation.None, accumulate);
+            // The convolution that takes dy for its input: a pixel of dx is a product of the same pixel of dy.
+            MultiplyPixels(g with { C = g.K, K = g.C }, dy, w, layout, b, dx, new() { Accumulate = accumulate });
+            return;
+        }
+
+        RequireIndexable(g);
+        if (IsDepthwise(g))
+        {
+            Depthwise(g, dy.ReadOnlyPointer<float>(), w.ReadOnlyPointer<float>(), b.ReadOnlyPointerOrNull<float>(), dx.Pointer<float>(), Activation.None, accumulate, transposed: true);
             return;
         }
 
@@ -148,20 +165,60 @@ internal sealed unsafe partial class CpuKernels<V>
                 }
             }
 
-            Run(ref pass, b.ReadOnlyPointerOrNull<float>());
+            if (pass.HasTaps)
+            {
+                Run(ref pass, b.ReadOnlyPointerOrNull<float>());
+                return;
+            }
+        }
+
+        // Every tap lands between the pixels of dy or in the padding: sums of nothing.
+        StoreEmptySums(b, new() { Accumulate = accumulate }, dx, g.C);
+    }
+
+    /// <summary>Sums of nothing: the bias and the epilogue alone. What a convolution without input channels or rows gives.</summary>
+    static void StoreEmptySums(DeviceBuffer? b, in Ending ending, DeviceBuffer y, int channels)
+    {
+        float* bias = b.ReadOnlyPointerOrNull<float>(), target = y.Pointer<float>();
+        for (long i = 0; i < y.Length; i++)
+        {
+            var c = i % channels;
+            var sum = bias is null ? 0 : bias[c];
+            if (ending.Scale is not null) sum = MathF.FusedMultiplyAdd(sum, ending.Scale[c], ending.Shift[c]);
+            if (ending.Add is not null) sum += ending.Add[i];
+            if (ending.Relu && sum < 0) sum = 0;
+            target[i] = ending.Accumulate ? sum + target[i] : sum;
+        }
+    }
+
+    /// <summary>Refuses what the passes of a convolution cannot count in 32 bits: rows of an image, weights and tasks. Everything beyond a row is counted in 64.</summary>
+    /// <exception cref="NotSupportedException">One of them has too many.</exception>
+    static void RequireIndexable(in ConvGeometry g)
+    {
+        const long Most = 1 << 30;
+        Check("rows of an image, padded", Math.Max(g.H, ((g.OutH - 1L) * g.StrideH) + ((g.KernelH - 1L) * g.DilationH) + 1), 1);
+        var columns = Math.Max(g.W, ((g.OutW - 1L) * g.StrideW) + ((g.KernelW - 1L) * g.DilationW) + 1);
+        Check("elements in a row of the input, padded", columns, g.C);
+        Check("elements in a row of the output", g.OutW, g.K);
+        Check("taps of the kernel times channels", (long)g.KernelH * g.KernelW, Math.Max(g.C, g.K));
+        Check("groups times channels, in whole vectors", g.Groups, Math.Max(g.GroupC, g.GroupK) + (long)V.Count);
+        Check("rows of all images and groups", (long)g.N * g.Groups, Math.Max(g.H, g.OutH));
+
+        static void Check(string what, long a, long b)
+        {
+            if ((Int128)a * b > Most) throw new NotSupportedException($"{(Int128)a * b:N0} {what}: a convolution of the CPU engine counts at most {Most:N0}. A smaller batch or image has fewer.");
         }
     }
 
     /// <summary>Whether every result reads one pixel of the picture: a product of pixels and weights.</summary>
     bool IsPointwise(in ConvGeometry g)
-        => May(ConvolutionAlgorithms.Pointwise) && g is { KernelH: 1, KernelW: 1, PadTop: 0, PadLeft: 0, Groups: 1 } && ((g.OutH - 1) * g.StrideH) < g.H && ((g.OutW - 1) * g.StrideW) < g.W;
+        => May(ConvolutionAlgorithms.Pointwise) && g is { KernelH: 1, KernelW: 1, PadTop: 0, PadLeft: 0, Groups: 1 } && ((g.OutH - 1L) * g.StrideH) < g.H && ((g.OutW - 1L) * g.StrideW) < g.W;
 
     /// <summary>Whether all pixels are read, in order.</summary>
     static bool IsDense(in ConvGeometry g) => g is { StrideH: 1, StrideW: 1 } && g.OutH == g.H && g.OutW == g.W;
 
     void Run(ref ConvPass pass, float* bias)
     {
-        if (pass.IsEmpty) return;
         pass.Plan();
         pass.Scratch = workers.ScratchTable(pass.ScratchLength);
         for (var group = 0; group < pass.Groups; group++)
@@ -389,8 +446,8 @@ internal sealed unsafe partial class CpuKernels<V>
         /// <summary>Whether <see cref="WinogradPass"/> takes it from the packed weights on.</summary>
         public bool UseWinograd { get; private set; }
 
-        /// <summary>Whether nothing is added to anything.</summary>
-        public readonly bool IsEmpty => phaseCount == 0;
+        /// <summary>Whether anything is multiplied.</summary>
+        public readonly bool HasTaps => taps > 0;
 
         /// <summary>Output channels of a group, rounded up to vectors.</summary>
         public readonly int PaddedOut => RoundUp(Out, V.Count);
@@ -476,9 +533,8 @@ internal sealed unsafe partial class CpuKernels<V>
                 lastCol = Math.Max(lastCol, phase.TapCols.First + phase.TapCols.Span - 1);
             }
 
-            if (taps == 0) (firstRow, lastRow, firstCol, lastCol) = (0, -1, 0, -1);
             var inside = firstRow >= 0 && firstCol >= 0 && ((rows - 1) * StepH) + lastRow < SourceH && ((cols - 1) * StepW) + lastCol < SourceW;
-            copy = taps > 0 && !(Groups == 1 && fewestCols >= CorrelationTiles<V>.MaxHalf && (inside || (phaseCount == 1 && In >= ManyChannels)));
+            copy = !(Groups == 1 && fewestCols >= CorrelationTiles<V>.MaxHalf && (inside || (phaseCount == 1 && In >= ManyChannels)));
             blockWidth = ((cols - 1) * StepW) + lastCol - firstCol + 1;
 
             // Enough tasks for the threads of a large machine, but none below 2^18 multiply-adds; what a task reads should
@@ -486,7 +542,8 @@ internal sealed unsafe partial class CpuKernels<V>
             // cache should hold, a task has some of the output channels, not some of the rows: every row would read all weights.
             var workPerRow = Math.Max(1, (long)cols * Out * In * taps);
             var byChannels = PackedLength > MediumWeights;
-            var wanted = byChannels ? 1 : Math.Min(rows, Math.Max(1, DivideUp(32, N * Groups)));
+            var images = (long)N * Groups;
+            var wanted = byChannels || images >= 32 ? 1 : Math.Min(rows, DivideUp(32, (int)images));
             var rowLength = (long)blockWidth * In;
             var mostRows = Math.Max(4, (192 * 1024 / Math.Max(1, rowLength * StepH)) + 1);
             bandRows = (int)Math.Min(rows, Math.Min(mostRows, Math.Max(DivideUp(rows, wanted), ((1 << 18) / workPerRow) + 1)));
@@ -506,7 +563,8 @@ internal sealed unsafe partial class CpuKernels<V>
             {
                 // In place, several pictures also share what fills no tile.
                 var most = !copy || PackedLength > ManyWeights ? 128 * 1024 : 32 * 1024;
-                pictures = (int)Math.Clamp(most / Math.Max(1, bandLength), 1, Math.Max(1, (long)N * Groups / 32));
+                // No more than the batch has, however many groups there are: each has its own tasks.
+                pictures = (int)Math.Clamp(most / Math.Max(1, bandLength), 1, Math.Clamp(images / 32, 1, N));
                 pictures = (int)Math.Clamp((1 << 18) / (workPerRow * rows), pictures, N);
             }
 
@@ -522,7 +580,7 @@ internal sealed unsafe partial class CpuKernels<V>
             // Picture by picture, so that the next one is asked for meanwhile, unless several fill tiles that one does not.
             stepPictures = workPerRow * rows < 1 << 18 ? pictures : 1;
             pictureBlocks = DivideUp(N, pictures);
-            blockTasks = byChannels ? Math.Clamp(32 / (Groups * pictureBlocks * bands), 1, Blocks) : 1;
+            blockTasks = byChannels ? (int)Math.Clamp(32 / ((long)Groups * pictureBlocks * bands), 1, Blocks) : 1;
             Tasks = checked(Groups * pictureBlocks * bands * blockTasks);
 
             long width = copy ? blockWidth : SourceW;

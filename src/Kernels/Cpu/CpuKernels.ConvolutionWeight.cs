@@ -12,18 +12,25 @@ namespace CnnSharp.Kernels.Cpu;
 internal sealed unsafe partial class CpuKernels<V>
 {
     public void ConvBackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
-        => WeightGradient(g, x.ReadOnlyPointer<float>(), dy.ReadOnlyPointer<float>(), dw.Pointer<float>(), exchanged: false);
+        => WeightGradient(g, x, dy, dw, exchanged: false);
 
     /// <summary>dw of convolution g; <paramref name="exchanged"/>: laid out [kh, kw, K / groups, C].</summary>
-    void WeightGradient(in ConvGeometry g, float* x, float* dy, float* dw, bool exchanged)
+    void WeightGradient(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw, bool exchanged)
     {
-        if (IsDepthwise(g))
+        if (x.Length == 0 || dy.Length == 0)
         {
-            DepthwiseWeightGradient(g, x, dy, dw);
+            Fill(dw, 0);
             return;
         }
 
-        var pass = new WeightPass { Geometry = g, X = x, Dy = dy, Dw = dw, Exchanged = exchanged };
+        RequireIndexable(g);
+        if (IsDepthwise(g))
+        {
+            DepthwiseWeightGradient(g, x.ReadOnlyPointer<float>(), dy.ReadOnlyPointer<float>(), dw.Pointer<float>());
+            return;
+        }
+
+        var pass = new WeightPass { Geometry = g, X = x.ReadOnlyPointer<float>(), Dy = dy.ReadOnlyPointer<float>(), Dw = dw.Pointer<float>(), Exchanged = exchanged };
         pass.Plan();
         lock (workers.Gate)
         {
@@ -130,7 +137,7 @@ internal sealed unsafe partial class CpuKernels<V>
             splits = (int)Math.Min(DivideUp(vectors, 2), (PartialLength + SumsPerTask - 1) / SumsPerTask);
             SplitVectors = splits == 1 ? vectors : RoundUp(DivideUp(vectors, splits), 2);
             splits = DivideUp(vectors, SplitVectors);
-            var wanted = Math.Min(DivideUp(MostChunks, splits * g.Groups), SumsTogether / (PartialLength * g.Groups));
+            var wanted = Math.Min((long)DivideUp(MostChunks, splits * g.Groups), SumsTogether / (PartialLength * g.Groups));
             wanted = Math.Min(wanted, g.MultiplyAdds / (1 << 19));
 
             // As few as leave the largest no larger: 8 of 2 pictures, not 3 of 2 and 10 of 1.

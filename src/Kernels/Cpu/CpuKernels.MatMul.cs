@@ -13,25 +13,51 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <summary>A convolution g whose kernel is one pixel: its rows of a are the pixels that it reads.</summary>
     void MultiplyPixels(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, in WeightLayout layout, DeviceBuffer? b, DeviceBuffer y, in Ending ending)
-        => Multiply(
-            new()
-            {
-                Geometry = new(checked(g.N * g.OutH * g.OutW), g.K, g.C, TransposeB: layout.OutStride != 1),
-                Pixels = IsDense(g) ? default : new(g.OutH, g.OutW, (long)g.H * g.W * g.C, (long)g.StrideH * g.W * g.C, (long)g.StrideW * g.C),
-                Ending = ending,
-            },
-            x,
-            w,
-            b,
-            y);
+    {
+        // A product counts its rows in 32 bits: more pixels than that are several products. Dense pixels follow each other
+        // whatever rows and images they belong to; of others, some rows of one image, or all rows of some images.
+        var dense = IsDense(g);
+        var line = dense ? 1L : g.OutW;
+        var lines = dense ? (long)g.N * g.OutH * g.OutW : (long)g.N * g.OutH;
+        var pixels = dense ? default : new PixelRows(g.OutH, g.OutW, (long)g.H * g.W * g.C, (long)g.StrideH * g.W * g.C, (long)g.StrideW * g.C);
+        for (long first = 0, count; first < lines; first += count)
+        {
+            count = Math.Min(lines - first, Math.Max(1, MostPixels / line));
+            if (!dense && count < lines) count = count >= g.OutH && first % g.OutH == 0 ? count / g.OutH * g.OutH : Math.Min(count, g.OutH - (first % g.OutH));
+            var skipped = first * line * g.K;
+            Multiply(
+                new()
+                {
+                    Geometry = new((int)(count * line), g.K, g.C, TransposeB: layout.OutStride != 1),
+                    Pixels = pixels,
+                    Ending = ending with { Add = ending.Add is null ? null : ending.Add + skipped },
+                },
+                x,
+                w,
+                b,
+                y,
+                dense ? first * g.C : pixels.Offset(first),
+                skipped);
+        }
+    }
 
-    void Multiply(MatMulPass pass, DeviceBuffer a, DeviceBuffer b, DeviceBuffer? bias, DeviceBuffer c)
+    /// <summary>Pixels of a product.</summary>
+    const long MostPixels = 1 << 30;
+
+    /// <summary>The product of a, from its element <paramref name="firstA"/> on, and b, to c from <paramref name="firstC"/> on.</summary>
+    void Multiply(MatMulPass pass, DeviceBuffer a, DeviceBuffer b, DeviceBuffer? bias, DeviceBuffer c, long firstA = 0, long firstC = 0)
     {
         var g = pass.Geometry;
-        pass.A = a.ReadOnlyPointer<float>();
-        pass.B = b.ReadOnlyPointer<float>();
-        pass.C = c.Pointer<float>();
         if (g.M == 0 || g.N == 0) return;
+        pass.A = a.ReadOnlyPointer<float>() + firstA;
+        pass.B = b.ReadOnlyPointer<float>();
+        pass.C = c.Pointer<float>() + firstC;
+        if (g.K == 0)
+        {
+            StoreEmptySums(bias, pass.Ending, c, g.N);
+            return;
+        }
+
         if (FewRows(pass))
         {
             MultiplyFewRows(pass, bias.ReadOnlyPointerOrNull<float>());
@@ -74,11 +100,18 @@ internal sealed unsafe partial class CpuKernels<V>
     {
         public bool Any => OutW > 0;
 
+        /// <summary>Where the pixel of a row begins, counted from the first one.</summary>
         public long Offset(int pixel)
         {
             var (line, column) = Math.DivRem(pixel, OutW);
-            var (picture, row) = Math.DivRem(line, OutH);
-            return (picture * PictureStride) + (row * RowStride) + (column * ColumnStride);
+            return Offset((long)line) + (column * ColumnStride);
+        }
+
+        /// <summary>Where the first pixel of line <paramref name="line"/> of all images begins.</summary>
+        public long Offset(long line)
+        {
+            var (picture, row) = Math.DivRem(line, (long)OutH);
+            return (picture * PictureStride) + (row * RowStride);
         }
     }
 

@@ -40,7 +40,10 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void UpsampleNearestBackward(in UpsampleGeometry g, DeviceBuffer dy, DeviceBuffer dx)
-        => workers.Run(new NearestBackwardWork(g, dy.ReadOnlyPointer<float>(), dx.Pointer<float>()), RowTasks((long)g.N * g.H, DivideUp(g.OutH, g.H) * g.OutW * g.C));
+    {
+        if (dx.Length == 0) return;
+        workers.Run(new NearestBackwardWork(g, dy.ReadOnlyPointer<float>(), dx.Pointer<float>()), RowTasks((long)g.N * g.H, DivideUp(g.OutH, g.H) * g.OutW * g.C));
+    }
 
     readonly struct NearestBackwardWork(in UpsampleGeometry g, float* dy, float* dx) : IWork
     {

@@ -57,11 +57,11 @@ readonly struct Axis
     /// <param name="phase">0 .. stride - 1.</param>
     public static Axis Backward(int extent, int results, int kernel, int stride, int padding, int dilation, int phase)
     {
-        var start = (((phase - padding) % stride) + stride) % stride;
+        var start = (int)((((phase - (long)padding) % stride) + stride) % stride);
         var divisor = (int)System.Numerics.BigInteger.GreatestCommonDivisor(stride, dilation);
         var tapStep = stride / divisor;
         var first = 0;
-        while (first < tapStep && first * (long)dilation % stride != phase) first++;
+        while (first < Math.Min(tapStep, kernel) && first * (long)dilation % stride != phase) first++;
         var taps = first < Math.Min(tapStep, kernel) ? ((kernel - 1 - first) / tapStep) + 1 : 0;
         return new()
         {

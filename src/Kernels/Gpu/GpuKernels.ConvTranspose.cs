@@ -6,19 +6,20 @@ sealed partial class GpuKernels
 {
     public void ConvTransposeForward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y)
     {
-        if (IsNarrow(g)) NarrowBackward(g, x, w, turned: false, b, y, accumulate: false);
+        if (IsNarrow(g) || x.Length == 0) NarrowBackward(g, x, w, turned: false, b, y, accumulate: false);
         else CorrelateBackward(g, x, w, turned: false, b, y, accumulate: false);
     }
 
     public void ConvTransposeBackwardInput(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, DeviceBuffer dx, bool accumulate = false)
     {
-        if (IsNarrow(g)) NarrowForward(g, dy, w, turned: true, null, dx, relu: false, accumulate);
+        if (IsNarrow(g) || dy.Length == 0) NarrowForward(g, dy, w, turned: true, null, dx, relu: false, accumulate);
         else CorrelateForward(g, dy, w, turned: true, null, dx, relu: false, accumulate);
     }
 
     public void ConvTransposeBackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
     {
-        if (IsNarrow(g)) NarrowWeight(g, dy, x, dw, exchanged: true);
+        if (x.Length == 0 || dy.Length == 0) Fill(dw, 0);
+        else if (IsNarrow(g)) NarrowWeight(g, dy, x, dw, exchanged: true);
         else WeightGradient(g, dy, x, dw, exchanged: true);
     }
 }

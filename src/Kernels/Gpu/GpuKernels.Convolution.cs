@@ -2,24 +2,26 @@ namespace CnnSharp.Kernels.Gpu;
 
 // Forward and by input, a convolution is a correlation of a source's patches with weights (the gradient by input one for
 // each phase of the stride); by weight it is the product of x's patches, turned, with dy. All are matrix products whose
-// factors are never stored. Weights are [taps, channels that are summed, results], or turned, [taps, results, channels].
+// factors are never stored. (One without elements, from a batch without images or an input without channels, has no
+// product: one thread a result then writes the bias.) Weights are [taps, channels that are summed, results], or turned, [taps, results, channels].
 sealed partial class GpuKernels
 {
     public void ConvForward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y, Activation activation = Activation.None)
     {
-        if (IsNarrow(g)) NarrowForward(g, x, w, turned: false, b, y, activation == Activation.Relu, accumulate: false);
+        if (IsNarrow(g) || x.Length == 0) NarrowForward(g, x, w, turned: false, b, y, activation == Activation.Relu, accumulate: false);
         else CorrelateForward(g, x, w, turned: false, b, y, activation == Activation.Relu, accumulate: false);
     }
 
     public void ConvBackwardInput(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, DeviceBuffer dx, bool accumulate = false)
     {
-        if (IsNarrow(g)) NarrowBackward(g, dy, w, turned: true, null, dx, accumulate);
+        if (IsNarrow(g) || dy.Length == 0) NarrowBackward(g, dy, w, turned: true, null, dx, accumulate);
         else CorrelateBackward(g, dy, w, turned: true, null, dx, accumulate);
     }
 
     public void ConvBackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
     {
-        if (IsNarrow(g)) NarrowWeight(g, x, dy, dw, exchanged: false);
+        if (x.Length == 0 || dy.Length == 0) Fill(dw, 0);
+        else if (IsNarrow(g)) NarrowWeight(g, x, dy, dw, exchanged: false);
         else WeightGradient(g, x, dy, dw, exchanged: false);
     }
 
@@ -40,13 +42,15 @@ sealed partial class GpuKernels
     void CorrelateBackward(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, bool turned, DeviceBuffer? b, DeviceBuffer dx, bool accumulate)
     {
         RequireIndexable(dy, w, dx);
-        for (var phaseH = 0; phaseH < g.StrideH; phaseH++)
+        if (dx.Length == 0) return;
+
+        // A phase for each row and column that a stride begins with, as far as there are any.
+        for (var row = 0; row < Math.Min(g.StrideH, g.H); row++)
         {
-            var down = Axis.Backward(g.H, g.OutH, g.KernelH, g.StrideH, g.PadTop, g.DilationH, phaseH);
-            for (var phaseW = 0; phaseW < g.StrideW; phaseW++)
+            var down = Axis.Backward(g.H, g.OutH, g.KernelH, g.StrideH, g.PadTop, g.DilationH, (int)(((long)row + g.PadTop) % g.StrideH));
+            for (var column = 0; column < Math.Min(g.StrideW, g.W); column++)
             {
-                var right = Axis.Backward(g.W, g.OutW, g.KernelW, g.StrideW, g.PadLeft, g.DilationW, phaseW);
-                if (down.Results == 0 || right.Results == 0) continue;
+                var right = Axis.Backward(g.W, g.OutW, g.KernelW, g.StrideW, g.PadLeft, g.DilationW, (int)(((long)column + g.PadLeft) % g.StrideW));
                 var correlation = new Correlation(g.N, down, right, g.K, g.GroupK, g.C, g.GroupC, g.Groups, turned);
                 if (g.GroupC % 4 == 0) Correlate(correlation, dy, w, new PixelResults<Vectors>(new(VectorsOf(dx), ReadViewOrEmpty<float>(b), g.GroupC, b is not null, false, accumulate), down, right, g.C, g.GroupC));
                 else Correlate(correlation, dy, w, new PixelResults<Scalars>(new(ScalarsOf(dx), ReadViewOrEmpty<float>(b), g.GroupC, b is not null, false, accumulate), down, right, g.C, g.GroupC));

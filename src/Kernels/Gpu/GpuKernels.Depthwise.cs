@@ -153,6 +153,7 @@ sealed partial class GpuKernels
     void NarrowWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw, bool exchanged)
     {
         RequireIndexable(x, dy, dw);
+        if (dw.Length == 0) return;
         var allLines = Math.Max(1, g.N * g.OutH);
         var lines = Blocks(allLines, (int)Math.Clamp(NarrowWeightThreads / dw.Length, 1, allLines));
         var parts = Blocks(allLines, lines);

@@ -5,7 +5,8 @@ sealed partial class GpuKernels
     public void MatMul(in MatMulGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer? bias, DeviceBuffer c, Activation activation = Activation.None, bool accumulate = false)
     {
         RequireIndexable(a, b, c);
-        if (g.N % 4 == 0) MatMul(g, a, b, new RowResults<Vectors>(new(VectorsOf(c), ReadViewOrEmpty<float>(bias), g.N, bias is not null, activation == Activation.Relu, accumulate), g.N, 0));
+        if (g.K == 0) NarrowForward(new(g.M, 1, 1, 0, 1, 1, g.N, 1, 1, 1, 1, 0, 0, 1, 1, 1), a, b, turned: false, bias, c, activation == Activation.Relu, accumulate);
+        else if (g.N % 4 == 0) MatMul(g, a, b, new RowResults<Vectors>(new(VectorsOf(c), ReadViewOrEmpty<float>(bias), g.N, bias is not null, activation == Activation.Relu, accumulate), g.N, 0));
         else MatMul(g, a, b, new RowResults<Scalars>(new(ScalarsOf(c), ReadViewOrEmpty<float>(bias), g.N, bias is not null, activation == Activation.Relu, accumulate), g.N, 0));
     }
 

@@ -44,7 +44,8 @@ sealed partial class GpuKernels
 
     public void PReluBackwardWeight(long rows, int channels, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
     {
-        var columns = (int)dw.Length;
+        if (dw.Length == 0) return;
+        int columns = Range(dw.Length);
         (preluBackwardWeight ??= new(this)).Run(1, rows * channels / columns, columns, new(ReadFloats(x), ReadFloats(dy)), new(1, Floats(dw)));
     }
 }

@@ -14,7 +14,7 @@ sealed partial class GpuKernels
     internal void ColumnSums(long rows, int channels, DeviceBuffer x, DeviceBuffer y) => ReduceSum(new(1, rows, channels), 1, x, y);
 
     public void ReduceSum(in ReduceGeometry g, float scale, DeviceBuffer x, DeviceBuffer y)
-        => (columnSums ??= new(this)).Run(g.Outer, g.Reduced, checked((int)g.Inner), new(ReadFloats(x)), new(scale, Floats(y)));
+        => (columnSums ??= new(this)).Run(g.Outer, g.Reduced, Range(g.Inner), new(ReadFloats(x)), new(scale, Floats(y)));
 
     /// <summary>dx[o, r, i] = scale dy[o, i].</summary>
     static void ExpandKernel(Index1D i, int outerStride, int inner, float scale, ArrayView<float> dy, ArrayView<float> dx)

@@ -92,8 +92,12 @@ sealed partial class GpuKernels
     }
 
     /// <summary>Groups for rows of <paramref name="classes"/>: for <see cref="OneThread"/> up to <see cref="ThreadRow"/>, above for <see cref="WholeGroup"/>.</summary>
+    /// <exception cref="NotSupportedException">More than 2^31 - 1 rows.</exception>
     KernelConfig RowGroups(long rows, int classes)
-        => new(classes <= ThreadRow ? Range((rows + GroupSize - 1) / GroupSize) : Range(rows), GroupSize);
+    {
+        int all = Range(rows);
+        return new(classes <= ThreadRow ? Blocks(all, GroupSize) : all, GroupSize);
+    }
 
     /// <summary>The greatest of a row, for its threads; NaN may be lost.</summary>
     static float Greatest<T>(long row, int classes, ArrayView<float> x)

@@ -66,7 +66,7 @@ internal sealed partial class ReferenceKernels<T>
     public void ConvBackwardInput(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, DeviceBuffer dx, bool accumulate = false)
     {
         Elements upstream = new(dy), weights = new(w);
-        var sums = new double[dx.Length];
+        var sums = Sums(dx.Length);
         foreach (var tap in Taps(g))
         {
             for (var c = 0; c < g.GroupC; c++)
@@ -81,7 +81,7 @@ internal sealed partial class ReferenceKernels<T>
     public void ConvBackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
     {
         Elements input = new(x), upstream = new(dy);
-        var sums = new double[dw.Length];
+        var sums = Sums(dw.Length);
         foreach (var tap in Taps(g))
         {
             for (var c = 0; c < g.GroupC; c++)
@@ -125,7 +125,7 @@ internal sealed partial class ReferenceKernels<T>
     public void ConvTransposeBackwardInput(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, DeviceBuffer dx, bool accumulate = false)
     {
         Elements upstream = new(dy), weights = new(w);
-        var sums = new double[dx.Length];
+        var sums = Sums(dx.Length);
         foreach (var tap in Taps(g))
         {
             for (var k = 0; k < g.GroupK; k++)
@@ -140,7 +140,7 @@ internal sealed partial class ReferenceKernels<T>
     public void ConvTransposeBackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
     {
         Elements input = new(x), upstream = new(dy);
-        var sums = new double[dw.Length];
+        var sums = Sums(dw.Length);
         foreach (var tap in Taps(g))
         {
             for (var k = 0; k < g.GroupK; k++)
@@ -156,7 +156,7 @@ internal sealed partial class ReferenceKernels<T>
     /// <summary>The bias repeated down rows of <paramref name="channels"/>: what the sums start from.</summary>
     static double[] BiasRows(DeviceBuffer? b, long length, int channels)
     {
-        var sums = new double[length];
+        var sums = Sums(length);
         if (b is null) return sums;
         var bias = new Elements(b);
         for (var i = 0; i < sums.Length; i++) sums[i] = bias[i % channels];

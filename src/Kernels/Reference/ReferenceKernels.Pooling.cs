@@ -43,8 +43,8 @@ internal sealed partial class ReferenceKernels<T>
     public void MaxPoolBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer indices, DeviceBuffer dx)
     {
         var upstream = new Elements(dy);
-        var places = indices.ReadOnlySpan<int>();
-        var sums = new double[dx.Length];
+        var places = indices.Span<int>();
+        var sums = Sums(dx.Length);
         long picture = (long)g.H * g.W, window = (long)g.OutH * g.OutW;
         for (long o = 0; o < upstream.Length; o++)
         {
@@ -88,7 +88,7 @@ internal sealed partial class ReferenceKernels<T>
     public void AvgPoolBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer dx)
     {
         var upstream = new Elements(dy);
-        var sums = new double[dx.Length];
+        var sums = Sums(dx.Length);
         long o = 0;
         for (var n = 0; n < g.N; n++)
         {

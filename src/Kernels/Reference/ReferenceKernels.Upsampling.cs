@@ -12,7 +12,7 @@ internal sealed partial class ReferenceKernels<T>
     public void UpsampleNearestBackward(in UpsampleGeometry g, DeviceBuffer dy, DeviceBuffer dx)
     {
         var upstream = new Elements(dy);
-        var sums = new double[dx.Length];
+        var sums = Sums(dx.Length);
         for (long o = 0; o < upstream.Length; o++) sums[NearestSource(g, o)] += upstream[o];
         Store(sums, dx);
     }
@@ -42,7 +42,7 @@ internal sealed partial class ReferenceKernels<T>
     public void UpsampleBilinearBackward(in UpsampleGeometry g, DeviceBuffer dy, DeviceBuffer dx)
     {
         var upstream = new Elements(dy);
-        var sums = new double[dx.Length];
+        var sums = Sums(dx.Length);
         for (long o = 0; o < upstream.Length; o++)
         {
             var (n, i, j, c) = OutputPlace(g, o);

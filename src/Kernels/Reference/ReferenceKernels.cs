@@ -24,6 +24,11 @@ internal sealed unsafe partial class ReferenceKernels<T> : IKernels
     /// <summary>The order of maxima: NaN is above everything, and of equals the first stays.</summary>
     static bool IsGreater(double candidate, double greatest) => candidate > greatest || (double.IsNaN(candidate) && !double.IsNaN(greatest));
 
+    /// <summary>Sums to be kept in double, all 0.</summary>
+    /// <exception cref="NotSupportedException">There are more than an array has.</exception>
+    static double[] Sums(long count)
+        => count <= Array.MaxLength ? new double[count] : throw new NotSupportedException($"{count:N0} elements: the reference engine sums at most {Array.MaxLength:N0}. A smaller batch has fewer.");
+
     /// <summary>Rounds sums that were kept in double, in the buffer's order, into the buffer.</summary>
     static void Store(double[] sums, DeviceBuffer target, bool accumulate = false)
     {
