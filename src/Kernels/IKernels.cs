@@ -234,6 +234,12 @@ public interface IKernels
     /// <summary>dx = dy op'(x), given x and y = op(x). dx may be dy.</summary>
     void UnaryBackward(UnaryOp op, float a, DeviceBuffer x, DeviceBuffer y, DeviceBuffer dy, DeviceBuffer dx);
 
+    /// <summary>y = min(max(x, least), most); NaN where x is. Infinities bound nothing. In place allowed.</summary>
+    void Clamp(float least, float most, DeviceBuffer x, DeviceBuffer y);
+
+    /// <summary>dx = dy where least &lt;= x &lt;= most, else 0 (also where x is NaN). dx may be dy.</summary>
+    void ClampBackward(float least, float most, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dx);
+
     /// <summary>y = op(a, b), each read along its strides. In place allowed where both are read element by element.</summary>
     void Binary(BinaryOp op, in BroadcastGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer y);
 

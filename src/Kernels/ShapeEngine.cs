@@ -138,6 +138,14 @@ sealed class ShapeKernels : IKernels
     {
     }
 
+    public void Clamp(float least, float most, DeviceBuffer x, DeviceBuffer y)
+    {
+    }
+
+    public void ClampBackward(float least, float most, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dx)
+    {
+    }
+
     public void Binary(BinaryOp op, in BroadcastGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer y)
     {
     }

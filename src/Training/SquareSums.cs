@@ -5,6 +5,9 @@ namespace CnnSharp.Training;
 /// <summary>The sums of squares of several buffers, gathered on the device and read by one copy.</summary>
 sealed class SquareSums
 {
+    /// <summary>2^-90: brings the greatest float to 2^38, whose square is far from overflow.</summary>
+    const float Factor = 1f / (1L << 45) / (1L << 45);
+
     readonly Tensor one;
     readonly Tensor all;
     readonly double[] values;
@@ -31,6 +34,19 @@ sealed class SquareSums
     {
         Device.Kernels.SumOfSquares(buffer, one.Data);
         Device.Kernels.CopyRegion(new RegionGeometry(1, 1, 1, 1, 0, 0, 0, 0, 1, index, 0, 0, 0, 1), one.Data, all.Data);
+    }
+
+    /// <summary>
+    /// The sum of squares of one buffer where that in <see cref="Read"/> is not finite: it may be beyond the range of the
+    /// type (of float from elements of 1.8e19 on), with all elements finite. Waits for the device.
+    /// </summary>
+    public double Rescaled(DeviceBuffer buffer)
+    {
+        var small = Device.Engine.Rent(buffer.Type, buffer.Length);
+        Device.Kernels.Unary(UnaryOp.Scale, Factor, buffer, small);
+        Device.Kernels.SumOfSquares(small, one.Data);
+        small.Release();
+        return one.Item() / ((double)Factor * Factor);
     }
 
     /// <summary>Waits for the device. Valid until the next call.</summary>

@@ -179,14 +179,14 @@ sealed class TrainingRun : IDisposable
         if (meter.FirstBadStep >= 0) throw Diverged(firstStep + meter.FirstBadStep + 1, $"the loss is {meter.BadLoss}");
     }
 
-    /// <summary>A step can leave a weight that is not finite behind a loss that is. A sum of squares is finite if every element is, within the type's range.</summary>
+    /// <summary>A step can leave a weight that is not finite behind a loss that is. The sum of its squares tells, rescaled where it overflows.</summary>
     void ThrowIfNotFinite()
     {
         for (var i = 0; i < tensors.Length; i++) squares.Set(i, tensors[i].Data);
         var sums = squares.Read();
         for (var i = 0; i < sums.Length; i++)
         {
-            if (!double.IsFinite(sums[i])) throw Diverged(step, $"tensor '{tensors[i].Name}' is not finite");
+            if (!double.IsFinite(sums[i]) && !double.IsFinite(squares.Rescaled(tensors[i].Data))) throw Diverged(step, $"tensor '{tensors[i].Name}' is not finite");
         }
     }
 

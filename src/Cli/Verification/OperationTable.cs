@@ -287,6 +287,7 @@ public static class OperationTable
         Elementwise("square", nameof(Square), (x, _) => Square(x), Values.Any) with { IsExact = true },
         Elementwise("scale", nameof(Scale), (x, a) => Scale(x, a.Single("factor", 1)), Values.Any, """{"factor":-2.5}""") with { IsExact = true },
         Elementwise("offset", nameof(Offset), (x, a) => Offset(x, a.Single("offset", 0)), Values.Any, """{"offset":0.5}""") with { IsExact = true },
+        Elementwise("clamp", nameof(Clamp), (x, a) => Clamp(x, a.Single("min", double.NegativeInfinity), a.Single("max", double.PositiveInfinity)), Values.AwayFromZero, """{"min":-0.5,"max":0.5}""", """{"min":0}""", """{"max":0.25}""") with { IsExact = true, DoubleTolerance = SinglePrecisionOption },
         new("prelu", nameof(PRelu), (i, _) => PRelu(i["x"], i["w"]))
         {
             Differentiable = ["x", "w"],

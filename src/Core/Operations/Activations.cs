@@ -47,6 +47,22 @@ public static partial class Functional
     /// <summary>x x.</summary>
     public static Tensor Square(Tensor x) => Unary(UnaryOp.Square, x);
 
+    /// <summary>min(max(x, least), most); NaN stays NaN. The gradient is dy where least &lt;= x &lt;= most, else 0.</summary>
+    /// <param name="x">Any shape.</param>
+    /// <param name="least">The lower bound; default: none.</param>
+    /// <param name="most">The upper bound; default: none. Where it is below <paramref name="least"/>, everything becomes it, as in PyTorch.</param>
+    /// <returns>Shaped like x.</returns>
+    /// <exception cref="ArgumentException">A bound is NaN.</exception>
+    public static Tensor Clamp(Tensor x, float least = float.NegativeInfinity, float most = float.PositiveInfinity)
+    {
+        if (float.IsNaN(least) || float.IsNaN(most)) throw new ArgumentException($"Clamp: a bound is NaN: least {least}, most {most}.");
+        var k = x.Device.Kernels;
+        var y = Tensor.Uninitialized(x.Shape, x.Device);
+        k.Clamp(least, most, x.Data, y.Data);
+
+        return Tape.Record("Clamp", (least, most), y, [x], (dy, gradients) => k.ClampBackward(least, most, x.Data, dy, gradients.Reuse(x, dy)));
+    }
+
     static Tensor Unary(UnaryOp op, Tensor x, float a = 0)
     {
         var k = x.Device.Kernels;

@@ -101,6 +101,7 @@ internal sealed class GraphWriter
             "Square" => Node("Mul", [Name(operation, 0), Name(operation, 0)]),
             "Relu" or "Sigmoid" or "Tanh" or "Softplus" or "Exp" or "Log" or "Sqrt" or "Abs" => Node(operation.Name, [Name(operation, 0)]),
             "LeakyRelu" or "Elu" => Node(operation.Name, [Name(operation, 0)], OnnxAttribute.Of("alpha", (float)operation.Settings!)),
+            "Clamp" => Clip(operation),
             "Silu" => Node("Mul", [Name(operation, 0), Node("Sigmoid", [Name(operation, 0)])]),
             "Gelu" => Gelu(operation),
             "PRelu" => Node("PRelu", [Name(operation, 0), Slopes(operation)]),
@@ -192,6 +193,16 @@ internal sealed class GraphWriter
         var y = Node("MatMul", [x, weights]);
         if (operation.Inputs[2] is not null) y = Node("Add", [y, .. Bias(operation, 2)]);
         return Activated(pictures ? Transposed(y, ToPictures) : y, activation);
+    }
+
+    /// <summary>A bound that is infinite is left out.</summary>
+    string Clip(TracedOperation operation)
+    {
+        var (least, most) = ((float, float))operation.Settings!;
+        List<string> inputs = [Name(operation, 0)];
+        if (!float.IsNegativeInfinity(least) || !float.IsPositiveInfinity(most)) inputs.Add(float.IsNegativeInfinity(least) ? "" : Scalar(least));
+        if (!float.IsPositiveInfinity(most)) inputs.Add(Scalar(most));
+        return Node("Clip", [.. inputs]);
     }
 
     string Pool(TracedOperation operation, string kind)

@@ -100,9 +100,8 @@ internal static partial class OnnxOperators
     /// <summary>x, but at least and at most so much.</summary>
     static Tensor Within(Tensor x, float? least, float? most)
     {
-        if (least == 0) x = Functional.Relu(x);
-        else if (least is { } low) x = GreatestOf(x, Tensor.Full(x.Shape, low, x.Device));
-        return most is { } high ? GreatestOf(x * -1f, Tensor.Full(x.Shape, -high, x.Device)) * -1f : x;
+        if (least is null && most is null) return x;
+        return Functional.Clamp(x, least ?? float.NegativeInfinity, most ?? float.PositiveInfinity);
     }
 
     /// <summary>Two operands repeated to a common shape. Before version 7 the second could be put at an axis of the first.</summary>

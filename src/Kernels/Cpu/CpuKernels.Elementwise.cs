@@ -109,6 +109,60 @@ internal sealed unsafe partial class CpuKernels<V>
         }
     }
 
+    // ---- Clamp --------------------------------------------------------------------------------------------------
+
+    /// <inheritdoc/>
+    public void Clamp(float least, float most, DeviceBuffer x, DeviceBuffer y)
+        => workers.Run(new ClampWork(x.ReadOnlyPointer<float>(), y.Pointer<float>(), least, most, y.Length), Chunks(y.Length));
+
+    readonly struct ClampWork(float* x, float* y, float least, float most, long count) : IWork
+    {
+        readonly float* x = x, y = y;
+        readonly float least = least, most = most;
+        readonly long count = count;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run(int task, int worker)
+        {
+            var (i, whole, rest) = ChunkOf(task, count);
+            V low = V.Create(least), high = V.Create(most);
+            for (; i < whole; i += V.Count) V.Store(Within(V.Load(x + i), low, high), y + i);
+            if (rest > 0) V.StorePartial(Within(V.LoadPartial(x + i, rest), low, high), y + i, rest);
+        }
+
+        /// <summary>By selection: a NaN is neither below nor above and stays, which instructions for min and max would not promise.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static V Within(V x, V low, V high)
+        {
+            var raised = V.Select(V.LessThan(x, low), low, x);
+            return V.Select(V.GreaterThan(raised, high), high, raised);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void ClampBackward(float least, float most, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dx)
+        => workers.Run(new ClampBackwardWork(x.ReadOnlyPointer<float>(), dy.ReadOnlyPointer<float>(), dx.Pointer<float>(), least, most, dx.Length), Chunks(dx.Length));
+
+    readonly struct ClampBackwardWork(float* x, float* dy, float* dx, float least, float most, long count) : IWork
+    {
+        readonly float* x = x, dy = dy, dx = dx;
+        readonly float least = least, most = most;
+        readonly long count = count;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run(int task, int worker)
+        {
+            var (i, whole, rest) = ChunkOf(task, count);
+            V low = V.Create(least), high = V.Create(most);
+            for (; i < whole; i += V.Count) V.Store(Passed(V.Load(x + i), V.Load(dy + i), low, high), dx + i);
+            if (rest > 0) V.StorePartial(Passed(V.LoadPartial(x + i, rest), V.LoadPartial(dy + i, rest), low, high), dx + i, rest);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static V Passed(V x, V dy, V low, V high)
+            => V.Select(V.LessThan(x, low) | V.GreaterThan(x, high) | V.IsNaN(x), V.Zero, dy);
+    }
+
     // ---- Two inputs ---------------------------------------------------------------------------------------------
 
     interface IFunction2

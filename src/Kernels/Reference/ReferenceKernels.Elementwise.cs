@@ -66,6 +66,19 @@ internal sealed partial class ReferenceKernels<T>
 
     static double Sign(double x) => x > 0 ? 1 : x < 0 ? -1 : 0;
 
+    public void Clamp(float least, float most, DeviceBuffer x, DeviceBuffer y)
+    {
+        var (input, output) = (new Elements(x), new WritableElements(y));
+        for (long i = 0; i < output.Length; i++) output[i] = Math.Min(Math.Max(input[i], least), most);
+    }
+
+    public void ClampBackward(float least, float most, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dx)
+    {
+        Elements input = new(x), upstream = new(dy);
+        var gradient = new WritableElements(dx);
+        for (long i = 0; i < gradient.Length; i++) gradient[i] = input[i] >= least && input[i] <= most ? upstream[i] : 0;
+    }
+
     public void Binary(BinaryOp op, in BroadcastGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer y)
     {
         Elements left = new(a), right = new(b);
@@ -119,7 +132,7 @@ internal sealed partial class ReferenceKernels<T>
     public void PReluBackwardWeight(long rows, int channels, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
     {
         Elements input = new(x), upstream = new(dy);
-        var sums = new double[dw.Length];
+        var sums = Sums(dw.Length);
         for (long i = 0; i < rows * channels; i++)
         {
             if (!(input[i] > 0)) sums[i % sums.Length] += upstream[i] * input[i];

@@ -87,7 +87,7 @@ public abstract class Optimizer
         {
             if (entry.Parameter.GradientData is not { } gradient) continue;
             entry.Steps++;
-            if (MaxGradientValue is { } most) ClipElements(gradient, most);
+            if (MaxGradientValue is { } most) Device.Kernels.Clamp(-most, most, gradient, gradient);
             for (var slot = 0; slot < slots.Length; slot++) (entry.State[slot] ??= NewState(entry, slot)).MoveTo(entry.Parameter.Device);
             Update(entry.Parameter, gradient, entry.State!, new((float)(LearningRate * entry.LearningRateScale), entry.WeightDecay, scale, entry.Steps, (float?)Momentum));
             entry.Parameter.ClearGradient();
@@ -161,7 +161,7 @@ public abstract class Optimizer
 
     string StateName(int slot, int index) => $"{slots[slot]}/{entries[index].Parameter.Name ?? index.ToString(System.Globalization.CultureInfo.InvariantCulture)}";
 
-    /// <summary>min(1, limit / norm).</summary>
+    /// <summary>min(1, limit / norm): NaN where an element is, 0 where one is infinite.</summary>
     float ClipScale(float limit)
     {
         if (squares?.Device != Device) squares = new(Device, entries.Length);
@@ -172,25 +172,11 @@ public abstract class Optimizer
         }
 
         var sum = 0.0;
-        foreach (var value in squares.Read()) sum += value;
+        var sums = squares.Read();
+        for (var i = 0; i < entries.Length; i++) sum += double.IsFinite(sums[i]) ? sums[i] : squares.Rescaled(entries[i].Parameter.GradientData!);
 
         // PyTorch's clip_grad_norm_: the same small number keeps a norm of 0 from dividing.
         return (float)Math.Min(1, limit / (Math.Sqrt(sum) + 1e-6));
-    }
-
-    /// <summary>g = g - relu(g - most) + relu(-g - most): exactly g where |g| is at most that.</summary>
-    void ClipElements(DeviceBuffer gradient, float most)
-    {
-        var k = Device.Kernels;
-        var excess = Device.Engine.Rent(Device.FloatType, gradient.Length);
-        k.Unary(UnaryOp.Offset, -most, gradient, excess);
-        k.Unary(UnaryOp.Relu, 0, excess, excess);
-        k.AddScaled(-1, excess, gradient);
-        k.Unary(UnaryOp.Scale, -1, gradient, excess);
-        k.Unary(UnaryOp.Offset, -most, excess, excess);
-        k.Unary(UnaryOp.Relu, 0, excess, excess);
-        k.AddScaled(1, excess, gradient);
-        excess.Release();
     }
 
     sealed class Entry(Tensor parameter, float learningRateScale, float weightDecay, Tensor?[] state)
