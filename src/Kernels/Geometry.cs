@@ -348,6 +348,13 @@ public readonly record struct ReduceGeometry(long Outer, long Reduced, long Inne
 /// <param name="AlignCorners">Bilinear only: whether the corner pixels' centres coincide (otherwise their outer edges do).</param>
 public readonly record struct UpsampleGeometry(int N, int H, int W, int C, int OutH, int OutW, bool AlignCorners);
 
+/// <summary>A sparse matrix [Rows, Columns] times the middle axis of x [Outer, Columns, Inner]: y [Outer, Rows, Inner].</summary>
+/// <param name="Outer">Extent before the axis.</param>
+/// <param name="Rows">Rows of the matrix: the axis's extent in y.</param>
+/// <param name="Columns">Columns of the matrix: the axis's extent in x.</param>
+/// <param name="Inner">Extent after the axis.</param>
+public readonly record struct SparseGeometry(int Outer, int Rows, int Columns, int Inner);
+
 /// <summary>
 /// Reading a batch y [N, OutH, OutW, C] out of resident pictures [count, H, W, C] (uint8), each with its own placement.
 /// </summary>

@@ -324,6 +324,15 @@ public interface IKernels
     /// <summary>dx = the sum of dy times its weight over the outputs that read the element.</summary>
     void UpsampleBilinearBackward(in UpsampleGeometry g, DeviceBuffer dy, DeviceBuffer dx);
 
+    // ---- Sparse matrices ----------------------------------------------------------------------------------------
+
+    /// <summary>
+    /// y[o, i, c] = sum over the entries e of row i, from offsets[i] up to, not including, offsets[i + 1], of values[e]
+    /// x[o, columns[e], c]: a matrix in compressed sparse rows times the middle axis of x [Outer, Columns, Inner]. Offsets and
+    /// columns are Int32 and within bounds. A row without entries gives 0. The transposed matrix gives the gradient.
+    /// </summary>
+    void SparseMatMul(in SparseGeometry g, DeviceBuffer offsets, DeviceBuffer columns, DeviceBuffer values, DeviceBuffer x, DeviceBuffer y);
+
     // ---- Pictures -----------------------------------------------------------------------------------------------
 
     /// <summary>

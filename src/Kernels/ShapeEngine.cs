@@ -242,6 +242,10 @@ sealed class ShapeKernels : IKernels
     {
     }
 
+    public void SparseMatMul(in SparseGeometry g, DeviceBuffer offsets, DeviceBuffer columns, DeviceBuffer values, DeviceBuffer x, DeviceBuffer y)
+    {
+    }
+
     public void GatherPictures(in PictureGeometry g, DeviceBuffer pictures, DeviceBuffer placements, DeviceBuffer scaleOffset, DeviceBuffer y)
     {
     }

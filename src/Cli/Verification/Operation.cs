@@ -96,6 +96,7 @@ public sealed class OperationInputs : IDisposable
 {
     readonly Dictionary<string, Tensor> tensors = new(StringComparer.Ordinal);
     readonly List<Tensor> constants = [];
+    readonly List<IDisposable> owned = [];
 
     /// <summary>Copies the tensors to a device.</summary>
     public OperationInputs(Device device, IReadOnlyDictionary<string, HostTensor> inputs)
@@ -135,6 +136,14 @@ public sealed class OperationInputs : IDisposable
         return constant;
     }
 
+    /// <summary>What an operation needs beside tensors: disposed with them.</summary>
+    public T Own<T>(T made)
+        where T : IDisposable
+    {
+        owned.Add(made);
+        return made;
+    }
+
     /// <summary>Tensors called <c>x0</c>, <c>x1</c>, ...</summary>
     /// <exception cref="FormatException">There is no <c>x0</c>.</exception>
     public Tensor[] Numbered(string name)
@@ -149,5 +158,6 @@ public sealed class OperationInputs : IDisposable
     {
         foreach (var tensor in tensors.Values) tensor.Dispose();
         foreach (var constant in constants) constant.Dispose();
+        foreach (var made in owned) made.Dispose();
     }
 }

@@ -432,6 +432,18 @@ public static class OperationTable
             ],
         },
 
+        new("sparse_matmul", nameof(SparseMatMul), (i, a) => SparseMatMul(i.Own(new SparseMatrix(a.Integer("columns", 0), a.Integers("offsets"), a.Integers("indices"), Array.ConvertAll(a.Integers("values"), value => (double)value))), i["x"], a.Integer("dim", 0)))
+        {
+            IsExact = true,
+            Samples =
+            [
+                new("""{"columns":3,"offsets":[0,2,2,3,6],"indices":[2,0,1,0,1,2],"values":[2,-1,1,3,1,-2],"dim":1}""", X(2, 3, 17)),
+                new("""{"columns":4,"offsets":[0,1,2,3],"indices":[3,3,0],"values":[1,1,1]}""", X(4, 33)),
+                new("""{"columns":5,"offsets":[0,3,5],"indices":[0,2,4,1,1],"values":[1,2,1,-3,2],"dim":1}""", X(7, 5)),
+                new("""{"columns":3,"offsets":[0,1,3],"indices":[1,0,2],"values":[4,1,1],"dim":1}""", X(2, 3, 2, 3)),
+            ],
+        },
+
         // ---- Reductions -----------------------------------------------------------------------------------------
         new("sum", nameof(Sum), (i, a) => a.Has("dim") ? Sum(i["x"], a.Integers("dim"), a.Flag("keepdim", false)) : Sum(i["x"]))
         {
