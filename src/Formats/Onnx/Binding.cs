@@ -11,14 +11,16 @@ internal delegate Value?[] Operator(Value?[] inputs);
 /// <param name="activation">Applied to the result, where a rectifier behind the node was merged into it.</param>
 internal sealed class Binding(OnnxNetwork network, OnnxNode node, Activation activation)
 {
-    readonly HashSet<string> read = new(StringComparer.Ordinal);
+    const string MadeAsItRuns = "\0";
+
+    HashSet<string> read = new(StringComparer.Ordinal);
     readonly HashSet<int> weightInputs = [];
 
     /// <summary>Where the node runs.</summary>
     public Device Device => network.Device;
 
     /// <summary>The version of the standard operators.</summary>
-    public int Opset => network.Opset;
+    public int Opset { get; } = node.Opset ?? network.Opset;
 
     /// <summary>A rectifier that was merged into the node.</summary>
     public Activation Activation => activation;
@@ -124,6 +126,11 @@ internal sealed class Binding(OnnxNetwork network, OnnxNode node, Activation act
         return Checked(wide);
     }
 
+    /// <summary>What another operator that this one is made of sees: its attributes, and inputs that are made as it runs.</summary>
+    /// <param name="inputs">How many.</param>
+    public Binding Inner(int inputs)
+        => new(network, new() { Operator = node.Operator, Name = node.Name, Inputs = [.. Enumerable.Repeat(MadeAsItRuns, inputs)], Outputs = node.Outputs, Attributes = node.Attributes, Opset = Opset }, Activation.None) { read = read };
+
     /// <summary>The layer that drops elements while the network trains.</summary>
     public Layers.Dropout Dropout(float probability) => network.AddDropout(probability);
 
@@ -131,8 +138,12 @@ internal sealed class Binding(OnnxNetwork network, OnnxNode node, Activation act
     public int Axis(long axis, int rank)
         => axis >= -rank && axis < rank ? (int)(axis < 0 ? axis + rank : axis) : throw Malformed($"there is no axis {axis} among {rank}");
 
+    /// <summary>An index counted from 0, from one that may be counted from the end.</summary>
+    public int Index(long index, int extent)
+        => index >= -extent && index < extent ? (int)(index < 0 ? index + extent : index) : throw Malformed($"the index {index} is not among {extent} places");
+
     /// <summary>What the node asks for is sound but not done here.</summary>
-    public UnsupportedOperatorException Unsupported(string reason) => new(network.File, node.Label, Name, reason);
+    public UnsupportedOperatorException Unsupported(string reason) => new(network.File, node.Label, Name, reason, node.Domain, node.Domain.Length == 0 ? Opset : network.OpsetOf(node.Domain));
 
     /// <summary>The node is not sound.</summary>
     public DataFormatException Malformed(string reason) => new(network.File, $"{node.Label}: {reason}");
@@ -142,7 +153,9 @@ internal sealed class Binding(OnnxNetwork network, OnnxNode node, Activation act
     {
         foreach (var attribute in node.Attributes)
         {
-            if (!read.Contains(attribute.Name)) throw new UnsupportedOperatorException(network.File, node.Label, Name, $"its attribute '{OnnxModel.Cut(attribute.Name)}' is not known");
+            // A hint of the first versions, about memory.
+            if (attribute.Name == "consumed_inputs" && Opset < 6) continue;
+            if (!read.Contains(attribute.Name)) throw Unsupported($"its attribute '{OnnxModel.Cut(attribute.Name)}' is not known");
         }
     }
 

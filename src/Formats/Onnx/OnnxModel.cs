@@ -22,6 +22,15 @@ public sealed class OnnxModel
     /// <summary>The constant tensors, by name.</summary>
     internal IReadOnlyDictionary<string, OnnxTensor> Initializers { get; init; } = new Dictionary<string, OnnxTensor>();
 
+    /// <summary>The functions that the file brings along, by domain, name and overload.</summary>
+    internal IReadOnlyDictionary<(string Domain, string Name, string Overload), OnnxFunction> Functions { get; init; } = new Dictionary<(string, string, string), OnnxFunction>();
+
+    /// <summary>The versions of the operators of other domains that the file is written in.</summary>
+    internal IReadOnlyDictionary<string, long> OtherOpsets { get; init; } = new Dictionary<string, long>();
+
+    /// <summary>Where the model and what lies beside it is read from.</summary>
+    internal OnnxSource Source { get; init; } = new("");
+
     /// <summary>What is fed in, in order, without the initializers.</summary>
     public required IReadOnlyList<OnnxValueInfo> Inputs { get; init; }
 
@@ -33,6 +42,9 @@ public sealed class OnnxModel
 
     /// <summary>The elements of all constant tensors.</summary>
     public long WeightCount => Initializers.Values.Sum(tensor => tensor.Shape.Count);
+
+    /// <summary>The floating-point types of the weights, each once; all are computed in float32.</summary>
+    public IReadOnlyList<OnnxType> FloatTypes => [.. Initializers.Values.Select(tensor => tensor.Type).Concat(Inputs.Select(input => input.Type)).Where(type => type.IsReal()).Distinct().Order()];
 
     /// <summary>How many nodes each operator has, the most first.</summary>
     public IReadOnlyList<(string Operator, int Count)> OperatorCounts
@@ -51,6 +63,9 @@ public sealed class OnnxModel
     {
         ArgumentNullException.ThrowIfNull(bytes);
         var message = new ProtoReader(bytes, path, "the model");
+        var source = new OnnxSource(path);
+        var functions = new Dictionary<(string Domain, string Name, string Overload), OnnxFunction>();
+        var others = new Dictionary<string, long>(StringComparer.Ordinal);
         ProtoReader? graph = null;
         var opset = 1L;
         while (message.Next())
@@ -63,6 +78,11 @@ public sealed class OnnxModel
                 case 8:
                     var (domain, version) = ReadOpset(message.Message("opset_import"));
                     if (domain is "" or "ai.onnx") opset = version;
+                    else others[domain] = version;
+                    break;
+                case 25:
+                    var function = OnnxFunction.Read(message.Message("function", functions.Count), source);
+                    if (!functions.TryAdd(function.Key, function)) throw message.Error($"two functions are called '{Cut(function.Name)}' of '{Cut(function.Domain)}'");
                     break;
                 default:
                     message.Skip();
@@ -71,14 +91,21 @@ public sealed class OnnxModel
         }
 
         if (graph is not { } found) throw new DataFormatException(path, "holds no graph: it is not an ONNX model");
-        if (opset is < 1 or > OnnxOperators.LatestOpset) throw new DataFormatException(path, "the version of the standard operators", $"1 to {OnnxOperators.LatestOpset}", $"{opset}");
-        return ReadGraph(found, path, (int)opset);
+        return Create(OnnxGraph.Read(found, source), source, CheckOpset(opset, path), functions, others);
     }
+
+    /// <summary>A version of the standard operators. Which of them are known at that version is a matter of each.</summary>
+    internal static int CheckOpset(long version, string path)
+        => version is >= 1 and <= int.MaxValue ? (int)version : throw new DataFormatException(path, "the version of the standard operators", "at least 1", $"{version}");
 
     /// <summary>Writes the model, atomically.</summary>
     /// <param name="path">The file; its folder is created if it is missing.</param>
+    /// <exception cref="NotSupportedException">It has functions of its own, branches or lists of text, which are not written.</exception>
     public void Save(string path) => AtomicFile.Write(path, stream =>
     {
+        if (Functions.Count > 0) throw new NotSupportedException($"'{path}': the model of '{Path}' has functions of its own, which are not written.");
+        if (Nodes.FirstOrDefault(node => node.Attributes.Any(attribute => attribute.Type is not (OnnxAttributeType.Float or OnnxAttributeType.Int or OnnxAttributeType.String or OnnxAttributeType.Tensor or OnnxAttributeType.Floats or OnnxAttributeType.Ints))) is { } node)
+            throw new NotSupportedException($"'{path}': {node.Label} of '{Path}' has an attribute of a kind that is not written.");
         var writer = new ProtoWriter();
         writer.Integer(1, IrVersion);
         writer.Text(2, "CnnSharp");
@@ -112,7 +139,7 @@ public sealed class OnnxModel
         return bytes;
     }
 
-    static (string Domain, long Version) ReadOpset(ProtoReader message)
+    internal static (string Domain, long Version) ReadOpset(ProtoReader message)
     {
         var (domain, version) = ("", 0L);
         while (message.Next())
@@ -125,44 +152,18 @@ public sealed class OnnxModel
         return (domain, version);
     }
 
-    static OnnxModel ReadGraph(ProtoReader message, string path, int opset)
+    static OnnxModel Create(OnnxGraph graph, OnnxSource source, int opset, Dictionary<(string Domain, string Name, string Overload), OnnxFunction> functions, Dictionary<string, long> others)
     {
-        var nodes = new List<OnnxNode>();
-        var initializers = new Dictionary<string, OnnxTensor>(StringComparer.Ordinal);
-        List<OnnxValueInfo> inputs = [], outputs = [];
-        while (message.Next())
-        {
-            switch (message.Field)
-            {
-                case 1:
-                    nodes.Add(OnnxNode.Read(message.Message("node", nodes.Count), path));
-                    break;
-                case 5:
-                    var tensor = OnnxTensor.Read(message.Message("initializer", initializers.Count), path);
-                    if (tensor.Name.Length == 0) throw message.Error("an initializer has no name");
-                    if (!initializers.TryAdd(tensor.Name, tensor)) throw message.Error($"two initializers are called '{Cut(tensor.Name)}'");
-                    break;
-                case 11:
-                    inputs.Add(OnnxValueInfo.Read(message.Message("input", inputs.Count)));
-                    break;
-                case 12:
-                    outputs.Add(OnnxValueInfo.Read(message.Message("output", outputs.Count)));
-                    break;
-                case 15:
-                    throw message.Error("it has sparse initializers, which are not read");
-                default:
-                    message.Skip();
-                    break;
-            }
-        }
-
+        var (nodes, initializers, inputs, outputs) = graph;
         inputs.RemoveAll(input => initializers.ContainsKey(input.Name));
-        if (outputs.Count == 0) throw message.Error("it has no outputs");
         return new()
         {
-            Path = path,
+            Path = source.Path,
+            Source = source,
+            Functions = functions,
+            OtherOpsets = others,
             Opset = opset,
-            Nodes = InOrder(nodes, initializers, inputs, outputs, path),
+            Nodes = InOrder(nodes, initializers, inputs, outputs, source.Path),
             Initializers = initializers,
             Inputs = inputs,
             Outputs = outputs,

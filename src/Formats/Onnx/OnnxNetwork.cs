@@ -33,8 +33,10 @@ public sealed class OnnxNetwork : Layer
 
     readonly Dictionary<(string Name, string Packing), Tensor> packed = [];
     readonly Dictionary<string, OnnxTensor> constants = new(StringComparer.Ordinal);
+    readonly Dictionary<string, string> aliases = new(StringComparer.Ordinal);
     readonly Dictionary<string, int> slots = new(StringComparer.Ordinal);
     readonly List<Step> steps = [];
+    readonly IReadOnlyDictionary<string, long> otherOpsets;
     readonly Value?[] initial;
     readonly int[] inputSlots;
     readonly int[] outputSlots;
@@ -53,9 +55,18 @@ public sealed class OnnxNetwork : Layer
         Opset = model.Opset;
         Inputs = model.Inputs;
         Outputs = model.Outputs;
+        otherOpsets = model.OtherOpsets;
         foreach (var (name, tensor) in model.Initializers) constants.Add(name, tensor);
         inputSlots = [.. Inputs.Select(input => Slot(input.Name))];
-        Build(model.Nodes);
+        foreach (var input in Inputs)
+        {
+            if (input.Type.SizeOf() == 0 && input.Type != OnnxType.Undefined) throw new UnsupportedOperatorException(File, $"input '{OnnxModel.Cut(input.Name)}'", $"input of type {input.Type}", "it is no tensor of numbers that are computed with");
+        }
+
+        var nodes = new OnnxInliner(model, this, constants).Inline();
+        Images = OnnxImages.Of(Inputs, nodes, ConstantShape);
+        GivesProbabilities = nodes.Any(node => node is { Operator: "Softmax", Domain: "" } && node.Outputs.Contains(Outputs[0].Name));
+        Build(nodes);
         outputSlots = [.. Outputs.Select(output => Slot(output.Name))];
         constantElements = constants.Values.Sum(tensor => tensor.Shape.Count);
         initial = new Value?[slots.Count];
@@ -82,8 +93,17 @@ public sealed class OnnxNetwork : Layer
     /// <summary>What comes out, in ONNX's order of axes.</summary>
     public IReadOnlyList<OnnxValueInfo> Outputs { get; }
 
+    /// <summary>The images that go in; null where the graph has not one input of four axes.</summary>
+    public OnnxImages? Images { get; }
+
+    /// <summary>Whether the first output is that of a softmax: shares of 1, not logits.</summary>
+    public bool GivesProbabilities { get; }
+
+    /// <summary>The inputs with extents beyond the first that the file leaves open; empty where it can be run on a batch of zeros.</summary>
+    public IReadOnlyList<OnnxValueInfo> OpenInputs => [.. Inputs.Where(input => input.Shape is not { } shape || shape.Skip(1).Any(extent => extent is null or < 0 or > int.MaxValue))];
+
     /// <summary>The most elements a result may have in this run: hostile sizes are refused before they are allocated.</summary>
-    internal long MostElements { get; private set; }
+    internal long MostElements { get; private set; } = LeastElements * MostGrowth;
 
     /// <summary>Reads a file and builds its network.</summary>
     /// <param name="path">The file.</param>
@@ -96,9 +116,40 @@ public sealed class OnnxNetwork : Layer
     protected override Tensor Compute(Tensor x)
     {
         if (Inputs.Count != 1) throw new NotSupportedException($"{File}: the graph has {Inputs.Count} inputs; a network has one.");
-        var y = Run([Value.OfChannelsLast(x)])[0];
-        if (!y.IsFloat) throw new NotSupportedException($"{File}: the output '{OnnxModel.Cut(Outputs[0].Name)}' is {y.Type}; a network's is {OnnxType.Float}.");
-        return y.ChannelsLast(Device);
+        if (Images is { Batch: { } batch } && x.Shape.Rank == 4 && x.Shape[0] < batch && !IsTraining && !Tape.IsRecording)
+        {
+            // A graph that is written for so many images gets so many.
+            var count = x.Shape[0];
+            var full = Run(Functional.Concat([x, Tensor.Zeros(x.Shape.With(0, batch - count), x.Device)], 0));
+            return full.Shape.Rank > 0 && full.Shape[0] == batch ? Functional.Slice(full, 0, 0, count) : full;
+        }
+
+        return Run(x);
+    }
+
+    /// <summary>Runs the graph on zeros: a batch of what each input takes.</summary>
+    /// <param name="batch">The extent of first axes that the file leaves open.</param>
+    /// <returns>The shapes of the outputs, in ONNX's order of axes.</returns>
+    /// <exception cref="InvalidOperationException">There are <see cref="OpenInputs"/>.</exception>
+    public IReadOnlyList<Shape> RunOnZeros(int batch)
+    {
+        if (OpenInputs is [var open, ..]) throw new InvalidOperationException($"{File}: the input '{OnnxModel.Cut(open.Name)}' has open extents.");
+        using var scope = Tape.NoGrad();
+        var results = Run([.. Inputs.Select(input =>
+        {
+            Shape shape = [.. input.Shape!.Select(extent => (int)(extent ?? batch))];
+            return input.Type == OnnxType.Undefined || input.Type.IsReal() ? Value.Of(Tensor.Zeros(shape, Device)) : Value.Of(new HostArray(input.Type, shape, new long[shape.Count]));
+        })]);
+        foreach (var result in results) _ = result.Host();
+        return [.. results.Select(result => result.Shape)];
+    }
+
+    Tensor Run(Tensor x)
+    {
+        var last = Images is { IsChannelsLast: true };
+        var y = Run([last ? Value.Of(x) : Value.OfChannelsLast(x)])[0];
+        if (!y.Type.IsReal()) throw new NotSupportedException($"{File}: the output '{OnnxModel.Cut(Outputs[0].Name)}' is {y.Type}; a network's is {OnnxType.Float}.");
+        return last ? y.Plain(Device) : y.ChannelsLast(Device);
     }
 
     /// <inheritdoc/>
@@ -155,6 +206,9 @@ public sealed class OnnxNetwork : Layer
         }
     }
 
+    /// <summary>The version of a domain's operators; 0 where the file does not say.</summary>
+    internal long OpsetOf(string domain) => otherOpsets.GetValueOrDefault(domain);
+
     /// <summary>The constant of a name as an array, or null if the name is not a constant's.</summary>
     internal HostArray? Constant(string name) => constants.TryGetValue(name, out var tensor) ? tensor.ToArray() : null;
 
@@ -164,8 +218,7 @@ public sealed class OnnxNetwork : Layer
     /// <summary>The parameter that a constant becomes, made when it is first asked for; null if the name is not a constant of floats.</summary>
     internal Tensor? Weight(string name, string packing, Func<Tensor, Tensor> pack, bool trained)
     {
-        if (!constants.TryGetValue(name, out var constant) || constant.Type != OnnxType.Float) return null;
-
+        if (!constants.TryGetValue(name, out var constant) || !constant.Type.IsReal()) return null;
         if (packed.TryGetValue((name, packing), out var known)) return known;
         using (Tape.NoGrad())
         {
@@ -206,11 +259,24 @@ public sealed class OnnxNetwork : Layer
         }
 
         var merged = rectifiers.Values.ToHashSet();
+        var given = Outputs.Select(output => output.Name).ToHashSet(StringComparer.Ordinal);
+        var unsupported = nodes.Where(node => node.Domain.Length > 0 || !OnnxOperators.Knows(node.Operator)).Select(node => OnnxOperators.Unknown(new(this, node, Activation.None), node)).ToList();
+        if (unsupported.Count > 0) throw UnsupportedOperatorException.All(File, unsupported);
         foreach (var node in nodes)
         {
-            if (node.Operator == "Constant" && node.Domain.Length == 0) AddConstant(node);
-            else if (!merged.Contains(node)) AddStep(node, rectifiers.GetValueOrDefault(node));
+            try
+            {
+                var renamed = Renamed(node);
+                if (node.Operator == "Constant") AddConstant(renamed);
+                else if (!merged.Contains(node) && (given.Overlaps(node.Outputs) || !BecomesConstant(renamed))) AddStep(renamed, rectifiers.GetValueOrDefault(node));
+            }
+            catch (UnsupportedOperatorException e)
+            {
+                unsupported.Add(e);
+            }
         }
+
+        if (unsupported.Count > 0) throw UnsupportedOperatorException.All(File, unsupported);
 
         MarkLastReads();
     }
@@ -220,6 +286,43 @@ public sealed class OnnxNetwork : Layer
         if (node.Outputs is not [{ Length: > 0 } name]) throw new DataFormatException(File, $"{node.Label}: it has {node.Outputs.Count} results, expected 1");
         constants.Add(name, OnnxOperators.ReadConstant(new(this, node, Activation.None)));
     }
+
+    /// <summary>
+    /// Whether a node's result is a constant that the file states in a roundabout way, so that what reads it finds a weight: another
+    /// name of one, one in another floating-point type (all are computed in float32), or one in a quantized form.
+    /// </summary>
+    bool BecomesConstant(OnnxNode node)
+    {
+        if (node is not { Outputs: [{ Length: > 0 } result] } || !node.Inputs.All(name => name.Length == 0 || constants.ContainsKey(name)) || constants.ContainsKey(result)) return false;
+        switch (node)
+        {
+            case { Operator: "Identity", Inputs: [{ Length: > 0 } input] }:
+                aliases[result] = input;
+                return true;
+            case { Operator: "Cast", Inputs: [{ Length: > 0 } input] } when constants[input].Type.IsReal() && node.Attributes is [{ Name: "to" } to] && ((OnnxType)to.Int).IsReal() && constants[input].Shape.Count > MostOnHost:
+                aliases[result] = input;
+                return true;
+            case { Operator: "DequantizeLinear", Inputs: [{ Length: > 0 } quantized, { Length: > 0 }, ..] } when constants[quantized].Shape.Count > MostOnHost:
+                var binding = new Binding(this, node, Activation.None);
+                var run = OnnxOperators.Make(node, binding);
+                binding.CheckAttributes();
+                using (Tape.NoGrad())
+                {
+                    var array = new Step(this, node, run, [], []).Run([.. node.Inputs.Select(name => name.Length == 0 ? null : Value.Of(constants[name].ToArray()))])[0]!.Host();
+                    constants.Add(result, OnnxTensor.Create(result, array.Shape.ToArray(), Array.ConvertAll(array.Reals!, value => (float)value)));
+                }
+
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    /// <summary>A node that reads constants by the names that the file first gave them.</summary>
+    OnnxNode Renamed(OnnxNode node)
+        => aliases.Count > 0 && node.Inputs.Any(aliases.ContainsKey)
+            ? new() { Operator = node.Operator, Name = node.Name, Inputs = [.. node.Inputs.Select(name => aliases.GetValueOrDefault(name, name))], Outputs = node.Outputs, Attributes = node.Attributes, Opset = node.Opset }
+            : node;
 
     void AddStep(OnnxNode node, OnnxNode? rectifier)
     {
@@ -252,7 +355,7 @@ public sealed class OnnxNetwork : Layer
         foreach (var (name, constant) in constants)
         {
             if (!slots.TryGetValue(name, out var slot) || !wanted.Contains(slot)) continue;
-            var onHost = constant.Type != OnnxType.Float || constant.Shape.Count <= MostOnHost;
+            var onHost = !constant.Type.IsReal() || constant.Shape.Count <= MostOnHost;
             initial[slot] = onHost ? Value.Of(constant.ToArray()) : Value.Of(Tensor.From(constant.Floats(), constant.Shape, Device));
         }
     }
@@ -288,7 +391,7 @@ public sealed class OnnxNetwork : Layer
             }
             catch (NotSupportedException e) when (e is not UnsupportedOperatorException)
             {
-                throw new UnsupportedOperatorException(network.File, node.Label, node.Operator, e.Message);
+                throw new UnsupportedOperatorException(network.File, node.Label, node.Operator, e.Message.TrimEnd('.'), "", node.Opset ?? network.Opset);
             }
             catch (Exception e) when (e is ArithmeticException or FormatException or IndexOutOfRangeException or ArgumentException or NullReferenceException && e is not ShapeException)
             {

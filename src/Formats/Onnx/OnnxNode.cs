@@ -21,17 +21,26 @@ internal sealed class OnnxNode
     /// <summary>The settings.</summary>
     public IReadOnlyList<OnnxAttribute> Attributes { get; init; } = [];
 
+    /// <summary>Which of several functions of one name is meant; nearly always empty.</summary>
+    public string Overload { get; init; } = "";
+
+    /// <summary>The version of the standard operators where it is not the model's: that of the function the node is from.</summary>
+    public int? Opset { get; init; }
+
+    /// <summary>For an If within a function or branch: the names that its own branches may read.</summary>
+    public NameScope? Scope { get; init; }
+
     /// <summary>The node in a message: its name, or what it makes, and its operator.</summary>
     public string Label => $"node '{OnnxModel.Cut(Name.Length > 0 ? Name : Outputs.FirstOrDefault(output => output.Length > 0) ?? "")}' ({OnnxModel.Cut(Operator)})";
 
-    public static OnnxNode Read(ProtoReader message, string path)
+    public static OnnxNode Read(ProtoReader message, OnnxSource source)
     {
         Span<int> counts = stackalloc int[6];
         message.CountFields(counts);
         string[] inputs = counts[1] == 0 ? [] : new string[counts[1]], outputs = counts[2] == 0 ? [] : new string[counts[2]];
         OnnxAttribute[] attributes = counts[5] == 0 ? [] : new OnnxAttribute[counts[5]];
         int input = 0, output = 0, attribute = 0;
-        string name = "", type = "", domain = "";
+        string name = "", type = "", domain = "", overload = "";
         while (message.Next())
         {
             switch (message.Field)
@@ -49,11 +58,14 @@ internal sealed class OnnxNode
                     type = message.Text();
                     break;
                 case 5:
-                    attributes[attribute] = OnnxAttribute.Read(message.Message("attribute", attribute), path);
+                    attributes[attribute] = OnnxAttribute.Read(message.Message("attribute", attribute), source);
                     attribute++;
                     break;
                 case 7:
                     domain = message.Text();
+                    break;
+                case 8:
+                    overload = message.Text();
                     break;
                 default:
                     message.Skip();
@@ -62,7 +74,7 @@ internal sealed class OnnxNode
         }
 
         if (type.Length == 0) throw message.Error("it names no operator");
-        return new() { Operator = type, Name = name, Domain = domain is "ai.onnx" ? "" : domain, Inputs = inputs, Outputs = outputs, Attributes = attributes };
+        return new() { Operator = type, Name = name, Domain = domain is "ai.onnx" ? "" : domain, Inputs = inputs, Outputs = outputs, Attributes = attributes, Overload = overload };
     }
 
     public void Write(ProtoWriter message)
@@ -72,6 +84,8 @@ internal sealed class OnnxNode
         message.Text(3, Name);
         message.Text(4, Operator);
         foreach (var attribute in Attributes) message.Message(5, attribute.Write);
+        if (Domain.Length > 0) message.Text(7, Domain);
+        if (Overload.Length > 0) message.Text(8, Overload);
     }
 }
 
@@ -83,6 +97,7 @@ internal enum OnnxAttributeType
     Int = 2,
     String = 3,
     Tensor = 4,
+    Graph = 5,
     Floats = 6,
     Ints = 7,
     Strings = 8,
@@ -98,6 +113,9 @@ internal sealed class OnnxAttribute
     int floats;
     int ints;
 
+    // Boxed: of a million attributes hardly one is a graph.
+    object? graph;
+
     public required string Name { get; init; }
 
     public OnnxAttributeType Type { get; init; }
@@ -109,6 +127,12 @@ internal sealed class OnnxAttribute
     public string Text { get; init; } = "";
 
     public OnnxTensor? Tensor { get; init; }
+
+    /// <summary>The attribute of the function around the node whose value this one takes, by its name; empty for a value of its own.</summary>
+    public string Reference { get; init; } = "";
+
+    /// <summary>A graph, which is read when it is asked for.</summary>
+    public ProtoReader? Graph => (ProtoReader?)graph;
 
     /// <summary>The numbers; out of a file they are made anew at each call.</summary>
     public float[] Floats
@@ -132,9 +156,14 @@ internal sealed class OnnxAttribute
 
     public static OnnxAttribute Of(string name, params long[] values) => new() { Name = name, Type = OnnxAttributeType.Ints, Ints = values };
 
-    public static OnnxAttribute Read(ProtoReader message, string path)
+    /// <summary>The same value under another name: what a function's caller passes on.</summary>
+    public OnnxAttribute Named(string name)
+        => new() { Name = name, Type = Type, Float = Float, Int = Int, Text = Text, Tensor = Tensor, Floats = encoded is null ? Floats : [], Ints = encoded is null ? Ints : [], encoded = encoded, floats = floats, ints = ints, graph = graph };
+
+    public static OnnxAttribute Read(ProtoReader message, OnnxSource source)
     {
-        string name = "", text = "";
+        string name = "", text = "", reference = "";
+        object? graph = null;
         long type = 0, integer = 0;
         var real = 0f;
         OnnxTensor? tensor = null;
@@ -157,7 +186,10 @@ internal sealed class OnnxAttribute
                     text = message.Text();
                     break;
                 case 5:
-                    tensor = OnnxTensor.Read(message.Message("the tensor of an attribute"), path);
+                    tensor = OnnxTensor.Read(message.Message("the tensor of an attribute"), source);
+                    break;
+                case 6:
+                    graph = message.Message("the graph of an attribute");
                     break;
                 case 7:
                     floats += message.CountNumbers(sizeof(float));
@@ -168,8 +200,11 @@ internal sealed class OnnxAttribute
                 case 20:
                     type = message.Int64();
                     break;
+                case 21:
+                    reference = message.Text();
+                    break;
                 default:
-                    // Graphs, strings and sparse tensors: operators that take those are not among the ones run here.
+                    // Strings and sparse tensors: operators that take those are not among the ones run here.
                     message.Skip();
                     break;
             }
@@ -187,6 +222,8 @@ internal sealed class OnnxAttribute
             encoded = floats + ints > 0 ? start.Copy() : null,
             floats = (int)floats,
             ints = (int)ints,
+            Reference = reference,
+            graph = graph,
         };
     }
 

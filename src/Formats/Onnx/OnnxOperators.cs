@@ -6,9 +6,8 @@ namespace CnnSharp.Formats.Onnx;
 /// </summary>
 internal static partial class OnnxOperators
 {
-    /// <summary>The latest version of the standard operators whose rules are known here.</summary>
-    public const int LatestOpset = 21;
-
+    // Each operator is read by the rules of the version that the file's opset selects. The rules were compared with the standard's
+    // change log up to opset 28; what a later one adds to an operator are attributes, and an attribute that is not known is refused.
     static readonly Dictionary<string, Func<Binding, Operator>> Table = new(StringComparer.Ordinal)
     {
         ["Conv"] = Conv,
@@ -21,11 +20,22 @@ internal static partial class OnnxOperators
         ["GlobalAveragePool"] = n => GlobalPool(n, Functional.AdaptiveAvgPool2d),
         ["GlobalMaxPool"] = n => GlobalPool(n, Functional.AdaptiveMaxPool2d),
 
+        ["LpPool"] = LpPool,
+        ["GlobalLpPool"] = GlobalLpPool,
+        ["MaxUnpool"] = MaxUnpool,
+
         ["BatchNormalization"] = BatchNormalization,
         ["InstanceNormalization"] = InstanceNormalization,
+        ["LayerNormalization"] = LayerNormalization,
+        ["RMSNormalization"] = RmsNormalization,
+        ["GroupNormalization"] = GroupNormalization,
+        ["MeanVarianceNormalization"] = MeanVarianceNormalization,
+        ["LpNormalization"] = LpNormalization,
         ["LRN"] = LocalResponseNormalization,
         ["Softmax"] = n => Softmax(n, Functional.Softmax),
         ["LogSoftmax"] = n => Softmax(n, Functional.LogSoftmax),
+        ["Hardmax"] = Hardmax,
+        ["Attention"] = Attention,
         ["Dropout"] = Dropout,
 
         ["Relu"] = n => Unary(n, Functional.Relu, x => Math.Max(x, 0)),
@@ -41,6 +51,10 @@ internal static partial class OnnxOperators
         ["Softsign"] = n => Unary(n, x => x / (Functional.Abs(x) + 1), x => x / (1 + Math.Abs(x))),
         ["HardSigmoid"] = HardSigmoid,
         ["HardSwish"] = n => Unary(n, x => x * Within(x * (1f / 6) + 0.5f, 0, 1), x => x * Math.Clamp((x / 6) + 0.5, 0, 1)),
+        ["Mish"] = Mish,
+        ["Swish"] = Swish,
+        ["SwiGLU"] = SwiGlu,
+        ["Shrink"] = Shrink,
         ["ThresholdedRelu"] = ThresholdedRelu,
         ["Exp"] = n => Unary(n, Functional.Exp, Math.Exp),
         ["Log"] = n => Unary(n, Functional.Log, Math.Log),
@@ -87,7 +101,13 @@ internal static partial class OnnxOperators
         ["And"] = n => Compare(n, null, (a, b) => (a & b) != 0),
         ["Or"] = n => Compare(n, null, (a, b) => (a | b) != 0),
         ["Xor"] = n => Compare(n, null, (a, b) => a != b),
+        ["BitwiseAnd"] = n => Bitwise(n, (a, b) => a & b),
+        ["BitwiseOr"] = n => Bitwise(n, (a, b) => a | b),
+        ["BitwiseXor"] = n => Bitwise(n, (a, b) => a ^ b),
+        ["BitwiseNot"] = n => One(x => Value.Of(new HostArray(x[0]!.Type, x[0]!.Shape, Array.ConvertAll(x[0]!.Integers(), value => ~value)))),
+        ["BitShift"] = BitShift,
         ["Where"] = Where,
+        ["Einsum"] = Einsum,
 
         ["ReduceSum"] = n => Reduce(n, SumOver, values => values.Sum()),
         ["ReduceMean"] = n => Reduce(n, MeanOver, values => values.Average()),
@@ -118,6 +138,9 @@ internal static partial class OnnxOperators
         ["SpaceToDepth"] = SpaceToDepth,
         ["Upsample"] = Upsample,
         ["Resize"] = Resize,
+        ["GridSample"] = GridSample,
+        ["RoiAlign"] = RoiAlign,
+        ["CenterCropPad"] = CenterCropPad,
 
         ["Shape"] = ShapeOf,
         ["Size"] = _ => One(x => Value.Of(new HostArray(OnnxType.Int64, default, new[] { x[0]!.Shape.Count }))),
@@ -126,7 +149,28 @@ internal static partial class OnnxOperators
         ["Cast"] = Cast,
         ["Gather"] = Gather,
         ["GatherElements"] = GatherElements,
+        ["GatherND"] = GatherND,
+        ["Scatter"] = ScatterElements,
+        ["ScatterElements"] = ScatterElements,
+        ["ScatterND"] = ScatterND,
+        ["TopK"] = TopK,
+        ["NonZero"] = NonZero,
+        ["Compress"] = Compress,
+        ["ReverseSequence"] = ReverseSequence,
+        ["Trilu"] = Trilu,
+        ["EyeLike"] = EyeLike,
+        ["CumSum"] = n => Cumulate(n, product: false),
+        ["CumProd"] = n => Cumulate(n, product: true),
+        ["CastLike"] = CastLike,
         ["OneHot"] = OneHot,
+
+        ["QuantizeLinear"] = QuantizeLinear,
+        ["DequantizeLinear"] = DequantizeLinear,
+        ["DynamicQuantizeLinear"] = DynamicQuantizeLinear,
+        ["MatMulInteger"] = MatMulInteger,
+        ["ConvInteger"] = ConvInteger,
+        ["QLinearMatMul"] = QLinearMatMul,
+        ["QLinearConv"] = QLinearConv,
 
         ["NegativeLogLikelihoodLoss"] = NegativeLogLikelihood,
         ["SoftmaxCrossEntropyLoss"] = SoftmaxCrossEntropy,
@@ -135,12 +179,14 @@ internal static partial class OnnxOperators
     /// <summary>Whether a rectifier that alone reads the node's result can be merged into it.</summary>
     public static bool TakesActivation(OnnxNode node) => node is { Operator: "Conv" or "Gemm" or "BatchNormalization", Domain: "", Outputs.Count: 1 };
 
+    /// <summary>Whether there is a standard operator of a name here.</summary>
+    public static bool Knows(string name) => name == "Constant" || Table.ContainsKey(name);
+
     /// <summary>Makes a node's operator.</summary>
     /// <exception cref="UnsupportedOperatorException">There is none of its name, or it has none of that form.</exception>
     public static Operator Make(OnnxNode node, Binding binding)
     {
-        if (node.Domain.Length > 0) throw binding.Unsupported($"operators of the domain '{OnnxModel.Cut(node.Domain)}' are not computed");
-        if (!Table.TryGetValue(node.Operator, out var make)) throw binding.Unsupported("this operator is not computed");
+        if (node.Domain.Length > 0 || !Table.TryGetValue(node.Operator, out var make)) throw Unknown(binding, node);
         for (var i = 0; i < LeastInputs(node.Operator); i++)
         {
             if (!binding.Has(i)) throw binding.Malformed($"its input {i} is missing");
@@ -149,13 +195,20 @@ internal static partial class OnnxOperators
         return make(binding);
     }
 
+    /// <summary>The error for an operator that is not among those here.</summary>
+    public static UnsupportedOperatorException Unknown(Binding binding, OnnxNode node)
+        => binding.Unsupported(node is { Operator: "If", Domain: "" } ? "its condition does not follow from constants" : node.Domain.Length > 0 ? "neither a standard operator nor a function that the file brings along" : "this operator is not computed");
+
     /// <summary>How many inputs an operator needs at the least.</summary>
     static int LeastInputs(string name) => name switch
     {
         "Add" or "Sub" or "Mul" or "Div" or "Pow" or "Mod" or "Equal" or "Greater" or "GreaterOrEqual" or "Less" or "LessOrEqual" or "And" or "Or" or "Xor" => 2,
         "Conv" or "ConvTranspose" or "Gemm" or "MatMul" or "PRelu" or "Expand" or "Tile" or "Gather" or "GatherElements" or "NegativeLogLikelihoodLoss" or "SoftmaxCrossEntropyLoss" => 2,
-        "Where" or "Range" or "OneHot" or "InstanceNormalization" => 3,
+        "LayerNormalization" or "RMSNormalization" or "SwiGLU" or "BitwiseAnd" or "BitwiseOr" or "BitwiseXor" or "BitShift" or "GridSample" or "CenterCropPad" or "MaxUnpool" or "GatherND" or "Compress" or "ReverseSequence" => 2,
+        "CumSum" or "CumProd" or "CastLike" or "QuantizeLinear" or "DequantizeLinear" or "MatMulInteger" or "ConvInteger" => 2,
+        "Where" or "Range" or "OneHot" or "InstanceNormalization" or "GroupNormalization" or "RoiAlign" or "Scatter" or "ScatterElements" or "ScatterND" or "Attention" => 3,
         "BatchNormalization" => 5,
+        "QLinearMatMul" or "QLinearConv" => 8,
         _ => 1,
     };
 

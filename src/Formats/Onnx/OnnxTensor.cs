@@ -10,11 +10,14 @@ public sealed class OnnxTensor
     /// <summary>The most axes a tensor may have.</summary>
     public const int MaxRank = 16;
 
+    const int MostEntries = 16;
+
     readonly string path;
     readonly ReadOnlyMemory<byte> raw;
     readonly ProtoReader? typed;
+    readonly ExternalBytes? external;
 
-    OnnxTensor(string path, string name, OnnxType type, int[] shape, ReadOnlyMemory<byte> raw, ProtoReader? typed)
+    OnnxTensor(string path, string name, OnnxType type, int[] shape, ReadOnlyMemory<byte> raw, ProtoReader? typed, ExternalBytes? external = null)
     {
         this.path = path;
         Name = name;
@@ -22,6 +25,7 @@ public sealed class OnnxTensor
         Shape = shape;
         this.raw = raw;
         this.typed = typed;
+        this.external = external;
     }
 
     /// <summary>Its name; often empty.</summary>
@@ -38,7 +42,7 @@ public sealed class OnnxTensor
     public static OnnxTensor Load(string path)
     {
         var bytes = OnnxModel.ReadFile(path);
-        return Read(new(bytes, path, "the tensor"), path);
+        return Read(new(bytes, path, "the tensor"), new(path));
     }
 
     /// <summary>A tensor in memory.</summary>
@@ -57,12 +61,14 @@ public sealed class OnnxTensor
     }
 
     /// <summary>Reads a TensorProto and checks that its bytes are as many as its shape needs.</summary>
-    internal static OnnxTensor Read(ProtoReader message, string path)
+    internal static OnnxTensor Read(ProtoReader message, OnnxSource source)
     {
+        var path = source.Path;
         var dims = new List<long>();
         var type = OnnxType.Undefined;
         var name = "";
         ReadOnlyMemory<byte>? raw = null;
+        List<(string, string)>? entries = null;
         var external = false;
         var start = message;
         while (message.Next())
@@ -81,6 +87,10 @@ public sealed class OnnxTensor
                 case 9:
                     raw = message.Bytes();
                     break;
+                case 13:
+                    (entries ??= []).Add(ReadEntry(message.Message("an entry of external_data")));
+                    if (entries.Count > MostEntries) throw message.Error($"tensor '{OnnxModel.Cut(name)}' has more than {MostEntries} entries of external_data");
+                    break;
                 case 14:
                     external = message.Int64() != 0;
                     break;
@@ -90,7 +100,6 @@ public sealed class OnnxTensor
             }
         }
 
-        if (external) throw message.Error($"tensor '{OnnxModel.Cut(name)}' keeps its elements in another file, which is not read");
         var size = type.SizeOf();
         if (size == 0) return new(path, name, type, [], default, null);
         Int128 count = 1;
@@ -99,6 +108,15 @@ public sealed class OnnxTensor
             if (extent is < 0 or > int.MaxValue) throw message.Error($"tensor '{OnnxModel.Cut(name)}' has an extent of {extent}");
             count *= extent;
             if (count > long.MaxValue) throw message.Error($"tensor '{OnnxModel.Cut(name)}' of shape {Text(dims)} exceeds 2^63 elements");
+        }
+
+        if (external)
+        {
+            if (count * size > long.MaxValue) throw message.Error($"tensor '{OnnxModel.Cut(name)}' of shape {Text(dims)} exceeds 2^63 bytes");
+            var (end, length) = (message, (long)(count * size));
+            var bytesElsewhere = source.Find(entries ?? [], $"tensor '{OnnxModel.Cut(name)}'", length, problem => end.Error(problem));
+            if (count > Array.MaxLength) throw message.Error($"tensor '{OnnxModel.Cut(name)}' has {(long)count:N0} elements, more than are read, {Array.MaxLength:N0}");
+            return new(path, name, type, [.. dims.Select(extent => (int)extent)], default, null, bytesElsewhere);
         }
 
         var stored = raw is { } bytes ? bytes.Length / (double)size : Count(start, type);
@@ -112,26 +130,50 @@ public sealed class OnnxTensor
         message.Integers(1, Array.ConvertAll(Shape.ToArray(), extent => (long)extent));
         message.Integer(2, (int)Type);
         message.Text(8, Name);
-        message.Bytes(9, raw);
+        message.Bytes(9, typed is null ? Raw() : Packed());
     }
 
     /// <summary>The elements of a tensor of floats.</summary>
     internal float[] Floats()
     {
-        if (Type != OnnxType.Float) return Array.ConvertAll(ToArray().Reals!, value => (float)value);
         var values = new float[Shape.Count];
-        if (typed is null)
+        if (Type == OnnxType.Float && typed is null && BitConverter.IsLittleEndian)
         {
-            if (BitConverter.IsLittleEndian) MemoryMarshal.Cast<byte, float>(raw.Span).CopyTo(values);
-            else for (var i = 0; i < values.Length; i++) values[i] = BinaryPrimitives.ReadSingleLittleEndian(raw.Span[(4 * i)..]);
+            // Straight to where they are wanted: weights are the bulk of a file.
+            var target = MemoryMarshal.AsBytes(values.AsSpan());
+            if (external is not null) external.Read(target);
+            else raw.Span.CopyTo(target);
+        }
+        else if (typed is null && Type.SizeOf() == 2)
+        {
+            var span = Raw().Span;
+            for (var i = 0; i < values.Length; i++) values[i] = (float)Real(BinaryPrimitives.ReadUInt16LittleEndian(span[(2 * i)..]));
         }
         else
         {
             var bits = Bits();
-            for (var i = 0; i < values.Length; i++) values[i] = BitConverter.UInt32BitsToSingle((uint)bits[i]);
+            for (var i = 0; i < values.Length; i++) values[i] = (float)Real(bits[i]);
         }
 
         return values;
+    }
+
+    double Real(ulong bits) => Type switch
+    {
+        OnnxType.Float => BitConverter.UInt32BitsToSingle((uint)bits),
+        OnnxType.Double => BitConverter.UInt64BitsToDouble(bits),
+        OnnxType.Float16 => (double)BitConverter.UInt16BitsToHalf((ushort)bits),
+        _ => BitConverter.UInt32BitsToSingle((uint)bits << 16),
+    };
+
+    /// <summary>The bytes of the elements, read from where they are.</summary>
+    ReadOnlyMemory<byte> Raw()
+    {
+        if (external is null) return raw;
+        if (external.Length > Array.MaxLength) throw new DataFormatException(path, $"tensor '{OnnxModel.Cut(Name)}' of type {Type} takes {external.Length:N0} bytes, more than are read, {Array.MaxLength:N0}");
+        var bytes = new byte[external.Length];
+        external.Read(bytes);
+        return bytes;
     }
 
     /// <summary>The elements, to compute with on the host.</summary>
@@ -142,22 +184,26 @@ public sealed class OnnxTensor
         if (Type.IsReal())
         {
             var reals = new double[bits.Length];
-            for (var i = 0; i < reals.Length; i++)
-            {
-                reals[i] = Type switch
-                {
-                    OnnxType.Float => BitConverter.UInt32BitsToSingle((uint)bits[i]),
-                    OnnxType.Double => BitConverter.UInt64BitsToDouble(bits[i]),
-                    OnnxType.Float16 => (double)BitConverter.UInt16BitsToHalf((ushort)bits[i]),
-                    _ => BitConverter.UInt32BitsToSingle((uint)bits[i] << 16),
-                };
-            }
-
+            for (var i = 0; i < reals.Length; i++) reals[i] = Real(bits[i]);
             return new(Type, Shape, reals);
         }
 
         if (Type == OnnxType.UInt64 && bits.Any(value => value > long.MaxValue)) throw new DataFormatException(path, $"tensor '{OnnxModel.Cut(Name)}': values of 2^63 and more are not read");
         return new(Type, Shape, Array.ConvertAll(bits, value => Type.Wrap((long)value)));
+    }
+
+    /// <summary>Elements that the file has as numbers of a list, as raw data.</summary>
+    byte[] Packed()
+    {
+        var bits = Bits();
+        var size = Type.SizeOf();
+        var bytes = new byte[checked(bits.Length * size)];
+        for (var i = 0; i < bits.Length; i++)
+        {
+            for (var b = 0; b < size; b++) bytes[(i * size) + b] = (byte)(bits[i] >> (8 * b));
+        }
+
+        return bytes;
     }
 
     ulong[] Bits()
@@ -176,7 +222,7 @@ public sealed class OnnxTensor
             return bits;
         }
 
-        var span = raw.Span;
+        var span = Raw().Span;
         for (var i = 0; i < bits.Length; i++)
         {
             bits[i] = Type.SizeOf() switch
@@ -189,6 +235,19 @@ public sealed class OnnxTensor
         }
 
         return bits;
+    }
+
+    static (string Key, string Value) ReadEntry(ProtoReader message)
+    {
+        var (key, value) = ("", "");
+        while (message.Next())
+        {
+            if (message.Field == 1) key = message.Text();
+            else if (message.Field == 2) value = message.Text();
+            else message.Skip();
+        }
+
+        return (key, value);
     }
 
     static double Count(ProtoReader message, OnnxType type)

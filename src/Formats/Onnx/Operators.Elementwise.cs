@@ -41,7 +41,12 @@ internal static partial class OnnxOperators
     }
 
     static Operator Gelu(Binding n)
-        => n.Text("approximate", "none") == "none" ? Unary(n, Functional.Gelu, x => x / 2 * (1 + SpecialFunctions.Erf(x / Math.Sqrt(2)))) : throw n.Unsupported("it approximates");
+        => n.Text("approximate", "none") switch
+        {
+            "none" => Unary(n, Functional.Gelu, x => x / 2 * (1 + SpecialFunctions.Erf(x / Math.Sqrt(2)))),
+            "tanh" => Unary(n, x => x * 0.5f * (Functional.Tanh((x + (x * Functional.Square(x) * 0.044715f)) * (float)Math.Sqrt(2 / Math.PI)) + 1), x => x / 2 * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + (0.044715 * x * x * x))))),
+            var other => throw n.Malformed($"attribute 'approximate' is '{OnnxModel.Cut(other)}'"),
+        };
 
     static Operator HardSigmoid(Binding n)
     {
@@ -113,14 +118,14 @@ internal static partial class OnnxOperators
         {
             Value a = left(x), b = right(x);
             if (place != long.MaxValue) b = AlignedAt(n, a, b, place);
-            return a.IsFloat && b.IsFloat ? Binary(n, a, b, function) : Value.Of(Combine(n, a.Host(), b.Host(), a.Type, reals, integers));
+            return Value.AreFloats(a, b) ? Binary(n, a, b, function) : Value.Of(Combine(n, a.Host(), b.Host(), a.Type, reals, integers));
         });
     }
 
     /// <summary>The power keeps the base's type.</summary>
     static Operator Pow(Binding n)
     {
-        if (n.Opset < 7) _ = (n.Flag("broadcast"), n.Int("axis", 0));
+        if (n.Opset < 7 && n.Flag("broadcast") && n.Int("axis", long.MaxValue) != long.MaxValue) throw n.Unsupported("its exponent stands at an axis");
         return One(x =>
         {
             if (x[0]!.IsFloat && x[1] is { IsHost: true, Shape.Count: 1 } exponent)
@@ -182,15 +187,15 @@ internal static partial class OnnxOperators
 
     static Operator Compare(Binding n, Func<double, double, bool>? reals, Func<long, long, bool> integers)
     {
-        if (n.Opset < 7) _ = (n.Flag("broadcast"), n.Int("axis", 0));
-        return One(x => Value.Of(Combine(n, x[0]!.Host(), x[1]!.Host(), OnnxType.Bool, reals is null ? null : (a, b) => reals(a, b) ? 1 : 0, (a, b) => integers(a, b) ? 1 : 0)));
+        var place = n.Opset < 7 && n.Flag("broadcast") ? n.Int("axis", long.MaxValue) : long.MaxValue;
+        return One(x => Value.Of(Combine(n, x[0]!.Host(), (place == long.MaxValue ? x[1]! : AlignedAt(n, x[0]!, x[1]!, place)).Host(), OnnxType.Bool, reals is null ? null : (a, b) => reals(a, b) ? 1 : 0, (a, b) => integers(a, b) ? 1 : 0)));
     }
 
     /// <summary>The second operand where the first is true, else the third.</summary>
     static Operator Where(Binding n) => One(x =>
     {
         HostArray condition = x[0]!.Host(), a = x[1]!.Host(), b = x[2]!.Host();
-        if (a.Type != b.Type) throw n.Malformed($"it chooses between {a.Type} and {b.Type}");
+        if (a.Type != b.Type && !(a.Type.IsReal() && b.Type.IsReal())) throw n.Malformed($"it chooses between {a.Type} and {b.Type}");
         var shape = Together(n, Together(n, condition.Shape, a.Shape), b.Shape);
         (condition, a, b) = (condition.Expand(shape), a.Expand(shape), b.Expand(shape));
         var chosen = new double[a.Reals is null ? 0 : a.Count];

@@ -42,10 +42,12 @@ internal static partial class OnnxOperators
 
     static Operator Cast(Binding n)
     {
-        var type = (OnnxType)n.Int("to", 0);
-        if (n.Opset >= 19) n.Flag("saturate");
+        // Version 1 has the type's name.
+        var type = n.Opset >= 6 ? (OnnxType)n.Int("to", 0) : Enum.TryParse<OnnxType>(n.Text("to", ""), ignoreCase: true, out var named) ? named : OnnxType.Undefined;
+        if (n.Opset >= 19) n.Flag("saturate", true);
+        if (n.Opset >= 24) n.Text("round_mode", "up");
         if (type.SizeOf() == 0) throw n.Unsupported($"it makes elements of type {type}");
-        return One(x => x[0]!.Type == type ? x[0]! : Value.Of(x[0]!.Host().Cast(type)));
+        return One(x => Converted(n, x[0]!, type));
     }
 
     /// <summary>Slices of the data along an axis, one for each index; negative ones count from behind.</summary>
@@ -56,44 +58,20 @@ internal static partial class OnnxOperators
         {
             var shape = x[0]!.Shape;
             var axis = n.Axis(stated, shape.Rank);
-            var indices = Array.ConvertAll(x[1]!.Integers(), index => n.Axis(index, shape[axis]));
+            var indices = Array.ConvertAll(x[1]!.Integers(), index => n.Index(index, shape[axis]));
             var extents = shape.AsSpan();
             var result = n.Checked([.. extents[..axis], .. x[1]!.Shape.AsSpan(), .. extents[(axis + 1)..]]);
-            if (x[0]!.IsFloat && !x[0]!.IsHost && indices.Length is > 0 and <= 64)
+            if (x[0]!.IsFloat && !x[0]!.IsHost && indices.Length is > 0 and <= 8)
             {
                 // Few slices are copied on the device, where gradients flow.
                 var parts = Array.ConvertAll(indices, index => Functional.Slice(x[0]!.Plain(n.Device), axis, index, 1));
                 return Value.Of(Layout.Reshape(parts.Length == 1 ? parts[0] : Functional.Concat(parts, axis), result));
             }
 
-            long inner = HostArray.Stride(shape, axis), run = indices.Length * inner;
-            var place = 0L;
-            return Value.Of(x[0]!.Host().Pick(result, _ =>
-            {
-                var i = place++;
-                return (i / run * shape[axis] * inner) + (indices[i % run / inner] * inner) + (i % inner);
-            }));
-        });
-    }
-
-    /// <summary>For each place of the indices the element of the data whose place along the axis is the index.</summary>
-    static Operator GatherElements(Binding n)
-    {
-        var stated = n.Int("axis", 0);
-        return One(x =>
-        {
-            Shape shape = x[0]!.Shape, result = x[1]!.Shape;
-            var axis = n.Axis(stated, shape.Rank);
-            if (result.Rank != shape.Rank || Enumerable.Range(0, shape.Rank).Any(i => i != axis && result[i] > shape[i])) throw n.Malformed($"indices {result} do not fit data {shape} along axis {axis}");
-            var indices = x[1]!.Integers();
-            var i = 0;
-            return Value.Of(x[0]!.Host().Pick(result, places =>
-            {
-                var at = 0L;
-                for (var j = 0; j < places.Length; j++) at += (j == axis ? n.Axis(indices[i], shape[axis]) : places[j]) * HostArray.Stride(shape, j);
-                i++;
-                return at;
-            }));
+            var inner = HostArray.Stride(shape, axis);
+            var runs = new int[inner == 0 ? 0 : result.Count / inner];
+            for (var i = 0; i < runs.Length; i++) runs[i] = checked((int)((long)(i / indices.Length * shape[axis]) + indices[i % indices.Length]));
+            return Gathered(n, x[0]!, runs, inner, result);
         });
     }
 

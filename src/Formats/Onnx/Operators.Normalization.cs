@@ -12,8 +12,10 @@ internal static partial class OnnxOperators
         var byBatch = n.Opset < 7 ? !n.Flag("is_test") : n.Opset >= 14 && n.Flag("training_mode");
         var (scale, bias) = (n.Vector(1), n.Vector(2));
         var (mean, variance) = (n.Vector(3, trained: false), n.Vector(4, trained: false));
-        if (n.Opset >= 14 && byBatch) return x => NormalizeByBatch(n, x[0]!, scale(x)!, bias(x)!, mean(x)!, variance(x)!, options);
-        if (byBatch && n.OutputCount > 1) throw n.Unsupported("it gives out statistics in the way of versions before 14");
+
+        // Before version 14 a node that names further results (the moved statistics, and then the batch's own) is one for training.
+        byBatch |= n.Opset < 14 && Enumerable.Range(1, 4).Any(n.Makes);
+        if (byBatch && (n.Opset >= 14 || n.OutputCount > 1)) return x => NormalizeByBatch(n, x[0]!, scale(x)!, bias(x)!, mean(x)!, variance(x)!, options);
         return One(x =>
         {
             var t = x[0]!.ChannelsLast(n.Device);
@@ -30,7 +32,8 @@ internal static partial class OnnxOperators
         var batchVariance = Functional.Mean(Functional.Square(t - batchMean), axes);
         var y = ((t - batchMean) / Functional.Sqrt(batchVariance + options.Epsilon) * scale) + bias;
         if (n.Activation == Activation.Relu) y = Functional.Relu(y);
-        return [Value.OfChannelsLast(y), Value.Of(Moved(mean, batchMean)), Value.Of(Moved(variance, batchVariance))];
+        Value[] results = [Value.OfChannelsLast(y), Value.Of(Moved(mean, batchMean)), Value.Of(Moved(variance, batchVariance)), Value.Of(batchMean), Value.Of(batchVariance)];
+        return results[..Math.Clamp(n.OutputCount, 1, results.Length)];
 
         Tensor Moved(Tensor running, Tensor batch) => (running * (1 - options.Momentum)) + (batch * options.Momentum);
     }
@@ -56,8 +59,26 @@ internal static partial class OnnxOperators
     {
         var options = new LocalResponseNormOptions { Size = checked((int)n.Int("size", 0)), Alpha = n.Float("alpha", 1e-4f), Beta = n.Float("beta", 0.75f), K = n.Float("bias", 1) };
         if (options.Size < 1) throw n.Malformed($"attribute 'size' is {options.Size}, expected at least 1");
-        if (options.Size % 2 == 0) throw n.Unsupported($"its window has an even size, {options.Size}");
+        if (options.Size % 2 == 0) return One(x => OnAxis(n, x[0]!, n.Axis(1, x[0]!.Shape.Rank), (t, place) => ByNeighbors(t, place, options)));
         return One(x => Value.OfChannelsLast(Functional.LocalResponseNorm(x[0]!.ChannelsLast(n.Device), options)));
+    }
+
+    /// <summary>x / (k + alpha / size (sum of the squares over a window of channels))^beta, by a matrix along the channels.</summary>
+    static Tensor ByNeighbors(Tensor x, int axis, LocalResponseNormOptions options)
+    {
+        var channels = x.Shape[axis];
+        var offsets = new int[channels + 1];
+        List<int> columns = [];
+        for (var c = 0; c < channels; c++)
+        {
+            for (var i = Math.Max(0, c - ((options.Size - 1) / 2)); i <= Math.Min(channels - 1L, c + (options.Size / 2L)); i++) columns.Add(i);
+            offsets[c + 1] = columns.Count;
+        }
+
+        var ones = new double[columns.Count];
+        Array.Fill(ones, options.Alpha / options.Size);
+        var sums = Applied(new(channels, offsets, [.. columns], ones), Functional.Square(x), axis) + options.K;
+        return x * Functional.Exp(Functional.Log(sums) * -options.Beta);
     }
 
     /// <summary>Along one axis; before version 13 along it and all behind it.</summary>

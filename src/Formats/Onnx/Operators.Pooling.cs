@@ -30,7 +30,7 @@ internal static partial class OnnxOperators
         if (windows.Kernel is null) throw n.Malformed("attribute 'kernel_shape' is missing");
         var ceilMode = n.Flag("ceil_mode");
         var countPadding = n.Flag("count_include_pad");
-        if (windows.Dilations is { } dilations && Array.Exists(dilations, d => d != 1)) throw n.Unsupported("it averages dilated windows");
+        if (windows.Dilations is { } dilations && Array.Exists(dilations, d => d != 1)) return One(x => OverWindows(n, windows, x[0]!, ceilMode, mean: true, countPadding));
         return One(x => Pool(n, windows, x[0]!, (picture, rows, columns) => Functional.AvgPool2d(picture, (rows.Kernel, columns.Kernel), Options(rows, columns, ceilMode) with { CountPadding = countPadding })));
     }
 

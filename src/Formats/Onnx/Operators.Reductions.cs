@@ -18,16 +18,28 @@ internal static partial class OnnxOperators
             var rank = value.Shape.Rank;
             var axes = stated(x) is { Length: > 0 } some ? Array.ConvertAll(some, axis => n.Axis(axis, rank)) : none ? [] : [.. Enumerable.Range(0, rank)];
             if (axes.Distinct().Count() != axes.Length) throw n.Malformed($"it names an axis of [{string.Join(", ", axes)}] twice");
-            if (axes.Length == 0 && none) return value;
             var kept = value.Shape.ToArray();
             foreach (var axis in axes) kept[axis] = 1;
             Shape result = keep ? kept : Enumerable.Range(0, rank).Except(axes).Select(axis => value.Shape[axis]).ToArray();
-            if (!value.IsFloat || function is null) return Value.Of(ReduceOnHost(value.Host(), axes, kept, onHost).Reshape(result));
+            if (!value.IsFloat || function is null || value.Shape.Count == 0) return Value.Of(ReduceOnHost(value.Host(), axes, kept, list => list.Count == 0 ? OfNothing(n, value.Type) : onHost(list)).Reshape(result));
             if (!value.IsChannelsLast) return Value.Of(Layout.Reshape(function(value.Plain(n.Device), axes), result));
             var y = Value.OfChannelsLast(function(value.Stored!, Array.ConvertAll(axes, axis => axis == 0 ? 0 : axis == 1 ? rank - 1 : axis - 1)));
             return keep ? y : Value.Of(Layout.Reshape(y.Plain(n.Device), result));
         });
     }
+
+    /// <summary>What a reduction makes of no elements.</summary>
+    static double OfNothing(Binding n, OnnxType type) => n.Name switch
+    {
+        "ReduceMax" when type == OnnxType.Bool => 0,
+        "ReduceMin" when type == OnnxType.Bool => 1,
+        not ("ReduceProd" or "ReduceSum" or "ReduceSumSquare" or "ReduceL1" or "ReduceL2") when !type.IsReal() => throw n.Malformed($"it reduces no elements of {type}"),
+        "ReduceProd" => 1,
+        "ReduceMean" => double.NaN,
+        "ReduceMin" => double.PositiveInfinity,
+        "ReduceMax" or "ReduceLogSum" or "ReduceLogSumExp" => double.NegativeInfinity,
+        _ => 0,
+    };
 
     static HostArray ReduceOnHost(HostArray a, int[] axes, Shape kept, Func<IReadOnlyList<double>, double> function)
     {

@@ -240,7 +240,7 @@ internal static partial class OnnxOperators
     static Operator Pad(Binding n)
     {
         var mode = n.Text("mode", "constant");
-        if (mode is not ("constant" or "reflect" or "edge")) throw n.Unsupported($"its mode is '{OnnxModel.Cut(mode)}'");
+        if (mode is not ("constant" or "reflect" or "edge") && !(mode == "wrap" && n.Opset >= 19)) throw n.Malformed($"attribute 'mode' is '{OnnxModel.Cut(mode)}'");
         var stated = n.Opset < 2 ? _ => n.Ints("paddings") : IntegersOf(n, "pads", 1, 11);
         var constant = n.Opset < 11 ? n.Float("value", 0) : 0;
         return One(x =>
@@ -262,7 +262,7 @@ internal static partial class OnnxOperators
                 if (first == 0 && last == 0) continue;
                 y = mode == "constant"
                     ? OnAxis(n, y, axis, (t, place) => PadAxis(t, place, first, last, (float)value))
-                    : OnAxis(n, y, axis, (t, place) => Functional.Concat([.. Enumerable.Range(-first, first + t.Shape[place] + last).Select(i => Functional.Slice(t, place, Nearest(n, mode, i, t.Shape[place]), 1))], place));
+                    : OnAxis(n, y, axis, (t, place) => Applied(SparseMatrix.Gather(t.Shape[place], [.. Enumerable.Range(-first, first + t.Shape[place] + last).Select(i => Nearest(n, mode, i, t.Shape[place]))]), t, place));
             }
 
             return y;
@@ -306,6 +306,7 @@ internal static partial class OnnxOperators
     /// <summary>Which place stands for one outside of an axis.</summary>
     static int Nearest(Binding n, string mode, int place, int extent)
     {
+        if (mode == "wrap") return extent > 0 ? (int)((((long)place % extent) + extent) % extent) : throw n.Malformed("it repeats an axis without elements");
         var at = mode == "edge" ? Math.Clamp(place, 0, extent - 1) : place < 0 ? -place : place >= extent ? (2 * (extent - 1)) - place : place;
         return at >= 0 && at < extent ? at : throw n.Malformed($"it reflects more than the {extent} elements of an axis");
     }

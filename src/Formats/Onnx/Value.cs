@@ -28,8 +28,15 @@ internal sealed class Value
     /// <summary>The elements' type.</summary>
     public OnnxType Type { get; }
 
-    /// <summary>Whether the elements are floats.</summary>
-    public bool IsFloat => Type == OnnxType.Float;
+    /// <summary>
+    /// Whether the elements are floats, or halves, which become floats on the device. Doubles stay on the host in their own precision
+    /// until an operator is computed on the device alone.
+    /// </summary>
+    public bool IsFloat => Type.IsReal() && Type != OnnxType.Double;
+
+    /// <summary>Whether two operands are computed with on the device: doubles are where the other operand is there already.</summary>
+    public static bool AreFloats(Value a, Value b)
+        => (a.IsFloat && b.IsFloat) || (a.Type.IsReal() && b.Type.IsReal() && (a.Stored is not null || b.Stored is not null));
 
     /// <summary>Whether the elements are on the host.</summary>
     public bool IsHost => host is not null;
@@ -72,13 +79,20 @@ internal sealed class Value
         return new(Type, Shape, Plain(tensor!.Device).ToArray<double>());
     }
 
+    /// <summary>The elements on the host, to decide by them: what is decided has no gradient.</summary>
+    public HostArray Read()
+    {
+        if (host is not null) return host;
+        using (Tape.NoGrad()) return new(Type, Shape, Plain(tensor!.Device).ToArray<double>());
+    }
+
     /// <summary>The elements as integers.</summary>
     public long[] Integers() => Host().Integers ?? throw new FormatException($"expected integers, got {Type} {Shape}");
 
     Tensor OnDevice(Device device)
     {
         if (tensor is not null) return tensor;
-        if (!IsFloat) throw new NotSupportedException($"it is computed here on elements of type {OnnxType.Float} alone, not {Type}");
+        if (!Type.IsReal()) throw new NotSupportedException($"it is computed here on floating-point numbers alone, not on {Type}");
         return uploaded ??= Tensor.From(host!.Reals!, Shape, device);
     }
 }

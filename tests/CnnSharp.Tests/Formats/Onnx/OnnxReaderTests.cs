@@ -61,7 +61,7 @@ public class OnnxReaderTests
     static long Things(ReadOnlySpan<byte> message, int kind)
     {
         // Kind of message, field, and the kind that the field's message is: the model's graph; its nodes, tensors and values; ...
-        ReadOnlySpan<(int Kind, int Field, int Inner)> messages = [(0, 7, 1), (1, 1, 2), (1, 5, 3), (1, 11, 4), (1, 12, 4), (2, 5, 5), (5, 5, 3), (4, 2, 6), (6, 1, 7), (7, 2, 8), (8, 1, 9)];
+        ReadOnlySpan<(int Kind, int Field, int Inner)> messages = [(0, 7, 1), (1, 1, 2), (1, 5, 3), (1, 11, 4), (1, 12, 4), (2, 5, 5), (5, 5, 3), (4, 2, 6), (6, 1, 7), (7, 2, 8), (8, 1, 9), (0, 25, 10), (10, 7, 2), (10, 11, 5), (5, 6, 99), (3, 13, 9)];
         var things = 0L;
         while (TryVarint(ref message, out var tag))
         {
@@ -209,15 +209,42 @@ public class OnnxReaderTests
     public void AnUnknownOperatorIsNamed()
     {
         var e = Assert.Throws<UnsupportedOperatorException>(() => Run(Bytes(Graph(Node("Levitate", "x", "y")))));
-        Assert.Equal("net.onnx: node 'y' (Levitate): this operator is not computed.", e.Message);
+        Assert.Equal("net.onnx: node 'y' (Levitate) of ai.onnx 17: this operator is not computed.", e.Message);
         Assert.Equal("Levitate", e.Operator);
+    }
+
+    [Fact]
+    public void AllUnsupportedOperatorsAreNamedAtOnce()
+    {
+        OnnxNode[] nodes = [Node("Levitate", "x", "a"), new() { Operator = "Fly", Domain = "com.example", Name = "wings", Inputs = ["a"], Outputs = ["b"] }, Node("Loop", ["b"], "c"), .. Enumerable.Range(0, 5).Select(i => Node("Levitate", "c", i == 0 ? "y" : $"d{i}"))];
+        var e = Assert.Throws<UnsupportedOperatorException>(() => Run(Bytes(graph => Graph(nodes)(graph), opset: 22, ("com.example", 3))));
+        Assert.Equal(
+            """
+            net.onnx: 8 nodes are not computed here:
+              Levitate of ai.onnx 22: this operator is not computed: node 'a' (Levitate), node 'y' (Levitate), node 'd1' (Levitate) and 3 more
+              Fly of com.example 3: neither a standard operator nor a function that the file brings along: node 'wings' (Fly)
+              Loop of ai.onnx 22: this operator is not computed: node 'c' (Loop)
+            """.ReplaceLineEndings("\n"),
+            e.Message);
+        Assert.Equal(["Levitate", "Fly", "Loop"], e.Operators);
+    }
+
+    [Theory]
+    [InlineData(22)]
+    [InlineData(27)]
+    [InlineData(99)]
+    public void AFileOfANewerOpsetIsReadByItsOperators(int opset)
+    {
+        var network = new OnnxNetwork(OnnxModel.Read(Bytes(Graph(Node("Relu", "x", "y")), opset), File), Device.Cpu);
+        using var scope = Tape.NoGrad();
+        Assert.Equal([0, 2, 0, 4, 0, 6], network.Run([Value.Of(Tensor.From(new float[] { -1, 2, -3, 4, -5, 6 }, new(2, 3), Device.Cpu))])[0].Host().Reals!);
     }
 
     [Fact]
     public void AnUnknownAttributeIsNamed()
     {
         var e = Assert.Throws<UnsupportedOperatorException>(() => Run(Bytes(Graph(Node("Relu", "x", "y", OnnxAttribute.Of("colour", 3))))));
-        Assert.Equal("net.onnx: node 'y' (Relu): its attribute 'colour' is not known.", e.Message);
+        Assert.Equal("net.onnx: node 'y' (Relu) of ai.onnx 17: its attribute 'colour' is not known.", e.Message);
     }
 
     [Fact]
@@ -246,6 +273,202 @@ public class OnnxReaderTests
         Assert.Contains("(Conv) of the exported graph".Replace("the exported graph", File, StringComparison.Ordinal), e.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>(x + x) twice over, by a function within a function; the inner one takes its factor as an attribute.</summary>
+    [Fact]
+    public void FunctionsOfTheFileAreInlined()
+    {
+        var bytes = Bytes(
+            Graph(new OnnxNode { Operator = "Twice", Domain = "own", Inputs = ["x"], Outputs = ["y"], Name = "t" }),
+            18,
+            ("own", 1),
+            Function("Twice", ["a"], ["b"], [], new() { Operator = "Scaled", Domain = "own", Inputs = ["a"], Outputs = ["m"], Attributes = [OnnxAttribute.Of("by", 2f)] }, new() { Operator = "Scaled", Domain = "own", Inputs = ["m"], Outputs = ["b"] }),
+            Function("Scaled", ["v"], ["w"], [OnnxAttribute.Of("by", 5f)], Constant("k", "value_float", "by"), Node("Mul", ["v", "k"], "w")));
+        var network = new OnnxNetwork(OnnxModel.Read(bytes, File), Device.Cpu);
+        using var scope = Tape.NoGrad();
+        Assert.Equal([10, 20, 30, 40, 50, 60], network.Run([Value.Of(Tensor.From(new float[] { 1, 2, 3, 4, 5, 6 }, new(2, 3), Device.Cpu))])[0].Host().Reals!);
+    }
+
+    /// <summary>The attribute of a constant that is the function's own.</summary>
+    static OnnxNode Constant(string output, string attribute, string reference)
+        => new() { Operator = "Constant", Inputs = [], Outputs = [output], Attributes = [new() { Name = attribute, Type = OnnxAttributeType.Float, Reference = reference }] };
+
+    static Action<ProtoWriter> Function(string name, string[] inputs, string[] outputs, OnnxAttribute[] defaults, params OnnxNode[] nodes) => function =>
+    {
+        function.Text(1, name);
+        foreach (var input in inputs) function.Text(4, input);
+        foreach (var output in outputs) function.Text(5, output);
+        foreach (var node in nodes) function.Message(7, message => Write(message, node));
+        function.Message(9, set => set.Integer(2, 18));
+        function.Text(10, "own");
+        foreach (var attribute in defaults) function.Message(11, attribute.Write);
+
+        // The writer of nodes writes no references: files of this library have none.
+        static void Write(ProtoWriter message, OnnxNode node)
+        {
+            foreach (var input in node.Inputs) message.Text(1, input);
+            foreach (var output in node.Outputs) message.Text(2, output);
+            message.Text(4, node.Operator);
+            message.Text(7, node.Domain);
+            foreach (var attribute in node.Attributes)
+            {
+                message.Message(5, written =>
+                {
+                    if (attribute.Reference.Length == 0) attribute.Write(written);
+                    else
+                    {
+                        written.Text(1, attribute.Name);
+                        written.Integer(20, (int)attribute.Type);
+                        written.Text(21, attribute.Reference);
+                    }
+                });
+            }
+        }
+    };
+
+    [Fact]
+    public void AFunctionThatCallsItselfIsRefused()
+    {
+        var call = new OnnxNode { Operator = "F", Domain = "own", Inputs = ["x"], Outputs = ["y"], Name = "f" };
+        var e = Assert.Throws<DataFormatException>(() => Run(Bytes(Graph(call), 18, ("own", 1), Function("F", ["x"], ["y"], [], new OnnxNode { Operator = "G", Domain = "own", Inputs = ["x"], Outputs = ["y"] }), Function("G", ["x"], ["y"], [], call))));
+        Assert.Contains("the function 'F' calls itself", e.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Each function calls the next twice: 2^40 nodes.</summary>
+    [Fact]
+    public void FunctionsThatStandForTooManyNodesAreRefused()
+    {
+        OnnxNode Call(int i, string input, string output) => new() { Operator = $"F{i}", Domain = "own", Inputs = [input], Outputs = [output] };
+        var functions = Enumerable.Range(0, 40).Select(i => Function($"F{i}", ["a"], ["c"], [], i == 39 ? [Node("Relu", "a", "c")] : [Call(i + 1, "a", "b"), Call(i + 1, "b", "c")])).ToArray();
+        var e = Assert.Throws<DataFormatException>(() => Run(Bytes(Graph(Call(0, "x", "y")), 18, ("own", 1), functions)));
+        Assert.Contains("its functions stand for more than 65,536 nodes", e.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>The condition is that of the extents: of a constant true, of one computed from the input's shape, and of one that is fed in.</summary>
+    [Theory]
+    [InlineData(true, -2)]
+    [InlineData(false, 4)]
+    public void AnIfWithAConstantConditionIsItsBranch(bool condition, float expected)
+    {
+        var network = new OnnxNetwork(OnnxModel.Read(Bytes(graph =>
+        {
+            graph.Message(5, OnnxTensor.Create("two", [], [2L]).Write);
+            graph.Message(5, OnnxTensor.Create("at", [], [condition ? 0L : 1L]).Write);
+            graph.Message(1, Node("Shape", "x", "s").Write);
+            graph.Message(1, Node("Gather", ["s", "at"], "rows").Write);
+            graph.Message(1, Node("Equal", ["rows", "two"], "c").Write);
+            graph.Message(1, message => WriteIf(message, "c", "y", Branch("Neg"), Branch("Mul")));
+            Inputs(graph);
+        }), File), Device.Cpu);
+        using var scope = Tape.NoGrad();
+        Assert.Equal(expected, network.Run([Value.Of(Tensor.Full(new(2, 3), 2, Device.Cpu))])[0].Host().Reals![0]);
+
+        static OnnxNode Branch(string type) => type == "Neg" ? Node(type, "x", "r") : Node(type, ["x", "x"], "r");
+    }
+
+    [Fact]
+    public void AnIfWhoseConditionIsFedInIsNamed()
+    {
+        var e = Assert.Throws<UnsupportedOperatorException>(() => Run(Bytes(graph =>
+        {
+            graph.Message(1, message => WriteIf(message, "x", "y", Node("Neg", "x", "r"), Node("Relu", "x", "r")));
+            Inputs(graph);
+        })));
+        Assert.Equal("net.onnx: node 'y' (If) of ai.onnx 17: its condition does not follow from constants.", e.Message);
+    }
+
+    /// <summary>An If in the branch of an If, and so on: refused, not followed without end.</summary>
+    [Fact]
+    public void BranchesThatAreTooDeepAreRefused()
+    {
+        Action<ProtoWriter> inner = message => Node("Neg", "x", "r0").Write(message);
+        for (var i = 1; i <= 70; i++)
+        {
+            var (within, level) = (inner, i);
+            inner = message => WriteIf(message, "t", $"r{level}", within, within, $"r{level - 1}");
+        }
+
+        var e = Assert.Throws<DataFormatException>(() => Run(Bytes(graph =>
+        {
+            graph.Message(5, OnnxTensor.Create("t", [], [1L]).Write);
+            graph.Message(1, inner);
+            graph.Message(1, Node("Relu", "r70", "y").Write);
+            Inputs(graph);
+        })));
+        Assert.Contains("functions and branches are more than 64 deep", e.Message, StringComparison.Ordinal);
+    }
+
+    static void WriteIf(ProtoWriter node, string condition, string output, OnnxNode then, OnnxNode otherwise) => WriteIf(node, condition, output, then.Write, otherwise.Write, "r");
+
+    static void WriteIf(ProtoWriter node, string condition, string output, Action<ProtoWriter> then, Action<ProtoWriter> otherwise, string result)
+    {
+        node.Text(1, condition);
+        node.Text(2, output);
+        node.Text(4, "If");
+
+        // Of deep ones the other branch would double the file at each level: it is left out.
+        var deep = ReferenceEquals(then, otherwise);
+        foreach (var (name, body) in new[] { ("then_branch", then), ("else_branch", otherwise) }.Take(deep ? 1 : 2))
+        {
+            node.Message(5, attribute =>
+            {
+                attribute.Text(1, name);
+                attribute.Integer(20, (int)OnnxAttributeType.Graph);
+                attribute.Message(6, graph =>
+                {
+                    graph.Message(1, body);
+                    graph.Message(12, new OnnxValueInfo(result, OnnxType.Float, null).Write);
+                });
+            });
+        }
+    }
+
+    static void Inputs(ProtoWriter graph)
+    {
+        graph.Message(11, new OnnxValueInfo("x", OnnxType.Float, [2, 3]).Write);
+        graph.Message(12, new OnnxValueInfo("y", OnnxType.Float, null).Write);
+    }
+
+    /// <summary>What asks for more than there is: each refused with the node's name, before anything is allocated.</summary>
+    [Theory]
+    [InlineData("Expand", "1048576,1048576,2,3")]
+    [InlineData("Tile", "1048576,1048576")]
+    [InlineData("ConstantOfShape", "1048576,1048576")]
+    [InlineData("Resize", "1048576,1048576")]
+    [InlineData("CenterCropPad", "1048576,1048576")]
+    [InlineData("Reshape", "7,-1,-1")]
+    public void HugeResultsAreRefused(string type, string extents)
+    {
+        long[] sizes = [.. extents.Split(',').Select(long.Parse)];
+        string[] inputs = type switch { "ConstantOfShape" => ["n"], "Resize" => ["x", "", "", "n"], _ => ["x", "n"] };
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var e = Assert.Throws<DataFormatException>(() => Run(Bytes(graph =>
+        {
+            graph.Message(5, OnnxTensor.Create("n", [sizes.Length], sizes).Write);
+            graph.Message(1, Node(type, inputs, "y").Write);
+            Inputs(graph);
+        })));
+        Assert.Contains($"node 'y' ({type}): ", e.Message, StringComparison.Ordinal);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 4 << 20);
+    }
+
+    [Theory]
+    [InlineData("GatherND", 9)]
+    [InlineData("GatherElements", 9)]
+    [InlineData("ScatterND", 9)]
+    [InlineData("ScatterElements", -9)]
+    [InlineData("Gather", 9)]
+    public void IndicesOutOfRangeAreRefused(string type, long index)
+    {
+        var e = Assert.Throws<DataFormatException>(() => Run(Bytes(graph =>
+        {
+            graph.Message(5, OnnxTensor.Create("i", [1, 1], [index]).Write);
+            graph.Message(5, OnnxTensor.Create("u", type == "ScatterND" ? [1, 3] : [1, 1], new float[type == "ScatterND" ? 3 : 1]).Write);
+            graph.Message(1, Node(type, type.StartsWith("Scatter", StringComparison.Ordinal) ? ["x", "i", "u"] : ["x", "i"], "y").Write);
+            Inputs(graph);
+        })));
+        Assert.Equal($"net.onnx: node 'y' ({type}): the index {index} is not among 2 places.", e.Message);
+    }
+
     static void Refused(OnnxNode[] nodes, params string[] parts)
     {
         var e = Assert.Throws<DataFormatException>(() => Run(Bytes(Graph(nodes))));
@@ -265,12 +488,22 @@ public class OnnxReaderTests
         graph.Message(12, new OnnxValueInfo("y", OnnxType.Float, null).Write);
     };
 
-    static byte[] Bytes(Action<ProtoWriter> graph)
+    static byte[] Bytes(Action<ProtoWriter> graph, int opset = 17, (string Domain, int Version) other = default, params Action<ProtoWriter>[] functions)
     {
         var writer = new ProtoWriter();
         writer.Integer(1, 8);
-        writer.Message(8, set => set.Integer(2, 17));
+        writer.Message(8, set => set.Integer(2, opset));
+        if (other.Domain is not null)
+        {
+            writer.Message(8, set =>
+            {
+                set.Text(1, other.Domain);
+                set.Integer(2, other.Version);
+            });
+        }
+
         writer.Message(7, graph);
+        foreach (var function in functions) writer.Message(25, function);
         using var stream = new MemoryStream();
         writer.WriteTo(stream);
         return stream.ToArray();
