@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using CnnSharp.Cli.Train;
 using CnnSharp.Data;
 using CnnSharp.Formats;
-using CnnSharp.Formats.Onnx;
 using CnnSharp.Layers;
 using CnnSharp.Models;
 using CnnSharp.Training;
@@ -60,25 +59,28 @@ internal static class EvalCommand
 
             // What the training was measured on, where it said so, is what its checkpoint is measured on.
             var run = file is null ? null : TrainSettings.Read(Path.GetDirectoryName(Path.GetFullPath(file))!);
-            var pictures = FindSet(terminal, parsed.GetValue(dataset) ?? trained?.Dataset ?? "cifar10", new() { Data = parsed.GetValue(data), Size = parsed.GetValue(size), Resize = parsed.GetValue(resize) }, run, trained);
+            var where = Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(precision));
+            var onnx = isOnnx ? OnnxClassifier.Load(ModelWeights.Existing("--weights", parsed.GetValue(weights)!), parsed.GetValue(size), where) : null;
+            var pictures = FindSet(terminal, parsed.GetValue(dataset) ?? trained?.Dataset ?? "cifar10", new() { Data = parsed.GetValue(data), Size = parsed.GetValue(size), Resize = parsed.GetValue(resize) }, run, trained, onnx);
             var validation = parsed.GetValue(valSplit) ?? run?.ValSplit ?? 0;
             var set = Pictures(pictures, parsed.GetValue(split), validation);
             var normalization = Normalize(set, Given(parsed.GetValue(mean)), Given(parsed.GetValue(std)), trained?.Normalization);
-            var where = Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(precision));
+            if (onnx is not null && (set.Channels != onnx.Channels || (onnx.Size is { } side && (set.Height != side || set.Width != side))))
+                throw new UsageException($"'{parsed.GetValue(weights)}' takes images of {(onnx.Size is { } s ? $"{s} x {s}" : "any size")} with {onnx.Channels} channels; those of {set.Name} are {set.Height} x {set.Width} with {set.Channels}.");
             var network = distance is not null ? Remember(pictures.Split(validation).Train, normalization, parsed.GetValue(neighbours) ?? 1, distance.Value)
                 : file is not null ? FromCheckpoint(file, trained!, set, where)
-                : isOnnx ? OnnxNetwork.Load(ModelWeights.Existing("--weights", parsed.GetValue(weights)!), where)
+                : onnx is not null ? onnx.Layer
                 : FromWeights(ModelWeights.Existing("--weights", parsed.GetValue(weights)!), parsed.GetValue(model)!, Options.ParseShortcut(parsed.GetValue(shortcut)), parsed.GetValue(rename) is { } rules ? ModelWeights.Existing("--rename", rules) : null, set, where);
-            return Run(terminal, network, set, normalization, parsed.GetValue(logits), parsed.GetValue(batch) ?? 256, parsed.GetValue(json));
+            return Run(terminal, network, set, normalization, parsed.GetValue(logits), onnx?.Batch ?? parsed.GetValue(batch) ?? 256, parsed.GetValue(json));
         });
         return command;
     }
 
     /// <summary>The data set; of a folder, its pictures are read as those of the training were.</summary>
-    static DataSet FindSet(Terminal terminal, string name, TrainSettings said, TrainSettings? run, CheckpointInfo? trained)
+    static DataSet FindSet(Terminal terminal, string name, TrainSettings said, TrainSettings? run, CheckpointInfo? trained, OnnxClassifier? onnx)
     {
         if (name != PictureFolder.Name) return Folders.Find(terminal, name, said.Or(new() { Data = run?.Data }));
-        var settings = said.Or(new() { Data = run?.Data, Resize = run?.Resize, SkipCorrupt = run?.SkipCorrupt, Cache = run?.Cache, Size = trained?.Model.Input[0], Channels = trained?.Model.Input[2] });
+        var settings = said.Or(new() { Data = run?.Data, Resize = run?.Resize, SkipCorrupt = run?.SkipCorrupt, Cache = run?.Cache, Size = trained?.Model.Input[0] ?? onnx?.Size, Channels = trained?.Model.Input[2] ?? onnx?.Channels });
         return Folders.Find(terminal, name, settings, trained is { ClassNames.Count: > 0 } ? trained.ClassNames : null, trained?.Normalization);
     }
 

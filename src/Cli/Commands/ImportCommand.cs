@@ -33,11 +33,13 @@ internal static class ImportCommand
     static int Run(Terminal terminal, string file, string? output, Device device, int batch, int repeat, bool json)
     {
         var model = OnnxModel.Load(file);
+        var (opset, nodes, operators, types) = (model.Opset, model.NodeCount, model.OperatorCounts, model.FloatTypes);
         var network = new OnnxNetwork(model, device);
-        terminal.WriteLine($"{file}: opset {model.Opset}, {model.NodeCount} nodes, {network.ParameterCount:N0} weights");
-        foreach (var input in model.Inputs) terminal.WriteLine($"input  {input}");
-        foreach (var result in model.Outputs) terminal.WriteLine($"output {result}");
-        terminal.WriteTable(["operator", ">nodes"], model.OperatorCounts.Select(pair => (IReadOnlyList<string>)[pair.Operator, $"{pair.Count}"]));
+        var other = types.Where(type => type != OnnxType.Float).ToList();
+        terminal.WriteLine($"{file}: opset {opset}, {nodes} nodes, {network.ParameterCount:N0} weights{(other.Count == 0 ? "" : $", {string.Join(" and ", other)} computed in float32")}");
+        foreach (var input in network.Inputs) terminal.WriteLine($"input  {input}");
+        foreach (var result in network.Outputs) terminal.WriteLine($"output {result}");
+        terminal.WriteTable(["operator", ">nodes"], operators.Select(pair => (IReadOnlyList<string>)[pair.Operator, $"{pair.Count}"]));
 
         var seconds = RunOnZeros(terminal, network, batch, repeat);
         if (output is not null)
@@ -51,49 +53,49 @@ internal static class ImportCommand
             terminal.WriteJson(new()
             {
                 ["file"] = file,
-                ["opset"] = model.Opset,
-                ["nodes"] = model.NodeCount,
+                ["opset"] = opset,
+                ["nodes"] = nodes,
                 ["weights"] = network.ParameterCount,
                 ["batch"] = batch,
                 ["seconds"] = seconds is { } time ? Terminal.Number(time, 6) : null,
                 ["images_per_second"] = seconds is { } median ? Terminal.Number(batch / median, 2) : null,
-                ["operators"] = new JsonObject(model.OperatorCounts.Select(pair => KeyValuePair.Create(pair.Operator, (JsonNode?)pair.Count))),
+                ["operators"] = new JsonObject(operators.Select(pair => KeyValuePair.Create(pair.Operator, (JsonNode?)pair.Count))),
             });
         }
 
         return CommandLine.Done;
     }
 
-    /// <summary>Runs a network of one input on pictures of zeros, where the file says how large one is. The median time, but for the first run if there are others.</summary>
+    /// <summary>Runs a network on zeros, where the file says how many. The median time, but for the first run if there are others.</summary>
     static double? RunOnZeros(Terminal terminal, OnnxNetwork network, int batch, int repeat)
     {
-        if (network.Inputs is not [{ Shape: { Count: > 0 } shape, Type: OnnxType.Float }] || shape.Skip(1).Any(extent => extent is null or < 1 or > int.MaxValue))
+        if (network.OpenInputs is { Count: > 0 } open)
         {
-            terminal.WriteLine("not run: the file does not fix what goes in but for its first axis");
+            terminal.WriteLine($"built, and not run: the file leaves open how large is what goes in: {string.Join("; ", open)}");
             return null;
         }
 
-        int[] extents = [batch, .. shape.Skip(1).Select(extent => (int)extent!.Value)];
-        if (extents.Length > 2) extents = [extents[0], .. extents[2..], extents[1]];
-        var x = Tensor.Zeros(extents, network.Device);
+        // Of a graph that is written for so many images at once it is so many.
+        if (network.Images?.Batch is { } own) batch = own;
         var times = new List<double>();
-        Shape result = default;
+        IReadOnlyList<Shape> results = [];
         for (var i = 0; i < repeat; i++)
         {
             var clock = Stopwatch.StartNew();
-            using (Tape.NoGrad())
-            {
-                var y = network.Forward(x);
-                result = y.Shape;
-                _ = y.ToArray();
-            }
-
+            results = network.RunOnZeros(batch);
             times.Add(clock.Elapsed.TotalSeconds);
         }
 
         // The first run also makes room and compiles.
         var median = times.Skip(repeat > 1 ? 1 : 0).Order().ElementAt((repeat - 1) / 2);
-        terminal.WriteLine($"{x.Shape} gives {result} in {1000 * median:F1} ms, {batch / median:F1} images/s, {(repeat > 1 ? $"the median of {repeat - 1} runs" : "the first time")}, on {network.Device}");
+        terminal.WriteLine($"{Fed(network, batch)} gives {string.Join(" and ", results)} in {1000 * median:F1} ms, {batch / median:F1} images/s, {(repeat > 1 ? $"the median of {repeat - 1} runs" : "the first time")}, on {network.Device}");
         return median;
     }
+
+    /// <summary>What went in; images in this library's order.</summary>
+    static string Fed(OnnxNetwork network, int batch) => string.Join(" and ", network.Inputs.Select(input =>
+    {
+        long[] extents = [.. input.Shape!.Select(extent => extent ?? batch)];
+        return $"[{string.Join(", ", network.Images is { IsChannelsLast: false } ? [extents[0], extents[2], extents[3], extents[1]] : extents)}]";
+    }));
 }

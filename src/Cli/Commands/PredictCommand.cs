@@ -3,7 +3,6 @@ using System.Diagnostics;
 using System.Text.Json.Nodes;
 using CnnSharp.Cli.Train;
 using CnnSharp.Data;
-using CnnSharp.Formats.Onnx;
 using CnnSharp.Layers;
 using CnnSharp.Models;
 using CnnSharp.Training;
@@ -42,7 +41,7 @@ internal static class PredictCommand
                 : FromWeights(ModelWeights.Existing("--weights", foreign!), name, Options.ParseShortcut(parsed.GetValue(shortcut)), asked, names, where);
             var normalization = Normalize(network.Normalization, parsed.GetValue(mean), parsed.GetValue(std));
             var reading = Folders.OptionsOf(terminal, new() { Size = network.Size, Resize = parsed.GetValue(resize) ?? network.Resize, Channels = normalization.Channels });
-            return Run(terminal, network with { Normalization = normalization }, files, reading, parsed.GetValue(top) ?? 5, parsed.GetValue(batch) ?? 64, parsed.GetValue(json));
+            return Run(terminal, network with { Normalization = normalization }, files, reading, parsed.GetValue(top) ?? 5, network.Batch ?? parsed.GetValue(batch) ?? 64, parsed.GetValue(json));
         });
         return command;
     }
@@ -174,7 +173,8 @@ internal static class PredictCommand
         if (ModelWeights.IsOnnx(file))
         {
             if (name is not null) throw new UsageException("--model: an ONNX file says itself which network it is.");
-            return new(OnnxNetwork.Load(file, device), device, size ?? throw new UsageException("--size: say how large the pictures are that the ONNX network takes."), null, Normalization.None(3), names ?? []);
+            var onnx = OnnxClassifier.Load(file, size, device);
+            return new(onnx.Layer, device, onnx.Size ?? throw new UsageException($"--size: '{file}' takes images of any size; say to how many rows and columns they are brought."), null, Normalization.None(onnx.Channels), names ?? [], onnx.Batch);
         }
 
         var entry = Zoo.Find(name ?? throw new UsageException("--weights: say with --model which network they are of."));
@@ -192,7 +192,8 @@ internal static class PredictCommand
         return new(mean is { Length: > 0 } ? mean : usual.Mean.ToArray(), std is { Length: > 0 } ? std : usual.Deviation.ToArray());
     }
 
-    sealed record Network(Layer Layer, Device Device, int Size, int? Resize, Normalization Normalization, IReadOnlyList<string> Names)
+    // Batch: how many images it takes at once, where that is fixed.
+    sealed record Network(Layer Layer, Device Device, int Size, int? Resize, Normalization Normalization, IReadOnlyList<string> Names, int? Batch = null)
     {
         public string NameOf(int label) => label < Names.Count ? Names[label] : $"{label}";
     }
