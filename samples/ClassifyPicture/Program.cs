@@ -14,7 +14,7 @@ if (args.Length < 2)
 }
 
 // Pictures must be normalised as they were in training. Weights that others trained often go with ImageNet's numbers:
-// new Normalization([.485f, .456f, .406f], [.229f, .224f, .225f]).
+// new Normalization([.485, .456, .406], [.229, .224, .225]).
 var normalization = Cifar10.Normalization;
 var size = new PictureFolderOptions { Size = 32 };
 

@@ -24,7 +24,7 @@ var model = new Sequential(
     new Conv2d(8, 16, 3, stride: 2, padding: 1), new Swish(16),
     new Flatten(),
     new Linear(7 * 7 * 16, 10));
-var history = Trainer.Fit(model, train, validation, new() { Epochs = int.Parse(args.ElementAtOrDefault(0) ?? "3"), Optimizer = new AdamOptions { LearningRate = 3e-3f }, Seed = 1 });
+var history = Trainer.Fit(model, train, validation, new() { Epochs = int.Parse(args.ElementAtOrDefault(0) ?? "3"), Optimizer = new AdamOptions { LearningRate = 3e-3 }, Seed = 1 });
 Console.WriteLine($"validation accuracy {history.Last.Accuracy:P1}");
 foreach (var (name, tensor) in model.NamedTensors().Where(t => t.Name.EndsWith("beta", StringComparison.Ordinal)))
     Console.WriteLine($"{name}: {string.Join(" ", tensor.ToArray().Select(beta => $"{beta:F2}"))}");

@@ -29,8 +29,8 @@ try
     {
         Epochs = int.Parse(args.ElementAtOrDefault(2) ?? "5"),
         BatchSize = 32,
-        Optimizer = new AdamOptions { LearningRate = 1e-2f },
-        LearningRates = [new("layer*", 0.1f)],
+        Optimizer = new AdamOptions { LearningRate = 1e-2 },
+        LearningRates = [new("layer*", 0.1)],
         Augmentation = Augment.Flip(),
         Seed = 1,
     });

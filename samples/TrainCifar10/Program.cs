@@ -31,7 +31,7 @@ var history = Trainer.Fit(model, train, validation, new TrainingOptions
 {
     Epochs = epochs,
     BatchSize = 128,
-    Optimizer = new SgdOptions { Momentum = 0.9f, Nesterov = true, WeightDecay = 5e-4f },
+    Optimizer = new SgdOptions { Momentum = 0.9, Nesterov = true, WeightDecay = 5e-4 },
     Schedule = Schedule.OneCycle(peak: 0.2),
     Augmentation = Augment.PadAndCrop(4).Then(Augment.Flip()),
     Seed = 1,

@@ -14,7 +14,7 @@ var (train, validation) = data.Split(validation: data.Train.Count / 10);
 var model = LeNet5.Create(train.Height, train.Channels, train.Classes);
 
 var loader = new DataLoader(train, batchSize: 128, seed: 1);
-var optimizer = new Sgd(model.Parameters, learningRate: 0.02f, momentum: 0.9f);
+var optimizer = new Sgd(model.Parameters, learningRate: 0.02, momentum: 0.9);
 for (var epoch = 1; epoch <= epochs; epoch++)
 {
     foreach (var (images, labels) in loader)

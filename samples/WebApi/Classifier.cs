@@ -30,7 +30,7 @@ public sealed class Classifier
     {
         var data = EmbeddedFashionMnist.Load();
         var model = LeNet5.Create(data.Train.Height, data.Train.Channels, data.Train.Classes);
-        Trainer.Fit(model, data.Train, data.Test, new() { Epochs = 12, Optimizer = new AdamOptions { LearningRate = 2e-3f }, Augmentation = Augment.Flip(), Seed = 1 });
+        Trainer.Fit(model, data.Train, data.Test, new() { Epochs = 12, Optimizer = new AdamOptions { LearningRate = 2e-3 }, Augmentation = Augment.Flip(), Seed = 1 });
         return new(model, data.Train.Normalization, data.Train.Height, data.Train.ClassNames);
     }
 

@@ -58,10 +58,10 @@ internal static class Options
     }
 
     /// <summary>A finite number within bounds.</summary>
-    public static Option<float?> Real(string name, string description, float minimum, float maximum = float.PositiveInfinity, bool above = false)
+    public static Option<double?> Real(string name, string description, double minimum, double maximum = double.PositiveInfinity, bool above = false)
     {
         var bound = above ? $"above {minimum}" : $"of at least {minimum}";
-        var expected = float.IsFinite(maximum) ? $"a number {bound} and at most {maximum}" : $"a number {bound}";
+        var expected = double.IsFinite(maximum) ? $"a number {bound} and at most {maximum}" : $"a number {bound}";
         return new(name)
         {
             Description = description,
@@ -69,7 +69,9 @@ internal static class Options
             CustomParser = result =>
             {
                 var text = result.Tokens.Single().Value;
-                if (TryReal(text, out var value) && value <= maximum && (above ? value > minimum : value >= minimum)) return value;
+
+                // What counts is the number in single precision, which the kernels compute in; what is kept is what was written.
+                if (TryReal(text, out var narrow) && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && value <= maximum && (above ? value > minimum && narrow > minimum : value >= minimum)) return value;
                 result.AddError($"{name} {text}: expected {expected}.");
                 return null;
             },

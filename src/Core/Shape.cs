@@ -23,6 +23,13 @@ public readonly struct Shape : IEquatable<Shape>
         this.extents = extents.ToArray();
     }
 
+    /// <summary>Creates a shape: for languages without collections of parameters that are spans (F#, Visual Basic).</summary>
+    /// <exception cref="ShapeException">An extent is negative.</exception>
+    public Shape(params int[] extents)
+        : this((ReadOnlySpan<int>)extents)
+    {
+    }
+
     /// <summary>The number of axes.</summary>
     public int Rank => extents?.Length ?? 0;
 

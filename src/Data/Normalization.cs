@@ -21,6 +21,12 @@ public sealed class Normalization
         this.deviation = [.. deviation];
     }
 
+    /// <inheritdoc cref="Normalization(float[], float[])"/>
+    public Normalization(double[] mean, double[] deviation)
+        : this(Narrow(mean), Narrow(deviation))
+    {
+    }
+
     /// <summary>The mean of each channel.</summary>
     public ReadOnlySpan<float> Mean => mean;
 
@@ -67,4 +73,10 @@ public sealed class Normalization
 
     /// <summary>What a device multiplies a pixel (0 to 255) by and then adds: 1 / (255 deviation) of each channel, then -mean / deviation of each.</summary>
     internal float[] ScaleOffset() => [.. deviation.Select(d => 1f / (255f * d)), .. mean.Zip(deviation, (m, d) => -m / d)];
+
+    static float[] Narrow(double[] values)
+    {
+        ArgumentNullException.ThrowIfNull(values);
+        return Array.ConvertAll(values, value => (float)value);
+    }
 }

@@ -11,10 +11,10 @@ public sealed class Relu : Layer
 
 /// <summary>x where x > 0, else slope x (Maas et al. 2013). Any shape.</summary>
 /// <param name="negativeSlope">Default 0.01.</param>
-public sealed class LeakyRelu(float negativeSlope = 0.01f) : Layer
+public sealed class LeakyRelu(double negativeSlope = 0.01) : Layer
 {
     /// <summary>Default 0.01.</summary>
-    public float NegativeSlope { get; } = negativeSlope;
+    public double NegativeSlope { get; } = negativeSlope;
 
     /// <inheritdoc/>
     protected override Tensor Compute(Tensor x) => Functional.LeakyRelu(x, NegativeSlope);
@@ -22,10 +22,10 @@ public sealed class LeakyRelu(float negativeSlope = 0.01f) : Layer
 
 /// <summary>x where x > 0, else alpha (exp(x) - 1) (Clevert et al. 2015). Any shape.</summary>
 /// <param name="alpha">Default 1.</param>
-public sealed class Elu(float alpha = 1) : Layer
+public sealed class Elu(double alpha = 1) : Layer
 {
     /// <summary>Default 1.</summary>
-    public float Alpha { get; } = alpha;
+    public double Alpha { get; } = alpha;
 
     /// <inheritdoc/>
     protected override Tensor Compute(Tensor x) => Functional.Elu(x, Alpha);
@@ -85,7 +85,7 @@ public sealed class PRelu : Layer
     /// <param name="slope">Where the slopes begin; default 0.25.</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
     /// <exception cref="ShapeException">There is no channel.</exception>
-    public PRelu(int channels = 1, float slope = 0.25f, Device? device = null)
+    public PRelu(int channels = 1, double slope = 0.25, Device? device = null)
     {
         if (channels < 1) throw new ShapeException("PRelu", $"expected at least 1 channel, got {channels}.");
         Weight = Initializers.Constant(slope).Parameter(new(channels), 1, 1, device);

@@ -19,14 +19,14 @@ public sealed class Dropout : Layer, IRandomized
     /// <summary>Creates the layer.</summary>
     /// <param name="probability">Of an element to be dropped: at least 0, less than 1; default 0.5.</param>
     /// <exception cref="ArgumentOutOfRangeException">The probability is outside [0, 1).</exception>
-    public Dropout(float probability = 0.5f)
+    public Dropout(double probability = 0.5)
     {
-        if (!(probability >= 0 && probability < 1)) throw new ArgumentOutOfRangeException(nameof(probability), probability, "Dropout: the probability must be at least 0 and less than 1.");
+        if (!((float)probability is >= 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(probability), probability, "Dropout: the probability must be at least 0 and less than 1.");
         Probability = probability;
     }
 
     /// <summary>Of an element to be dropped.</summary>
-    public float Probability { get; }
+    public double Probability { get; }
 
     /// <inheritdoc/>
     public void Reseed(ulong seed, ulong step, uint layer) => (this.seed, this.step, this.layer) = (seed, step, layer);

@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Runtime.CompilerServices;
 using CnnSharp.Kernels;
 
 namespace CnnSharp.Layers;
@@ -9,11 +10,24 @@ public sealed class Sequential : Layer, IReadOnlyList<Layer>
     [Inline]
     readonly (string Name, Layer Layer)[] layers;
 
-    /// <summary>Creates a chain.</summary>
-    public Sequential(params IEnumerable<Layer> layers) => this.layers = [.. layers.Select((layer, i) => ($"{i}", layer))];
+    /// <summary>Creates a chain. One that is given another chain has it as its layer "0".</summary>
+    [OverloadResolutionPriority(1)]
+    public Sequential(params Layer[] layers)
+        : this((IEnumerable<Layer>)layers)
+    {
+    }
+
+    /// <summary>Creates a chain of the layers of a list.</summary>
+    public Sequential(IEnumerable<Layer> layers) => this.layers = [.. layers.Select((layer, i) => ($"{i}", layer))];
 
     /// <summary>Creates a chain of named layers.</summary>
-    public Sequential(params IEnumerable<(string Name, Layer Layer)> layers) => this.layers = [.. layers];
+    public Sequential(params (string Name, Layer Layer)[] layers)
+        : this((IEnumerable<(string Name, Layer Layer)>)layers)
+    {
+    }
+
+    /// <summary>Creates a chain of the named layers of a list.</summary>
+    public Sequential(IEnumerable<(string Name, Layer Layer)> layers) => this.layers = [.. layers];
 
     /// <inheritdoc/>
     public int Count => layers.Length;

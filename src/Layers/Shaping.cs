@@ -16,13 +16,13 @@ public sealed class Flatten(int start = 1) : Layer
 /// <summary>Rows and columns of a constant around each picture: [N, H, W, C] to [N, H + top + bottom, W + left + right, C].</summary>
 /// <param name="padding">How many on each side; negative ones crop.</param>
 /// <param name="value">The constant; default 0.</param>
-public sealed class Pad2d(Padding2d padding, float value = 0) : Layer
+public sealed class Pad2d(Padding2d padding, double value = 0) : Layer
 {
     /// <summary>How many on each side.</summary>
     public Padding2d Padding { get; } = padding;
 
     /// <summary>The constant.</summary>
-    public float Value { get; } = value;
+    public double Value { get; } = value;
 
     /// <inheritdoc/>
     protected override Tensor Compute(Tensor x) => Functional.Pad2d(x, Padding, Value);

@@ -18,14 +18,14 @@ public sealed class StochasticDepth : Layer, IRandomized
     /// <summary>Creates the layer.</summary>
     /// <param name="survival">The probability that the branch is run.</param>
     /// <exception cref="ArgumentOutOfRangeException">The probability is not above 0 and at most 1.</exception>
-    public StochasticDepth(float survival)
+    public StochasticDepth(double survival)
     {
-        if (!(survival > 0 && survival <= 1)) throw new ArgumentOutOfRangeException(nameof(survival), survival, "StochasticDepth: the probability of survival must be above 0 and at most 1.");
+        if (!((float)survival is > 0 and <= 1)) throw new ArgumentOutOfRangeException(nameof(survival), survival, "StochasticDepth: the probability of survival must be above 0 and at most 1.");
         Survival = survival;
     }
 
     /// <summary>The probability that the branch is run.</summary>
-    public float Survival { get; }
+    public double Survival { get; }
 
     /// <inheritdoc/>
     public void Reseed(ulong seed, ulong step, uint layer) => (this.seed, this.step, this.layer) = (seed, step, layer);

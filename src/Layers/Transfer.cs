@@ -12,7 +12,7 @@ namespace CnnSharp.Layers;
 /// PretrainedWeights.Load(model, "resnet18.safetensors");
 /// model.Replace("fc", new Linear(512, 5));
 /// model.Freeze("conv1.*", "bn1.*", "layer1.*");
-/// Trainer.Fit(model, train, validation, new() { LearningRates = [new("layer*", 0.1f)] });
+/// Trainer.Fit(model, train, validation, new() { LearningRates = [new("layer*", 0.1)] });
 /// </code>
 /// </example>
 public abstract partial class Layer
@@ -52,8 +52,9 @@ public abstract partial class Layer
     /// <param name="patterns">Of the parameters' paths; <c>*</c> stands for any characters: <c>features.*</c>, <c>*.bn1.*</c>.</param>
     /// <returns>The parameters that are frozen now and were not before.</returns>
     /// <exception cref="ArgumentException">A pattern fits no parameter.</exception>
-    public IReadOnlyList<string> Freeze(params ReadOnlySpan<string> patterns)
+    public IReadOnlyList<string> Freeze(params string[] patterns)
     {
+        ArgumentNullException.ThrowIfNull(patterns);
         frozen ??= new(ReferenceEqualityComparer.Instance);
         var named = NamedTensors().Where(t => t.Tensor.RequiresGrad || frozen.Contains(t.Tensor)).ToArray();
         var names = new List<string>();
@@ -75,14 +76,15 @@ public abstract partial class Layer
     /// <param name="patterns">As for <see cref="Freeze"/>; default: all of them.</param>
     /// <returns>The parameters that are not frozen any more.</returns>
     /// <exception cref="ArgumentException">A pattern fits no frozen parameter.</exception>
-    public IReadOnlyList<string> Unfreeze(params ReadOnlySpan<string> patterns)
+    public IReadOnlyList<string> Unfreeze(params string[] patterns)
     {
+        ArgumentNullException.ThrowIfNull(patterns);
         if (frozen is null) return [];
         var named = NamedTensors().Where(t => frozen.Contains(t.Tensor)).ToArray();
         var names = new List<string>();
-        foreach (var pattern in patterns.IsEmpty ? ["*"] : patterns)
+        foreach (var pattern in patterns.Length == 0 ? ["*"] : patterns)
         {
-            foreach (var (name, tensor) in patterns.IsEmpty ? named : Matching(named, pattern))
+            foreach (var (name, tensor) in patterns.Length == 0 ? named : Matching(named, pattern))
             {
                 if (!frozen.Remove(tensor)) continue;
                 tensor.RequiresGrad = true;

@@ -23,7 +23,7 @@ public sealed class PreActivationUnit : Layer
     /// <param name="stride">Of the first convolution and of the shortcut; default 1.</param>
     /// <param name="dropout">The probability of an element between the convolutions to be dropped; default 0.</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
-    public PreActivationUnit(int inChannels, int outChannels, int stride = 1, float dropout = 0, Device? device = null)
+    public PreActivationUnit(int inChannels, int outChannels, int stride = 1, double dropout = 0, Device? device = null)
     {
         bn1 = new(inChannels, device: device);
         conv1 = ResNet.Conv3x3(inChannels, outChannels, stride, device);
@@ -98,7 +98,7 @@ public sealed class PreActivationResNet : Layer
     readonly Flatten flatten = new();
     readonly Linear fc;
 
-    PreActivationResNet(int units, int widen, bool bottleneck, float dropout, int channels, int classes, Device? device)
+    PreActivationResNet(int units, int widen, bool bottleneck, double dropout, int channels, int classes, Device? device)
     {
         conv1 = ResNet.Conv3x3(channels, 16, 1, device);
         var width = 16;
@@ -145,7 +145,7 @@ public sealed class PreActivationResNet : Layer
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
     /// <param name="channels">Channels of the pictures; default 3.</param>
     /// <exception cref="ArgumentOutOfRangeException">No number of units gives that depth.</exception>
-    public static PreActivationResNet Wide(int depth = 28, int widen = 10, float dropout = 0.3f, int classes = 10, Device? device = null, int channels = 3)
+    public static PreActivationResNet Wide(int depth = 28, int widen = 10, double dropout = 0.3, int classes = 10, Device? device = null, int channels = 3)
     {
         if (depth < 10 || (depth - 4) % 6 != 0) throw new ArgumentOutOfRangeException(nameof(depth), depth, "PreActivationResNet.Wide: expected a depth of 6 n + 4: 16, 22, 28, 40.");
         return new((depth - 4) / 6, widen, false, dropout, channels, classes, device);

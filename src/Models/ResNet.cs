@@ -30,7 +30,7 @@ public sealed class ResidualUnit : Layer
     /// <param name="kind">The shortcut where the shape changes; elsewhere it is the identity.</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
     /// <param name="survival">The probability that training runs the convolutions; default 1.</param>
-    public ResidualUnit(int inChannels, int outChannels, int stride = 1, Shortcut kind = Shortcut.A, Device? device = null, float survival = 1)
+    public ResidualUnit(int inChannels, int outChannels, int stride = 1, Shortcut kind = Shortcut.A, Device? device = null, double survival = 1)
     {
         conv1 = ResNet.Conv3x3(inChannels, outChannels, stride, device);
         bn1 = new(outChannels, device: device);
@@ -134,7 +134,7 @@ public sealed class ResNet : Layer
     readonly Linear fc;
 
     /// <summary>The networks for small pictures.</summary>
-    ResNet(int units, int channels, int classes, Shortcut shortcut, float survival, Device? device)
+    ResNet(int units, int channels, int classes, Shortcut shortcut, double survival, Device? device)
     {
         conv1 = Conv3x3(channels, 16, 1, device);
         bn1 = new(16, device: device);
@@ -150,7 +150,7 @@ public sealed class ResNet : Layer
             i == 0 ? stride : 1,
             shortcut,
             device,
-            1 - (((stage * units) + i + 1) / (3f * units) * (1 - survival)))));
+            1 - (((stage * units) + i + 1) / (3.0 * units) * (1 - survival)))));
     }
 
     /// <summary>The networks of table 1.</summary>
@@ -195,7 +195,7 @@ public sealed class ResNet : Layer
     /// <param name="channels">Channels of the pictures; default 3.</param>
     /// <param name="survival">The probability that training runs the last unit, those before it linearly more; default 1: all are always run. Huang et al. use 0.5.</param>
     /// <exception cref="ArgumentOutOfRangeException">No number of units gives that depth, or the probability is not in (0, 1].</exception>
-    public static ResNet Cifar(int depth, int classes = 10, Device? device = null, Shortcut shortcut = Shortcut.A, int channels = 3, float survival = 1)
+    public static ResNet Cifar(int depth, int classes = 10, Device? device = null, Shortcut shortcut = Shortcut.A, int channels = 3, double survival = 1)
     {
         if (depth < 8 || (depth - 2) % 6 != 0) throw new ArgumentOutOfRangeException(nameof(depth), depth, "ResNet.Cifar: expected a depth of 6 n + 2: 20, 32, 44, 56, 110.");
         if (!(survival > 0 && survival <= 1)) throw new ArgumentOutOfRangeException(nameof(survival), survival, "ResNet.Cifar: the probability of survival must be above 0 and at most 1.");

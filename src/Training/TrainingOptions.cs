@@ -32,7 +32,7 @@ public sealed record TrainingOptions
     public Metric Monitor { get; init; }
 
     /// <summary>The share of the target that is spread over all classes (Szegedy et al. 2015), within [0, 1]; default 0.</summary>
-    public float LabelSmoothing { get; init; }
+    public double LabelSmoothing { get; init; }
 
     /// <summary>Whether a last batch that is not full is left out; default false.</summary>
     public bool DropLast { get; init; }

@@ -29,7 +29,7 @@ internal static class TrainCommand
         var lr = Options.Real("--lr", "the learning rate: the schedule's highest; default by the optimiser and the model", minimum: 0, above: true);
         var schedule = Schedule();
         var warmup = Options.Real("--warmup", "epochs in which the rate rises to the schedule's first; default 0", minimum: 0, above: true);
-        var momentum = Options.Real("--momentum", "of sgd and rmsprop; default 0.9 for sgd", minimum: 0, maximum: 0.9999f);
+        var momentum = Options.Real("--momentum", "of sgd and rmsprop; default 0.9 for sgd", minimum: 0, maximum: 0.9999);
         var weightDecay = Options.Real("--weight-decay", "L2, for adamw decoupled; default by the optimiser", minimum: 0, maximum: 10);
         var noBiasDecay = new Option<bool>("--no-bias-decay") { Description = "weight decay leaves biases and the weights of norms alone" };
         var clipNorm = Options.Real("--clip-norm", "scale the gradients down where their norm, over all weights, exceeds this", minimum: 0, above: true);

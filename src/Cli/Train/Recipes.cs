@@ -31,18 +31,18 @@ internal static class Recipes
             Schedule = "one-cycle",
             Lr = settings.Optimizer switch
             {
-                "adam" or "adamw" => 2e-3f,
-                "rmsprop" => 1e-3f,
-                "adagrad" => 2e-2f,
-                _ when settings.Model!.StartsWith("resnet", StringComparison.Ordinal) => 0.2f,
-                _ when isNormalized => 0.1f,
-                _ when settings.Model == "lenet5" => 0.05f,
+                "adam" or "adamw" => 2e-3,
+                "rmsprop" => 1e-3,
+                "adagrad" => 2e-2,
+                _ when settings.Model!.StartsWith("resnet", StringComparison.Ordinal) => 0.2,
+                _ when isNormalized => 0.1,
+                _ when settings.Model == "lenet5" => 0.05,
 
                 // Where nothing keeps activations and distances within bounds: at 0.05 LeNet-5 of 1998 learns 82% of MNIST, at this rate 98%.
-                _ => 0.01f,
+                _ => 0.01,
             },
-            Momentum = settings.Optimizer == "sgd" ? 0.9f : 0,
-            WeightDecay = settings.Optimizer switch { "sgd" => 5e-4f, "adamw" => 1e-2f, _ => 0 },
+            Momentum = settings.Optimizer == "sgd" ? 0.9 : 0,
+            WeightDecay = settings.Optimizer switch { "sgd" => 5e-4, "adamw" => 1e-2, _ => 0 },
         });
     }
 }

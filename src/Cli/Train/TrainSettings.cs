@@ -43,27 +43,27 @@ internal sealed record TrainSettings
 
     public string? Optimizer { get; init; }
 
-    public float? Lr { get; init; }
+    public double? Lr { get; init; }
 
     public string? Schedule { get; init; }
 
-    public float? Momentum { get; init; }
+    public double? Momentum { get; init; }
 
-    public float? WeightDecay { get; init; }
+    public double? WeightDecay { get; init; }
 
-    public float? LabelSmoothing { get; init; }
+    public double? LabelSmoothing { get; init; }
 
-    public float? ClipNorm { get; init; }
+    public double? ClipNorm { get; init; }
 
-    public float? ClipValue { get; init; }
+    public double? ClipValue { get; init; }
 
     public bool? NoBiasDecay { get; init; }
 
-    public float? Warmup { get; init; }
+    public double? Warmup { get; init; }
 
     public int? EarlyStopping { get; init; }
 
-    public float? MinDelta { get; init; }
+    public double? MinDelta { get; init; }
 
     public string? Monitor { get; init; }
 

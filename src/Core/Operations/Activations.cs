@@ -10,12 +10,12 @@ public static partial class Functional
     /// <summary>x where x > 0, else slope x (Maas et al. 2013).</summary>
     /// <param name="x">Any shape.</param>
     /// <param name="negativeSlope">Default 0.01.</param>
-    public static Tensor LeakyRelu(Tensor x, float negativeSlope = 0.01f) => Unary(UnaryOp.LeakyRelu, x, negativeSlope);
+    public static Tensor LeakyRelu(Tensor x, double negativeSlope = 0.01) => Unary(UnaryOp.LeakyRelu, x, (float)negativeSlope);
 
     /// <summary>x where x > 0, else alpha (exp(x) - 1) (Clevert et al. 2015).</summary>
     /// <param name="x">Any shape.</param>
     /// <param name="alpha">Default 1.</param>
-    public static Tensor Elu(Tensor x, float alpha = 1) => Unary(UnaryOp.Elu, x, alpha);
+    public static Tensor Elu(Tensor x, double alpha = 1) => Unary(UnaryOp.Elu, x, (float)alpha);
 
     /// <summary>1 / (1 + exp(-x)).</summary>
     public static Tensor Sigmoid(Tensor x) => Unary(UnaryOp.Sigmoid, x);
@@ -125,13 +125,14 @@ public static partial class Functional
     /// <param name="stream">Which numbers of it: <see cref="Philox.Stream"/> of the step and the layer. The same key gives the same mask on every device.</param>
     /// <returns>Shaped like x.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The probability is outside [0, 1).</exception>
-    public static Tensor Dropout(Tensor x, float probability, ulong seed, ulong stream)
+    public static Tensor Dropout(Tensor x, double probability, ulong seed, ulong stream)
     {
-        if (!(probability >= 0 && probability < 1)) throw new ArgumentOutOfRangeException(nameof(probability), probability, "Dropout: the probability must be at least 0 and less than 1.");
+        var p = (float)probability;
+        if (!(p >= 0 && p < 1)) throw new ArgumentOutOfRangeException(nameof(probability), probability, "Dropout: the probability must be at least 0 and less than 1.");
         var k = x.Device.Kernels;
         var y = Tensor.Uninitialized(x.Shape, x.Device);
-        k.Dropout(probability, seed, stream, x.Data, y.Data);
+        k.Dropout(p, seed, stream, x.Data, y.Data);
 
-        return Tape.Record("Dropout", y, [x], (dy, gradients) => k.Dropout(probability, seed, stream, dy, gradients.Reuse(x, dy)));
+        return Tape.Record("Dropout", y, [x], (dy, gradients) => k.Dropout(p, seed, stream, dy, gradients.Reuse(x, dy)));
     }
 }

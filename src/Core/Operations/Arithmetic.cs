@@ -83,10 +83,10 @@ public static partial class Functional
     }
 
     /// <summary>factor x.</summary>
-    public static Tensor Scale(Tensor x, float factor) => Unary(UnaryOp.Scale, x, factor);
+    public static Tensor Scale(Tensor x, double factor) => Unary(UnaryOp.Scale, x, (float)factor);
 
     /// <summary>x + offset.</summary>
-    public static Tensor Offset(Tensor x, float offset) => Unary(UnaryOp.Offset, x, offset);
+    public static Tensor Offset(Tensor x, double offset) => Unary(UnaryOp.Offset, x, (float)offset);
 
     static Tensor Binary(BinaryOp op, in BroadcastGeometry g, Tensor a, Tensor b, Shape shape)
     {
@@ -194,26 +194,29 @@ public sealed partial class Tensor
     public static Tensor operator /(Tensor a, Tensor b) => Functional.Divide(a, b);
 
     /// <summary><see cref="Functional.Scale"/>.</summary>
-    public static Tensor operator *(Tensor x, float factor) => Functional.Scale(x, factor);
+    public static Tensor operator *(Tensor x, double factor) => Functional.Scale(x, factor);
 
     /// <summary><see cref="Functional.Scale"/>.</summary>
-    public static Tensor operator *(float factor, Tensor x) => Functional.Scale(x, factor);
+    public static Tensor operator *(double factor, Tensor x) => Functional.Scale(x, factor);
 
     /// <summary><see cref="Functional.Offset"/>.</summary>
-    public static Tensor operator +(Tensor x, float offset) => Functional.Offset(x, offset);
+    public static Tensor operator +(Tensor x, double offset) => Functional.Offset(x, offset);
 
     /// <summary><see cref="Functional.Offset"/>.</summary>
-    public static Tensor operator +(float offset, Tensor x) => Functional.Offset(x, offset);
+    public static Tensor operator +(double offset, Tensor x) => Functional.Offset(x, offset);
 
     /// <summary><see cref="Functional.Offset"/> by -offset.</summary>
-    public static Tensor operator -(Tensor x, float offset) => Functional.Offset(x, -offset);
+    public static Tensor operator -(Tensor x, double offset) => Functional.Offset(x, -offset);
 
     /// <summary><see cref="Functional.Offset"/> of -x.</summary>
-    public static Tensor operator -(float offset, Tensor x) => Functional.Offset(-x, offset);
+    public static Tensor operator -(double offset, Tensor x) => Functional.Offset(-x, offset);
 
     /// <summary><see cref="Functional.Scale"/> by -1.</summary>
     public static Tensor operator -(Tensor x) => Functional.Scale(x, -1);
 
     /// <summary><see cref="Functional.Scale"/> by 1 / divisor.</summary>
-    public static Tensor operator /(Tensor x, float divisor) => Functional.Scale(x, 1 / divisor);
+    public static Tensor operator /(Tensor x, double divisor) => Functional.Scale(x, 1 / (float)divisor);
+
+    /// <summary>One number over each element.</summary>
+    public static Tensor operator /(double dividend, Tensor x) => Functional.Divide(Tensor.Full(default, dividend, x.Device), x);
 }

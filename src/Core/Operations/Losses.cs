@@ -44,17 +44,18 @@ public static partial class Functional
     /// <param name="reduction">Default: the mean over the rows.</param>
     /// <returns>One element, or one a row.</returns>
     /// <exception cref="ShapeException">The labels do not fit the logits.</exception>
-    public static Tensor CrossEntropy(Tensor x, Tensor labels, float labelSmoothing = 0, Reduction reduction = Reduction.Mean)
+    public static Tensor CrossEntropy(Tensor x, Tensor labels, double labelSmoothing = 0, Reduction reduction = Reduction.Mean)
     {
         var (rows, classes) = CheckLabels("CrossEntropy", x, labels);
         if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) throw new ArgumentOutOfRangeException(nameof(labelSmoothing), labelSmoothing, "CrossEntropy: label smoothing must be within [0, 1].");
+        var smoothing = (float)labelSmoothing;
         var k = x.Device.Kernels;
         var losses = Tensor.Uninitialized(labels.Shape, x.Device);
         var logSumExp = x.Device.Engine.Rent(x.DType, rows);
-        k.CrossEntropyForward(rows, classes, labelSmoothing, x.Data, labels.Data, losses.Data, logSumExp);
+        k.CrossEntropyForward(rows, classes, smoothing, x.Data, labels.Data, losses.Data, logSumExp);
 
         return Reduce(
-            Tape.Record("CrossEntropy", losses, [x, labels], (dy, gradients) => k.CrossEntropyBackward(rows, classes, labelSmoothing, x.Data, labels.Data, logSumExp, dy, gradients.For(x)), logSumExp),
+            Tape.Record("CrossEntropy", losses, [x, labels], (dy, gradients) => k.CrossEntropyBackward(rows, classes, smoothing, x.Data, labels.Data, logSumExp, dy, gradients.For(x)), logSumExp),
             reduction);
     }
 
@@ -65,15 +66,15 @@ public static partial class Functional
     /// <param name="reduction">Default: the mean over the rows.</param>
     /// <returns>One element, or one a row.</returns>
     /// <exception cref="ShapeException">The labels do not fit the scores.</exception>
-    public static Tensor MulticlassHinge(Tensor x, Tensor labels, float margin = 1, Reduction reduction = Reduction.Mean)
+    public static Tensor MulticlassHinge(Tensor x, Tensor labels, double margin = 1, Reduction reduction = Reduction.Mean)
     {
         var (rows, classes) = CheckLabels("MulticlassHinge", x, labels);
         var k = x.Device.Kernels;
         var losses = Tensor.Uninitialized(labels.Shape, x.Device);
-        k.MulticlassHingeForward(rows, classes, margin, x.Data, labels.Data, losses.Data);
+        k.MulticlassHingeForward(rows, classes, (float)margin, x.Data, labels.Data, losses.Data);
 
         return Reduce(
-            Tape.Record("MulticlassHinge", losses, [x, labels], (dy, gradients) => k.MulticlassHingeBackward(rows, classes, margin, x.Data, labels.Data, dy, gradients.For(x))),
+            Tape.Record("MulticlassHinge", losses, [x, labels], (dy, gradients) => k.MulticlassHingeBackward(rows, classes, (float)margin, x.Data, labels.Data, dy, gradients.For(x))),
             reduction);
     }
 

@@ -7,10 +7,10 @@ namespace CnnSharp;
 public sealed record BatchNormOptions
 {
     /// <summary>Added to the variance; default 1e-5.</summary>
-    public float Epsilon { get; init; } = 1e-5f;
+    public double Epsilon { get; init; } = 1e-5;
 
     /// <summary>The share that the running statistics take of each batch's; default 0.1.</summary>
-    public float Momentum { get; init; } = 0.1f;
+    public double Momentum { get; init; } = 0.1;
 }
 
 /// <summary>The constants of local response normalisation.</summary>
@@ -20,13 +20,13 @@ public sealed record LocalResponseNormOptions
     public int Size { get; init; } = 5;
 
     /// <summary>The scale, divided by <see cref="Size"/>; default 1e-4.</summary>
-    public float Alpha { get; init; } = 1e-4f;
+    public double Alpha { get; init; } = 1e-4;
 
     /// <summary>The exponent; default 0.75.</summary>
-    public float Beta { get; init; } = 0.75f;
+    public double Beta { get; init; } = 0.75;
 
     /// <summary>The offset; default 2, as in the AlexNet paper (PyTorch's default is 1).</summary>
-    public float K { get; init; } = 2;
+    public double K { get; init; } = 2;
 }
 
 public static partial class Functional
@@ -130,7 +130,7 @@ public static partial class Functional
         CheckVector(operation, "running mean", runningMean, channels);
         CheckVector(operation, "running variance", runningVariance, channels);
         if (add is not null && add.Shape != x) throw new ShapeException(operation, $"expected the addend to be shaped like the input {x}, got {add.Shape}.");
-        return new(x.CountBefore(x.Rank - 1), channels, options.Epsilon, options.Momentum, activation);
+        return new(x.CountBefore(x.Rank - 1), channels, (float)options.Epsilon, (float)options.Momentum, activation);
     }
 
     /// <summary>The gradient of a [C] parameter that the kernel writes anyway: kept if wanted, else scratch. Release it after use.</summary>
@@ -147,7 +147,7 @@ public static partial class Functional
         options ??= new();
         if (x.Shape.Rank < 2) throw new ShapeException("LocalResponseNorm", $"expected an input [N, ..., C], got {x.Shape}.");
         if (options.Size < 1) throw new ShapeException("LocalResponseNorm", $"the window must be at least 1 channel, got {options.Size}.");
-        var g = new LrnGeometry(x.Shape.CountBefore(x.Shape.Rank - 1), x.Shape[^1], options.Size, options.Alpha, options.Beta, options.K);
+        var g = new LrnGeometry(x.Shape.CountBefore(x.Shape.Rank - 1), x.Shape[^1], options.Size, (float)options.Alpha, (float)options.Beta, (float)options.K);
         var k = x.Device.Kernels;
         var y = Tensor.Uninitialized(x.Shape, x.Device);
         var scale = x.Device.Engine.Rent(x.DType, x.Count);

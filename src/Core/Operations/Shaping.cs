@@ -27,6 +27,9 @@ public static partial class Functional
         return Reshape(x, extents);
     }
 
+    /// <inheritdoc cref="Permute(Tensor, ReadOnlySpan{int})"/>
+    public static Tensor Permute(Tensor x, params int[] order) => Permute(x, (ReadOnlySpan<int>)order);
+
     /// <summary>The axes in another order: result axis i is axis <paramref name="order"/>[i] of x.</summary>
     /// <param name="x">At most 4 axes.</param>
     /// <param name="order">Each axis once.</param>
@@ -134,7 +137,7 @@ public static partial class Functional
     /// <param name="value">The constant; default 0.</param>
     /// <returns>[N, H + top + bottom, W + left + right, C].</returns>
     /// <exception cref="ShapeException">x is not a batch of pictures, or nothing is left.</exception>
-    public static Tensor Pad2d(Tensor x, Padding2d padding, float value = 0)
+    public static Tensor Pad2d(Tensor x, Padding2d padding, double value = 0)
     {
         if (x.Shape.Rank != 4) throw new ShapeException("Pad2d", $"expected an input [N, H, W, C], got {x.Shape}.");
         int n = x.Shape[0], h = x.Shape[1], w = x.Shape[2], c = x.Shape[3];
@@ -154,7 +157,7 @@ public static partial class Functional
         k.Fill(y.Data, value);
         k.CopyRegion(g, x.Data, y.Data);
 
-        return Tape.Record("Pad2d", (padding, value), y, [x], (dy, gradients) =>
+        return Tape.Record("Pad2d", (padding, (float)value), y, [x], (dy, gradients) =>
         {
             var dx = gradients.For(x);
             if (rows != h || columns != w) k.Fill(dx, 0);
@@ -170,6 +173,9 @@ public sealed partial class Tensor
 {
     /// <summary><see cref="Functional.Reshape"/>.</summary>
     public Tensor Reshape(params ReadOnlySpan<int> shape) => Functional.Reshape(this, new(shape));
+
+    /// <inheritdoc cref="Functional.Reshape"/>
+    public Tensor Reshape(params int[] shape) => Functional.Reshape(this, new(shape));
 
     /// <summary><see cref="Functional.Flatten"/>.</summary>
     public Tensor Flatten(int start = 1) => Functional.Flatten(this, start);

@@ -6,10 +6,10 @@ namespace CnnSharp.Training;
 public sealed record AdaGradOptions : OptimizerOptions
 {
     /// <summary>The defaults.</summary>
-    public AdaGradOptions() => LearningRate = 1e-2f;
+    public AdaGradOptions() => LearningRate = 1e-2;
 
     /// <summary>Added to the root, at least 0; default 1e-10.</summary>
-    public float Epsilon { get; init; } = 1e-10f;
+    public double Epsilon { get; init; } = 1e-10;
 
     /// <inheritdoc/>
     public override Optimizer Create(IReadOnlyList<ParameterGroup> groups) => new AdaGrad(groups, this);
@@ -17,7 +17,7 @@ public sealed record AdaGradOptions : OptimizerOptions
     internal override void Validate()
     {
         base.Validate();
-        Check(Epsilon >= 0, nameof(Epsilon), Epsilon, "at least 0");
+        Check((float)Epsilon is >= 0 and <= float.MaxValue, nameof(Epsilon), Epsilon, "at least 0");
     }
 }
 
@@ -32,12 +32,12 @@ public sealed class AdaGrad : Optimizer
         : base(groups, options, "sum") => this.options = options;
 
     /// <summary>Creates an optimiser of one group; the settings are those of <see cref="AdaGradOptions"/>.</summary>
-    public AdaGrad(IEnumerable<Tensor> parameters, float learningRate = 1e-2f, float epsilon = 1e-10f, float weightDecay = 0)
+    public AdaGrad(IEnumerable<Tensor> parameters, double learningRate = 1e-2, double epsilon = 1e-10, double weightDecay = 0)
         : this([new ParameterGroup(parameters)], new AdaGradOptions { LearningRate = learningRate, Epsilon = epsilon, WeightDecay = weightDecay })
     {
     }
 
     /// <inheritdoc/>
     protected override void Update(Tensor parameter, DeviceBuffer gradient, ReadOnlySpan<Tensor> state, in StepValues step)
-        => Device.Kernels.AdaGrad(new AdaGradStep(step.LearningRate, options.Epsilon, step.WeightDecay, step.GradientScale), parameter.Data, gradient, state[0].Data);
+        => Device.Kernels.AdaGrad(new AdaGradStep(step.LearningRate, (float)options.Epsilon, step.WeightDecay, step.GradientScale), parameter.Data, gradient, state[0].Data);
 }

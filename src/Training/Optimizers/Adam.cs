@@ -6,13 +6,13 @@ namespace CnnSharp.Training;
 public record AdamOptions : OptimizerOptions
 {
     /// <summary>The share of the running mean that is kept, within [0, 1); default 0.9.</summary>
-    public float Beta1 { get; init; } = 0.9f;
+    public double Beta1 { get; init; } = 0.9;
 
     /// <summary>The share of the running square that is kept, within [0, 1); default 0.999.</summary>
-    public float Beta2 { get; init; } = 0.999f;
+    public double Beta2 { get; init; } = 0.999;
 
     /// <summary>Added to the root, at least 0; default 1e-8.</summary>
-    public float Epsilon { get; init; } = 1e-8f;
+    public double Epsilon { get; init; } = 1e-8;
 
     /// <inheritdoc/>
     public override Optimizer Create(IReadOnlyList<ParameterGroup> groups) => new Adam(groups, this);
@@ -20,9 +20,9 @@ public record AdamOptions : OptimizerOptions
     internal override void Validate()
     {
         base.Validate();
-        Check(Beta1 is >= 0 and < 1, nameof(Beta1), Beta1, "within [0, 1)");
-        Check(Beta2 is >= 0 and < 1, nameof(Beta2), Beta2, "within [0, 1)");
-        Check(Epsilon >= 0, nameof(Epsilon), Epsilon, "at least 0");
+        Check((float)Beta1 is >= 0 and < 1, nameof(Beta1), Beta1, "within [0, 1)");
+        Check((float)Beta2 is >= 0 and < 1, nameof(Beta2), Beta2, "within [0, 1)");
+        Check((float)Epsilon is >= 0 and <= float.MaxValue, nameof(Epsilon), Epsilon, "at least 0");
     }
 }
 
@@ -30,7 +30,7 @@ public record AdamOptions : OptimizerOptions
 public sealed record AdamWOptions : AdamOptions
 {
     /// <summary>The defaults.</summary>
-    public AdamWOptions() => WeightDecay = 1e-2f;
+    public AdamWOptions() => WeightDecay = 1e-2;
 
     /// <inheritdoc/>
     public override Optimizer Create(IReadOnlyList<ParameterGroup> groups) => new AdamW(groups, this);
@@ -51,7 +51,7 @@ public class Adam : Optimizer
         : base(groups, options, "mean", "square") => this.options = options;
 
     /// <summary>Creates an optimiser of one group; the settings are those of <see cref="AdamOptions"/>.</summary>
-    public Adam(IEnumerable<Tensor> parameters, float learningRate = 1e-3f, float beta1 = 0.9f, float beta2 = 0.999f, float epsilon = 1e-8f, float weightDecay = 0)
+    public Adam(IEnumerable<Tensor> parameters, double learningRate = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8, double weightDecay = 0)
         : this([new ParameterGroup(parameters)], new AdamOptions { LearningRate = learningRate, Beta1 = beta1, Beta2 = beta2, Epsilon = epsilon, WeightDecay = weightDecay })
     {
     }
@@ -64,12 +64,12 @@ public class Adam : Optimizer
     /// <inheritdoc/>
     protected override void Update(Tensor parameter, DeviceBuffer gradient, ReadOnlySpan<Tensor> state, in StepValues step)
     {
-        var beta1 = step.Momentum ?? options.Beta1;
+        var beta1 = step.Momentum ?? (float)options.Beta1;
         var settings = new AdamStep(
             step.LearningRate,
             beta1,
-            options.Beta2,
-            options.Epsilon,
+            (float)options.Beta2,
+            (float)options.Epsilon,
             step.WeightDecay,
             Decoupled,
             1 - Math.Pow(beta1, step.Number),
@@ -90,7 +90,7 @@ public sealed class AdamW : Adam
     }
 
     /// <summary>Creates an optimiser of one group; the settings are those of <see cref="AdamWOptions"/>.</summary>
-    public AdamW(IEnumerable<Tensor> parameters, float learningRate = 1e-3f, float beta1 = 0.9f, float beta2 = 0.999f, float epsilon = 1e-8f, float weightDecay = 1e-2f)
+    public AdamW(IEnumerable<Tensor> parameters, double learningRate = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8, double weightDecay = 1e-2)
         : this([new ParameterGroup(parameters)], new AdamWOptions { LearningRate = learningRate, Beta1 = beta1, Beta2 = beta2, Epsilon = epsilon, WeightDecay = weightDecay })
     {
     }

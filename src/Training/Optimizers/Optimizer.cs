@@ -8,7 +8,7 @@ namespace CnnSharp.Training;
 /// </summary>
 /// <example>
 /// <code>
-/// var optimizer = new Sgd(model.Parameters, learningRate: 0.1f, momentum: 0.9f);
+/// var optimizer = new Sgd(model.Parameters, learningRate: 0.1, momentum: 0.9);
 /// Loss.CrossEntropy(model.Forward(images), labels).Backward();
 /// optimizer.Step();
 /// </code>
@@ -69,10 +69,10 @@ public abstract class Optimizer
     protected virtual bool HasMomentum => false;
 
     /// <summary>The norm of all gradients together beyond which they are scaled down; null: none.</summary>
-    public float? MaxGradientNorm { get; }
+    public double? MaxGradientNorm { get; }
 
     /// <summary>What no element of a gradient may exceed in size; null: none is changed.</summary>
-    public float? MaxGradientValue { get; }
+    public double? MaxGradientValue { get; }
 
     /// <summary>Where the parameters live; follows them where their model moves (<c>model.To</c>).</summary>
     public Device Device => entries[0].Parameter.Device;
@@ -87,9 +87,9 @@ public abstract class Optimizer
         {
             if (entry.Parameter.GradientData is not { } gradient) continue;
             entry.Steps++;
-            if (MaxGradientValue is { } most) Device.Kernels.Clamp(-most, most, gradient, gradient);
+            if (MaxGradientValue is { } most) Device.Kernels.Clamp((float)-most, (float)most, gradient, gradient);
             for (var slot = 0; slot < slots.Length; slot++) (entry.State[slot] ??= NewState(entry, slot)).MoveTo(entry.Parameter.Device);
-            Update(entry.Parameter, gradient, entry.State!, new((float)(LearningRate * entry.LearningRateScale), entry.WeightDecay, scale, entry.Steps, (float?)Momentum));
+            Update(entry.Parameter, gradient, entry.State!, new((float)(LearningRate * entry.LearningRateScale), (float)entry.WeightDecay, scale, entry.Steps, (float?)Momentum));
             entry.Parameter.ClearGradient();
         }
     }
@@ -162,7 +162,7 @@ public abstract class Optimizer
     string StateName(int slot, int index) => $"{slots[slot]}/{entries[index].Parameter.Name ?? index.ToString(System.Globalization.CultureInfo.InvariantCulture)}";
 
     /// <summary>min(1, limit / norm): NaN where an element is, 0 where one is infinite.</summary>
-    float ClipScale(float limit)
+    float ClipScale(double limit)
     {
         if (squares?.Device != Device) squares = new(Device, entries.Length);
         squares.Clear();
@@ -179,13 +179,13 @@ public abstract class Optimizer
         return (float)Math.Min(1, limit / (Math.Sqrt(sum) + 1e-6));
     }
 
-    sealed class Entry(Tensor parameter, float learningRateScale, float weightDecay, Tensor?[] state)
+    sealed class Entry(Tensor parameter, double learningRateScale, double weightDecay, Tensor?[] state)
     {
         public Tensor Parameter { get; } = parameter;
 
-        public float LearningRateScale { get; } = learningRateScale;
+        public double LearningRateScale { get; } = learningRateScale;
 
-        public float WeightDecay { get; } = weightDecay;
+        public double WeightDecay { get; } = weightDecay;
 
         public Tensor?[] State { get; } = state;
 

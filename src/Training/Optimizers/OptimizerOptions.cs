@@ -12,19 +12,19 @@ namespace CnnSharp.Training;
 public abstract record OptimizerOptions
 {
     /// <summary>The learning rate that a schedule starts from; default 1e-3 (AdaGrad and RMSProp 1e-2).</summary>
-    public float LearningRate { get; init; } = 1e-3f;
+    public double LearningRate { get; init; } = 1e-3;
 
     /// <summary>L2 added to the gradient (AdamW: taken off the weight); default 0 (AdamW 1e-2).</summary>
-    public float WeightDecay { get; init; }
+    public double WeightDecay { get; init; }
 
     /// <summary>Whether weight decay also falls on parameters of one axis: biases and the weights of batch norm. Default true.</summary>
     public bool DecayVectors { get; init; } = true;
 
     /// <summary>Scales the gradients down where their norm, over all parameters, exceeds this; default null: never.</summary>
-    public float? MaxGradientNorm { get; init; }
+    public double? MaxGradientNorm { get; init; }
 
     /// <summary>Brings each element of the gradients to within this of 0; default null: no element is changed. Not together with <see cref="MaxGradientNorm"/>.</summary>
-    public float? MaxGradientValue { get; init; }
+    public double? MaxGradientValue { get; init; }
 
     /// <summary>An optimiser of one group of parameters.</summary>
     /// <exception cref="ArgumentException">A setting is out of its range, or a parameter occurs twice.</exception>
@@ -34,11 +34,11 @@ public abstract record OptimizerOptions
     /// <exception cref="ArgumentException">A setting is out of its range, or a parameter occurs twice.</exception>
     public abstract Optimizer Create(IReadOnlyList<ParameterGroup> groups);
 
-    /// <summary>Throws for settings out of their range.</summary>
+    /// <summary>Throws for settings out of their range, as the kernels see them: a momentum that is 1 in single precision is out.</summary>
     internal virtual void Validate()
     {
-        Check(LearningRate >= 0, nameof(LearningRate), LearningRate, "at least 0");
-        Check(WeightDecay >= 0, nameof(WeightDecay), WeightDecay, "at least 0");
+        Check((float)LearningRate is >= 0 and <= float.MaxValue, nameof(LearningRate), LearningRate, "at least 0 and finite");
+        Check((float)WeightDecay is >= 0 and <= float.MaxValue, nameof(WeightDecay), WeightDecay, "at least 0 and finite");
         Check(MaxGradientNorm is null or > 0, nameof(MaxGradientNorm), MaxGradientNorm, "above 0");
         Check(MaxGradientValue is null or > 0, nameof(MaxGradientValue), MaxGradientValue, "above 0");
         Check(MaxGradientNorm is null || MaxGradientValue is null, nameof(MaxGradientValue), MaxGradientValue, $"null where {nameof(MaxGradientNorm)} is set");

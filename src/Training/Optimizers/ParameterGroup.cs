@@ -6,7 +6,7 @@ namespace CnnSharp.Training;
 /// <param name="Pattern">Of their paths; <c>*</c> stands for any characters: <c>layer1.*</c>.</param>
 /// <param name="Scale">What the optimiser's rate is multiplied by; 0 leaves the parameters as they are, though their gradients are computed (<see cref="Layer.Freeze"/> spares that).</param>
 /// <param name="WeightDecay">Replaces the optimiser's weight decay; default null: it stays. To spare all biases and norms: <see cref="OptimizerOptions.DecayVectors"/>.</param>
-public readonly record struct LearningRateRule(string Pattern, float Scale, float? WeightDecay = null);
+public readonly record struct LearningRateRule(string Pattern, double Scale, double? WeightDecay = null);
 
 /// <summary>Parameters that are trained alike.</summary>
 public sealed class ParameterGroup
@@ -39,8 +39,8 @@ public sealed class ParameterGroup
     public IReadOnlyList<Tensor> Parameters { get; }
 
     /// <summary>Multiplies the optimiser's learning rate; default 1.</summary>
-    public float LearningRateScale { get; init; } = 1;
+    public double LearningRateScale { get; init; } = 1;
 
     /// <summary>Replaces the optimiser's weight decay, for parameters of every rank; default null: the optimiser's.</summary>
-    public float? WeightDecay { get; init; }
+    public double? WeightDecay { get; init; }
 }

@@ -6,16 +6,16 @@ namespace CnnSharp.Training;
 public sealed record RmsPropOptions : OptimizerOptions
 {
     /// <summary>The defaults.</summary>
-    public RmsPropOptions() => LearningRate = 1e-2f;
+    public RmsPropOptions() => LearningRate = 1e-2;
 
     /// <summary>The share of the running square that is kept, within [0, 1); default 0.99.</summary>
-    public float Decay { get; init; } = 0.99f;
+    public double Decay { get; init; } = 0.99;
 
     /// <summary>Added to the root, at least 0; default 1e-8.</summary>
-    public float Epsilon { get; init; } = 1e-8f;
+    public double Epsilon { get; init; } = 1e-8;
 
     /// <summary>The share of the velocity that is kept, within [0, 1); default 0.</summary>
-    public float Momentum { get; init; }
+    public double Momentum { get; init; }
 
     /// <inheritdoc/>
     public override Optimizer Create(IReadOnlyList<ParameterGroup> groups) => new RmsProp(groups, this);
@@ -23,9 +23,9 @@ public sealed record RmsPropOptions : OptimizerOptions
     internal override void Validate()
     {
         base.Validate();
-        Check(Decay is >= 0 and < 1, nameof(Decay), Decay, "within [0, 1)");
-        Check(Epsilon >= 0, nameof(Epsilon), Epsilon, "at least 0");
-        Check(Momentum is >= 0 and < 1, nameof(Momentum), Momentum, "within [0, 1)");
+        Check((float)Decay is >= 0 and < 1, nameof(Decay), Decay, "within [0, 1)");
+        Check((float)Epsilon is >= 0 and <= float.MaxValue, nameof(Epsilon), Epsilon, "at least 0");
+        Check((float)Momentum is >= 0 and < 1, nameof(Momentum), Momentum, "within [0, 1)");
     }
 }
 
@@ -43,7 +43,7 @@ public sealed class RmsProp : Optimizer
         : base(groups, options, options.Momentum == 0 ? ["square"] : ["square", "velocity"]) => this.options = options;
 
     /// <summary>Creates an optimiser of one group; the settings are those of <see cref="RmsPropOptions"/>.</summary>
-    public RmsProp(IEnumerable<Tensor> parameters, float learningRate = 1e-2f, float decay = 0.99f, float epsilon = 1e-8f, float momentum = 0, float weightDecay = 0)
+    public RmsProp(IEnumerable<Tensor> parameters, double learningRate = 1e-2, double decay = 0.99, double epsilon = 1e-8, double momentum = 0, double weightDecay = 0)
         : this([new ParameterGroup(parameters)], new RmsPropOptions { LearningRate = learningRate, Decay = decay, Epsilon = epsilon, Momentum = momentum, WeightDecay = weightDecay })
     {
     }
@@ -54,7 +54,7 @@ public sealed class RmsProp : Optimizer
     /// <inheritdoc/>
     protected override void Update(Tensor parameter, DeviceBuffer gradient, ReadOnlySpan<Tensor> state, in StepValues step)
         => Device.Kernels.RmsProp(
-            new RmsPropStep(step.LearningRate, options.Decay, options.Epsilon, step.Momentum ?? options.Momentum, step.WeightDecay, step.GradientScale),
+            new RmsPropStep(step.LearningRate, (float)options.Decay, (float)options.Epsilon, step.Momentum ?? (float)options.Momentum, step.WeightDecay, step.GradientScale),
             parameter.Data,
             gradient,
             state[0].Data,

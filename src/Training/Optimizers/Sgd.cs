@@ -6,7 +6,7 @@ namespace CnnSharp.Training;
 public sealed record SgdOptions : OptimizerOptions
 {
     /// <summary>The share of the velocity that is kept, within [0, 1); default 0.</summary>
-    public float Momentum { get; init; }
+    public double Momentum { get; init; }
 
     /// <summary>Whether the step looks ahead along the velocity (Nesterov); needs momentum. Default false.</summary>
     public bool Nesterov { get; init; }
@@ -17,7 +17,7 @@ public sealed record SgdOptions : OptimizerOptions
     internal override void Validate()
     {
         base.Validate();
-        Check(Momentum is >= 0 and < 1, nameof(Momentum), Momentum, "within [0, 1)");
+        Check((float)Momentum is >= 0 and < 1, nameof(Momentum), Momentum, "within [0, 1)");
         Check(!Nesterov || Momentum > 0, nameof(Momentum), Momentum, "above 0 for Nesterov");
     }
 }
@@ -36,7 +36,7 @@ public sealed class Sgd : Optimizer
         : base(groups, options, options.Momentum == 0 ? [] : ["velocity"]) => this.options = options;
 
     /// <summary>Creates an optimiser of one group; the settings are those of <see cref="SgdOptions"/>.</summary>
-    public Sgd(IEnumerable<Tensor> parameters, float learningRate = 1e-3f, float momentum = 0, bool nesterov = false, float weightDecay = 0)
+    public Sgd(IEnumerable<Tensor> parameters, double learningRate = 1e-3, double momentum = 0, bool nesterov = false, double weightDecay = 0)
         : this([new ParameterGroup(parameters)], new SgdOptions { LearningRate = learningRate, Momentum = momentum, Nesterov = nesterov, WeightDecay = weightDecay })
     {
     }
@@ -47,7 +47,7 @@ public sealed class Sgd : Optimizer
     /// <inheritdoc/>
     protected override void Update(Tensor parameter, DeviceBuffer gradient, ReadOnlySpan<Tensor> state, in StepValues step)
         => Device.Kernels.Sgd(
-            new SgdStep(step.LearningRate, step.Momentum ?? options.Momentum, options.Nesterov, step.WeightDecay, step.GradientScale),
+            new SgdStep(step.LearningRate, step.Momentum ?? (float)options.Momentum, options.Nesterov, step.WeightDecay, step.GradientScale),
             parameter.Data,
             gradient,
             state.IsEmpty ? null : state[0].Data);

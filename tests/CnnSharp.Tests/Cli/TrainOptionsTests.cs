@@ -67,7 +67,7 @@ public class TrainOptionsTests : CliTest
         foreach (var expected in new[]
         {
             "\"schedule\":{\"name\":\"warmup\",\"epochs\":0.5,\"start\":0.1,\"next\":{\"name\":\"cosine\",\"final\":0}}", "\"max_gradient_value\":0.25", "\"max_gradient_norm\":null", "\"decay_vectors\":false", "\"monitor\":\"Loss\"",
-            "\"learning_rates\":[{\"pattern\":\"0.*\",\"scale\":0.5,\"weight_decay\":null},{\"pattern\":\"*\",\"scale\":2", "\"early_stopping\":{\"patience\":7,\"min_delta\":0.00100000",
+            "\"learning_rates\":[{\"pattern\":\"0.*\",\"scale\":0.5,\"weight_decay\":null},{\"pattern\":\"*\",\"scale\":2", "\"early_stopping\":{\"patience\":7,\"min_delta\":0.001",
         })
         {
             Assert.Contains(expected, options, StringComparison.Ordinal);

@@ -123,7 +123,7 @@ public sealed class ModelDetailTests
         Assert.All(unit.Parameters, p => Assert.Null(p.Gradient));
         Assert.Equal([1f, 0, 1, 1], x.Gradient!.ToArray());
         var survivals = ResNet.Cifar(14, device: Device.Shapes, survival: 0.5f).Descend().OfType<StochasticDepth>().Select(d => d.Survival);
-        Assert.Equal([1 - (0.5f / 6), 1 - (1f / 6), 0.75f, 1 - (2f / 6), 1 - (2.5f / 6), 0.5f], survivals.Select(s => MathF.Round(s, 6)), (a, b) => Math.Abs(a - b) < 1e-5);
+        Assert.Equal([1 - (0.5 / 6), 1 - (1.0 / 6), 0.75, 1 - (2.0 / 6), 1 - (2.5 / 6), 0.5], survivals.Select(s => Math.Round(s, 6)), (a, b) => Math.Abs(a - b) < 1e-5);
     }
 
     [Fact]
