@@ -18,9 +18,11 @@ public sealed partial class Tensor
         // Both copies are made before either takes the old one's place, so that what fails changes nothing.
         var moved = Detached(Data).To(device);
         var gradient = GradientData is { } old ? Detached(old).To(device) : null;
-        Data.Release();
+        var before = Data;
+        moved.Data.ContinueFrom(before);
+        before.Release();
         ClearGradient();
-        (data, Device) = (moved.Data.Retain(), device);
+        (data, Device, DType) = (moved.Data.Retain(), device, moved.DType);
         GradientData = gradient?.Data.Retain();
         moved.Dispose();
         gradient?.Dispose();

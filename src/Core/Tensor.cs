@@ -27,7 +27,7 @@ public sealed partial class Tensor : IDisposable
     public Shape Shape { get; }
 
     /// <summary>The type of the elements.</summary>
-    public DType DType { get; }
+    public DType DType { get; private set; }
 
     /// <summary>Where it lives.</summary>
     public Device Device { get; private set; }

@@ -52,6 +52,9 @@ public sealed class DeviceBuffer
     /// </summary>
     public long Version { get; private set; }
 
+    /// <summary>Counts as a change of another buffer's contents, whose place this one takes.</summary>
+    internal void ContinueFrom(DeviceBuffer other) => Version = Math.Max(Version, other.Version + 1);
+
     /// <summary>The engine's own handle of the memory, to read and to write: counts as a change of the contents. To be asked for anew by every call that writes.</summary>
     /// <exception cref="ObjectDisposedException">The buffer has been released, or its engine was disposed of.</exception>
     public MemoryBlock Block

@@ -66,6 +66,18 @@ public sealed class ModelMovingTests
         }
     }
 
+    /// <summary>What the pass recorded is of the weights that were on the old device.</summary>
+    [Fact]
+    public void AMoveBetweenForwardAndBackwardIsAnError()
+    {
+        var model = new Linear(3, 2, device: Device.Reference);
+        var x = Tensor.Full(new(4, 3), 1, Device.Reference);
+        x.RequiresGrad = true;
+        var y = model.Forward(x);
+        model.To(Device.Cpu);
+        Assert.Contains("was changed", Assert.Throws<InvalidOperationException>(() => y.Backward(Tensor.Full(y.Shape, 1, Device.Reference))).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void AModelOnTwoDevicesIsNamedWithBoth()
     {
