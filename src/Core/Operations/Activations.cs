@@ -53,14 +53,15 @@ public static partial class Functional
     /// <param name="most">The upper bound; default: none. Where it is below <paramref name="least"/>, everything becomes it, as in PyTorch.</param>
     /// <returns>Shaped like x.</returns>
     /// <exception cref="ArgumentException">A bound is NaN.</exception>
-    public static Tensor Clamp(Tensor x, float least = float.NegativeInfinity, float most = float.PositiveInfinity)
+    public static Tensor Clamp(Tensor x, double least = double.NegativeInfinity, double most = double.PositiveInfinity)
     {
-        if (float.IsNaN(least) || float.IsNaN(most)) throw new ArgumentException($"Clamp: a bound is NaN: least {least}, most {most}.");
+        if (double.IsNaN(least) || double.IsNaN(most)) throw new ArgumentException($"Clamp: a bound is NaN: least {least}, most {most}.");
         var k = x.Device.Kernels;
         var y = Tensor.Uninitialized(x.Shape, x.Device);
-        k.Clamp(least, most, x.Data, y.Data);
+        var (low, high) = ((float)least, (float)most);
+        k.Clamp(low, high, x.Data, y.Data);
 
-        return Tape.Record("Clamp", (least, most), y, [x], (dy, gradients) => k.ClampBackward(least, most, x.Data, dy, gradients.Reuse(x, dy)));
+        return Tape.Record("Clamp", (low, high), y, [x], (dy, gradients) => k.ClampBackward(low, high, x.Data, dy, gradients.Reuse(x, dy)));
     }
 
     static Tensor Unary(UnaryOp op, Tensor x, float a = 0)
