@@ -1,3 +1,5 @@
+using System.CommandLine;
+using CnnSharp.Cli.Train;
 using CnnSharp.Formats;
 using CnnSharp.Layers;
 
@@ -16,9 +18,51 @@ internal static class ModelWeights
     /// <summary>Loads a .safetensors file with this tool's names or PyTorch's, or a file of torch.save.</summary>
     /// <param name="path">The file.</param>
     /// <param name="model">Where to.</param>
-    /// <param name="name">What messages call the model.</param>
-    /// <param name="rules">A file of rules for the names, or null.</param>
+    /// <param name="options">What the options of the command say of the file, what messages call the model, and the shape of its input.</param>
     /// <exception cref="DataFormatException">The file is not sound, or is of another model.</exception>
-    public static void Load(string path, Layer model, string name, string? rules = null)
-        => PretrainedWeights.Load(model, path, rules is null ? null : NameRules.Read(rules), name);
+    public static void Load(string path, Layer model, WeightsOptions options) => PretrainedWeights.Load(model, path, options);
+}
+
+/// <summary>What commands that take <c>--weights</c> are told of the file: <c>--rename</c>, <c>--weights-key</c>, <c>--layout</c>.</summary>
+internal sealed class ImportedWeights
+{
+    static readonly Dictionary<string, WeightLayout> Layouts = new() { ["pytorch"] = WeightLayout.PyTorch, ["cnnsharp"] = WeightLayout.CnnSharp };
+
+    readonly Option<string?> rename = Options.Text("--rename", "FILE", "rules that turn the names in --weights into the model's: PATTERN -> REPLACEMENT, one a line");
+    readonly Option<string?> key = Options.Text("--weights-key", "KEY", "of --weights that hold several sets, which one: the key of a checkpoint's entry, for instance ema, or what its names begin with");
+    readonly Option<string?> layout = Options.Choice("--layout", "layout", "how --weights lie, where neither the file nor the shapes say so", [.. Layouts.Keys]);
+
+    /// <summary>Adds the options to a command.</summary>
+    public void AddTo(Command command)
+    {
+        command.Options.Add(rename);
+        command.Options.Add(key);
+        command.Options.Add(layout);
+    }
+
+    /// <summary>What was given.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="weights">What <c>--weights</c> was given.</param>
+    /// <exception cref="UsageException">An option is given without weights that it is for, or the rules are not there.</exception>
+    public WeightsOptions Of(ParseResult parsed, string? weights)
+    {
+        var (rules, name, lies) = (parsed.GetValue(rename), parsed.GetValue(key), parsed.GetValue(layout));
+        if ((rules ?? name ?? lies) is not null && (weights is null || ModelWeights.IsOnnx(weights)))
+            throw new UsageException($"{(rules is not null ? "--rename" : name is not null ? "--weights-key" : "--layout")}: it is for --weights FILE of a --model.");
+        return new() { Rules = rules is null ? null : NameRules.Read(ModelWeights.Existing("--rename", rules)), Key = name, Layout = lies is null ? null : Layouts[lies] };
+    }
+
+    /// <summary>The settings of a training with what was given among them.</summary>
+    public TrainSettings Into(ParseResult parsed, TrainSettings settings)
+        => settings with { Rename = parsed.GetValue(rename), WeightsKey = parsed.GetValue(key), WeightsLayout = parsed.GetValue(layout) };
+
+    /// <summary>What the settings of a training say.</summary>
+    public static WeightsOptions Of(TrainSettings settings, Shape input) => new()
+    {
+        Rules = settings.Rename is { } rules ? NameRules.Read(rules) : null,
+        Key = settings.WeightsKey,
+        Layout = settings.WeightsLayout is { } lies ? Layouts[lies] : null,
+        ModelName = settings.Model,
+        Input = input,
+    };
 }

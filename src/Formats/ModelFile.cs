@@ -6,12 +6,12 @@ namespace CnnSharp.Formats;
 /// <summary>A model's parameters and buffers in a safetensors file, under their own names and in their own layouts.</summary>
 public static class ModelFile
 {
-    /// <summary>Writes all parameters and buffers, atomically. The same weights give the same bytes.</summary>
+    /// <summary>Writes all parameters and buffers, atomically. The same weights give the same bytes. The file's metadata say that they lie as this library has them.</summary>
     /// <param name="model">Whose.</param>
     /// <param name="path">The file; its folder is created if it is missing.</param>
     /// <param name="metadata">Text to keep with them, or null.</param>
     public static void Save(this Layer model, string path, IReadOnlyDictionary<string, string>? metadata = null)
-        => SafeTensors.Save(path, model.ToSafeTensors(), metadata);
+        => SafeTensors.Save(path, model.ToSafeTensors(), new Dictionary<string, string>(metadata ?? new Dictionary<string, string>()) { [WeightMark.LayoutKey] = WeightMark.Own });
 
     /// <summary>All parameters and buffers as entries of a file.</summary>
     /// <param name="model">Whose.</param>

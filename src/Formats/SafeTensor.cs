@@ -8,6 +8,7 @@ public sealed class SafeTensor
 {
     readonly byte[]? bytes;
     readonly SafeFileHandle? handle;
+    readonly Func<byte[]>? source;
     readonly string file;
 
     /// <summary>Creates a tensor in memory.</summary>
@@ -34,12 +35,28 @@ public sealed class SafeTensor
         ByteLength = byteLength;
     }
 
+    /// <summary>A tensor whose bytes something else reads, each time they are asked for.</summary>
+    internal SafeTensor(string name, TensorType type, long[] shape, long byteLength, Func<byte[]> source)
+        : this(name, type, shape, "")
+    {
+        this.source = source;
+        ByteLength = byteLength;
+    }
+
+    SafeTensor(SafeTensor other, string name)
+        : this(name, other.Type, other.Shape, other.file)
+    {
+        (bytes, handle, source, Position, ByteLength) = (other.bytes, other.handle, other.source, other.Position, other.ByteLength);
+        Origin = other.Origin;
+    }
+
     SafeTensor(string name, TensorType type, long[] shape, string file)
     {
         Name = name;
         Type = type;
         Shape = shape;
         this.file = file;
+        Origin = this;
     }
 
     /// <summary>The name.</summary>
@@ -56,6 +73,9 @@ public sealed class SafeTensor
 
     /// <summary>The number of bytes.</summary>
     public long ByteLength { get; }
+
+    /// <summary>The tensor that this one is under another name, or itself.</summary>
+    internal SafeTensor Origin { get; }
 
     /// <summary>Where its bytes begin in the file.</summary>
     internal long Position { get; }
@@ -78,6 +98,7 @@ public sealed class SafeTensor
     public byte[] ReadBytes()
     {
         if (bytes is not null) return bytes;
+        if (source is not null) return source();
         if (ByteLength > Array.MaxLength) throw new DataFormatException(file, $"tensor '{Name}'", $"at most {Array.MaxLength:N0} bytes", $"{ByteLength:N0}");
 
         var read = new byte[ByteLength];
@@ -123,6 +144,9 @@ public sealed class SafeTensor
         TensorType.U64 => Array.ConvertAll(Values<ulong>(), v => v <= long.MaxValue ? (long)v : throw new DataFormatException(file, $"tensor '{Name}'", $"at most {long.MaxValue}", $"{v}")),
         _ => throw Mismatch("integers"),
     };
+
+    /// <summary>The same tensor under another name.</summary>
+    internal SafeTensor Named(string name) => new(this, name);
 
     /// <summary>How many bytes a shape takes; false if an extent is negative or the number exceeds 2^63 - 1.</summary>
     internal static bool TryBytes(TensorType type, ReadOnlySpan<long> shape, out long bytes)

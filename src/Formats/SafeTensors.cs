@@ -146,16 +146,19 @@ public sealed class SafeTensors : IDisposable
     void ReadHeader()
     {
         var fileLength = RandomAccess.GetLength(handle);
+        if (fileLength < Prefix && Explain() is { } small) throw new DataFormatException(path, small);
         if (fileLength < Prefix) throw new DataFormatException(path, "the file", $"at least {Prefix} bytes", $"{fileLength}");
 
         Span<byte> prefix = stackalloc byte[Prefix];
         RandomAccessFile.ReadExactly(handle, prefix, 0, path, "the header's length");
         var claimed = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
+        if (claimed > MaxHeaderLength && Explain() is { } other) throw new DataFormatException(path, other);
         if (claimed > MaxHeaderLength) throw new DataFormatException(path, "the header's length", $"at most {MaxHeaderLength:N0} bytes", $"{claimed:N0}", 0);
         if ((long)claimed > fileLength - Prefix) throw new DataFormatException(path, "the header's length", $"at most the {fileLength - Prefix:N0} bytes that follow", $"{claimed:N0}", 0);
 
         var header = new byte[claimed];
         RandomAccessFile.ReadExactly(handle, header, Prefix, path, "the header");
+        if (header is not [(byte)'{', ..] && Explain() is { } foreign) throw new DataFormatException(path, foreign);
         if (header is not [(byte)'{', ..]) throw new DataFormatException(path, "the header's first byte", "'{'", header.Length == 0 ? "none" : $"0x{header[0]:x2}", Prefix);
 
         var dataStart = Prefix + header.Length;
@@ -174,6 +177,13 @@ public sealed class SafeTensors : IDisposable
         }
 
         CheckLayout(dataStart, fileLength - dataStart);
+    }
+
+    /// <summary>What a file with an absurd header is, where its first bytes tell.</summary>
+    string? Explain()
+    {
+        Span<byte> start = stackalloc byte[WeightFile.Looked];
+        return WeightFile.Explain(start[..RandomAccess.Read(handle, start, 0)]);
     }
 
     void Parse(ReadOnlySpan<byte> header, long dataStart, long dataLength)

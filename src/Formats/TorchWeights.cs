@@ -15,10 +15,10 @@ public sealed record ImportReport(IReadOnlyList<string> Matched, IReadOnlyList<s
 }
 
 /// <summary>
-/// Weights that PyTorch wrote, brought into a model: its names are translated, its layouts (OIHW, [out, in], pictures
-/// flattened channel by channel) turned into this library's.
+/// Weights between PyTorch and a model: names are translated, layouts (OIHW, [out, in], images flattened channel by channel)
+/// turned. Which weights read or write a flattened image is found by following a forward pass of the model.
 /// </summary>
-public static class TorchWeights
+public static partial class TorchWeights
 {
     /// <summary>What each part of a dotted name becomes, in the model as in the file, so that the usual words for one thing are one: the first pattern that fits decides.</summary>
     static readonly (Regex Part, string Ours)[] Names =
@@ -32,148 +32,240 @@ public static class TorchWeights
         (new("^running_var$"), "runningVariance"),
     ];
 
+    /// <summary>What wrappers put before the names of the model that they hold: data parallelism, torch.compile, Lightning and users' own.</summary>
+    static readonly string[] Wrappers = ["module.", "_orig_mod.", "model.", "net.", "network.", "backbone.", "encoder."];
+
     /// <summary>Replaces the model's parameters and buffers by those of a file. If it throws, none is replaced.</summary>
-    /// <param name="model">The model. Flattened pictures are recognised by a linear layer whose inputs are a multiple of the pixels that a pooling to a fixed size, or else of the channels that a convolution, leaves before it, in the order of <see cref="Layer.Descend"/>.</param>
-    /// <param name="file">The file, with PyTorch's names; <c>num_batches_tracked</c> is ignored.</param>
-    /// <param name="prefix">Of the names; entries without it are not looked at. Default none.</param>
+    /// <param name="model">The model. Which of its weights read an image flattened is found by following a forward pass; see <paramref name="input"/>.</param>
+    /// <param name="file">The file, with PyTorch's names and layouts; <c>num_batches_tracked</c> is ignored.</param>
+    /// <param name="prefix">Of the names; entries without it are not looked at. Default: none, or one that wrappers put there (<c>module.</c>, <c>_orig_mod.</c>, <c>model.</c>, <c>net.</c>, <c>network.</c>, <c>backbone.</c>, <c>encoder.</c>, also several) where all of the model's names are behind it.</param>
     /// <param name="rules">What becomes of the names first; default nothing.</param>
+    /// <param name="input">The shape of one input without the batch axis, e.g. [32, 32, 3]; default: one that the model takes is looked for.</param>
     /// <returns>What was found and what was not; it is for the caller to insist that it be complete.</returns>
-    /// <exception cref="ShapeException">A tensor has another shape than the model's, or two names become one; the message gives both.</exception>
+    /// <exception cref="ShapeException">A tensor has another shape than the model's, two names become one, or it is not certain how a weight lies in PyTorch; the message says what decides it.</exception>
     /// <exception cref="DataFormatException">The file's data cannot be read.</exception>
-    public static ImportReport Load(Layer model, SafeTensors file, string prefix = "", NameRules? rules = null) => Load(model, file.Tensors, prefix, rules);
-
-    /// <summary>As <see cref="Load(Layer, SafeTensors, string, NameRules)"/>, of tensors from any file: <see cref="TorchFile.Read"/>.</summary>
-    /// <exception cref="ShapeException">A tensor has another shape than the model's, or two names become one; the message gives both.</exception>
-    public static ImportReport Load(Layer model, IReadOnlyList<SafeTensor> tensors, string prefix = "", NameRules? rules = null)
+    public static ImportReport Load(Layer model, SafeTensors file, string prefix = "", NameRules? rules = null, Shape? input = null)
     {
-        var report = Match(model, tensors, prefix, rules, out var found);
-        foreach (var (tensor, values) in found) tensor.Write<double>(values);
-        return report;
+        ArgumentNullException.ThrowIfNull(file);
+        return Load(model, file.Tensors, prefix, rules, input);
     }
 
-    /// <summary>Finds what belongs together, and changes nothing.</summary>
-    internal static ImportReport Match(Layer model, IReadOnlyList<SafeTensor> tensors, string prefix, NameRules? rules, out List<(Tensor Tensor, double[] Values)> found)
+    /// <summary>As <see cref="Load(Layer, SafeTensors, string, NameRules, Shape?)"/>, of tensors from any file: <see cref="TorchFile.Read"/>.</summary>
+    /// <exception cref="ShapeException">A tensor has another shape than the model's, two names become one, or it is not certain how a weight lies in PyTorch; the message says what decides it.</exception>
+    public static ImportReport Load(Layer model, IReadOnlyList<SafeTensor> tensors, string prefix = "", NameRules? rules = null, Shape? input = null)
     {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(tensors);
         var named = model.NamedTensors().ToArray();
-        var owners = Owners(model);
-        var stored = new Dictionary<string, SafeTensor>();
-        foreach (var entry in tensors)
-        {
-            if (!entry.Name.StartsWith(prefix, StringComparison.Ordinal) || entry.Name.EndsWith("num_batches_tracked", StringComparison.Ordinal)) continue;
-            var own = entry.Name[prefix.Length..];
-            var name = Translate(rules?.Apply(own) ?? own);
-            if (!stored.TryAdd(name, entry)) throw new ShapeException("TorchWeights", $"'{entry.Name}' and '{stored[name].Name}' would both become '{name}'.");
-        }
-
-        found = [];
-        var matched = new List<string>();
-        var missing = new List<string>();
-        foreach (var (name, tensor) in named)
-        {
-            if (!stored.Remove(Translate(name), out var entry))
-            {
-                missing.Add(name);
-                continue;
-            }
-
-            matched.Add(name);
-            found.Add((tensor, Convert(name, tensor, entry, owners.GetValueOrDefault(tensor))));
-        }
-
-        return new(matched, missing, [.. stored.Values.Select(e => e.Name)]);
+        var found = prefix.Length > 0 ? Match(named, tensors, prefix, rules) : WithPrefixes(named, tensors, rules).OrderBy(m => m.Missing.Count).ThenBy(m => m.Prefix.Length).First();
+        var values = Convert(found, TorchLayouts.Of(model, input));
+        foreach (var (tensor, numbers) in values) tensor.Write<double>(numbers);
+        return new([.. found.Matched.Select(m => m.Name)], found.Missing, found.LeftOver);
     }
 
-    /// <summary>The name under which a tensor of the model and one of the file meet: <c>stage1.0.norm1.running_var</c> and <c>layer1.0.bn1.runningVariance</c> are both the latter.</summary>
-    public static string Translate(string name) => string.Join('.', name.Split('.').Select(part =>
+    /// <summary>A model's parameters and buffers as PyTorch's state dictionary of the same network: names, layouts, order behind a flattening, and a <c>num_batches_tracked</c> (0) beside every running variance.</summary>
+    /// <param name="model">Any whose weights have a certain form in PyTorch.</param>
+    /// <param name="options"><see cref="WeightsOptions.Input"/> and <see cref="WeightsOptions.FlattenedChannels"/>; null for the defaults.</param>
+    /// <exception cref="ShapeException">It is not certain how a weight lies in PyTorch; the message says what decides it.</exception>
+    public static IReadOnlyList<SafeTensor> ToStateDict(Layer model, WeightsOptions? options = null)
     {
-        foreach (var (pattern, ours) in Names)
+        ArgumentNullException.ThrowIfNull(model);
+        var layouts = TorchLayouts.Of(model, options?.Input, options?.FlattenedChannels);
+        var result = new List<SafeTensor>();
+        foreach (var (name, tensor) in model.NamedTensors())
         {
-            if (pattern.IsMatch(part)) return pattern.Replace(part, ours);
-        }
-
-        return part;
-    }));
-
-    /// <summary>The layers whose weights change their layout, by weight, and for linear ones the channels of the pictures they read flattened (1: none).</summary>
-    static Dictionary<Tensor, (Layer Layer, int Channels)> Owners(Layer model)
-    {
-        var owners = new Dictionary<Tensor, (Layer, int)>(ReferenceEqualityComparer.Instance);
-        var channels = 1;
-        var pixels = 0;
-        foreach (var layer in model.Descend())
-        {
-            switch (layer)
+            var layout = layouts[name, tensor];
+            CheckCertain(name, tensor, layout);
+            var (path, last) = name.LastIndexOf('.') is >= 0 and var dot ? (name[..(dot + 1)], name[(dot + 1)..]) : ("", name);
+            var shape = layout.ShapeOf(tensor.Shape);
+            var theirs = path + (last == "runningMean" ? "running_mean" : last == "runningVariance" ? "running_var" : last);
+            result.Add(tensor.DType switch
             {
-                case Conv2d convolution:
-                    owners.TryAdd(convolution.Weight, (convolution, 1));
-                    (channels, pixels) = (convolution.Weight.Shape[3], 0);
-                    break;
-                case ConvTranspose2d convolution:
-                    owners.TryAdd(convolution.Weight, (convolution, 1));
-                    (channels, pixels) = (convolution.Weight.Shape[3], 0);
-                    break;
-                case GlobalAvgPool2d:
-                    pixels = 1;
-                    break;
-                case AdaptiveAvgPool2d pool:
-                    pixels = pool.Output.H * pool.Output.W;
-                    break;
-                case Maxout maxout:
-                    channels /= maxout.Pieces;
-                    break;
-                case Linear linear:
-                    var inputs = linear.Weight.Shape[0];
-                    if (pixels > 0 && inputs % pixels == 0) channels = inputs / pixels;
-                    owners.TryAdd(linear.Weight, (linear, channels > 0 && inputs % channels == 0 ? channels : 1));
-                    pixels = 0;
-                    channels = 1;
-                    break;
-            }
-        }
-
-        return owners;
-    }
-
-    /// <summary>The values in the model's layout. Places are counted through in PyTorch's order: the axes named are its own, outermost first.</summary>
-    static double[] Convert(string name, Tensor tensor, SafeTensor entry, (Layer? Layer, int Channels) owner)
-    {
-        var ours = tensor.Shape;
-        long[] expected = owner.Layer switch
-        {
-            Conv2d => [ours[3], ours[2], ours[0], ours[1]],
-            ConvTranspose2d t => [(long)ours[2] * t.Options.Groups, ours[3] / t.Options.Groups, ours[0], ours[1]],
-            Linear => [ours[1], ours[0]],
-            _ => Array.ConvertAll(ours.ToArray(), extent => (long)extent),
-        };
-        if (!entry.Shape.SequenceEqual(expected))
-            throw new ShapeException("TorchWeights", $"'{entry.Name}' is {SafeTensor.Text(entry.Shape)}, '{name}' {ours} expects {SafeTensor.Text(expected)}.");
-
-        var values = entry.AsFloat64();
-        return owner.Layer switch
-        {
-            Conv2d => Permute(values, ours[3], ours[2], ours[0] * ours[1], (k, c, p) => (((p * ours[2]) + c) * ours[3]) + k),
-
-            // [in, out / groups, kh kw]; input i is input i % (in / groups) of group i / (in / groups), which has the outputs from there on.
-            ConvTranspose2d t => Permute(values, ours[2] * t.Options.Groups, ours[3] / t.Options.Groups, ours[0] * ours[1], (i, k, p) => (((p * ours[2]) + (i % ours[2])) * ours[3]) + (i / ours[2] * (ours[3] / t.Options.Groups)) + k),
-
-            // [out, C, H W] to [H W, C, out].
-            Linear => Permute(values, ours[1], owner.Channels, ours[0] / owner.Channels, (k, c, p) => (((p * owner.Channels) + c) * ours[1]) + k),
-            _ => values,
-        };
-    }
-
-    static double[] Permute(double[] values, int d0, int d1, int d2, Func<int, int, int, int> place)
-    {
-        var result = new double[values.Length];
-        var next = 0;
-        for (var i = 0; i < d0; i++)
-        {
-            for (var j = 0; j < d1; j++)
-            {
-                for (var k = 0; k < d2; k++) result[place(i, j, k)] = values[next++];
-            }
+                DType.Float64 => SafeTensor.Create<double>(theirs, shape, layout.ToTorch(tensor.Shape, tensor.ToArray<double>())),
+                DType.Int32 => SafeTensor.Create<int>(theirs, shape, layout.ToTorch(tensor.Shape, tensor.ToArray<int>())),
+                DType.UInt8 => SafeTensor.Create<byte>(theirs, shape, layout.ToTorch(tensor.Shape, tensor.ToArray<byte>())),
+                _ => SafeTensor.Create<float>(theirs, shape, layout.ToTorch(tensor.Shape, tensor.ToArray())),
+            });
+            if (last == "runningVariance") result.Add(SafeTensor.Create<long>($"{path}num_batches_tracked", [], [0]));
         }
 
         return result;
+    }
+
+    /// <summary>Writes a model's weights for PyTorch, atomically: <c>load_state_dict(torch.load(path, weights_only=True))</c> of the same network takes them. The same weights give the same bytes.</summary>
+    /// <param name="model">Any whose weights have a certain form in PyTorch.</param>
+    /// <param name="path">The file: <c>.safetensors</c>, or else torch.save's form.</param>
+    /// <param name="options"><see cref="WeightsOptions.Input"/> and <see cref="WeightsOptions.FlattenedChannels"/>; null for the defaults.</param>
+    /// <exception cref="ShapeException">It is not certain how a weight lies in PyTorch; the message says what decides it.</exception>
+    public static void Save(Layer model, string path, WeightsOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        var tensors = ToStateDict(model, options);
+        if (path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase)) SafeTensors.Save(path, tensors, new Dictionary<string, string> { [WeightMark.FormatKey] = WeightMark.PyTorch });
+        else TorchFile.Save(path, tensors);
+    }
+
+    /// <summary>The name under which a tensor of the model and one of the file meet: <c>stage1.0.norm1.running_var</c> and <c>layer1.0.bn1.runningVariance</c> are both the latter.</summary>
+    public static string Translate(string name)
+    {
+        // torchvision's DenseNets of before 0.4: denselayer1.norm.1.weight.
+        name = OldDenseNet().Replace(name, "$1$2.");
+        return string.Join('.', name.Split('.').Select(part =>
+        {
+            foreach (var (pattern, ours) in Names)
+            {
+                if (pattern.IsMatch(part)) return pattern.Replace(part, ours);
+            }
+
+            return part;
+        }));
+    }
+
+    /// <summary>The matchings behind each prefix that wrappers may have put before the names: none first.</summary>
+    internal static List<WeightMatch> WithPrefixes((string Name, Tensor Tensor)[] named, IReadOnlyList<SafeTensor> tensors, NameRules? rules)
+    {
+        var prefixes = new List<string> { "" };
+        foreach (var tensor in tensors)
+        {
+            var name = rules?.Apply(tensor.Name) ?? tensor.Name;
+            var length = 0;
+            while (Wrappers.FirstOrDefault(wrapper => name.AsSpan(length).StartsWith(wrapper, StringComparison.Ordinal)) is { } wrapper)
+            {
+                length += wrapper.Length;
+                if (!prefixes.Contains(name[..length])) prefixes.Add(name[..length]);
+
+                // As deep as wrappers are put into each other; a file may claim more.
+                if (prefixes.Count > 16) break;
+            }
+        }
+
+        var found = new List<WeightMatch>();
+        foreach (var prefix in prefixes)
+        {
+            var match = Match(named, tensors, "", rules, prefix);
+            if (prefix.Length == 0 || match.Missing.Count == 0) found.Add(match);
+        }
+
+        return found;
+    }
+
+    /// <summary>Finds what belongs together by name.</summary>
+    /// <param name="named">The model's tensors.</param>
+    /// <param name="tensors">The file's.</param>
+    /// <param name="prefix">Of the file's names; entries without it are not looked at.</param>
+    /// <param name="rules">What becomes of the names behind it.</param>
+    /// <param name="wrapper">Of the names after the rules; entries without it are not looked at either.</param>
+    internal static WeightMatch Match((string Name, Tensor Tensor)[] named, IReadOnlyList<SafeTensor> tensors, string prefix, NameRules? rules, string wrapper = "")
+    {
+        // The model's own names first, then those that mean the same.
+        var exact = new Dictionary<string, SafeTensor>();
+        foreach (var entry in tensors)
+        {
+            if (!entry.Name.StartsWith(prefix, StringComparison.Ordinal) || entry.Name.EndsWith("num_batches_tracked", StringComparison.Ordinal)) continue;
+            var own = rules?.Apply(entry.Name[prefix.Length..]) ?? entry.Name[prefix.Length..];
+            if (!own.StartsWith(wrapper, StringComparison.Ordinal)) continue;
+            var name = Statistics().Replace(own[wrapper.Length..], m => m.Value == "running_mean" ? "runningMean" : "runningVariance");
+            if (!exact.TryAdd(name, entry)) throw Coinciding(entry, exact[name], name);
+        }
+
+        var pairs = new Dictionary<string, SafeTensor>();
+        var others = new List<string>();
+        foreach (var (name, _) in named)
+        {
+            if (exact.Remove(name, out var entry)) pairs.Add(name, entry);
+            else others.Add(name);
+        }
+
+        var wanted = others.Select(Translate).ToHashSet(StringComparer.Ordinal);
+        var translated = new Dictionary<string, (string Name, SafeTensor Entry)>();
+        foreach (var (own, entry) in exact)
+        {
+            var name = Translate(own);
+            if (wanted.Contains(name) && !translated.TryAdd(name, (own, entry))) throw Coinciding(entry, translated[name].Entry, name);
+        }
+
+        foreach (var name in others)
+        {
+            if (!translated.Remove(Translate(name), out var found)) continue;
+            pairs.Add(name, found.Entry);
+            exact.Remove(found.Name);
+        }
+
+        var matched = new List<(string, Tensor, SafeTensor)>();
+        var missing = new List<string>();
+        foreach (var (name, tensor) in named)
+        {
+            if (pairs.TryGetValue(name, out var entry)) matched.Add((name, tensor, entry));
+            else missing.Add(name);
+        }
+
+        return new(prefix + wrapper, matched, missing, [.. exact.Values.Select(e => e.Name)]);
+
+        static ShapeException Coinciding(SafeTensor one, SafeTensor other, string name) => new("TorchWeights", $"'{one.Name}' and '{other.Name}' would both become '{name}'.");
+    }
+
+    /// <summary>The values of what belongs together, in the model's layout.</summary>
+    /// <exception cref="ShapeException">A shape is another than the model's, or a layout is not certain.</exception>
+    internal static List<(Tensor Tensor, double[] Values)> Convert(WeightMatch found, TorchLayouts layouts)
+    {
+        // All shapes first: they say more of what is wrong than a layout that is not certain.
+        var certain = found.Matched.ConvertAll(m => Fitting(m.Name, m.Tensor, m.Entry, layouts[m.Name, m.Tensor], layouts.Failure));
+        for (var i = 0; i < certain.Count; i++) CheckCertain(found.Matched[i].Name, found.Matched[i].Tensor, certain[i]);
+        return [.. found.Matched.Zip(certain, (m, layout) => (m.Tensor, layout.FromTorch(m.Tensor.Shape, m.Entry.AsFloat64())))];
+    }
+
+    /// <summary>Whether a tensor of a file has the shape that a weight has in PyTorch.</summary>
+    internal static bool Fits(Tensor tensor, SafeTensor entry, TorchLayout layout)
+        => entry.Shape.SequenceEqual(layout.ShapeOf(tensor.Shape)) || (layout.Form == TorchForm.PlainMatrix && entry.Shape.SequenceEqual((layout with { Form = TorchForm.Matrix }).ShapeOf(tensor.Shape)));
+
+    static TorchLayout Fitting(string name, Tensor tensor, SafeTensor entry, TorchLayout layout, string? failure)
+    {
+        if (!Fits(tensor, entry, layout))
+            throw new ShapeException("TorchWeights", $"'{entry.Name}' is {SafeTensor.Text(entry.Shape)}, '{name}' {tensor.Shape} expects {SafeTensor.Text(layout.ShapeOf(tensor.Shape))}.{(failure is null ? "" : $" It may be that {failure}: say the shape of one (WeightsOptions.Input).")}");
+        if (layout.Form != TorchForm.PlainMatrix) return layout;
+        if (tensor.Shape[0] == tensor.Shape[1] && tensor.Shape[0] > 1) return layout with { Doubt = layout.Doubt ?? "it is a square matrix outside a Linear layer, which PyTorch may have either way round: keep it in a Linear layer if it is [out, in] there" };
+        return entry.Shape.SequenceEqual(layout.ShapeOf(tensor.Shape)) ? layout : layout with { Form = TorchForm.Matrix };
+    }
+
+    static void CheckCertain(string name, Tensor tensor, TorchLayout layout)
+    {
+        if (layout.Doubt is not { } doubt || tensor.Count <= 1) return;
+        var path = name.LastIndexOf('.') is >= 0 and var dot ? name[..dot] : "";
+        throw new ShapeException("TorchWeights", $"the order in which PyTorch has '{name}' {tensor.Shape} is not certain: {doubt}. Say the shape of an input (WeightsOptions.Input), or how many channels the images have that the layer reads flattened, 1 if it reads none (WeightsOptions.FlattenedChannels[\"{path}\"]).");
+    }
+
+    [GeneratedRegex("(?<=^|\\.)running_(mean|var)$", RegexOptions.CultureInvariant)]
+    private static partial Regex Statistics();
+
+    [GeneratedRegex(@"(denselayer\d+\.(?:norm|conv))\.([12])\.", RegexOptions.CultureInvariant)]
+    private static partial Regex OldDenseNet();
+}
+
+/// <summary>What of a file belongs to a model, by name.</summary>
+/// <param name="Prefix">What stands before the model's names in the file.</param>
+/// <param name="Matched">The model's names and tensors, and the file's.</param>
+/// <param name="Missing">The model's names that the file has not.</param>
+/// <param name="LeftOver">The file's names behind the prefix that the model has not.</param>
+sealed record WeightMatch(string Prefix, List<(string Name, Tensor Tensor, SafeTensor Entry)> Matched, List<string> Missing, List<string> LeftOver);
+
+/// <summary>What .safetensors files say of themselves in their metadata.</summary>
+static class WeightMark
+{
+    /// <summary>Where writers of weights say which framework they are; Hugging Face's write <c>pt</c> for PyTorch.</summary>
+    public const string FormatKey = "format";
+
+    public const string PyTorch = "pt";
+
+    /// <summary>Where this library says how weights lie.</summary>
+    public const string LayoutKey = "layout";
+
+    public const string Own = "cnnsharp";
+
+    /// <summary>What a file says; null if nothing.</summary>
+    public static WeightLayout? Of(IReadOnlyDictionary<string, string> metadata)
+    {
+        var format = metadata.GetValueOrDefault(FormatKey);
+        if (metadata.GetValueOrDefault(LayoutKey) == Own || (format?.StartsWith(Own, StringComparison.Ordinal) ?? false)) return WeightLayout.CnnSharp;
+        return format == PyTorch ? WeightLayout.PyTorch : null;
     }
 }

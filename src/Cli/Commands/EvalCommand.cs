@@ -26,7 +26,7 @@ internal static class EvalCommand
         var neighbours = Options.Whole("--neighbours", "of --model knn-l1 and knn-l2, how many training pictures vote; default 1", minimum: 1);
         var shortcut = Options.Shortcut();
         var weights = Options.Text("--weights", "FILE", "weights for --model: a .safetensors file with this tool's names or PyTorch's, or a .pt or .pth file of torch.save; or a whole network as .onnx");
-        var rename = Options.Text("--rename", "FILE", "rules that turn the names in --weights into the model's: PATTERN -> REPLACEMENT, one a line");
+        var imported = new ImportedWeights();
         var dataset = Options.Dataset("the checkpoint's, else cifar10");
         var data = Options.Data();
         var size = Options.Size("the checkpoint's, else 64");
@@ -43,8 +43,9 @@ internal static class EvalCommand
         var json = Options.Json();
         var command = new Command("eval", "Measures a checkpoint, or weights that were trained elsewhere, on a data set.")
         {
-            checkpoint, model, neighbours, shortcut, weights, rename, dataset, data, size, resize, split, valSplit, mean, std, logits, batch, device, precision, threads, json,
+            checkpoint, model, neighbours, shortcut, weights, dataset, data, size, resize, split, valSplit, mean, std, logits, batch, device, precision, threads, json,
         };
+        imported.AddTo(command);
         command.SetAction(parsed =>
         {
             var file = parsed.GetValue(checkpoint);
@@ -56,6 +57,8 @@ internal static class EvalCommand
             if (isOnnx && parsed.GetValue(model) is not null) throw new UsageException("--model: an ONNX file says itself which network it is.");
             if (file is null && !isOnnx && parsed.GetValue(model) is null) throw new UsageException("--weights: say with --model which network they are of.");
             if (file is not null && parsed.GetValue(model) is { } other && other != trained!.Model.Name) throw new UsageException($"--model {other}: '{file}' is of the model '{trained.Model.Name}'.");
+
+            var foreign = imported.Of(parsed, parsed.GetValue(weights));
 
             // What the training was measured on, where it said so, is what its checkpoint is measured on.
             var run = file is null ? null : TrainSettings.Read(Path.GetDirectoryName(Path.GetFullPath(file))!);
@@ -70,7 +73,7 @@ internal static class EvalCommand
             var network = distance is not null ? Remember(pictures.Split(validation).Train, normalization, parsed.GetValue(neighbours) ?? 1, distance.Value)
                 : file is not null ? FromCheckpoint(file, trained!, set, where)
                 : onnx is not null ? onnx.Layer
-                : FromWeights(ModelWeights.Existing("--weights", parsed.GetValue(weights)!), parsed.GetValue(model)!, Options.ParseShortcut(parsed.GetValue(shortcut)), parsed.GetValue(rename) is { } rules ? ModelWeights.Existing("--rename", rules) : null, set, where);
+                : FromWeights(ModelWeights.Existing("--weights", parsed.GetValue(weights)!), parsed.GetValue(model)!, Options.ParseShortcut(parsed.GetValue(shortcut)), foreign, set, where);
             return Run(terminal, network, set, normalization, parsed.GetValue(logits), onnx?.Batch ?? parsed.GetValue(batch) ?? 256, parsed.GetValue(json));
         });
         return command;
@@ -187,10 +190,10 @@ internal static class EvalCommand
         return model;
     }
 
-    static Layer FromWeights(string path, string name, Shortcut shortcut, string? rules, PictureSet set, Device device)
+    static Layer FromWeights(string path, string name, Shortcut shortcut, WeightsOptions foreign, PictureSet set, Device device)
     {
         var model = Build(name, shortcut, set, device);
-        ModelWeights.Load(path, model, $"{name} with shortcut {shortcut.ToString().ToLowerInvariant()}", rules);
+        ModelWeights.Load(path, model, foreign with { ModelName = $"{name} with shortcut {shortcut.ToString().ToLowerInvariant()}", Input = new(set.Height, set.Width, set.Channels) });
         return model;
     }
 

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using CnnSharp.Cli.Train;
+using CnnSharp.Formats;
 using CnnSharp.Formats.Onnx;
 using CnnSharp.Layers;
 using CnnSharp.Models;
@@ -6,30 +8,40 @@ using CnnSharp.Training;
 
 namespace CnnSharp.Cli.Commands;
 
-/// <summary><c>export</c>: a network, trained or not, as an ONNX file.</summary>
+/// <summary><c>export</c>: a network, trained or not, as an ONNX file, or its weights for PyTorch.</summary>
 internal static class ExportCommand
 {
+    const string Onnx = "onnx", PyTorch = "pytorch", PyTorchSafeTensors = "pytorch-safetensors";
+
     public static Command Create(Terminal terminal)
     {
-        var output = new Option<string>("--out") { Description = "the file to write, .onnx", HelpName = "FILE", Required = true };
+        var output = new Option<string>("--out") { Description = "the file to write: .onnx, or .pt, .pth or .safetensors for PyTorch", HelpName = "FILE", Required = true };
+        var format = Options.Choice("--format", "format", "what is written (default by the file's name): the network as ONNX, or its weights alone, under PyTorch's names and in its layouts, as torch.save or safetensors have them", [Onnx, PyTorch, PyTorchSafeTensors]);
         var checkpoint = Options.Text("--checkpoint", "FILE", "what 'train' wrote");
         var model = Options.Model("the checkpoint's");
         var weights = Options.Text("--weights", "FILE", "weights for --model, as 'eval' takes them; without, the weights are the initial ones");
+        var imported = new ImportedWeights();
         var shortcut = Options.Shortcut();
-        var classes = Options.Whole("--classes", "for --model: how many classes; by default as many as the model was made for", minimum: 1, maximum: 1_000_000);
+        var classes = Options.Whole("--classes", "for --model: how many classes; by default as many as --weights have, or else the model was made for", minimum: 1, maximum: 1_000_000);
         var fold = new Option<bool>("--fold-batch-norm") { Description = "fold batch normalisations into the convolutions before them" };
         var withCase = new Option<bool>("--case") { Description = "also write test_data_set_0 beside the file: a random input and this network's output, as ONNX backend cases have them. Without --checkpoint or --weights, weights and statistics are random too, for initial ones hide mistakes" };
         var json = Options.Json();
-        var command = new Command("export", "Writes a network as an ONNX file (opset 17, inference form).") { output, checkpoint, model, weights, shortcut, classes, fold, withCase, json };
+        var command = new Command("export", "Writes a network as an ONNX file (opset 17, inference form), or its weights as PyTorch's load_state_dict takes them.") { output, format, checkpoint, model, weights, shortcut, classes, fold, withCase, json };
+        imported.AddTo(command);
         command.SetAction(parsed =>
         {
             var (file, name, trained) = (parsed.GetValue(checkpoint), parsed.GetValue(model), parsed.GetValue(weights));
             if ((file is null) == (name is null)) throw new UsageException("expected either --checkpoint FILE or --model NAME.");
             if (file is not null && trained is not null) throw new UsageException("--weights: the checkpoint has its own.");
+            var path = parsed.GetValue(output)!;
+            var written = parsed.GetValue(format) ?? FormatOf(path);
+            if (written != Onnx && parsed.GetValue(fold)) throw new UsageException("--fold-batch-norm: it is for --format onnx; PyTorch's network has its batch normalizations.");
+            if (written != Onnx && parsed.GetValue(withCase)) throw new UsageException("--case: it is for --format onnx.");
+            var options = imported.Of(parsed, trained);
             var (network, input) = file is not null
                 ? FromCheckpoint(ModelWeights.Existing("--checkpoint", file))
-                : FromZoo(name!, trained, new() { Classes = parsed.GetValue(classes), Shortcut = Options.ParseShortcut(parsed.GetValue(shortcut)), Device = Device.Cpu });
-            var path = parsed.GetValue(output)!;
+                : FromZoo(name!, trained, options, new() { Classes = parsed.GetValue(classes), Shortcut = Options.ParseShortcut(parsed.GetValue(shortcut)), Device = Device.Cpu });
+            if (written != Onnx) return SaveForPyTorch(terminal, network, input, path, written, parsed.GetValue(json));
             if (parsed.GetValue(withCase) && file is null && trained is null) Randomize(network);
             var graph = network.ToOnnx(input, new() { FoldBatchNorm = parsed.GetValue(fold) });
             graph.Save(path);
@@ -37,6 +49,24 @@ internal static class ExportCommand
             return Report(terminal, path, graph, parsed.GetValue(json));
         });
         return command;
+    }
+
+    static string FormatOf(string path) => Path.GetExtension(path).ToLowerInvariant() switch
+    {
+        ".pt" or ".pth" => PyTorch,
+        ".safetensors" => PyTorchSafeTensors,
+        _ => Onnx,
+    };
+
+    static int SaveForPyTorch(Terminal terminal, Layer network, Shape input, string path, string format, bool json)
+    {
+        var tensors = TorchWeights.ToStateDict(network, new() { Input = input });
+        if (format == PyTorch) TorchFile.Save(path, tensors);
+        else SafeTensors.Save(path, tensors, new Dictionary<string, string> { ["format"] = "pt" });
+        var bytes = new FileInfo(path).Length;
+        terminal.WriteLine($"{path}: {tensors.Count} tensors, {network.ParameterCount:N0} weights, {bytes:N0} bytes; model.load_state_dict({(format == PyTorch ? "torch.load(path, weights_only=True)" : "safetensors.torch.load_file(path)")}) takes it");
+        if (json) terminal.WriteJson(new() { ["file"] = path, ["format"] = format, ["tensors"] = tensors.Count, ["weights"] = network.ParameterCount, ["bytes"] = bytes });
+        return CommandLine.Done;
     }
 
     static int Report(Terminal terminal, string path, OnnxModel graph, bool json)
@@ -58,11 +88,16 @@ internal static class ExportCommand
         return (network, input);
     }
 
-    static (Layer Network, Shape Input) FromZoo(string name, string? weights, ModelOptions options)
+    static (Layer Network, Shape Input) FromZoo(string name, string? weights, WeightsOptions options, ModelOptions model)
     {
-        var network = Zoo.Build(name, options);
-        if (weights is not null) ModelWeights.Load(ModelWeights.Existing("--weights", weights), network, name);
-        return (network, Zoo.Find(name).Input);
+        var entry = Zoo.Find(name);
+        if (weights is null) return (Zoo.Build(name, model), entry.Input);
+        ModelWeights.Existing("--weights", weights);
+        options = options with { ModelName = name, Input = entry.Input };
+        var classes = model.Classes ?? StartingWeights.ClassesOf(weights, options, entry.Classes, (count, where) => Zoo.Build(name, model with { Classes = count, Device = where }));
+        var network = Zoo.Build(name, model with { Classes = classes });
+        ModelWeights.Load(weights, network, options);
+        return (network, entry.Input);
     }
 
     /// <summary>Weights in proportion to their fan in, statistics and scales around what a trained network has.</summary>

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Text.Json.Nodes;
 using CnnSharp.Cli.Train;
 using CnnSharp.Data;
+using CnnSharp.Formats;
 using CnnSharp.Layers;
 using CnnSharp.Models;
 using CnnSharp.Training;
@@ -19,6 +20,7 @@ internal static class PredictCommand
         var model = Options.Model("the checkpoint's");
         var shortcut = Options.Shortcut();
         var weights = Options.Text("--weights", "FILE", "weights for --model, or a whole network as .onnx: see 'eval'");
+        var imported = new ImportedWeights();
         var classes = Options.Text("--classes", "FILE", "names of the classes, one a line, in the order of their labels; default the checkpoint's, else numbers");
         var size = Options.Size("the checkpoint's or the model's own");
         var resize = Options.Resize();
@@ -30,6 +32,7 @@ internal static class PredictCommand
         var threads = Options.Threads();
         var json = Options.Json();
         var command = new Command("predict", "Says what a trained network takes pictures for.") { pictures, checkpoint, model, shortcut, weights, classes, size, resize, mean, std, top, batch, device, threads, json };
+        imported.AddTo(command);
         command.SetAction(parsed =>
         {
             var files = Files(parsed.GetValue(pictures)!);
@@ -37,8 +40,9 @@ internal static class PredictCommand
             var names = parsed.GetValue(classes) is { } list ? File.ReadAllLines(ModelWeights.Existing("--classes", list)).Select(line => line.Trim()).Where(line => line.Length > 0).ToArray() : null;
             var (file, foreign, name, asked) = (parsed.GetValue(checkpoint), parsed.GetValue(weights), parsed.GetValue(model), parsed.GetValue(size));
             if ((file is null) == (foreign is null)) throw new UsageException("expected either --checkpoint FILE, or --model NAME with --weights FILE, or --weights FILE.onnx.");
+            var options = imported.Of(parsed, foreign);
             var network = file is not null ? FromCheckpoint(ModelWeights.Existing("--checkpoint", file), asked, names, where)
-                : FromWeights(ModelWeights.Existing("--weights", foreign!), name, Options.ParseShortcut(parsed.GetValue(shortcut)), asked, names, where);
+                : FromWeights(ModelWeights.Existing("--weights", foreign!), name, Options.ParseShortcut(parsed.GetValue(shortcut)), asked, names, options, where);
             var normalization = Normalize(network.Normalization, parsed.GetValue(mean), parsed.GetValue(std));
             var reading = Folders.OptionsOf(terminal, new() { Size = network.Size, Resize = parsed.GetValue(resize) ?? network.Resize, Channels = normalization.Channels });
             return Run(terminal, network with { Normalization = normalization }, files, reading, parsed.GetValue(top) ?? 5, network.Batch ?? parsed.GetValue(batch) ?? 64, parsed.GetValue(json));
@@ -168,7 +172,7 @@ internal static class PredictCommand
         return new(model, device, height, resize, info.Normalization, names ?? info.ClassNames);
     }
 
-    static Network FromWeights(string file, string? name, Shortcut shortcut, int? size, string[]? names, Device device)
+    static Network FromWeights(string file, string? name, Shortcut shortcut, int? size, string[]? names, WeightsOptions options, Device device)
     {
         if (ModelWeights.IsOnnx(file))
         {
@@ -179,9 +183,14 @@ internal static class PredictCommand
 
         var entry = Zoo.Find(name ?? throw new UsageException("--weights: say with --model which network they are of."));
         var side = size ?? entry.Input[0];
-        var model = Zoo.Build(entry.Name, new() { Input = new(side, side, entry.Input[2]), Classes = names?.Length ?? entry.Classes, Shortcut = shortcut, Device = device });
-        ModelWeights.Load(file, model, entry.Name);
+        var input = new Shape(side, side, entry.Input[2]);
+        options = options with { ModelName = entry.Name, Input = input };
+        var classes = names?.Length ?? StartingWeights.ClassesOf(file, options, entry.Classes, (count, where) => Build(count, where)) ?? entry.Classes;
+        var model = Build(classes, device);
+        ModelWeights.Load(file, model, options);
         return new(model, device, side, null, Normalization.None(entry.Input[2]), names ?? []);
+
+        Layer Build(int count, Device where) => Zoo.Build(entry.Name, new() { Input = input, Classes = count, Shortcut = shortcut, Device = where });
     }
 
     /// <summary>An option of several values that is not given has none.</summary>

@@ -37,7 +37,7 @@ internal static class TrainCommand
         var smoothing = Options.Real("--label-smoothing", "the share of the target spread over all classes; default 0", minimum: 0, maximum: 1);
         var augment = Options.Text("--augment", "WORDS", $"what is done to training pictures, of {string.Join(", ", Augmentations.Names)}, with commas between; default crop,flip for colour pictures");
         var weights = Options.Text("--weights", "FILE", "start from these weights instead of random ones: a checkpoint, a .safetensors file with this tool's names or PyTorch's, or a .pt or .pth file of torch.save. Where its classes are others in number, the head starts anew");
-        var rename = Options.Text("--rename", "FILE", "rules that turn the names in --weights into the model's: PATTERN -> REPLACEMENT, one a line");
+        var imported = new ImportedWeights();
         var freeze = Options.Texts("--freeze", "PATTERN", "weights that stay as they are, * for any characters, for instance layer1.*; may be repeated");
         var lrScale = Options.Texts("--lr-scale", "PATTERN=FACTOR", "what the learning rate of some weights is multiplied by, for instance layer*=0.1; may be repeated, the first that fits decides");
         var earlyStopping = Options.Whole("--early-stopping", "end after so many epochs in a row without a better one", minimum: 1, maximum: 100_000);
@@ -53,11 +53,12 @@ internal static class TrainCommand
         var json = Options.Json();
         var command = new Command("train", "Trains a network. Without arguments: on the best data set that is present, with settings that suit it.")
         {
-            model, shortcut, dataset, data, size, resize, channels, cache, skipCorrupt, valSplit, epochs, batch, optimizer, lr, schedule, warmup, momentum, weightDecay, noBiasDecay, clipNorm, clipValue, smoothing, augment, weights, rename, freeze, lrScale, earlyStopping, minDelta, monitor, checkpointEvery, device, precision, threads, seed, output, resume, json,
+            model, shortcut, dataset, data, size, resize, channels, cache, skipCorrupt, valSplit, epochs, batch, optimizer, lr, schedule, warmup, momentum, weightDecay, noBiasDecay, clipNorm, clipValue, smoothing, augment, weights, freeze, lrScale, earlyStopping, minDelta, monitor, checkpointEvery, device, precision, threads, seed, output, resume, json,
         };
+        imported.AddTo(command);
         command.SetAction(parsed => Run(
             terminal,
-            new()
+            imported.Into(parsed, new()
             {
                 Model = parsed.GetValue(model),
                 Shortcut = parsed.GetValue(shortcut),
@@ -86,12 +87,11 @@ internal static class TrainCommand
                 Monitor = parsed.GetValue(monitor),
                 CheckpointEvery = parsed.GetValue(checkpointEvery),
                 Weights = parsed.GetValue(weights),
-                Rename = parsed.GetValue(rename),
                 Freeze = Given(parsed.GetValue(freeze)),
                 LrScale = Given(parsed.GetValue(lrScale)),
                 Augment = parsed.GetValue(augment),
                 Seed = parsed.GetValue(seed),
-            },
+            }),
             parsed.GetValue(output),
             parsed.GetValue(resume),
             Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(precision)),
@@ -170,7 +170,7 @@ internal static class TrainCommand
     {
         if (said.ClipNorm is not null && said.ClipValue is not null) throw new UsageException("--clip-norm and --clip-value: only one of them can be had.");
         if (said.MinDelta is not null && said.EarlyStopping is null) throw new UsageException("--min-delta: it is for --early-stopping N.");
-        if (said.Rename is not null && said.Weights is null) throw new UsageException("--rename: it is for --weights FILE.");
+        if (said.Weights is null && (said.Rename ?? said.WeightsKey ?? said.WeightsLayout) is not null) throw new UsageException($"{(said.Rename is not null ? "--rename" : said.WeightsKey is not null ? "--weights-key" : "--layout")}: it is for --weights FILE.");
         if (said is { Momentum: > 0, Optimizer: "adam" or "adamw" or "adagrad" }) throw new UsageException($"--momentum {said.Momentum}: it is for --optimizer sgd and rmsprop, not {said.Optimizer}.");
         foreach (var rate in said.LrScale ?? []) TrainSettings.ParseRate(rate);
         if (said.Weights is not { } weights || resume) return said;
@@ -186,7 +186,7 @@ internal static class TrainCommand
     /// <returns>What was done, in words.</returns>
     static string LoadWeights(Layer model, TrainSettings settings, PictureSet train)
     {
-        var (classes, head) = StartingWeights.Load(model, settings.Weights!, settings.Rename, settings.Model!, train.Classes, (count, where) => settings.BuildModel(train, count, where));
+        var (classes, head) = StartingWeights.Load(model, settings.Weights!, ImportedWeights.Of(settings, new(train.Height, train.Width, train.Channels)), train.Classes, (count, where) => settings.BuildModel(train, count, where));
         return head.Count == 0
             ? $"starts from {settings.Weights}"
             : $"starts from {settings.Weights}, which is for {classes:N0} classes; the pictures have {train.Classes:N0}, so the head starts anew: {string.Join(", ", head)}";

@@ -73,6 +73,10 @@ internal sealed record TrainSettings
 
     public string? Rename { get; init; }
 
+    public string? WeightsKey { get; init; }
+
+    public string? WeightsLayout { get; init; }
+
     public string[]? Freeze { get; init; }
 
     public string[]? LrScale { get; init; }
@@ -112,6 +116,8 @@ internal sealed record TrainSettings
         CheckpointEvery = CheckpointEvery ?? other.CheckpointEvery,
         Weights = Weights ?? other.Weights,
         Rename = Rename ?? other.Rename,
+        WeightsKey = WeightsKey ?? other.WeightsKey,
+        WeightsLayout = WeightsLayout ?? other.WeightsLayout,
         Freeze = Freeze ?? other.Freeze,
         LrScale = LrScale ?? other.LrScale,
         Augment = Augment ?? other.Augment,

@@ -48,7 +48,7 @@ public sealed class ModelDetailTests
         float[] w = [.. Enumerable.Range(0, 32).Select(i => (float)i)];
         Layer[] models =
         [
-            new Sequential(new Conv2d(3, 4, 1, device: Reference), new GlobalAvgPool2d(), new Flatten(), new Linear(16, 2, device: Reference)),
+            new Sequential(new Conv2d(3, 16, 1, device: Reference), new GlobalAvgPool2d(), new Flatten(), new Linear(16, 2, device: Reference)),
             new Sequential(new Conv2d(3, 4, 1, device: Reference), new AdaptiveAvgPool2d(2), new Flatten(), new Linear(16, 2, device: Reference)),
         ];
         SafeTensors.Save(folder.File("w"), [SafeTensor.Create<float>("3.weight", [2, 16], w)]);

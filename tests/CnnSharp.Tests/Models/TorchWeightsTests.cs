@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
 using CnnSharp.Data;
 using CnnSharp.Formats;
 using CnnSharp.Kernels;
@@ -53,6 +54,220 @@ public sealed class TorchWeightsTests
 
         // pixel, channel; out
         Assert.Equal([11f, 51, 21, 61, 31, 71, 41, 81, 12, 52, 22, 62, 32, 72, 42, 82], weights[2]);
+    }
+
+    static string Case(string name) => Path.Combine(AppContext.BaseDirectory, "Formats", "Cases", name);
+
+    /// <summary>Networks that PyTorch ran (make_torch_files.py): their weights load, and give its outputs; written anew they are its state dictionary.</summary>
+    [Theory]
+    [InlineData("vae.pth", true)]
+    [InlineData("vae.pth", false)]
+    [InlineData("branches.pth", true)]
+    [InlineData("grouped.pth", false)]
+    [InlineData("pixels.pth", true)]
+    public void OutputsArePyTorchs(string name, bool inputIsSaid)
+    {
+        var stored = TorchFile.Read(Case(name), "case").ToDictionary(t => t.Name);
+        var x = Images(stored["x"]);
+        Shape? input = inputIsSaid ? new(x.Shape[1], x.Shape[2], x.Shape[3]) : null;
+        Layer model = name switch
+        {
+            "vae.pth" => new Vae(),
+            "branches.pth" => new Branches(),
+            "grouped.pth" => new Sequential(("conv", new Conv2d(4, 6, (3, 2), groups: 2, device: Device.Reference)), ("relu", new Relu()), ("up", new ConvTranspose2d(6, 4, (2, 3), stride: 2, groups: 2, device: Device.Reference))),
+            _ => new Sequential(new Flatten(), new Linear(60, 6, device: Device.Reference), new Relu(), new Linear(6, 6, device: Device.Reference)),
+        };
+        PretrainedWeights.Load(model, Case(name), new WeightsOptions { Input = input });
+        model.Eval();
+        using (Tape.NoGrad())
+        {
+            Tensor[] outputs = model is Vae vae ? vae.All(x) : [model.Forward(x)];
+            for (var i = 0; i < outputs.Length; i++)
+            {
+                var expected = outputs[i].Shape.Rank == 4 ? Images(stored[$"y{i}"]).ToArray() : stored[$"y{i}"].AsFloat32();
+                var actual = outputs[i].ToArray();
+                Assert.Equal(expected.Length, actual.Length);
+                for (var j = 0; j < expected.Length; j++) Assert.Equal(expected[j], actual[j], 1e-5f);
+            }
+        }
+
+        // The way back gives the file's tensors, to the bit.
+        var theirs = TorchFile.Read(Case(name), "state_dict").OrderBy(t => t.Name, StringComparer.Ordinal).ToList();
+        var ours = TorchWeights.ToStateDict(model, new() { Input = input }).OrderBy(t => t.Name, StringComparer.Ordinal).ToList();
+        Assert.Equal(theirs.Select(t => t.Name), ours.Select(t => t.Name));
+        foreach (var (expected, actual) in theirs.Zip(ours))
+        {
+            Assert.Equal(expected.Type, actual.Type);
+            Assert.Equal(expected.Shape, actual.Shape);
+            Assert.Equal(expected.ReadBytes(), actual.ReadBytes());
+        }
+    }
+
+    /// <summary>A weight for each place of an image fixes its size, which is not searched for rows and columns that differ.</summary>
+    [Fact]
+    public void AModelWhoseInputIsNotFoundAsksForIt()
+    {
+        var e = Assert.Throws<ShapeException>(() => PretrainedWeights.Load(new Branches(), Case("branches.pth")));
+        Assert.Contains("no input was found that the model takes, so no forward pass of it could be followed: say the shape of one (WeightsOptions.Input)", e.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>How many channels flattened pixels have does not follow from the model: it is asked for, and either answer loads.</summary>
+    [Fact]
+    public void WhatTheModelDoesNotTellIsAskedFor()
+    {
+        Sequential Model() => new(new Flatten(), new Linear(60, 6, device: Device.Reference), new Relu(), new Linear(6, 6, device: Device.Reference));
+        var (unsaid, byInput, byChannels) = (Model(), Model(), Model());
+        var e = Assert.Throws<ShapeException>(() => PretrainedWeights.Load(unsaid, Case("pixels.pth")));
+        Assert.Contains("the order in which PyTorch has '1.weight' [60, 6] is not certain: it reads the input flattened, and how many channels that has the model does not say", e.Message, StringComparison.Ordinal);
+        Assert.Contains("WeightsOptions.Input", e.Message, StringComparison.Ordinal);
+        Assert.Contains("WeightsOptions.FlattenedChannels[\"1\"]", e.Message, StringComparison.Ordinal);
+        Assert.Throws<ShapeException>(() => TorchWeights.ToStateDict(unsaid));
+
+        PretrainedWeights.Load(byInput, Case("pixels.pth"), new WeightsOptions { Input = new(4, 5, 3) });
+        PretrainedWeights.Load(byChannels, Case("pixels.pth"), new WeightsOptions { FlattenedChannels = new Dictionary<string, int> { ["1"] = 3 } });
+        Assert.Equal(byInput.NamedTensors().SelectMany(t => t.Tensor.ToArray()), byChannels.NamedTensors().SelectMany(t => t.Tensor.ToArray()));
+    }
+
+    /// <summary>A head that no forward pass reads, and features that meet in two orders, are refused rather than guessed.</summary>
+    [Fact]
+    public void OrdersThatCannotBeToldAreRefused()
+    {
+        var apart = new Apart();
+        Assert.Contains("'extra.weight' [8, 2] is not certain", Assert.Throws<ShapeException>(() => TorchWeights.ToStateDict(apart, new() { Input = new(2, 1, 4) })).Message, StringComparison.Ordinal);
+        Assert.Contains(TorchWeights.ToStateDict(apart, new() { Input = new(2, 1, 4), FlattenedChannels = new Dictionary<string, int> { ["extra"] = 4 } }), t => t.Name == "extra.weight");
+
+        var meeting = new Meeting();
+        Assert.Contains("features meet that PyTorch has in different orders", Assert.Throws<ShapeException>(() => TorchWeights.ToStateDict(meeting)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void DenseNetsOlderNamesAreKnown()
+    {
+        Assert.Equal(TorchWeights.Translate("features.denseblock1.denselayer12.norm2.running_mean"), TorchWeights.Translate("features.denseblock1.denselayer12.norm.2.running_mean"));
+        var (model, loaded) = (DenseNet.Cifar(10, growth: 2, device: Device.Reference), DenseNet.Cifar(10, growth: 2, device: Device.Reference));
+        using var folder = new TemporaryFolder();
+        TorchFile.Save(folder.File("old.pth"), [.. TorchWeights.ToStateDict(model).Where(t => !t.Name.EndsWith("num_batches_tracked", StringComparison.Ordinal)).Select(t => new SafeTensor(Regex.Replace(t.Name, @"(denselayer\d+\.(?:norm|conv))([12])\.", "$1.$2."), t.Type, t.Shape, t.ReadBytes()))]);
+        Assert.Contains(TorchFile.Read(folder.File("old.pth")), t => t.Name == "features.denseblock1.denselayer1.norm.1.weight");
+        PretrainedWeights.Load(loaded, folder.File("old.pth"));
+        Assert.Equal(model.NamedTensors().SelectMany(t => t.Tensor.ToArray()), loaded.NamedTensors().SelectMany(t => t.Tensor.ToArray()));
+    }
+
+    [Fact]
+    public void HeadsOfTrainingMayBeMissingOrThere()
+    {
+        var (with, without) = (new GoogLeNet(3, Device.Cpu), new GoogLeNet(3, Device.Cpu, auxiliaryHeads: false));
+        using var folder = new TemporaryFolder();
+        TorchWeights.Save(with, folder.File("with.pth"));
+        TorchWeights.Save(without, folder.File("without.pth"));
+        var head = with.NamedTensors().Single(t => t.Name == "aux1.fc1.weight").Tensor.ToArray();
+        PretrainedWeights.Load(with, folder.File("without.pth"));
+        Assert.Equal(Of(without, "fc.weight"), Of(with, "fc.weight"));
+        Assert.Equal(head, Of(with, "aux1.fc1.weight"));
+        var fresh = new GoogLeNet(3, Device.Cpu, auxiliaryHeads: false);
+        PretrainedWeights.Load(fresh, folder.File("with.pth"));
+        Assert.NotEqual(Of(without, "fc.weight"), Of(fresh, "fc.weight"));
+
+        static float[] Of(Layer model, string name) => model.NamedTensors().Single(t => t.Name == name).Tensor.ToArray();
+    }
+
+    /// <summary>Every model's weights come back to the bit through torch.save's form, whatever the layouts and orders between.</summary>
+    [Theory]
+    [InlineData("lenet5")]
+    [InlineData("lenet5-1998")]
+    [InlineData("mnist-cnn")]
+    [InlineData("linear")]
+    [InlineData("mlp")]
+    [InlineData("resnet20")]
+    [InlineData("vgg11-cifar")]
+    [InlineData("densenet40-bc")]
+    [InlineData("preresnet110")]
+    [InlineData("autoencoder")]
+    public void AModelsWeightsComeBackFromPyTorchsForm(string name)
+    {
+        var entry = Zoo.Find(name);
+        var (model, loaded) = (Zoo.Build(name, new() { Device = Device.Cpu }), Zoo.Build(name, new() { Device = Device.Cpu }));
+        using var folder = new TemporaryFolder();
+        foreach (var file in new[] { folder.File("w.pt"), folder.File("w.safetensors") })
+        {
+            TorchWeights.Save(model, file, new() { Input = entry.Input });
+            PretrainedWeights.Load(loaded, file, new WeightsOptions { Input = entry.Input });
+            Assert.Equal(model.NamedTensors().SelectMany(t => t.Tensor.ToArray()), loaded.NamedTensors().SelectMany(t => t.Tensor.ToArray()));
+            foreach (var (_, tensor) in loaded.NamedTensors()) tensor.Write<float>(new float[tensor.Count]);
+        }
+    }
+
+    static Tensor Images(SafeTensor stored)
+    {
+        var x = stored.AsFloat32();
+        var (n, c, h, w) = ((int)stored.Shape[0], (int)stored.Shape[1], (int)stored.Shape[2], (int)stored.Shape[3]);
+        return Functional.Permute(Tensor.From(x, new(n, c, h, w), Device.Reference), 0, 2, 3, 1).Detach();
+    }
+
+    sealed class Vae : Layer
+    {
+        readonly Conv2d conv = new(3, 4, 3, stride: 2, padding: 1, device: Device.Reference);
+        readonly BatchNorm2d norm = new(48, device: Device.Reference);
+        readonly PRelu slopes = new(48, device: Device.Reference);
+        readonly Dropout dropout = new();
+        readonly Linear mean = new(48, 5, device: Device.Reference);
+        readonly Linear deviation = new(48, 5, device: Device.Reference);
+        readonly Linear expand = new(5, 48, device: Device.Reference);
+        readonly BatchNorm2d expandNorm = new(48, device: Device.Reference);
+        readonly ConvTranspose2d up = new(4, 3, 4, stride: 2, padding: 1, device: Device.Reference);
+
+        public Tensor[] All(Tensor x)
+        {
+            var h = slopes.Forward(norm.Forward(dropout.Forward(conv.Forward(x, Activation.Relu).Flatten())));
+            var (m, d) = (mean.Forward(h), deviation.Forward(h));
+            var z = m + (Functional.Exp(d * 0.5f) * Tensor.Full(d.Shape, 0.25, d.Device));
+            return [m, d, up.Forward(expandNorm.Forward(expand.Forward(z), Activation.Relu).Reshape(x.Shape[0], 3, 4, 4))];
+        }
+
+        protected override Tensor Compute(Tensor x) => All(x)[2];
+    }
+
+    sealed class Branches : Layer
+    {
+        readonly Conv2d a = new(3, 4, 3, padding: 1, device: Device.Reference);
+        readonly Conv2d b = new(4, 5, 3, stride: 2, padding: 1, device: Device.Reference);
+        readonly Linear head = new(131, 6, device: Device.Reference);
+        readonly Linear hidden = new(6, 6, bias: false, device: Device.Reference);
+
+        public Tensor Scale { get; } = Initializers.Ones.Parameter(new(3, 2, 5), 1, 1, Device.Reference);
+
+        protected override Tensor Compute(Tensor x)
+        {
+            var p = a.Forward(x, Activation.Relu);
+            var q = b.Forward(p) * Scale;
+            var h = Functional.Concat([p.Flatten(), Functional.Tanh(q.Flatten()), Functional.Mean(q, [1, 2])]);
+            return hidden.Forward(head.Forward(h, Activation.Relu));
+        }
+    }
+
+    /// <summary>A head that Forward does not reach.</summary>
+    sealed class Apart : Layer
+    {
+        readonly Conv2d conv = new(4, 4, 1, device: Device.Reference);
+        readonly Linear extra = new(8, 2, device: Device.Reference);
+
+        public Tensor Extra(Tensor x) => extra.Forward(conv.Forward(x).Flatten());
+
+        protected override Tensor Compute(Tensor x) => conv.Forward(x);
+    }
+
+    /// <summary>A flattened image plus what is at once features of a linear layer in their own order.</summary>
+    sealed class Meeting : Layer
+    {
+        readonly Conv2d conv = new(1, 2, 1, device: Device.Reference);
+        readonly Linear first = new(8, 8, device: Device.Reference);
+        readonly Linear last = new(8, 2, device: Device.Reference);
+
+        protected override Tensor Compute(Tensor x)
+        {
+            var image = conv.Forward(x);
+            var halves = Functional.Concat([Functional.Slice(first.Forward(image.Flatten()), -1, 0, 4), Functional.Slice(first.Forward(image.Flatten()), -1, 4, 4)]);
+            return last.Forward(halves + image.Flatten());
+        }
     }
 
     [Fact]
