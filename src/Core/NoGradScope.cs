@@ -6,7 +6,11 @@ namespace CnnSharp;
 /// </summary>
 sealed class NoGradScope : IDisposable
 {
-    static readonly AsyncLocal<NoGradScope?> Innermost = new();
+    // Read at every operation, which a field of the thread serves: changed wherever the flow changes.
+    static readonly AsyncLocal<NoGradScope?> Innermost = new(static change => innermost = change.CurrentValue);
+
+    [ThreadStatic]
+    static NoGradScope? innermost;
 
     readonly NoGradScope? outer;
     readonly int opener = Environment.CurrentManagedThreadId;
@@ -29,7 +33,7 @@ sealed class NoGradScope : IDisposable
     {
         get
         {
-            var scope = Innermost.Value;
+            var scope = innermost;
             while (scope is { ended: true }) scope = scope.outer;
             return scope;
         }
@@ -88,7 +92,7 @@ sealed class NoGradScope : IDisposable
             madeElsewhere = null;
         }
 
-        if (Innermost.Value is { ended: true }) Innermost.Value = Current;
+        if (innermost is { ended: true }) Innermost.Value = Current;
     }
 
     List<Tensor> Made()

@@ -79,7 +79,7 @@ public static class Tape
 
             if (wanted)
             {
-                y.Node = new(Interlocked.Increment(ref sequence), operation, y, inputs, backward, saved);
+                y.Node = new(Interlocked.Increment(ref sequence), y, inputs, backward, saved);
                 return y;
             }
 
@@ -125,10 +125,7 @@ public static class Tape
 
     /// <summary>That nobody has changed a tensor that the running backward function reads, since the forward pass read it.</summary>
     /// <exception cref="InvalidOperationException">Somebody has.</exception>
-    internal static void CheckUnchanged(Tensor tensor, Node reader)
-    {
-        if (reader == current) reader.CheckUnchanged(tensor);
-    }
+    internal static void CheckUnchanged(Tensor tensor) => current?.CheckUnchanged(tensor);
 
     internal static void Backward(Tensor root, Tensor? upstream, bool retainGraph)
     {
@@ -227,14 +224,13 @@ internal sealed record TracedOperation(string Name, object? Settings, Tensor?[] 
 /// <summary>One recorded operation.</summary>
 internal sealed class Node
 {
-    readonly string operation;
     readonly BackwardFunction? backward;
     readonly (DeviceBuffer Buffer, long Version)[] saved;
     readonly long version;
 
-    public Node(long sequence, string operation, Tensor output, ReadOnlySpan<Tensor?> inputs, BackwardFunction backward, ReadOnlySpan<DeviceBuffer> saved)
+    public Node(long sequence, Tensor output, ReadOnlySpan<Tensor?> inputs, BackwardFunction backward, ReadOnlySpan<DeviceBuffer> saved)
     {
-        (Sequence, this.operation, Output, this.backward) = (sequence, operation, output, backward);
+        (Sequence, Output, this.backward) = (sequence, output, backward);
         version = output.Data.Version;
         Inputs = inputs.IsEmpty ? [] : new (Tensor?, long)[inputs.Length];
         for (var i = 0; i < inputs.Length; i++) Inputs[i] = (inputs[i], inputs[i] is { IsFreed: false } input ? input.Data.Version : 0);
@@ -242,7 +238,7 @@ internal sealed class Node
         for (var i = 0; i < saved.Length; i++) this.saved[i] = (saved[i], saved[i].Version);
     }
 
-    Node() => (operation, saved, Inputs, Output) = ("", [], [], null!);
+    Node() => (saved, Inputs, Output) = ([], [], null!);
 
     /// <summary>What stands in the place of a node whose graph a backward pass has given back.</summary>
     public static Node Consumed { get; } = new();
@@ -272,14 +268,14 @@ internal sealed class Node
             if (buffer.Version != written) throw Changed("a buffer that it saved", written, buffer.Version);
         }
 
-        Watch(this);
+        Watch(true);
         try
         {
             backward!(dy, gradients);
         }
         finally
         {
-            Watch(null);
+            Watch(false);
         }
 
         gradients.Flush();
@@ -315,17 +311,17 @@ internal sealed class Node
         Flow = null;
     }
 
-    void Watch(Node? reader)
+    void Watch(bool on)
     {
-        Output.Reader = reader;
+        Output.IsWatched = on;
         foreach (ref readonly var input in Inputs.AsSpan())
         {
-            if (input.Tensor is { } tensor) tensor.Reader = reader;
+            if (input.Tensor is { } tensor) tensor.IsWatched = on;
         }
     }
 
     InvalidOperationException Changed(string what, long then, long now)
-        => new($"Backward: {what}, which the gradient of {operation} is computed from, was changed (by a step of an optimizer, Write, a kernel) after {operation} had read it: version {now}, not {then}. "
+        => new($"Backward: {what}, which the gradient of {Output.Name} is computed from, was changed (by a step of an optimizer, Write, a kernel) after {Output.Name} had read it: version {now}, not {then}. "
             + "Call Backward before the change, or compute the result anew after it.");
 }
 

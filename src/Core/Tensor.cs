@@ -62,7 +62,7 @@ public sealed partial class Tensor : IDisposable
     {
         get
         {
-            if (Reader is { } reader) Tape.CheckUnchanged(this, reader);
+            if (IsWatched) Tape.CheckUnchanged(this);
             return data ?? throw new FreedTensorException(this, freed!);
         }
     }
@@ -74,8 +74,8 @@ public sealed partial class Tensor : IDisposable
 
     internal Node? Node { get; set; }
 
-    /// <summary>While its backward function runs, the operation that had this tensor as its input or result.</summary>
-    internal Node? Reader { get; set; }
+    /// <summary>Whether the backward function of an operation runs that had this tensor as its input or result.</summary>
+    internal bool IsWatched { get; set; }
 
     /// <summary>Where the running backward pass adds this tensor's gradient up: see <see cref="Gradients"/>.</summary>
     internal int Slot { get; set; }

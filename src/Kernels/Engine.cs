@@ -48,7 +48,7 @@ public abstract class Engine : IDisposable
     public BufferPool Pool { get; }
 
     /// <summary>Whether <see cref="Dispose()"/> was called: nothing can be computed, read or rented any more.</summary>
-    public bool IsDisposed => Pool.IsClosed;
+    public bool IsDisposed { get; private set; }
 
     /// <summary>What this engine's memory is counted in.</summary>
     private protected virtual HiddenUse MemoryUse() => new(slack: 64 << 20);
@@ -69,16 +69,15 @@ public abstract class Engine : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         if (IsDisposed) throw new ObjectDisposedException(GetType().Name, $"The engine '{Name}' was used after it was disposed of.");
-        var bytes = length * (Int128)type.SizeOf();
         try
         {
-            // Beyond 2^62 no size class is a long.
-            if (bytes > 1L << 62) throw new InsufficientMemoryException("No address space has so many bytes.");
-            return new(this, Pool.Rent((long)bytes), type, length);
+            // Beyond that no size class is a long.
+            if (length > long.MaxValue / 16) throw new InsufficientMemoryException("No address space has so many bytes.");
+            return new(this, Pool.Rent(length * type.SizeOf()), type, length);
         }
         catch (OutOfMemoryException e)
         {
-            throw new InsufficientMemoryException($"'{Name}' has no {bytes:N0} bytes left, {Pool.UsedBytes:N0} are in use and {Pool.PooledBytes:N0} pooled. {e.Message} A smaller batch needs less.", e);
+            throw new InsufficientMemoryException($"'{Name}' has no {(Int128)length * type.SizeOf():N0} bytes left, {Pool.UsedBytes:N0} are in use and {Pool.PooledBytes:N0} pooled. {e.Message} A smaller batch needs less.", e);
         }
     }
 
@@ -130,7 +129,11 @@ public abstract class Engine : IDisposable
 
     /// <summary>As <see cref="Dispose()"/>, or for the finalizer.</summary>
     /// <param name="disposing">False: called by the finalizer, so that no other object is to be relied on that has one.</param>
-    protected virtual void Dispose(bool disposing) => Pool.Close();
+    protected virtual void Dispose(bool disposing)
+    {
+        IsDisposed = true;
+        Pool.Close();
+    }
 
     /// <summary>Takes memory from the system.</summary>
     /// <exception cref="OutOfMemoryException">There is not so much.</exception>
