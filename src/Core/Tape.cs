@@ -300,7 +300,7 @@ internal sealed class Node
         if (Output.Node != this) return;
         foreach (var (buffer, _) in saved) buffer.Release();
         Output.Node = Consumed;
-        if (Output != root && !Output.IsKept) Output.Free("Backward passed it");
+        if (Output != root && !Output.IsKept && !Output.RequiresGrad) Output.Free("Backward passed it");
     }
 
     /// <summary>The end of a pass, which may have been interrupted.</summary>

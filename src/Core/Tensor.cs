@@ -40,7 +40,7 @@ public sealed partial class Tensor : IDisposable
 
     /// <summary>
     /// Whether <see cref="Backward"/> is to leave a <see cref="Gradient"/> here: for tensors the program made itself before
-    /// they are used, for results of operations (PyTorch's <c>retain_grad</c>) before Backward, and with <see cref="Keep"/>.
+    /// they are used, for results of operations (PyTorch's <c>retain_grad</c>) before Backward, which then keeps them too.
     /// </summary>
     /// <exception cref="InvalidOperationException">The elements are whole numbers, which have no gradient.</exception>
     public bool RequiresGrad
@@ -139,7 +139,7 @@ public sealed partial class Tensor : IDisposable
 
     /// <summary>
     /// Walks the graph back from this tensor and leaves gradients in the parameters it depends on. Gives the graph's
-    /// intermediate tensors back; this tensor itself, and what <see cref="Keep"/> was called on, stay readable.
+    /// intermediate tensors back; this tensor itself, what <see cref="Keep"/> was called on, and what has a gradient of its own stay readable.
     /// </summary>
     /// <param name="upstream">The gradient of this tensor; by default 1, for a single element.</param>
     /// <param name="retainGraph">

@@ -13,6 +13,7 @@ public sealed class DeviceBuffer
     MemoryBlock? block;
     IDisposable? derived;
     int references = 1;
+    bool isCollected;
 
     internal DeviceBuffer(Engine engine, MemoryBlock block, DType type, long length)
     {
@@ -25,7 +26,10 @@ public sealed class DeviceBuffer
     /// <summary>Returns memory that was dropped without a release.</summary>
     ~DeviceBuffer()
     {
-        if (block is { } lost) Engine.Pool.Return(lost);
+        if (block is not { } lost) return;
+        block = null;
+        isCollected = true;
+        Engine.Pool.Return(lost);
     }
 
     /// <summary>The engine whose memory this is.</summary>
@@ -93,6 +97,9 @@ public sealed class DeviceBuffer
     /// <summary>Drops an owner; the last one gives the memory back to the pool.</summary>
     public void Release()
     {
+        // By a finalizer that comes after this object's own.
+        if (isCollected) return;
+
         // What belongs to an engine that was disposed of may still be released.
         var held = block ?? throw Unusable();
         if (Interlocked.Decrement(ref references) > 0) return;

@@ -254,6 +254,17 @@ public sealed class LostGradientTests
     }
 
     [Fact]
+    public void AResultThatIsToHaveItsGradientNeedsNoKeep()
+    {
+        using var x = Parameter(1, -2);
+        using var h = x * 2f;
+        h.RequiresGrad = true;
+        Sum(Square(h)).Backward();
+        Assert.Equal([4f, -8], Gradient(h));
+        Assert.Equal([2f, -4], h.ToArray());
+    }
+
+    [Fact]
     public void TheRootsGradientIsTheUpstreamOne()
     {
         using var x = Parameter(1, 2);

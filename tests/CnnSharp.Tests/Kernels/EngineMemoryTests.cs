@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using CnnSharp.Data;
 using CnnSharp.Kernels;
 using CnnSharp.Kernels.Cpu;
 using CnnSharp.Kernels.Reference;
@@ -85,6 +86,46 @@ public sealed class EngineMemoryTests
         for (var i = 0; i < 20; i++) UseAnEngine(dispose: i % 2 == 0);
         for (var i = 0; i < 10 && HostMemory.Use.Held > before; i++) HiddenUse.Collect(young: false);
         Assert.True(HostMemory.Use.Held <= before, $"{HostMemory.Use.Held - before:N0} bytes of dropped engines are held.");
+    }
+
+    /// <summary>A set's pixels stay on a device as long as both live: a set that lives on holds no engine.</summary>
+    [Fact]
+    public void ASetDoesNotHoldTheEnginesThatItWasLoadedTo()
+    {
+        var set = new PictureSet("set", new byte[16 << 20], new int[4], 2048, 2048, 1, ["a"], new([0], [1]));
+        HiddenUse.Collect(young: false);
+        var before = HostMemory.Use.Held;
+        for (var i = 0; i < 4; i++) Load(set);
+        for (var i = 0; i < 10 && HostMemory.Use.Held > before; i++) HiddenUse.Collect(young: false);
+        Assert.True(HostMemory.Use.Held <= before, $"{HostMemory.Use.Held - before:N0} bytes of dropped engines are held.");
+        GC.KeepAlive(set);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    static void Load(PictureSet set)
+    {
+        var device = new Device(new ReferenceEngine<float>());
+        _ = new DataLoader(set, 1, device).Device;
+        Assert.True(device.Engine.Pool.UsedBytes >= 16 * MiB);
+    }
+
+    /// <summary>A program's own finalizer may dispose of a tensor whose memory has been given back by then.</summary>
+    [Fact]
+    public void AFinalizerThatDisposesOfATensorGivesItsMemoryBackOnce()
+    {
+        var engine = new ReferenceEngine<float>();
+        Drop(engine);
+        HiddenUse.Collect(young: false);
+        HiddenUse.Collect(young: false);
+        Assert.Equal((0, 4096), (engine.Pool.UsedBytes, engine.Pool.PooledBytes));
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    static void Drop(Engine engine) => _ = new Owner(Tensor.Zeros([1024], new Device(engine)));
+
+    sealed class Owner(Tensor tensor)
+    {
+        ~Owner() => tensor.Dispose();
     }
 
     /// <summary>Nobody asks for a collection, and yet 64 MiB of 20 engines are never held all.</summary>
