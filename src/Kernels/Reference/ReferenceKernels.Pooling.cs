@@ -43,7 +43,7 @@ internal sealed partial class ReferenceKernels<T>
     public void MaxPoolBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer indices, DeviceBuffer dx)
     {
         var upstream = new Elements(dy);
-        var places = indices.Span<int>();
+        var places = indices.ReadOnlySpan<int>();
         var sums = Sums(dx.Length);
         long picture = (long)g.H * g.W, window = (long)g.OutH * g.OutW;
         for (long o = 0; o < upstream.Length; o++)
