@@ -170,7 +170,7 @@ internal static class Options
         {
             var device = CnnSharp.Device.Parse(name);
             if (device.Name == "cpu") return threads is { } count ? new(new CpuEngine(count)) : device;
-            if (threads is > 1 && name != "auto") throw new UsageException($"--threads {threads}: it is for --device cpu, not '{name}'.");
+            if (threads is > 1 && !name.Trim().Equals("auto", StringComparison.OrdinalIgnoreCase)) throw new UsageException($"--threads {threads}: it is for --device cpu, not '{name}'.");
             return device;
         }
         catch (ArgumentException e)

@@ -172,7 +172,8 @@ public sealed class Device : IDisposable
         var engine = entry.Open();
         lock (OnAccelerators)
         {
-            if (!OnAccelerators.TryGetValue(entry.Name, out var device)) OnAccelerators.Add(entry.Name, device = new(engine, isShared: true));
+            // An engine that was disposed of by way of the entry has been opened anew.
+            if (!OnAccelerators.TryGetValue(entry.Name, out var device) || device.Engine != engine) OnAccelerators[entry.Name] = device = new(engine, isShared: true);
             return device;
         }
     }

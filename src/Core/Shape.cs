@@ -56,6 +56,22 @@ public readonly struct Shape : IEquatable<Shape>
     /// <summary>A shape from an array of extents.</summary>
     public static implicit operator Shape(int[] extents) => new(extents);
 
+    /// <summary>Takes images' extents apart: <c>var (n, h, w, c) = x.Shape;</c>.</summary>
+    /// <exception cref="ShapeException">There are not four axes.</exception>
+    public void Deconstruct(out int n, out int h, out int w, out int c)
+    {
+        if (Rank != 4) throw new ShapeException("Shape", $"{this} has {Rank} axes, expected four: [N, H, W, C].");
+        (n, h, w, c) = (extents![0], extents[1], extents[2], extents[3]);
+    }
+
+    /// <summary>Takes a matrix's extents apart: <c>var (rows, columns) = x.Shape;</c>.</summary>
+    /// <exception cref="ShapeException">There are not two axes.</exception>
+    public void Deconstruct(out int rows, out int columns)
+    {
+        if (Rank != 2) throw new ShapeException("Shape", $"{this} has {Rank} axes, expected two: [rows, columns].");
+        (rows, columns) = (extents![0], extents[1]);
+    }
+
     /// <summary>The same shape with one axis's extent replaced.</summary>
     public Shape With(Index axis, int extent)
     {

@@ -177,20 +177,22 @@ public static class Accelerators
             if (lacks is not null) throw new NotSupportedException(lacks);
             lock (gate)
             {
-                return opened ??= SignalHandlers.Kept(Try);
+                return opened = opened is { IsDisposed: false } ? opened : SignalHandlers.Kept(Try);
             }
         }
 
         GpuEngine Try()
         {
+            GpuEngine? engine = null;
             try
             {
-                var engine = create();
+                engine = create();
                 Check(engine);
                 return engine;
             }
             catch (Exception e) when (e is not NotSupportedException { InnerException: null })
             {
+                engine?.Dispose();
                 throw new NotSupportedException($"{name}, {description}, is there and cannot be opened: {e.GetBaseException().Message}", e);
             }
         }

@@ -136,6 +136,10 @@ public sealed class DeviceSelectionTests
         Assert.All(engines, engine => Assert.Same(engines[0], engine));
         Assert.Equal(3, tries);
 
+        engines[0].Dispose();
+        Assert.NotSame(engines[0], entry.Open());
+        Assert.Equal(4, tries);
+
         GpuEngine Create()
         {
             tries++;

@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
+using CnnSharp.Kernels;
 using CnnSharp.Layers;
 using CnnSharp.Models;
 using CnnSharp.Training;
@@ -65,6 +66,27 @@ public sealed class PublicApiTests
         Assert.Equal([0f, -1f, 5f], (1 - x).ToArray());
         Assert.Equal([0.5f], new Data.Normalization([0.5], [0.25]).Mean.ToArray());
         Assert.Equal([0.5f], new Data.Normalization([0.5f], [0.25f]).Mean.ToArray());
+    }
+
+    [Fact]
+    public void TensorsAreMadeAndReducedInAWord()
+    {
+        Assert.Equal([1f, 1f], Tensor.Ones(new(2), Device.Reference).ToArray());
+        var expected = new float[6];
+        new Generator(7).FillNormal(expected, 2, 0.5);
+        Assert.Equal(expected, Tensor.Normal([2, 3], mean: 2, std: 0.5, device: Device.Reference, generator: new(7)).ToArray());
+        new Generator(7).FillUniform(expected, -1, 1);
+        Assert.Equal(expected, Tensor.Uniform([2, 3], low: -1, device: Device.Reference, generator: new(7)).ToArray());
+
+        var x = Tensor.From([1f, 5f, 3f, 9f, 7f, 8f], [2, 3], Device.Reference);
+        Assert.Equal(33, x.Sum().Item());
+        Assert.Equal(5.5, x.Mean().Item());
+        Assert.Equal([1, 0], x.ArgMax().ToArray<int>());
+
+        var (rows, columns) = x.Shape;
+        var (n, h, w, c) = x.Reshape(1, 1, 3, 2).Shape;
+        Assert.Equal((2, 3, 1, 1, 3, 2), (rows, columns, n, h, w, c));
+        Assert.Contains("[2, 3] has 2 axes, expected four", Assert.Throws<ShapeException>(() => x.Shape.Deconstruct(out _, out _, out _, out _)).Message, StringComparison.Ordinal);
     }
 
     /// <summary>A quotient's derivative: of a / x, -a / x^2.</summary>

@@ -1,6 +1,7 @@
 using CnnSharp.Formats.Onnx;
 using CnnSharp.Kernels.Reference;
 using CnnSharp.Layers;
+using CnnSharp.Models;
 using CnnSharp.Training;
 using Xunit;
 
@@ -94,6 +95,16 @@ public sealed class ModelMovingTests
     {
         Assert.Contains("keeps shapes and no elements", Assert.Throws<InvalidOperationException>(() => SmallTraining.Model(Device.Shapes).To(Device.Cpu)).Message, StringComparison.Ordinal);
         Assert.Contains("keeps shapes and no elements", Assert.Throws<InvalidOperationException>(() => SmallTraining.Model(Device.Cpu).To(Device.Shapes)).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>With tensors that are neither weights nor statistics: the codes of LeNet-5's output layer.</summary>
+    [Fact]
+    public void AModelOfTheZooMovesWhole()
+    {
+        var model = Zoo.Build("lenet5-1998", new() { Device = Device.Reference });
+        var x = Tensor.Normal([2, 32, 32, 1], device: Device.Reference, generator: new(3));
+        var expected = Logits(model, x);
+        AssertNear(expected, Logits(model.To(Device.Cpu), x.To(Device.Cpu)), 1e-3);
     }
 
     [Fact]
