@@ -1,3 +1,5 @@
+using CnnSharp.Data;
+using CnnSharp.Formats.Onnx;
 using CnnSharp.Tests.Cli;
 using Xunit;
 
@@ -46,6 +48,111 @@ public sealed class OnnxCommandsTests : CliTest
         var expected = Run("eval", "--checkpoint", checkpoint, "--dataset", "mnist", "--data", data, "--device", "cpu", "--json").IsDone();
         var actual = Run("eval", "--weights", At("net.onnx"), "--dataset", "mnist", "--data", data, "--device", "cpu", "--json").IsDone();
         Assert.Equal(expected.Json.GetProperty("loss").GetDouble(), actual.Json.GetProperty("loss").GetDouble());
+    }
+
+    /// <summary>
+    /// Gray images of 8 x 8, in either order of axes, one at a time or any number, with and without a softmax at the end: all that is
+    /// needed is in the file.
+    /// </summary>
+    [Theory]
+    [InlineData(false, false, false)]
+    [InlineData(true, false, true)]
+    [InlineData(true, true, false)]
+    [InlineData(false, true, true)]
+    public void SizeChannelsLayoutAndBatchAreTheFiles(bool channelsLast, bool oneByOne, bool softmax)
+    {
+        WriteAboveOrBelow(At("net.onnx"), channelsLast, oneByOne, softmax);
+        WriteImages("data");
+        File.WriteAllLines(At("names.txt"), ["above", "below"]);
+        var predicted = Run("predict", "--weights", At("net.onnx"), "--classes", At("names.txt"), At("data"), "--device", "cpu", "--json").IsDone().Json;
+        Assert.Equal(6, predicted.GetProperty("pictures").GetInt32());
+        foreach (var prediction in predicted.GetProperty("predictions").EnumerateArray())
+        {
+            var best = prediction.GetProperty("top")[0];
+            Assert.Equal(Path.GetFileName(Path.GetDirectoryName(prediction.GetProperty("file").GetString()!)), best.GetProperty("class").GetString());
+
+            // The bright half counts 4 rows of 1, the dark one nothing: 1 / (1 + exp(-4)).
+            Assert.Equal(1 / (1 + Math.Exp(-4)), best.GetProperty("probability").GetDouble(), 1e-5);
+        }
+
+        var measured = Run("eval", "--weights", At("net.onnx"), "--dataset", "folder", "--data", At("data"), "--split", "train", "--mean", "0", "--std", "1", "--device", "cpu", "--json").IsDone().Json;
+        Assert.Equal((1.0, 6), (measured.GetProperty("accuracy").GetDouble(), measured.GetProperty("pictures").GetInt32()));
+        Assert.Equal(Math.Log(1 + Math.Exp(-4)), measured.GetProperty("loss").GetDouble(), 1e-5);
+
+        Run("predict", "--weights", At("net.onnx"), At("data"), "--size", "16").IsRefused("--size 16: ", "takes images of 8 x 8");
+        Run("eval", "--weights", At("net.onnx"), "--dataset", "mnist", "--data", WriteBars(train: 4, test: 4)).IsRefused("takes images of 8 x 8 with 1 channels; those of mnist are 28 x 28 with 1");
+    }
+
+    [Fact]
+    public void ANetworkInHalvesRunsAndSaysSo()
+    {
+        WriteAboveOrBelow(At("half.onnx"), channelsLast: false, oneByOne: false, softmax: false, OnnxType.Float16);
+        var imported = Run("import", At("half.onnx"), "--batch", "3", "--device", "cpu", "--json").IsDone();
+        Assert.Contains(", Float16 computed in float32", imported.Output, StringComparison.Ordinal);
+        Assert.Contains("[3, 8, 8, 1] gives [3, 2] in", imported.Output, StringComparison.Ordinal);
+        Assert.True(imported.Json.GetProperty("seconds").GetDouble() > 0);
+    }
+
+    [Fact]
+    public void WhatAnImportCannotRunIsNamed()
+    {
+        Write(At("open.onnx"), graph =>
+        {
+            graph.Message(1, new OnnxNode { Operator = "Relu", Inputs = ["x"], Outputs = ["y"] }.Write);
+            graph.Message(11, new OnnxValueInfo("x", OnnxType.Float, [null, 3, null, null]).Write);
+            graph.Message(12, new OnnxValueInfo("y", OnnxType.Float, null).Write);
+        });
+        Assert.Contains("built, and not run: the file leaves open how large is what goes in: x: Float [N, 3, ?, ?]", Run("import", At("open.onnx")).IsDone().Output, StringComparison.Ordinal);
+        Write(At("text.onnx"), graph =>
+        {
+            graph.Message(1, new OnnxNode { Operator = "Identity", Inputs = ["x"], Outputs = ["y"] }.Write);
+            graph.Message(11, new OnnxValueInfo("x", OnnxType.String, [2]).Write);
+            graph.Message(12, new OnnxValueInfo("y", OnnxType.String, null).Write);
+        });
+        Run("import", At("text.onnx")).IsRefused("input 'x'", "it is no tensor of numbers");
+    }
+
+    void WriteImages(string name)
+    {
+        foreach (var label in new[] { "above", "below" })
+        {
+            var folder = Directory.CreateDirectory(At(name, label)).FullName;
+            var pixels = new byte[64];
+            for (var p = 0; p < 64; p++) pixels[p] = (byte)(p / 8 < 4 == (label == "above") ? 255 : 0);
+            for (var i = 0; i < 3; i++) PictureFile.WritePng(Path.Combine(folder, $"{i}.png"), new(pixels, 8, 8, 1));
+        }
+    }
+
+    /// <summary>The means of an image's rows, added up for the upper and for the lower half.</summary>
+    static void WriteAboveOrBelow(string path, bool channelsLast, bool oneByOne, bool softmax, OnnxType type = OnnxType.Float) => Write(path, graph =>
+    {
+        long? batch = oneByOne ? 1 : null;
+        float[] halves = [.. Enumerable.Range(0, 16).Select(i => (i / 2 < 4) == (i % 2 == 0) ? 1f : 0f)];
+        graph.Message(5, tensor =>
+        {
+            tensor.Integers(1, [8, 2]);
+            tensor.Integer(2, (int)type);
+            tensor.Text(8, "w");
+            tensor.Bytes(9, halves.SelectMany(value => type == OnnxType.Float ? BitConverter.GetBytes(value) : BitConverter.GetBytes((Half)value)).ToArray());
+        });
+        graph.Message(5, OnnxTensor.Create("shape", [2], [oneByOne ? 1L : 0, -1]).Write);
+        if (channelsLast) graph.Message(1, new OnnxNode { Operator = "Transpose", Inputs = ["x"], Outputs = ["nchw"], Attributes = [OnnxAttribute.Of("perm", 0, 3, 1, 2)] }.Write);
+        graph.Message(1, new OnnxNode { Operator = "ReduceMean", Inputs = [channelsLast ? "nchw" : "x"], Outputs = ["rows"], Attributes = [OnnxAttribute.Of("axes", 1L, 3L), OnnxAttribute.Of("keepdims", 0)] }.Write);
+        graph.Message(1, new OnnxNode { Operator = "Reshape", Inputs = ["rows", "shape"], Outputs = ["flat"] }.Write);
+        graph.Message(1, new OnnxNode { Operator = "MatMul", Inputs = ["flat", "w"], Outputs = [softmax ? "logits" : "y"] }.Write);
+        if (softmax) graph.Message(1, new OnnxNode { Operator = "Softmax", Inputs = ["logits"], Outputs = ["y"] }.Write);
+        graph.Message(11, new OnnxValueInfo("x", type, channelsLast ? [batch, 8, 8, 1] : [batch, 1, 8, 8]).Write);
+        graph.Message(12, new OnnxValueInfo("y", type, [batch, 2]).Write);
+    });
+
+    static void Write(string path, Action<ProtoWriter> graph)
+    {
+        var writer = new ProtoWriter();
+        writer.Integer(1, 8);
+        writer.Message(8, set => set.Integer(2, 17));
+        writer.Message(7, graph);
+        using var stream = File.Create(path);
+        writer.WriteTo(stream);
     }
 
     [Fact]
