@@ -12,6 +12,7 @@ internal static partial class OnnxOperators
     {
         ["Conv"] = Conv,
         ["ConvTranspose"] = ConvTranspose,
+        ["DeformConv"] = DeformConv,
         ["Gemm"] = Gemm,
         ["MatMul"] = MatMul,
 
@@ -140,7 +141,10 @@ internal static partial class OnnxOperators
         ["Resize"] = Resize,
         ["GridSample"] = GridSample,
         ["RoiAlign"] = RoiAlign,
+        ["AffineGrid"] = AffineGrid,
         ["CenterCropPad"] = CenterCropPad,
+        ["Col2Im"] = Col2Im,
+        ["NonMaxSuppression"] = NonMaxSuppression,
 
         ["Shape"] = ShapeOf,
         ["Size"] = _ => One(x => Value.Of(new HostArray(OnnxType.Int64, default, new[] { x[0]!.Shape.Count }))),
@@ -204,9 +208,9 @@ internal static partial class OnnxOperators
     {
         "Add" or "Sub" or "Mul" or "Div" or "Pow" or "Mod" or "Equal" or "Greater" or "GreaterOrEqual" or "Less" or "LessOrEqual" or "And" or "Or" or "Xor" => 2,
         "Conv" or "ConvTranspose" or "Gemm" or "MatMul" or "PRelu" or "Expand" or "Tile" or "Gather" or "GatherElements" or "NegativeLogLikelihoodLoss" or "SoftmaxCrossEntropyLoss" => 2,
-        "LayerNormalization" or "RMSNormalization" or "SwiGLU" or "BitwiseAnd" or "BitwiseOr" or "BitwiseXor" or "BitShift" or "GridSample" or "CenterCropPad" or "MaxUnpool" or "GatherND" or "Compress" or "ReverseSequence" => 2,
+        "LayerNormalization" or "RMSNormalization" or "SwiGLU" or "BitwiseAnd" or "BitwiseOr" or "BitwiseXor" or "BitShift" or "GridSample" or "AffineGrid" or "NonMaxSuppression" or "CenterCropPad" or "MaxUnpool" or "GatherND" or "Compress" or "ReverseSequence" => 2,
         "CumSum" or "CumProd" or "CastLike" or "QuantizeLinear" or "DequantizeLinear" or "MatMulInteger" or "ConvInteger" => 2,
-        "Where" or "Range" or "OneHot" or "InstanceNormalization" or "GroupNormalization" or "RoiAlign" or "Scatter" or "ScatterElements" or "ScatterND" or "Attention" => 3,
+        "Where" or "Range" or "OneHot" or "InstanceNormalization" or "GroupNormalization" or "RoiAlign" or "Scatter" or "ScatterElements" or "ScatterND" or "Attention" or "Col2Im" or "DeformConv" => 3,
         "BatchNormalization" => 5,
         "QLinearMatMul" or "QLinearConv" => 8,
         _ => 1,

@@ -240,4 +240,195 @@ internal static partial class OnnxOperators
             return y;
         });
     }
+
+    /// <summary>The grids that GridSample takes, of affine maps [N, 2, 3] or [N, 3, 4].</summary>
+    static Operator AffineGrid(Binding n)
+    {
+        var align = n.Flag("align_corners");
+        var product = MatMul(n.Inner(2));
+        return One(x =>
+        {
+            var size = n.Checked(x[1]!.Integers());
+            var axes = size.Rank - 2;
+            if (axes is not (2 or 3) || x[0]!.Shape != new Shape(size[0], axes, axes + 1)) throw n.Malformed($"maps {x[0]!.Shape} do not fit images {size}");
+            Shape places = size.AsSpan()[2..].ToArray();
+            n.Checked([size[0], places.Count, axes]);
+
+            // Places from -1 to 1, the last axis first, and 1.
+            var values = new double[checked((int)places.Count * (axes + 1))];
+            var at = new int[axes];
+            for (var i = 0; i < values.Length; i += axes + 1)
+            {
+                for (var axis = 0; axis < axes; axis++)
+                {
+                    var (place, extent) = (at[axes - 1 - axis], places[axes - 1 - axis]);
+                    values[i + axis] = !align ? (((2.0 * place) + 1) / extent) - 1 : extent > 1 ? (2.0 * place / (extent - 1)) - 1 : 0;
+                }
+
+                values[i + axes] = 1;
+                HostArray.Advance(at, places);
+            }
+
+            var base0 = Value.Of(Tensor.From(values, new(1, (int)places.Count, axes + 1), n.Device));
+            var y = product([base0, Value.Of(Layout.Permute(x[0]!.Plain(n.Device), [0, 2, 1]))])[0]!.Plain(n.Device);
+            return Value.Of(Layout.Reshape(y, new([size[0], .. places.AsSpan(), axes])));
+        });
+    }
+
+    /// <summary>Columns [N, C block, windows] added up to the images whose windows they are.</summary>
+    static Operator Col2Im(Binding n)
+    {
+        var (strides, dilations, pads) = (n.Sizes("strides"), n.Sizes("dilations"), n.Ints("pads"));
+        return One(x =>
+        {
+            var shape = x[0]!.Shape;
+            long[] image = x[1]!.Integers(), block = x[2]!.Integers();
+            var axes = image.Length;
+            if (axes == 0 || block.Length != axes || (strides?.Length ?? axes) != axes || (dilations?.Length ?? axes) != axes || (pads?.Length ?? (2 * axes)) != 2 * axes || block.Any(b => b < 1 || b > int.MaxValue) || pads?.Any(p => p is < 0 or > 1 << 28) == true)
+                throw n.Malformed($"its attributes are not for images of {axes} axes");
+            var kernel = n.Checked(block);
+            if (shape.Rank != 3 || shape[1] % kernel.Count != 0) throw n.Malformed($"blocks {kernel} do not divide the channels of {shape}");
+            var channels = shape[1] / (int)kernel.Count;
+            var result = n.Checked([shape[0], channels, .. image]);
+            Shape windows = [.. Enumerable.Range(0, axes).Select(i => (int)Math.Clamp(((image[i] + (pads?[i] ?? 0) + (pads?[i + axes] ?? 0) - ((block[i] - 1) * (dilations?[i] ?? 1)) - 1) / (strides?[i] ?? 1)) + 1, 0, int.MaxValue))];
+            if (windows.Count != shape[2] || shape.Count == 0 || result.Count == 0) throw n.Malformed($"{shape[2]} columns are not those of the windows {windows} of {result}");
+            var indices = new int[checked((int)(kernel.Count * windows.Count))];
+            var places = new int[2 * axes];
+            Shape all = new([.. kernel.AsSpan(), .. windows.AsSpan()]);
+            for (var i = 0; i < indices.Length; i++)
+            {
+                var at = 0L;
+                for (var axis = 0; axis < axes && at >= 0; axis++)
+                {
+                    var place = ((long)places[axes + axis] * (strides?[axis] ?? 1)) + ((long)places[axis] * (dilations?[axis] ?? 1)) - (pads?[axis] ?? 0);
+                    at = place >= 0 && place < image[axis] ? (at * image[axis]) + place : -1;
+                }
+
+                indices[i] = checked((int)at);
+                HostArray.Advance(places, all);
+            }
+
+            var pixels = checked((int)(result.Count / shape[0] / channels));
+            var t = Layout.Reshape(x[0]!.Plain(n.Device), new(checked(shape[0] * channels), indices.Length));
+            return Value.Of(Layout.Reshape(Applied(SparseMatrix.Gather(pixels, indices).Transposed, t, 1), result));
+        });
+    }
+
+    /// <summary>A convolution whose windows' elements are read at places of their own (Dai et al. 2017), each perhaps with a weight.</summary>
+    static Operator DeformConv(Binding n)
+    {
+        var windows = Windows.Read(n);
+        var groups = Groups(n);
+        var offsetGroups = n.Int("offset_group", 1) is var stated and > 0 and <= int.MaxValue ? (int)stated : throw n.Malformed("attribute 'offset_group' must be at least 1");
+
+        // [M, C / group, kh, kw] to [kh kw, 1, C / group, M].
+        (int Height, int Width) extents = default;
+        var weights = n.Weight(1, "deform", w =>
+        {
+            if (w.Shape.Rank != 4) throw n.Unsupported($"it convolves images of 2 axes, not by weights {w.Shape}");
+            return Layout.Reshape(Layout.Permute(w, [2, 3, 1, 0]), new(checked(w.Shape[2] * w.Shape[3]), 1, w.Shape[1], w.Shape[0]));
+        });
+        if (n.ConstantShape(1) is { Rank: 4 } constant) extents = (constant[2], constant[3]);
+        var bias = n.Vector(3);
+        return One(x =>
+        {
+            Shape shape = x[0]!.Shape, moves = x[2]!.Shape;
+            var w = weights(x);
+            var (height, width) = x[1] is { Shape: { Rank: 4 } fed } ? (fed[2], fed[3]) : extents;
+            if (shape.Rank != 4 || moves.Rank != 4 || moves[0] != shape[0] || shape[1] % offsetGroups != 0 || shape.Count == 0 || moves.Count == 0) throw n.Malformed($"offsets {moves} do not fit images {shape}");
+            Window rows = windows.Along(n, 0, 2, shape[2], height), columns = windows.Along(n, 1, 2, shape[3], width);
+            int taps = checked(height * width), outHeight = moves[2], outWidth = moves[3], points = checked(shape[0] * outHeight * outWidth);
+            if (moves[1] != 2L * taps * offsetGroups) throw n.Malformed($"expected {2 * taps * offsetGroups} offsets a place, got {moves[1]}");
+            n.Checked([points, taps, shape[1]]);
+            var offsets = x[2]!.Read();
+            var mask = Given(x, 4)?.Read();
+            if (mask is not null && mask.Shape != moves.With(1, taps * offsetGroups)) throw n.Malformed($"a mask {mask.Shape} does not fit offsets {moves}");
+            var t = x[0]!.ChannelsLast(n.Device);
+            var perGroup = shape[1] / offsetGroups;
+            var parts = new Tensor[offsetGroups];
+            for (var group = 0; group < offsetGroups; group++)
+            {
+                var starts = new int[checked(points * taps) + 1];
+                List<int> places = [];
+                List<double> shares = [];
+                for (var i = 0; i + 1 < starts.Length; i++)
+                {
+                    int tap = i % taps, point = i / taps, column = point % outWidth, row = point / outWidth % outHeight, image = point / outWidth / outHeight;
+                    long At(long channel, long all) => ((((image * all) + channel) * outHeight) + row) * outWidth + column;
+                    var at = At((2L * ((group * taps) + tap)), moves[1]);
+                    var y = (row * (double)rows.Stride) - rows.Before + (tap / width * (double)rows.Dilation) + offsets.Real(at);
+                    var z = (column * (double)columns.Stride) - columns.Before + (tap % width * (double)columns.Dilation) + offsets.Real(at + ((long)outHeight * outWidth));
+                    var share = mask?.Real(At((group * taps) + tap, (long)taps * offsetGroups)) ?? 1;
+                    if (y > -1 && y < shape[2] && z > -1 && z < shape[3])
+                    {
+                        double top = Math.Floor(y), left = Math.Floor(z);
+                        Add(top, left, (1 - (y - top)) * (1 - (z - left)));
+                        Add(top, left + 1, (1 - (y - top)) * (z - left));
+                        Add(top + 1, left, (y - top) * (1 - (z - left)));
+                        Add(top + 1, left + 1, (y - top) * (z - left));
+                    }
+
+                    starts[i + 1] = places.Count;
+
+                    void Add(double down, double across, double part)
+                    {
+                        if (part == 0 || down < 0 || down >= shape[2] || across < 0 || across >= shape[3]) return;
+                        places.Add(checked((int)((((long)image * shape[2]) + (long)down) * shape[3]) + (int)across));
+                        shares.Add(part * share);
+                    }
+                }
+
+                var source = Layout.Reshape(offsetGroups == 1 ? t : Functional.Slice(t, 3, group * perGroup, perGroup), new(checked(shape[0] * shape[2] * shape[3]), perGroup));
+                parts[group] = Applied(new(source.Shape[0], starts, [.. places], [.. shares]), source, 0);
+            }
+
+            var sampled = Layout.Reshape(offsetGroups == 1 ? parts[0] : Functional.Concat(parts, 1), new(points, taps, 1, shape[1]));
+            var result = Functional.Conv2d(sampled, w, bias(x), new() { Groups = groups });
+            return Value.OfChannelsLast(Layout.Reshape(result, new(shape[0], outHeight, outWidth, w.Shape[3])));
+        });
+    }
+
+    /// <summary>Of boxes that overlap those with the highest scores: [image, class, box] of each that stays.</summary>
+    static Operator NonMaxSuppression(Binding n)
+    {
+        var centers = n.Flag("center_point_box");
+        return One(x =>
+        {
+            HostArray boxes = x[0]!.Read(), scores = x[1]!.Read();
+            if (boxes.Shape.Rank != 3 || boxes.Shape[2] != 4 || scores.Shape.Rank != 3 || scores.Shape[0] != boxes.Shape[0] || scores.Shape[2] != boxes.Shape[1]) throw n.Malformed($"scores {scores.Shape} do not fit boxes {boxes.Shape}");
+            var most = Given(x, 2) is { } limit ? Math.Clamp((long)limit.Host().Real(0), 0, boxes.Shape[1]) : 0;
+            double overlap = Given(x, 3)?.Host().Real(0) ?? 0, least = Given(x, 4)?.Host().Real(0) ?? double.NegativeInfinity;
+            n.Checked([scores.Shape[0], scores.Shape[1], scores.Shape[2], most]);
+            var found = new List<long>();
+            for (var line = 0; line < scores.Shape[0] * scores.Shape[1] && most > 0; line++)
+            {
+                var image = line / scores.Shape[1];
+                var first = (long)line * scores.Shape[2];
+                var kept = new List<(double Top, double Left, double Bottom, double Right)>();
+                foreach (var box in Enumerable.Range(0, scores.Shape[2]).Where(i => scores.Real(first + i) > least).OrderByDescending(i => scores.Real(first + i)))
+                {
+                    var corners = Corners(((long)image * boxes.Shape[1]) + box);
+                    if (kept.Exists(other => Overlap(corners, other) > overlap)) continue;
+                    kept.Add(corners);
+                    found.AddRange([image, line % scores.Shape[1], box]);
+                    if (kept.Count == most) break;
+                }
+            }
+
+            return Value.Of(new HostArray(OnnxType.Int64, new(found.Count / 3, 3), [.. found]));
+
+            (double Top, double Left, double Bottom, double Right) Corners(long box)
+            {
+                double a = boxes.Real(box * 4), b = boxes.Real((box * 4) + 1), c = boxes.Real((box * 4) + 2), d = boxes.Real((box * 4) + 3);
+                return centers ? (b - (d / 2), a - (c / 2), b + (d / 2), a + (c / 2)) : (Math.Min(a, c), Math.Min(b, d), Math.Max(a, c), Math.Max(b, d));
+            }
+        });
+
+        static double Overlap((double Top, double Left, double Bottom, double Right) a, (double Top, double Left, double Bottom, double Right) b)
+        {
+            var both = Math.Max(0, Math.Min(a.Bottom, b.Bottom) - Math.Max(a.Top, b.Top)) * Math.Max(0, Math.Min(a.Right, b.Right) - Math.Max(a.Left, b.Left));
+            var either = ((a.Bottom - a.Top) * (a.Right - a.Left)) + ((b.Bottom - b.Top) * (b.Right - b.Left)) - both;
+            return either > 0 ? both / either : 0;
+        }
+    }
 }

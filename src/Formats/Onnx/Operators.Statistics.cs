@@ -167,7 +167,7 @@ internal static partial class OnnxOperators
         if (p == 2) return Functional.Square(x);
         var (size, y) = (Functional.Abs(x), Functional.Abs(x));
         if (p > 16 || p != MathF.Floor(p)) return Functional.Exp(Functional.Log(size) * p);
-        for (var i = 1; i < p; i++) y *= size;
+        for (var i = 1; i < p; i++) y = Merged(y, size, x.Shape, Functional.Multiply);
         return y;
     }
 

@@ -17,7 +17,7 @@ public class OnnxCasesTests
     ];
 
     [SkippableTheory]
-    [InlineData("node", 826)]
+    [InlineData("node", 835)]
     [InlineData("pytorch-converted", 82)]
     [InlineData("pytorch-operator", 35)]
     [InlineData("simple", 7)]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes cases.json: single ONNX operators at the versions whose rules differ, with what onnx's own reference, or PyTorch, makes of them.
 
-    python3 make_cases.py > cases.json        (needs onnx 1.17 and PyTorch 2.6)
+    python3 make_cases.py > cases.json        (needs onnx 1.17, PyTorch 2.6 and torchvision)
 
 A case: {"name", "opset", "op", "attributes", "inputs": [null or {"type", "shape", "values", "constant"}], "outputs": [...]}.
 Attributes are numbers, text or lists of them; a whole number is an int, one with a point a float.
@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 import torch
+import torchvision
 from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
@@ -20,8 +21,9 @@ TYPES = {"float32": "Float", "float16": "Float16", "float64": "Double", "int64":
 
 
 def x(*shape):
-    """Random numbers that float32 and text hold exactly."""
-    return (np.round(rng.standard_normal(shape) * 64) / 64).astype(np.float32)
+    """Random numbers that float32 and text hold exactly; none is 0, where some functions have no gradient."""
+    values = np.round(rng.standard_normal(shape) * 64) / 64
+    return np.where(values == 0, 1 / 64, values).astype(np.float32)
 
 
 def ints(*values):
@@ -132,6 +134,25 @@ for mode in ("linear", "cubic", "nearest"):
         case(f"grid_sample_{mode}_{padding}", 20, "GridSample", [image, grid], mode=mode, padding_mode=padding, align_corners=int(padding == "border"), expect=[sampled.numpy()])
 case("max_unpool", 11, "MaxUnpool", [x(1, 1, 2, 2), ints(5, 7, 13, 15).reshape(1, 1, 2, 2)], kernel_shape=[2, 2], strides=[2, 2])
 case("lrn_even", 13, "LRN", [image], size=2, alpha=0.5, expect=[image / (1 + 0.25 * np.stack([(image[:, c:c + 2] ** 2).sum(1) for c in range(3)], 1)) ** 0.75])
+
+theta = x(2, 2, 3)
+for align in (0, 1):
+    case(f"affine_grid_{align}", 20, "AffineGrid", [theta, ints(2, 3, 4, 5)], align_corners=align, expect=[torch.nn.functional.affine_grid(torch.tensor(theta), (2, 3, 4, 5), bool(align)).numpy()])
+columns = x(2, 3 * 6, 20)
+case("col2im", 18, "Col2Im", [columns, ints(6, 5), ints(2, 3)], strides=[2, 1], pads=[1, 1, 1, 1], expect=[torch.nn.functional.fold(torch.tensor(columns), (6, 5), (2, 3), 1, 1, (2, 1)).numpy()])
+d, w, o, b, m = x(2, 4, 5, 6), x(6, 2, 3, 2), x(2, 24, 3, 5), x(6), x(2, 12, 3, 5)
+deformed = torchvision.ops.deform_conv2d(torch.tensor(d), torch.tensor(o), torch.tensor(w), torch.tensor(b), (2, 1), (1, 0), (1, 1), torch.tensor(m))
+case("deform_conv", 19, "DeformConv", [d, w, o, b, m], constants=(1, 3), strides=[2, 1], pads=[1, 0, 1, 0], group=2, offset_group=2, kernel_shape=[3, 2], expect=[deformed.numpy()])
+boxes, scores = np.abs(x(1, 6, 4)), np.abs(x(1, 2, 6))
+boxes[..., 2:] += boxes[..., :2]
+corners = torch.tensor(boxes[0][:, [1, 0, 3, 2]])
+kept = [[0, c, int(i)] for c in range(2) for i in torchvision.ops.nms(corners, torch.tensor(scores[0, c]), 0.3)[:4]]
+case("non_max_suppression", 11, "NonMaxSuppression", [boxes, scores, ints(4), floats(0.3)], constants=(), expect=[np.array(kept, np.int64)])
+q, k, v, mask = x(2, 4, 3, 8), x(2, 2, 5, 8), x(2, 2, 5, 6), np.array([[True, True, False, True, True], [False, True, True, True, False], [True, False, False, False, True]])
+attended = torch.nn.functional.scaled_dot_product_attention(torch.tensor(q), torch.tensor(k).repeat_interleave(2, 1), torch.tensor(v).repeat_interleave(2, 1), torch.tensor(mask))
+case("attention", 23, "Attention", [q, k, v, mask], expect=[attended.numpy()])
+attended = torch.nn.functional.scaled_dot_product_attention(torch.tensor(q), torch.tensor(q), torch.tensor(q), is_causal=True).numpy()
+case("attention_packed_causal", 24, "Attention", [q.transpose(0, 2, 1, 3).reshape(2, 3, 32)] * 3, q_num_heads=4, kv_num_heads=4, is_causal=1, expect=[attended.transpose(0, 2, 1, 3).reshape(2, 3, 32)])
 
 case("quantize", 13, "QuantizeLinear", [x(3, 4), floats(0.1, 0.05, 0.2), np.array([3, 100, 7], np.uint8)], axis=0)
 case("dequantize", 13, "DequantizeLinear", [np.arange(-6, 6, dtype=np.int8).reshape(3, 4), floats(0.1, 0.05, 0.2, 1), np.array([3, 1, 7, 0], np.int8)], axis=1, expect=[((np.arange(-6, 6).reshape(3, 4) - [3, 1, 7, 0]) * floats(0.1, 0.05, 0.2, 1)).astype(np.float32)])
