@@ -1,7 +1,7 @@
 namespace CnnSharp.Data;
 
 /// <summary>A data set as it comes: pictures to train on, and, if its test file is there, pictures to test on.</summary>
-/// <param name="Train">The training pictures.</param>
+/// <param name="Train">The training images; none where only test images are there.</param>
 /// <param name="Test">The test pictures; null if the folder has no test file.</param>
 /// <param name="Source">Where it was read from.</param>
 public sealed record DataSet(PictureSet Train, PictureSet? Test, string Source)
@@ -11,6 +11,9 @@ public sealed record DataSet(PictureSet Train, PictureSet? Test, string Source)
 
     /// <summary>Pictures to measure a training by, where the data set has some beside those to test on; else null: hold some out.</summary>
     public PictureSet? Validation { get; init; }
+
+    /// <summary>Of a folder of images, how many files in it are none, by their endings (<c>.heic</c>, <c>.txt</c>, <c>hidden</c>).</summary>
+    public IReadOnlyDictionary<string, int> Ignored { get; init; } = new Dictionary<string, int>();
 
     /// <summary>Holds out the last <paramref name="validation"/> training pictures.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is negative, or would leave nothing to train on.</exception>

@@ -138,9 +138,11 @@ internal static class EvalCommand
 
     static PictureSet Pictures(DataSet data, string? split, int validation)
     {
-        if (validation >= data.Train.Count) throw new UsageException($"--val-split {validation:N0}: {data.Name} has {data.Train.Count:N0} training pictures.");
+        if (validation > 0 && validation >= data.Train.Count) throw new UsageException($"--val-split {validation:N0}: {data.Name} has {data.Train.Count:N0} training pictures.");
         switch (split ?? (validation > 0 || (data.Validation is not null && data.Test is null) ? "val" : "test"))
         {
+            case "train" when data.Train.Count == 0:
+                throw new UsageException($"--split train: {data.Source} has no training pictures of {data.Name}; use --split test.");
             case "train":
                 return data.Split(validation).Train;
             case "val" when validation == 0 && data.Validation is { } given:

@@ -23,7 +23,9 @@ internal static class Folders
         }
 
         var folder = said.Data ?? throw new UsageException($"--dataset {PictureFolder.Name}: say with --data which folder; it holds a folder of pictures a class, or 'train' and 'val' with such folders inside.");
-        return PictureFolder.Load(folder, OptionsOf(terminal, said) with { Classes = classes, Normalization = normalization });
+        var set = PictureFolder.Load(folder, OptionsOf(terminal, said) with { Classes = classes, Normalization = normalization });
+        if (set.Ignored.Count > 0) terminal.WriteLine($"ignored, as no images: {string.Join(", ", set.Ignored.Select(kind => $"{kind.Value:N0} {kind.Key}"))}");
+        return set;
     }
 
     /// <summary>How a folder's pictures are read.</summary>

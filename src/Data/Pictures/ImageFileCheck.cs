@@ -86,12 +86,12 @@ static class ImageFileCheck
     /// <summary>Whether the fourth byte of a pixel is alpha: in the plain header of 40 bytes it is reserved, and writers leave anything there.</summary>
     public static bool BmpHasAlpha(ReadOnlySpan<byte> bytes) => BinaryPrimitives.ReadInt32LittleEndian(bytes[14..]) > 40;
 
-    /// <summary>The extents of a WebP, the larger of those of its canvas and of its pixels; none if neither is found.</summary>
-    public static PictureSize WebpSize(ReadOnlySpan<byte> bytes)
+    /// <summary>The extents of a WebP, the larger of those of its canvas and of its pixels.</summary>
+    public static PictureSize WebpSize(ReadOnlySpan<byte> bytes, string name)
     {
         var frame = WebpFrame(bytes);
         var (canvas, length) = FindWebpChunk(bytes, 12, "VP8X"u8);
-        if (length < 10) return frame;
+        if (length < 10) return frame.Pixels > 0 ? frame : throw new DataFormatException(name, "has no sound WebP header");
         var (width, height) = (1 + (BinaryPrimitives.ReadInt32LittleEndian(bytes[(canvas + 4)..]) & 0xFFFFFF), 1 + (BinaryPrimitives.ReadInt32LittleEndian(bytes[(canvas + 6)..]) >>> 8));
         return new(Math.Max(frame.Height, height), Math.Max(frame.Width, width));
     }
@@ -266,6 +266,7 @@ static class ImageFileCheck
         if (bytes.Length < riff) throw CutOff(name, "its first chunk");
         var end = 8L + BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(4));
         if (end > bytes.Length) throw CutOff(name, $"byte {end:N0}, of which it has {bytes.Length:N0}");
+        RequireWebpChunks(bytes, riff, (int)end, name);
         var (frame, length) = FindWebpChunk(bytes, riff, "ANMF"u8);
         var (canvas, size) = FindWebpChunk(bytes, riff, "VP8X"u8);
         if (length < frameHeader || size < 10) return bytes;
@@ -274,21 +275,34 @@ static class ImageFileCheck
         if (!bytes.AsSpan(frame, 6).SequenceEqual(new byte[6]) || !bytes.AsSpan(frame + 6, 6).SequenceEqual(extents))
             throw new DataFormatException(name, "is an animated WebP whose first frame does not fill its canvas, which is not read; save that frame as an image");
         var pixels = bytes.AsSpan(frame + frameHeader, length - frameHeader);
+        RequireWebpChunks(pixels, 0, pixels.Length, name);
         var flags = FindWebpChunk(pixels, 0, "ALPH"u8).Length > 0 ? alpha : 0;
         byte[] image = [.. "RIFF\0\0\0\0WEBPVP8X"u8, 10, 0, 0, 0, (byte)flags, 0, 0, 0, .. extents, .. pixels];
         BinaryPrimitives.WriteInt32LittleEndian(image.AsSpan(4), image.Length - 8);
         return image;
     }
 
-    /// <summary>Where the contents of the first chunk of a kind begin, and how many bytes they are; no bytes if there is none.</summary>
+    /// <summary>Chunks that fit: the package makes room for whatever length one claims.</summary>
+    static void RequireWebpChunks(ReadOnlySpan<byte> bytes, int at, int end, string name)
+    {
+        const int frame = 8;
+        while (end - at >= frame)
+        {
+            var length = BinaryPrimitives.ReadUInt32LittleEndian(bytes[(at + 4)..]);
+            if (length > end - at - frame) throw CutOff(name, $"the end of a chunk of {length:N0} bytes");
+            at += frame + (int)length + (int)(length & 1);
+        }
+    }
+
+    /// <summary>Where the contents of the first chunk of a kind begin, and how many of its bytes are there; none if there is no such chunk.</summary>
     static (int Start, int Length) FindWebpChunk(ReadOnlySpan<byte> bytes, int at, ReadOnlySpan<byte> kind)
     {
         const int frame = 8;
         while (bytes.Length - at >= frame)
         {
             var length = BinaryPrimitives.ReadUInt32LittleEndian(bytes[(at + 4)..]);
+            if (bytes.Slice(at, 4).SequenceEqual(kind)) return (at + frame, (int)Math.Min(length, bytes.Length - at - frame));
             if (length > bytes.Length - at - frame) break;
-            if (bytes.Slice(at, 4).SequenceEqual(kind)) return (at + frame, (int)length);
             at += frame + (int)length + (int)(length & 1);
         }
 
@@ -340,17 +354,32 @@ static class ImageFileCheck
         }
     }
 
+    /// <summary>The extents that a BMP's header says, which is what the package makes room by.</summary>
+    public static PictureSize BmpSize(ReadOnlySpan<byte> bytes, string name)
+    {
+        // The longest header is the fifth; a color table has 256 entries, or the three masks of a pixel.
+        const int shortest = 12, longest = 124, colors = 256;
+        if (bytes.Length < 26) throw CutOff(name, "the end of its header");
+        var header = BinaryPrimitives.ReadUInt32LittleEndian(bytes[14..]);
+        if (bytes[1] != 'M' || header is < shortest or > longest) throw new DataFormatException(name, "the length of the BMP's header", $"{shortest} to {longest} bytes, behind 'BM'", $"{header:N0}", 14);
+        if (bytes.Length < 14 + header) throw CutOff(name, "the end of its header");
+        if (header == shortest) return new(BinaryPrimitives.ReadUInt16LittleEndian(bytes[20..]), BinaryPrimitives.ReadUInt16LittleEndian(bytes[18..]));
+        var used = header >= 40 ? BinaryPrimitives.ReadUInt32LittleEndian(bytes[46..]) : 0;
+        var start = BinaryPrimitives.ReadUInt32LittleEndian(bytes[10..]);
+        if (used > colors || start > int.MaxValue) throw new DataFormatException(name, "the number of colors and the start of the pixels", $"at most {colors} and {int.MaxValue:N0}", $"{used:N0} and {start:N0}", 46);
+        var (width, height) = (BinaryPrimitives.ReadInt32LittleEndian(bytes[18..]), BinaryPrimitives.ReadInt32LittleEndian(bytes[22..]));
+        return width > 0 && height is not (0 or int.MinValue) ? new(Math.Abs(height), width) : throw new DataFormatException(name, "the size of the image", "at least 1 x 1", $"{width:N0} x {height:N0}", 18);
+    }
+
     /// <summary>Uncompressed rows must all be there; of compressed ones the package misses the end itself.</summary>
     static void Bmp(ReadOnlySpan<byte> bytes, string name)
     {
-        if (bytes.Length < 34) throw CutOff(name, "the end of its header");
+        var size = BmpSize(bytes, name);
         var isOld = BinaryPrimitives.ReadInt32LittleEndian(bytes[14..]) == 12;
-        long width = isOld ? BinaryPrimitives.ReadUInt16LittleEndian(bytes[18..]) : BinaryPrimitives.ReadInt32LittleEndian(bytes[18..]);
-        long height = isOld ? BinaryPrimitives.ReadUInt16LittleEndian(bytes[20..]) : BinaryPrimitives.ReadInt32LittleEndian(bytes[22..]);
         long bits = BinaryPrimitives.ReadUInt16LittleEndian(bytes[(isOld ? 24 : 28)..]);
         var compression = isOld ? 0 : BinaryPrimitives.ReadUInt32LittleEndian(bytes[30..]);
-        if (compression is not (0 or 3 or 6)) return;
-        var end = BinaryPrimitives.ReadUInt32LittleEndian(bytes[10..]) + (((Math.Abs(width) * bits) + 31) / 32 * 4 * Math.Abs(height));
+        var end = (long)BinaryPrimitives.ReadUInt32LittleEndian(bytes[10..]);
+        if (compression is 0 or 3 or 6) end += ((size.Width * bits) + 31) / 32 * 4 * size.Height;
         if (end > bytes.Length) throw CutOff(name, $"its last row, at byte {end:N0} of {bytes.Length:N0}");
     }
 

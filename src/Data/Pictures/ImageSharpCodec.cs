@@ -37,7 +37,8 @@ static class ImageSharpCodec
     {
         var format = Detect(bytes, name);
         if (format is PngFormat) return ImageFileCheck.PngSize(bytes, name);
-        if (format is WebpFormat && ImageFileCheck.WebpSize(bytes) is { Pixels: > 0 } size) return size;
+        if (format is WebpFormat) return ImageFileCheck.WebpSize(bytes, name);
+        if (format is BmpFormat) return ImageFileCheck.BmpSize(bytes, name);
         var info = Image.Identify(Configuration, format is TiffFormat ? ImageFileCheck.WithBitsPerSample(bytes) : bytes, out _) ?? throw new DataFormatException(name, $"has no sound {format.Name} header");
 
         // A frame is decoded whole, also where it exceeds the canvas.

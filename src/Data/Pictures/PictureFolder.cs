@@ -3,9 +3,11 @@ using CnnSharp.Kernels;
 namespace CnnSharp.Data;
 
 /// <summary>
-/// A folder of pictures as a data set: a folder a class, named like it, with picture files anywhere inside, of any size and
+/// A folder of images as a data set: a folder a class, named like it, with image files anywhere inside, of any size and
 /// kind (<see cref="PictureFile"/>). Either the class folders themselves (then hold some out with <see cref="DataSet.Split"/>),
-/// or <c>train</c> with class folders and beside it <c>val</c> (or <c>valid</c>, <c>validation</c>), <c>test</c>, or both.
+/// or splits with class folders inside: <c>train</c> or <c>training</c>; <c>val</c>, <c>valid</c>, <c>validation</c>, <c>dev</c>,
+/// <c>eval</c> or <c>evaluation</c>; <c>test</c> or <c>testing</c>, in any case. Symbolic links are followed. Classes and
+/// files are in the order of their names, character by character (ordinal), whatever the system and the culture.
 /// </summary>
 /// <example>
 /// <code>
@@ -20,13 +22,14 @@ public static class PictureFolder
     const int MeasuredPictures = 2_000;
     const uint OrderStream = 0xFF_FFFB;
     static readonly string[] TrainNames = ["train", "training"];
-    static readonly string[] ValidationNames = ["val", "valid", "validation"];
-    static readonly string[] TestNames = ["test"];
+    static readonly string[] ValidationNames = ["val", "valid", "validation", "dev", "eval", "evaluation"];
+    static readonly string[] TestNames = ["test", "testing"];
 
     /// <summary>Loads a folder: its pictures are decoded now and kept if they fit <see cref="PictureFolderOptions.MemoryBudget"/>, else only their headers are read.</summary>
     /// <param name="folder">The folder.</param>
     /// <param name="options">How; default: <see cref="PictureFolderOptions"/>'s own.</param>
-    /// <exception cref="DataFormatException">The folder is missing, has no class folders or fewer than two, a class has no pictures, two differ in case only, links lead in a circle or nowhere, or a picture cannot be read.</exception>
+    /// <returns>The splits; without a training split no image to train on.</returns>
+    /// <exception cref="DataFormatException">The folder is missing, has no class folders or fewer than two, has splits beside classes, a class has no images, two differ in case only, links lead in a circle or nowhere, or an image cannot be read.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
     public static DataSet Load(string folder, PictureFolderOptions? options = null)
     {
@@ -35,17 +38,20 @@ public static class PictureFolder
         options.Validate();
         if (!Directory.Exists(folder)) throw new DataFormatException(folder, "there is no such folder");
 
-        var training = TrainingPart(folder);
-        var root = training ?? folder;
-        var classes = Classes(root, options.Classes);
-        var budget = options.MemoryBudget;
-        var train = LoadPart(root, classes, options, shuffle: true, ref budget);
-        train = train.With(options.Normalization ?? Measure(train));
+        var (training, validation, test) = Splits(folder);
+        var isSplit = (training ?? validation ?? test) is not null;
+        var first = training ?? test ?? validation ?? folder;
+        var classes = Classes(first, options.Classes);
+        var (budget, ignored) = (options.MemoryBudget, new SortedDictionary<string, int>(StringComparer.Ordinal));
+        var set = LoadPart(first, classes, options, isTraining: training is not null || !isSplit, ignored, ref budget);
+        set = set.With(options.Normalization ?? Measure(set));
+        return new(training is not null || !isSplit ? set : set.Take(0), Part(test), folder) { Validation = Part(validation), Ignored = ignored };
 
-        var (validation, test) = training is null ? (null, null) : (Part(folder, ValidationNames), Part(folder, TestNames));
-        return new(train, Rest(test), folder) { Validation = Rest(validation) };
-
-        PictureSet? Rest(string? part) => part is null ? null : LoadPart(part, Classes(part, classes), options, shuffle: false, ref budget).With(train.Normalization);
+        PictureSet? Part(string? part)
+        {
+            if (part is null || part == first) return part is null ? null : set;
+            return LoadPart(part, Classes(part, classes), options, isTraining: false, ignored, ref budget).With(set.Normalization);
+        }
     }
 
     /// <summary>Reads one picture as the pictures of a folder are read.</summary>
@@ -81,26 +87,38 @@ public static class PictureFolder
     public static IReadOnlyList<string> Files(string folder)
     {
         var files = new List<string>();
-        Collect(folder, RealPath(folder), files, [], []);
+        Collect(folder, RealPath(folder), files, [], [], new(StringComparer.Ordinal));
         return files;
     }
 
-    static string? Part(string folder, string[] names) => names.Select(name => Path.Combine(folder, name)).FirstOrDefault(Directory.Exists);
-
-    /// <summary>The folder of the training pictures; null where the class folders stand in the folder itself, one of which may be of trains.</summary>
-    static string? TrainingPart(string folder)
+    /// <summary>The folders of the splits; none where the class folders stand in the folder itself.</summary>
+    static (string? Training, string? Validation, string? Test) Splits(string folder)
     {
-        var training = Part(folder, TrainNames);
-        if (training is null || InnerFolders(training).Any()) return training;
-        var isClass = InnerFolders(folder).Any(inner => !TrainNames.Concat(ValidationNames).Concat(TestNames).Contains(inner.Name));
-        return isClass ? null : training;
+        string[] inner = [.. InnerFolders(folder).Select(each => each.Name)];
+        var (training, validation, test) = (Named(TrainNames), Named(ValidationNames), Named(TestNames));
+        string[] splits = [.. new[] { training, validation, test }.OfType<string>()];
+        string[] others = [.. inner.Except(splits, StringComparer.Ordinal)];
+        if (splits.Length == 0) return default;
+
+        // A class may be of trains: then its images stand in it, and other classes beside it.
+        if (others.Length > 0 && splits is [var only] && only == training && !InnerFolders(Path.Combine(folder, only)).Any()) return default;
+        if (others.Length > 0) throw new DataFormatException(folder, $"the folder '{splits[0]}' is named like a split and stands beside {(others.Length == 1 ? "the folder" : $"{others.Length:N0} others, such as")} '{others[0]}'; put the class folders into 'train', or rename '{splits[0]}'");
+        return (PathOf(training), PathOf(validation), PathOf(test));
+
+        string? PathOf(string? name) => name is null ? null : Path.Combine(folder, name);
+
+        string? Named(string[] names)
+        {
+            string[] found = [.. inner.Where(name => names.Contains(name, StringComparer.OrdinalIgnoreCase))];
+            return found.Length < 2 ? found.FirstOrDefault() : throw new DataFormatException(folder, $"the folders '{found[0]}' and '{found[1]}' name the same split; keep one");
+        }
     }
 
     /// <summary>The classes of a part: its folders, or those that are wanted, all of which its folders must be among.</summary>
     static IReadOnlyList<string> Classes(string folder, IReadOnlyList<string>? wanted)
     {
         string[] names = [.. InnerFolders(folder).Select(inner => inner.Name)];
-        if (names.Length == 0) throw new DataFormatException(folder, "has no folders: a folder of pictures has one a class, named like it");
+        if (names.Length == 0) throw new DataFormatException(folder, Directory.EnumerateFiles(folder).Any(PictureFile.IsPicture) ? "has images but no folders, so nothing says what they are: a folder of images has one folder a class, named like it" : "has no folders: a folder of images has one a class, named like it");
         var seen = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         foreach (var name in names)
         {
@@ -113,22 +131,23 @@ public static class PictureFolder
         return wanted;
     }
 
-    static PictureSet LoadPart(string folder, IReadOnlyList<string> classes, PictureFolderOptions options, bool shuffle, ref long budget)
+    static PictureSet LoadPart(string folder, IReadOnlyList<string> classes, PictureFolderOptions options, bool isTraining, SortedDictionary<string, int> ignored, ref long budget)
     {
         var (files, labels) = (new List<string>(), new List<int>());
         var real = RealPath(folder);
+        foreach (var file in Directory.GetFiles(folder)) Ignore(ignored, PictureFile.IsPicture(file) ? $"{Kind(file)} outside a class folder" : Kind(file));
         for (var label = 0; label < classes.Count; label++)
         {
             var path = Path.Combine(folder, classes[label]);
             var before = files.Count;
-            if (Directory.Exists(path)) Collect(path, RealPath(real, new(path)), files, [real], []);
-            if (files.Count == before && shuffle) throw new DataFormatException(path, $"the class has no pictures ({string.Join(", ", PictureFile.Extensions)})");
+            if (Directory.Exists(path)) Collect(path, RealPath(real, new(path)), files, [real], [], ignored);
+            if (files.Count == before && isTraining) throw new DataFormatException(path, $"the class has no images ({string.Join(", ", PictureFile.Extensions)})");
             labels.AddRange(Enumerable.Repeat(label, files.Count - before));
         }
 
-        if (files.Count == 0) throw new DataFormatException(folder, "has no pictures");
+        if (files.Count == 0) throw new DataFormatException(folder, "has no images");
         var order = Enumerable.Range(0, files.Count).ToArray();
-        for (var i = shuffle ? order.Length - 1 : 0; i > 0; i--)
+        for (var i = isTraining ? order.Length - 1 : 0; i > 0; i--)
         {
             var j = Augment.Below(Philox.At(options.SplitSeed, Philox.Stream(0, OrderStream), (ulong)i), i + 1);
             (order[i], order[j]) = (order[j], order[i]);
@@ -142,27 +161,55 @@ public static class PictureFolder
     /// <param name="real">Where it is.</param>
     /// <param name="files">Where to.</param>
     /// <param name="around">Where the folders around it are: a link to one of them leads in a circle.</param>
-    /// <param name="read">Where the folders are that have been read, so that several links to one do not double its pictures.</param>
-    static void Collect(string folder, string real, List<string> files, List<string> around, HashSet<string> read)
+    /// <param name="read">Where the folders are that have been read, so that several links to one do not double its images.</param>
+    /// <param name="ignored">Counts the files that are none.</param>
+    static void Collect(string folder, string real, List<string> files, List<string> around, HashSet<string> read, SortedDictionary<string, int> ignored)
     {
         if (around.Contains(real)) throw new DataFormatException(folder, $"the link leads back to '{real}', which it is in");
         if (!read.Add(real)) return;
-        files.AddRange(Directory.GetFiles(folder).Where(PictureFile.IsPicture).Order(StringComparer.Ordinal));
+        foreach (var file in Entries(folder, Directory.GetFiles).Order(StringComparer.Ordinal))
+        {
+            if (PictureFile.IsPicture(file)) files.Add(file);
+            else Ignore(ignored, Kind(file));
+        }
+
         around.Add(real);
-        foreach (var inner in InnerFolders(folder)) Collect(Path.Combine(folder, inner.Name), RealPath(real, inner), files, around, read);
+        foreach (var inner in InnerFolders(folder)) Collect(Path.Combine(folder, inner.Name), RealPath(real, inner), files, around, read, ignored);
         around.RemoveAt(around.Count - 1);
     }
 
-    /// <summary>The folders in a folder, but for hidden ones, in order of their names.</summary>
+    static void Ignore(SortedDictionary<string, int> ignored, string kind) => ignored[kind] = ignored.GetValueOrDefault(kind) + 1;
+
+    /// <summary>What a file is counted as: its ending, or that it is hidden or has none.</summary>
+    static string Kind(string file)
+    {
+        var name = Path.GetFileName(file);
+        if (name.StartsWith('.')) return "hidden";
+        return Path.GetExtension(name) is { Length: > 0 } ending ? ending.ToLowerInvariant() : "without an ending";
+    }
+
+    static T[] Entries<T>(string folder, Func<string, T[]> list)
+    {
+        try
+        {
+            return list(folder);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new DataFormatException(folder, "the folder cannot be read: permission denied", inner: e);
+        }
+    }
+
+    /// <summary>The folders in a folder, but for hidden ones and what archives of macOS add, in order of their names.</summary>
     /// <exception cref="DataFormatException">A link leads nowhere, or to itself: a class or a part of one would be missing in silence.</exception>
     static IEnumerable<DirectoryInfo> InnerFolders(string folder)
     {
-        foreach (var file in new DirectoryInfo(folder).EnumerateFiles().Where(file => !file.Name.StartsWith('.') && !PictureFile.IsPicture(file.Name)))
+        foreach (var file in Entries(folder, path => new DirectoryInfo(path).GetFiles()).Where(file => !file.Name.StartsWith('.') && !PictureFile.IsPicture(file.Name)))
         {
             if (file.LinkTarget is { } target && !Path.Exists(RealPath(file.FullName))) throw new DataFormatException(Path.Combine(folder, file.Name), $"the link leads nowhere: there is no '{target}'");
         }
 
-        return new DirectoryInfo(folder).GetDirectories().Where(inner => !inner.Name.StartsWith('.')).OrderBy(inner => inner.Name, StringComparer.Ordinal);
+        return new DirectoryInfo(folder).GetDirectories().Where(inner => !inner.Name.StartsWith('.') && inner.Name != "__MACOSX").OrderBy(inner => inner.Name, StringComparer.Ordinal);
     }
 
     /// <summary>Where a folder really is, in a folder of which that is known.</summary>

@@ -241,19 +241,102 @@ public sealed class PictureFolderTests : IDisposable
     public void FoldersThatMakeNoSetSayWhy()
     {
         Says("there is no such folder", folder.File("absent"));
-        Says("has no folders: a folder of pictures has one a class", Directory.CreateDirectory(folder.File("bare")).FullName);
+        Says("has no folders: a folder of images has one a class", Directory.CreateDirectory(folder.File("bare")).FullName);
         Says("has one class, 'only'", WriteFolder("one", classes: "only"));
         var root = WriteFolder();
         Directory.CreateDirectory(Path.Combine(root, "damson"));
-        Says("the class has no pictures (.png, .jpg,", root);
+        Says("the class has no images (.png, .jpg,", root);
         Directory.Delete(Path.Combine(root, "damson"));
         Assert.Contains("the class 'cherry' is none of the 2 that were trained: apple, banana", Assert.Throws<DataFormatException>(() => PictureFolder.Load(root, Small with { Classes = ["apple", "banana"] })).Message, StringComparison.Ordinal);
         Assert.Contains("Resize must be from Size, 16,", Assert.Throws<ArgumentOutOfRangeException>(() => PictureFolder.Load(root, Small with { Resize = 8 })).Message, StringComparison.Ordinal);
         foreach (var name in new[] { "rose.png", "readme.txt" }) File.WriteAllText(Path.Combine(folder.File("bare"), name), "");
-        Says("has no folders: a folder of pictures has one a class", folder.File("bare"));
+        Says("has images but no folders, so nothing says what they are", folder.File("bare"));
         Says("has no folders", Directory.CreateDirectory(folder.File(Path.Combine("split", "train"))).Parent!.FullName);
 
         void Says(string text, string path) => Assert.Contains(text, Assert.Throws<DataFormatException>(() => PictureFolder.Load(path, Small)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Train", "Val", "Test")]
+    [InlineData("Training", "VALIDATION", "Testing")]
+    [InlineData("TRAIN", "Valid", "TEST")]
+    [InlineData("train", "Eval", null)]
+    [InlineData("training", null, "testing")]
+    [InlineData("Train", "dev", "tEST")]
+    [InlineData("train", "evaluation", null)]
+    public void SplitsAreKnownByTheirNamesInAnyCase(string train, string? validation, string? test)
+    {
+        WriteFolder(Path.Combine("split", train));
+        if (validation is not null) WriteFolder(Path.Combine("split", validation), perClass: 2);
+        if (test is not null) WriteFolder(Path.Combine("split", test), perClass: 1);
+        var set = PictureFolder.Load(folder.File("split"), Small);
+        Assert.Equal(["apple", "banana", "cherry"], set.Train.ClassNames);
+        Assert.Equal((18, validation is null ? null : 6, test is null ? null : 3), (set.Train.Count, set.Validation?.Count, set.Test?.Count));
+    }
+
+    [Fact]
+    public void SplitsBesideClassesAreRefused()
+    {
+        WriteFolder("mixed", classes: ["apple", "banana"]);
+        WriteFolder("mixed/Test", classes: ["apple", "banana"]);
+        Refuses(folder.File("mixed"), "the folder 'Test' is named like a split and stands beside 2 others, such as 'apple'; put the class folders into 'train', or rename 'Test'");
+
+        // Without labels too: it is no class 'Test'.
+        Directory.CreateDirectory(folder.File("unlabeled"));
+        WriteFolder("unlabeled", classes: ["apple", "banana"]);
+        PictureFile.WritePng(Path.Combine(Directory.CreateDirectory(folder.File("unlabeled/test")).FullName, "a.png"), Numbered(0, 0));
+        Refuses(folder.File("unlabeled"), "the folder 'test' is named like a split");
+
+        WriteFolder("split/train");
+        PictureFile.WritePng(Path.Combine(Directory.CreateDirectory(folder.File("split/test")).FullName, "a.png"), Numbered(0, 0));
+        Refuses(folder.File("split"), $"{folder.File("split/test")}: has images but no folders, so nothing says what they are");
+
+        WriteFolder("twice/val");
+        WriteFolder("twice/Validation");
+        WriteFolder("twice/train");
+        Refuses(folder.File("twice"), "the folders 'Validation' and 'val' name the same split; keep one");
+    }
+
+    [Fact]
+    public void ATestSplitAloneIsNotTrainedOn()
+    {
+        WriteFolder("split/Test", perClass: 2);
+        var set = PictureFolder.Load(folder.File("split"), Small with { Classes = ["apple", "banana", "cherry", "damson"] });
+        Assert.Equal((0, 6, null), (set.Train.Count, set.Test?.Count, set.Validation?.Count));
+        Assert.Equal(4, set.Test!.Classes);
+        Assert.Equal("folder", set.Name);
+    }
+
+    /// <summary>What is no image is counted by its ending, wherever it lies, and every usual ending is an image.</summary>
+    [Fact]
+    public void WhatIsIgnoredIsCounted()
+    {
+        var root = WriteFolder(classes: ["apple", "banana"]);
+        var image = File.ReadAllBytes(Path.Combine(root, "apple", "0.png"));
+        string[] images = ["a.jfif", "b.jpe", "c.JPEG", "d.TIF", "e.JPG", "f.WebP", "g.dib", "h.GIF", "i \u00E9\u4E2D.png"];
+        foreach (var name in images) File.WriteAllBytes(Path.Combine(root, "apple", name), image);
+        foreach (var name in new[] { "a.heic", "b.HEIC", "c.avif", "d.svg", ".hidden.png", "Thumbs.db", "LICENSE" }) File.WriteAllText(Path.Combine(root, "banana", "more", name), "");
+        File.WriteAllBytes(Path.Combine(root, "loose.png"), image);
+        Directory.CreateDirectory(Path.Combine(root, "__MACOSX", "apple"));
+        var set = PictureFolder.Load(root, Small);
+        Assert.Equal(12 + images.Length, set.Train.Count);
+        Assert.Equal(
+            [(".avif", 1), (".db", 1), (".heic", 2), (".png outside a class folder", 1), (".svg", 1), (".txt", 2), ("hidden", 1), ("without an ending", 1)],
+            set.Ignored.Select(kind => (kind.Key, kind.Value)));
+    }
+
+    [SkippableFact]
+    public void LinksToImagesAreReadAsWhatTheyLeadTo()
+    {
+        Skip.If(OperatingSystem.IsWindows(), "Links take a privilege there.");
+        var root = WriteFolder(classes: ["apple", "banana"]);
+        File.Move(Path.Combine(root, "apple", "0.png"), folder.File("elsewhere.png"));
+        File.CreateSymbolicLink(Path.Combine(root, "apple", "0.png"), folder.File("elsewhere.png"));
+        Assert.Equal(12, PictureFolder.Load(root, Small).Train.Count);
+        File.Delete(folder.File("elsewhere.png"));
+        Refuses(root, $"{Path.Combine(root, "apple", "0.png")}: cannot be opened");
+        File.WriteAllBytes(folder.File("elsewhere.png"), []);
+        Refuses(root, $"{Path.Combine(root, "apple", "0.png")}: the file is empty");
     }
 
     [Fact]
@@ -373,7 +456,7 @@ public sealed class PictureFolderTests : IDisposable
         Assert.Equal("099999", set.ClassNames[^1]);
 
         File.Delete(Path.Combine(root, "099999", "a.png"));
-        Refuses(root, $"{Path.Combine(root, "099999")}: the class has no pictures");
+        Refuses(root, $"{Path.Combine(root, "099999")}: the class has no images");
     }
 
     void Refuses(string root, string error, PictureFolderOptions? options = null)
