@@ -126,7 +126,7 @@ internal static class Options
     public static Option<string?> Dataset(string defaults) => Choice("--dataset", "data set", $"the pictures (default {defaults})", [.. DataSets.Names, PictureFolder.Name]);
 
     /// <summary><c>--data</c>.</summary>
-    public static Option<string?> Data() => Text("--data", "DIR", $"the folder of the data set; by default ${DataSets.Variable}, ./data, the user's cache and the system's places are searched");
+    public static Option<string?> Data() => Text("--data", "DIR", $"the folder, archive or file of the data set; by default ${DataSets.Variable}, ./data, the user's cache and the system's places are searched");
 
     /// <summary><c>--size</c>, of pictures in a folder.</summary>
     public static Option<int?> Size(string defaults) => Whole("--size", $"rows and columns to which pictures of a folder are brought (default {defaults})", minimum: 1, maximum: 4096);

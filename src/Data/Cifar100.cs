@@ -13,13 +13,6 @@ public enum Cifar100Labels
 /// <summary>CIFAR-100 (Krizhevsky 2009): 50,000 training and 10,000 test pictures [32, 32, 3] of 100 classes in 20 groups.</summary>
 public static class Cifar100
 {
-    const int TrainCount = 50_000;
-    const int TestCount = 10_000;
-    const string Archive = "cifar-100-binary";
-
-    // Each record has both labels, the coarse one first.
-    static readonly int[] Labels = [20, 100];
-
     /// <summary>The 100 fine classes, in the order of their labels.</summary>
     public static IReadOnlyList<string> ClassNames { get; } =
     [
@@ -47,32 +40,27 @@ public static class Cifar100
     /// <summary>Mean and deviation of the training pictures.</summary>
     public static Normalization Normalization { get; } = new([.5071f, .4865f, .4409f], [.2673f, .2564f, .2762f]);
 
+    static CifarSet Set { get; } = new(
+        "cifar100",
+        ["train"],
+        50_000,
+        "test",
+        10_000,
+        [20, 100],
+        ["coarse_labels", "fine_labels"],
+        ["coarse_label_names.txt", "fine_label_names.txt"],
+        [CoarseClassNames, ClassNames],
+        new(["train.bin", "test.bin", "train", "test"], ["cifar-100-binary", "cifar-100-python"], ["cifar-100-binary.tar.gz", "cifar-100-python.tar.gz"]),
+        Normalization);
+
+    internal static DataLayout Layout => Set.Layout;
+
     /// <summary>
-    /// Reads train.bin and, if there, test.bin, fine_label_names.txt and coarse_label_names.txt (the binary version, each
-    /// .bin plain or .gz) from a folder, or from cifar-100-binary inside it.
+    /// Reads train.bin, test.bin and, if there, fine_label_names.txt and coarse_label_names.txt (the binary version), or train
+    /// and test (Python's, of which arrays are read and nothing is run), each plain or .gz.
     /// </summary>
-    /// <exception cref="DataFormatException">The folder or the training file is missing, or a file is not what it should be.</exception>
-    public static DataSet Load(string folder, Cifar100Labels labels = Cifar100Labels.Fine)
-    {
-        var source = CifarFile.Inside(folder, Archive, "train.bin");
-        var training = DataFile.Require(source, "train.bin");
-        var names = labels == Cifar100Labels.Fine
-            ? CifarFile.ReadNames(source, "fine_label_names.txt", ClassNames.Count) ?? ClassNames
-            : CifarFile.ReadNames(source, "coarse_label_names.txt", CoarseClassNames.Count) ?? CoarseClassNames;
-
-        var train = Read(training, TrainCount, labels, names);
-        var test = DataFile.Find(source, "test.bin") is { } file ? Read(file, TestCount, labels, names) : null;
-        return new(train, test, source);
-    }
-
-    /// <summary>Whether a folder holds the training file, so that <see cref="Load"/> makes sense.</summary>
-    internal static bool IsIn(string folder) => DataFile.Find(CifarFile.Inside(folder, Archive, "train.bin"), "train.bin") is not null;
-
-    static PictureSet Read(string file, int count, Cifar100Labels kind, IReadOnlyList<string> names)
-    {
-        var pixels = new byte[count * CifarFile.PictureLength];
-        var labels = new int[count];
-        CifarFile.Read(file, count, Labels, chosen: kind == Cifar100Labels.Coarse ? 0 : 1, pixels, labels);
-        return new("cifar100", pixels, labels, CifarFile.Side, CifarFile.Side, CifarFile.Channels, names, Normalization);
-    }
+    /// <param name="folder">The folder; one that has cifar-100-binary, cifar-100-python or the archive (cifar-100-binary.tar.gz, cifar-100-python.tar.gz) inside; the archive; or one of the files.</param>
+    /// <param name="labels">Which labels.</param>
+    /// <exception cref="DataFormatException">The files are missing, or one is not what it should be.</exception>
+    public static DataSet Load(string folder, Cifar100Labels labels = Cifar100Labels.Fine) => CifarFile.Load(folder, Set, chosen: labels == Cifar100Labels.Coarse ? 0 : 1);
 }

@@ -9,12 +9,13 @@ static class DataFile
     public const int MaxDeflateRatio = 1032;
 
     /// <summary>The path of <paramref name="name"/> or <paramref name="name"/>.gz in a folder; null if neither is there.</summary>
-    public static string? Find(string folder, string name)
+    public static string? Find(string folder, string name) => Spellings(name).Select(spelling => Path.Combine(folder, spelling)).FirstOrDefault(File.Exists);
+
+    /// <summary>A file's name as it is found: with .gz behind, and a point for the hyphen before <c>idx</c>, which some archives have.</summary>
+    public static IEnumerable<string> Spellings(string name)
     {
-        var plain = Path.Combine(folder, name);
-        if (File.Exists(plain)) return plain;
-        var zipped = plain + ".gz";
-        return File.Exists(zipped) ? zipped : null;
+        var other = name.Replace("-idx", ".idx", StringComparison.Ordinal);
+        return other == name ? [name, $"{name}.gz"] : [name, $"{name}.gz", other, $"{other}.gz"];
     }
 
     /// <summary>As <see cref="Find"/>, but a missing file or folder is an error.</summary>
@@ -25,7 +26,14 @@ static class DataFile
     }
 
     /// <summary>Whether a file is read through gzip: by its name.</summary>
-    public static bool IsZipped(string path) => path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase);
+    public static bool IsZipped(string path) => path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) || path.EndsWith(".tgz", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>The bytes of a file; of a symbolic link those of what it leads to.</summary>
+    public static long Length(string path)
+    {
+        using var file = File.OpenHandle(path);
+        return RandomAccess.GetLength(file);
+    }
 
     /// <summary>Opens a file for reading, through gzip if its name says so.</summary>
     public static Stream Open(string path)
@@ -38,7 +46,7 @@ static class DataFile
     /// <exception cref="DataFormatException">It has not, or its gzip is corrupt.</exception>
     public static byte[] ReadExactly(string path, int expected)
     {
-        var length = new FileInfo(path).Length;
+        var length = Length(path);
         if (!IsZipped(path) && length != expected) throw WrongSize(path, expected, $"{length:N0}");
         if (IsZipped(path) && length * MaxDeflateRatio < expected) throw WrongSize(path, expected, $"at most {length * MaxDeflateRatio:N0}");
 
@@ -53,7 +61,7 @@ static class DataFile
     /// <exception cref="DataFormatException">The contents end before, or the gzip is corrupt.</exception>
     public static void ReadExactly(Stream stream, Span<byte> target, string path, long offset)
     {
-        var read = Guard(path, stream, target);
+        var read = Fill(path, stream, target);
         if (read < target.Length) throw WrongSize(path, offset + target.Length, $"{offset + read:N0}");
     }
 
@@ -61,10 +69,12 @@ static class DataFile
     /// <exception cref="DataFormatException">Something does, or it is not.</exception>
     public static void ExpectEnd(Stream stream, string path, long expected)
     {
-        if (Guard(path, stream, stackalloc byte[1]) != 0) throw WrongSize(path, expected, "more");
+        if (Fill(path, stream, stackalloc byte[1]) != 0) throw WrongSize(path, expected, "more");
     }
 
-    static int Guard(string path, Stream stream, Span<byte> target)
+    /// <summary>Reads as many bytes as there are, at most as many as there is room for.</summary>
+    /// <exception cref="DataFormatException">The gzip is corrupt.</exception>
+    public static int Fill(string path, Stream stream, Span<byte> target)
     {
         try
         {

@@ -10,22 +10,24 @@ public static class DataSets
 
     static readonly Known[] All =
     [
-        new("cifar10", Cifar10.IsIn, Cifar10.Load, "run data-scripts/get-cifar10.sh (.ps1 on Windows; 170 MB)", []),
-        new("cifar100", Cifar100.IsIn, folder => Cifar100.Load(folder), "run data-scripts/get-cifar100.sh (.ps1 on Windows; 170 MB)", []),
-        new("mnist", IdxPictures.AreIn, Mnist.Load, "run data-scripts/get-mnist.sh (.ps1 on Windows; 12 MB)", ["/usr/share/datasets/mnist"], SharesFileNames: true),
-        new("fashion-mnist", IdxPictures.AreIn, FashionMnist.Load, "run data-scripts/get-fashion-mnist.sh (.ps1 on Windows; 30 MB), or on Debian: apt install dataset-fashion-mnist", ["/usr/share/datasets/fashion-mnist"], SharesFileNames: true),
+        new("cifar10", Cifar10.Layout, Cifar10.Load, "run data-scripts/get-cifar10.sh (.ps1 on Windows; 170 MB)", []),
+        new("cifar100", Cifar100.Layout, folder => Cifar100.Load(folder), "run data-scripts/get-cifar100.sh (.ps1 on Windows; 170 MB)", []),
+        new("mnist", Mnist.Layout, Mnist.Load, "run data-scripts/get-mnist.sh (.ps1 on Windows; 12 MB)", ["/usr/share/datasets/mnist"], SharesFileNames: true),
+        new("fashion-mnist", FashionMnist.Layout, FashionMnist.Load, "run data-scripts/get-fashion-mnist.sh (.ps1 on Windows; 30 MB), or on Debian: apt install dataset-fashion-mnist", ["/usr/share/datasets/fashion-mnist"], SharesFileNames: true),
+        .. Emnist.Splits.Select(split => new Known($"emnist-{split}", Emnist.Layout(split), folder => Emnist.Load(folder, split), "see https://www.nist.gov/itl/products-and-services/emnist-dataset", [])),
     ];
 
-    /// <summary>The names: <c>cifar10</c>, <c>cifar100</c>, <c>mnist</c>, <c>fashion-mnist</c>, <c>embedded</c>.</summary>
+    /// <summary>The names: <c>cifar10</c>, <c>cifar100</c>, <c>mnist</c>, <c>fashion-mnist</c>, <c>emnist-letters</c> and the other forms of EMNIST, <c>embedded</c>.</summary>
     public static IReadOnlyList<string> Names { get; } = [.. All.Select(known => known.Name), Embedded];
 
     /// <summary>
-    /// Loads a data set. With <paramref name="data"/>, it must be there: in that folder, or in one of its name inside.
+    /// Loads a data set. With <paramref name="data"/>, it must be there: in that folder, or in one of its name inside, or in
+    /// one that its archive or torchvision makes inside; or it is the archive, or one of the files.
     /// Without, the places are $CNNSHARP_DATA, ./data, the user's cache folder (<c>$XDG_CACHE_HOME/cnnsharp</c>,
     /// <c>~/.cache/cnnsharp</c>, or <c>%LOCALAPPDATA%\cnnsharp</c>) and those where the system's packages put it.
     /// </summary>
     /// <param name="name">One of <see cref="Names"/>.</param>
-    /// <param name="data">A folder of the user's choice; null searches. The embedded set needs none.</param>
+    /// <param name="data">A folder or file of the user's choice; null searches. The embedded set needs none.</param>
     /// <exception cref="ArgumentException">There is no data set of that name.</exception>
     /// <exception cref="DataFormatException">It was not found, and the message says where it was looked for and how to get it; or a file of it is not what it should be.</exception>
     public static DataSet Find(string name, string? data = null)
@@ -33,8 +35,8 @@ public static class DataSets
         if (name == Embedded) return EmbeddedFashionMnist.Load();
         var known = All.FirstOrDefault(k => k.Name == name) ?? throw new ArgumentException($"There is no data set '{name}'; there are {string.Join(", ", Names)}.", nameof(name));
         var places = Places(known, data);
-        var folder = data is null ? Locate(known, places) : places.Find(place => known.IsIn(place));
-        return folder is not null ? known.Load(folder) : throw new DataFormatException(name, Absent(known, places));
+        var folder = data is null ? Locate(known, places) : places.Find(place => DataSource.Find(place, known.Layout) is not null);
+        return folder is not null ? known.Load(folder) : throw new DataFormatException(name, Absent(known, places, data));
     }
 
     /// <summary>
@@ -51,7 +53,7 @@ public static class DataSets
         notice = null;
         if (Locate(wanted, places) is { } folder) return wanted.Load(folder);
 
-        var absent = $"{wanted.Name}: {Absent(wanted, places)}.";
+        var absent = $"{wanted.Name}: {Absent(wanted, places, data)}.";
         if (Locate(second, Places(second, data)) is { } other)
         {
             notice = $"{absent} Taking {second.Name} from {other} instead.";
@@ -70,7 +72,7 @@ public static class DataSets
 
         var places = new List<string>();
         if (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } variable) places.AddRange([variable, Path.Combine(variable, known.Name)]);
-        places.Add(Path.Combine("data", known.Name));
+        places.AddRange([Path.Combine("data", known.Name), "data"]);
         places.Add(Path.Combine(Cache(), "cnnsharp", known.Name));
         places.AddRange(known.SystemPlaces);
         return places;
@@ -87,9 +89,13 @@ public static class DataSets
     /// one a folder holds, the folder's own name must say it.
     /// </summary>
     static string? Locate(Known known, List<string> places)
-        => places.Find(place => known.IsIn(place) && (!known.SharesFileNames || Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(place))) == known.Name));
+        => places.Find(place => DataSource.Find(place, known.Layout) is { } source && (!known.SharesFileNames || Says(place, source.Path, known)));
 
-    static string Absent(Known known, List<string> places) => $"not found in {string.Join(", ", places)}; to get it, {known.HowToGet}";
+    /// <summary>Whether the folder, or the one inside that a library has made for it, is called like the set.</summary>
+    static bool Says(string place, string found, Known known)
+        => Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(place))) == known.Name || known.Layout.Folders.Any(folder => folder.Contains("MNIST", StringComparison.Ordinal) && found == Path.Combine(place, folder));
 
-    sealed record Known(string Name, Func<string, bool> IsIn, Func<string, DataSet> Load, string HowToGet, string[] SystemPlaces, bool SharesFileNames = false);
+    static string Absent(Known known, List<string> places, string? data) => $"not found in {string.Join(", ", places)}; looked for {known.Layout}{(data is null ? "" : DataSource.Present(data))}; to get it, {known.HowToGet}";
+
+    sealed record Known(string Name, DataLayout Layout, Func<string, DataSet> Load, string HowToGet, string[] SystemPlaces, bool SharesFileNames = false);
 }

@@ -58,7 +58,7 @@ public sealed class Idx
     public static Idx Read(string path)
     {
         using var stream = DataFile.Open(path);
-        var length = new FileInfo(path).Length;
+        var length = DataFile.Length(path);
         return Read(stream, path, DataFile.IsZipped(path) ? length * DataFile.MaxDeflateRatio : length);
     }
 

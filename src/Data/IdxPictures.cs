@@ -3,29 +3,36 @@ namespace CnnSharp.Data;
 /// <summary>Pairs of IDX files, grey pictures and their labels, under the names that MNIST gave them.</summary>
 static class IdxPictures
 {
-    const string Train = "train";
-    const string Test = "t10k";
+    /// <summary>How pairs of files are named, and the folders that other libraries put them into.</summary>
+    /// <param name="train">What the names of the training pair begin with.</param>
+    /// <param name="test">And of the test pair.</param>
+    /// <param name="folders">Folders inside the one that is named.</param>
+    public static DataLayout Layout(string train, string test, params string[] folders) => new([PicturesOf(train), PicturesOf(test)], folders, []);
 
-    /// <summary>Whether a folder holds the training pictures.</summary>
-    public static bool AreIn(string folder) => DataFile.Find(folder, PicturesOf(Train)) is not null;
-
-    /// <summary>Reads the training pair, and the test pair if its pictures are there.</summary>
-    public static DataSet Load(string folder, string name, IReadOnlyList<string> classNames, Normalization normalization)
+    /// <summary>Reads the training pair and the test pair, of which one may be missing.</summary>
+    /// <param name="place">The folder, or one of the files of images.</param>
+    /// <param name="name">What the set is called.</param>
+    /// <param name="layout">The files of images, of the training pair first.</param>
+    /// <param name="classNames">The classes.</param>
+    /// <param name="normalization">How; null: by mean and standard deviation of the images.</param>
+    public static DataSet Load(string place, string name, DataLayout layout, IReadOnlyList<string> classNames, Normalization? normalization)
     {
-        PictureSet Pair(string part) => Combine(
-            name,
-            Idx.Read(DataFile.Require(folder, PicturesOf(part))),
-            Idx.Read(DataFile.Require(folder, LabelsOf(part))),
-            Path.Combine(folder, PicturesOf(part)),
-            Path.Combine(folder, LabelsOf(part)),
-            classNames,
-            normalization);
+        var folder = DataSource.Require(place, layout).Path;
+        var (train, test) = (Pair(layout.Names[0]), Pair(layout.Names[1]));
+        normalization ??= Normalization.Measure((train ?? test)!);
+        test = test?.With(normalization);
+        return new(train?.With(normalization) ?? test!.Take(0), test, folder);
 
-        return new(Pair(Train), DataFile.Find(folder, PicturesOf(Test)) is null ? null : Pair(Test), folder);
+        PictureSet? Pair(string pictures)
+        {
+            if (DataFile.Find(folder, pictures) is not { } picturesFile) return null;
+            var labelsFile = DataFile.Require(folder, pictures.Replace("-images-idx3-", "-labels-idx1-", StringComparison.Ordinal));
+            return Combine(name, Idx.Read(picturesFile), Idx.Read(labelsFile), picturesFile, labelsFile, classNames, normalization);
+        }
     }
 
     /// <summary>Checks that pictures and labels belong together.</summary>
-    public static PictureSet Combine(string name, Idx pictures, Idx labels, string picturesFile, string labelsFile, IReadOnlyList<string> classNames, Normalization normalization)
+    public static PictureSet Combine(string name, Idx pictures, Idx labels, string picturesFile, string labelsFile, IReadOnlyList<string> classNames, Normalization? normalization)
     {
         if (pictures.Shape.Length != 3) throw new DataFormatException(picturesFile, "the extents", "[pictures, rows, columns]", Idx.Text(pictures.Shape));
         if (labels.Shape.Length != 1) throw new DataFormatException(labelsFile, "the extents", "[pictures]", Idx.Text(labels.Shape));
@@ -39,6 +46,4 @@ static class IdxPictures
     }
 
     static string PicturesOf(string part) => $"{part}-images-idx3-ubyte";
-
-    static string LabelsOf(string part) => $"{part}-labels-idx1-ubyte";
 }

@@ -9,7 +9,13 @@ public static class Mnist
     /// <summary>Mean and deviation of the training pictures.</summary>
     public static Normalization Normalization { get; } = new([.1307f], [.3081f]);
 
-    /// <summary>Reads train-images-idx3-ubyte, train-labels-idx1-ubyte and, if there, the t10k pair (each plain or .gz) from a folder.</summary>
-    /// <exception cref="DataFormatException">The folder or a training file is missing, or a file is not what it should be.</exception>
-    public static DataSet Load(string folder) => IdxPictures.Load(folder, "mnist", ClassNames, Normalization);
+    internal static DataLayout Layout { get; } = IdxPictures.Layout("train", "t10k", "MNIST/raw", "raw", "MNIST");
+
+    /// <summary>
+    /// Reads train-images-idx3-ubyte, train-labels-idx1-ubyte and the t10k pair (each plain or .gz, also as .idx3-ubyte) from a
+    /// folder, or from MNIST/raw or raw inside it, where torchvision puts them. One of the pairs may be missing.
+    /// </summary>
+    /// <param name="folder">The folder, or one of the files of images.</param>
+    /// <exception cref="DataFormatException">The files are missing, or one is not what it should be.</exception>
+    public static DataSet Load(string folder) => IdxPictures.Load(folder, "mnist", Layout, ClassNames, Normalization);
 }

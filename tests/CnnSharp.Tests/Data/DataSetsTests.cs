@@ -39,9 +39,9 @@ public sealed class DataSetsTests : IDisposable
     public void AMissingSetSaysWhereItWasLookedForAndHowToGetIt()
     {
         var error = Assert.Throws<DataFormatException>(() => DataSets.Find("cifar10", folder.Path));
-        Assert.Equal($"cifar10: not found in {folder.Path}, {folder.File("cifar10")}; to get it, run data-scripts/get-cifar10.sh (.ps1 on Windows; 170 MB).", error.Message);
+        Assert.Equal($"cifar10: not found in {folder.Path}, {folder.File("cifar10")}; looked for data_batch_1.bin, test_batch.bin, data_batch_1, test_batch, cifar-10-binary.tar.gz, cifar-10-python.tar.gz; it is empty; to get it, run data-scripts/get-cifar10.sh (.ps1 on Windows; 170 MB).", error.Message);
         Assert.Contains("holds neither cifar10 nor fashion-mnist", Assert.Throws<DataFormatException>(() => DataSets.Best(folder.Path, out _)).Message, StringComparison.Ordinal);
-        Assert.Contains("There is no data set 'imagenet'; there are cifar10, cifar100, mnist, fashion-mnist, embedded.", Assert.Throws<ArgumentException>(() => DataSets.Find("imagenet")).Message, StringComparison.Ordinal);
+        Assert.Contains("There is no data set 'imagenet'; there are cifar10, cifar100, mnist, fashion-mnist, emnist-byclass, emnist-bymerge, emnist-balanced, emnist-letters, emnist-digits, emnist-mnist, embedded.", Assert.Throws<ArgumentException>(() => DataSets.Find("imagenet")).Message, StringComparison.Ordinal);
     }
 
     [Fact]
