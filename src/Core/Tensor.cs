@@ -199,6 +199,9 @@ public sealed partial class Tensor : IDisposable
     /// <summary>A tensor on the same memory under another shape of as many elements.</summary>
     internal Tensor View(Shape shape) => new(shape, Data.Retain(), Device);
 
+    /// <summary>A tensor on memory that it takes over from the caller.</summary>
+    internal static Tensor Of(Shape shape, DeviceBuffer data, Device device) => new(shape, data, device);
+
     /// <summary>A tensor of the same extents on other memory, held until it is disposed.</summary>
     internal Tensor WithData(DeviceBuffer other) => new(Shape, other.Retain(), Device);
 

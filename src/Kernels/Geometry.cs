@@ -285,7 +285,11 @@ public readonly record struct LrnGeometry(long Rows, int Channels, int Size, flo
 /// <param name="K">The summed extent.</param>
 /// <param name="TransposeA">a is stored [K, M].</param>
 /// <param name="TransposeB">b is stored [N, K].</param>
-public readonly record struct MatMulGeometry(int M, int N, int K, bool TransposeA = false, bool TransposeB = false);
+public readonly record struct MatMulGeometry(int M, int N, int K, bool TransposeA = false, bool TransposeB = false)
+{
+    /// <summary>How many products there are, of matrices one after the other in a, b and c.</summary>
+    public int Batch { get; init; } = 1;
+}
 
 /// <summary>Element-wise reading of two inputs along four axes; a stride of 0 repeats the input along that axis.</summary>
 /// <param name="D0">Extent of the outermost axis.</param>

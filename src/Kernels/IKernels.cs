@@ -47,6 +47,54 @@ public enum UnaryOp
 
     /// <summary>x + a.</summary>
     Offset,
+
+    /// <summary>The error function.</summary>
+    Erf,
+
+    /// <summary>The greatest whole number that is not above x. Its gradient is 0.</summary>
+    Floor,
+
+    /// <summary>The least whole number that is not below x. Its gradient is 0.</summary>
+    Ceiling,
+
+    /// <summary>The nearest whole number, of two the even one. Its gradient is 0.</summary>
+    Round,
+
+    /// <summary>-1, 0 or 1. Its gradient is 0.</summary>
+    Sign,
+
+    /// <summary>sin(x).</summary>
+    Sin,
+
+    /// <summary>cos(x).</summary>
+    Cos,
+
+    /// <summary>tan(x).</summary>
+    Tan,
+
+    /// <summary>The angle between -pi/2 and pi/2 whose sine is x.</summary>
+    Asin,
+
+    /// <summary>The angle between 0 and pi whose cosine is x.</summary>
+    Acos,
+
+    /// <summary>The angle between -pi/2 and pi/2 whose tangent is x.</summary>
+    Atan,
+
+    /// <summary>(exp(x) - exp(-x)) / 2.</summary>
+    Sinh,
+
+    /// <summary>(exp(x) + exp(-x)) / 2.</summary>
+    Cosh,
+
+    /// <summary>The inverse of sinh.</summary>
+    Asinh,
+
+    /// <summary>The inverse of cosh, for x of at least 1.</summary>
+    Acosh,
+
+    /// <summary>The inverse of tanh, for x between -1 and 1.</summary>
+    Atanh,
 }
 
 /// <summary>Element-wise functions of two inputs.</summary>
@@ -63,6 +111,42 @@ public enum BinaryOp
 
     /// <summary>a / b.</summary>
     Divide,
+
+    /// <summary>The greater of a and b; NaN if either is.</summary>
+    Maximum,
+
+    /// <summary>The lesser of a and b; NaN if either is.</summary>
+    Minimum,
+
+    /// <summary>a to the power of b.</summary>
+    Power,
+
+    /// <summary>The derivative of a^b by a: b a^(b - 1), 0 where b is 0.</summary>
+    PowerByBase,
+
+    /// <summary>The derivative of a^b by b: a^b log(a), 0 where a is 0 and b is not below 0.</summary>
+    PowerByExponent,
+
+    /// <summary>a - b n, n the whole part of a / b: with the sign of a, as C's fmod.</summary>
+    Remainder,
+
+    /// <summary>1 where a > b, else 0.</summary>
+    Greater,
+
+    /// <summary>1 where a >= b, else 0.</summary>
+    GreaterOrEqual,
+
+    /// <summary>1 where a equals b, else 0.</summary>
+    Equal,
+
+    /// <summary>The derivative of the greater of a and b by a: 1 where a > b, 1/2 where they are equal, else 0.</summary>
+    GreaterShare,
+
+    /// <summary>a where b is not 0, else 0.</summary>
+    Where,
+
+    /// <summary>a where b is 0, else 0.</summary>
+    WhereNot,
 }
 
 /// <summary>Element-wise losses of a prediction x and a target t.</summary>
@@ -168,7 +252,7 @@ public interface IKernels
 
     // ---- Linear -------------------------------------------------------------------------------------------------
 
-    /// <summary>c = act(op(a) op(b) + bias), bias [N] repeated down the rows; c += if <paramref name="accumulate"/>.</summary>
+    /// <summary>c = act(op(a) op(b) + bias), bias [N] repeated down the rows; c += if <paramref name="accumulate"/>. A batch of more than one product has no bias.</summary>
     void MatMul(in MatMulGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer? bias, DeviceBuffer c, Activation activation = Activation.None, bool accumulate = false);
 
     // ---- Pooling ------------------------------------------------------------------------------------------------

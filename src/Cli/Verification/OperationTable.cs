@@ -107,6 +107,14 @@ public static class OperationTable
             Samples = [new("{}", new("a", [3, 4]), new("b", [4, 5])), new("{}", new("a", [14, 17]), new("b", [17, 35])), new("{}", new("a", [1, 1]), new("b", [1, 3]))],
         },
 
+        new("bmm", nameof(BatchMatMul), (i, _) => BatchMatMul(i["a"], i["b"]))
+        {
+            Differentiable = ["a", "b"],
+            IsExact = true,
+            IsProduct = true,
+            Samples = [new("{}", new("a", [3, 3, 4]), new("b", [3, 4, 5])), new("{}", new("a", [2, 14, 17]), new("b", [2, 17, 35])), new("{}", new("a", [5, 16, 8]), new("b", [5, 8, 4])), new("{}", new("a", [1, 1, 1]), new("b", [1, 1, 3]))],
+        },
+
         // ---- Pooling --------------------------------------------------------------------------------------------
         new("max_pool2d", nameof(MaxPool2d), (i, a) =>
         {
@@ -284,6 +292,22 @@ public static class OperationTable
         Elementwise("log", nameof(Log), (x, _) => Log(x), Values.Positive),
         Elementwise("sqrt", nameof(Sqrt), (x, _) => Sqrt(x), Values.Positive),
         Elementwise("abs", nameof(Abs), (x, _) => Abs(x), Values.AwayFromZero) with { IsExact = true },
+        Elementwise("erf", nameof(Erf), (x, _) => Erf(x), Values.Any),
+        Elementwise("floor", nameof(Floor), (x, a) => Floor(x * a.Single("factor", 3)), Values.Any),
+        Elementwise("ceil", nameof(Ceiling), (x, a) => Ceiling(x * a.Single("factor", 3)), Values.Any),
+        Elementwise("round", nameof(Round), (x, a) => Round(x * a.Single("factor", 3)), Values.Any),
+        Elementwise("sign", nameof(Sign), (x, _) => Sign(x), Values.AwayFromZero) with { IsExact = true },
+        Elementwise("sin", nameof(Sin), (x, a) => Sin(x * a.Single("factor", 1)), Values.Any, "{}", """{"factor":40}"""),
+        Elementwise("cos", nameof(Cos), (x, a) => Cos(x * a.Single("factor", 1)), Values.Any, "{}", """{"factor":40}"""),
+        Elementwise("tan", nameof(Tan), (x, _) => Tan(x), Values.Any),
+        Elementwise("asin", nameof(Asin), (x, _) => Asin(x), Values.Unit),
+        Elementwise("acos", nameof(Acos), (x, _) => Acos(x), Values.Unit),
+        Elementwise("atan", nameof(Atan), (x, a) => Atan(x * a.Single("factor", 1)), Values.Any, "{}", """{"factor":5}"""),
+        Elementwise("sinh", nameof(Sinh), (x, a) => Sinh(x * a.Single("factor", 1)), Values.Any, "{}", """{"factor":5}"""),
+        Elementwise("cosh", nameof(Cosh), (x, a) => Cosh(x * a.Single("factor", 1)), Values.Any, "{}", """{"factor":5}"""),
+        Elementwise("asinh", nameof(Asinh), (x, a) => Asinh(x * a.Single("factor", 1)), Values.Any, "{}", """{"factor":5}"""),
+        Elementwise("acosh", nameof(Acosh), (x, a) => Acosh(x + a.Single("offset", 1)), Values.Positive),
+        Elementwise("atanh", nameof(Atanh), (x, _) => Atanh(x), Values.Unit),
         Elementwise("square", nameof(Square), (x, _) => Square(x), Values.Any) with { IsExact = true },
         Elementwise("scale", nameof(Scale), (x, a) => Scale(x, a.Single("factor", 1)), Values.Any, """{"factor":-2.5}""") with { IsExact = true },
         Elementwise("offset", nameof(Offset), (x, a) => Offset(x, a.Single("offset", 0)), Values.Any, """{"offset":0.5}""") with { IsExact = true },
@@ -352,6 +376,33 @@ public static class OperationTable
         Arithmetic("subtract", nameof(Subtract), Subtract),
         Arithmetic("multiply", nameof(Multiply), Multiply),
         Arithmetic("divide", nameof(Divide), Divide) with { IsExact = false },
+        Arithmetic("remainder", nameof(Remainder), Remainder) with { IsExact = false },
+        Arithmetic("maximum", nameof(Maximum), Maximum),
+        Arithmetic("minimum", nameof(Minimum), Minimum),
+        Arithmetic("greater", nameof(Greater), Greater) with { Differentiable = [] },
+        Arithmetic("greater_or_equal", nameof(GreaterOrEqual), GreaterOrEqual) with { Differentiable = [] },
+        Arithmetic("equal", nameof(Functional.Equal), Functional.Equal) with { Differentiable = [] },
+        new("pow", nameof(Pow), (i, _) => Pow(i["a"], i["b"]))
+        {
+            Differentiable = ["a", "b"],
+            Samples =
+            [
+                new("{}", new("a", [2, 3, 2, 17], Values.Positive), new("b", [2, 3, 2, 17])),
+                new("{}", new("a", [3, 1], Values.Positive), new("b", [2, 1, 5])),
+                new("{}", new("a", [], Values.Positive), new("b", [33])),
+            ],
+        },
+        new("where", nameof(Where), (i, _) => Where(i["condition"], i["a"], i["b"]))
+        {
+            Differentiable = ["a", "b"],
+            IsExact = true,
+            Samples =
+            [
+                new("{}", new("condition", [2, 3, 17], Values.Mask), new("a", [2, 3, 17]), new("b", [2, 3, 17])),
+                new("{}", new("condition", [3, 1], Values.Mask), new("a", [2, 1, 5]), new("b", [])),
+                new("{}", new("condition", [7], Values.Mask), new("a", []), new("b", [2, 7])),
+            ],
+        },
 
         // ---- Shapes ---------------------------------------------------------------------------------------------
         new("concat", nameof(Concat), (i, a) => Concat(i.Numbered("x"), a.Integer("dim", 0)))
@@ -394,6 +445,11 @@ public static class OperationTable
             IsExact = true,
             Layout = Pictures,
             Samples = [new("""{"stride":2,"before":2,"behind":2}""", X(2, 4, 6, 4)), new("""{"stride":[3,1],"behind":17}""", X(1, 5, 3, 16)), new("""{"stride":2}""", X(1, 3, 5, 3))],
+        },
+        new("expand", nameof(Expand), (i, a) => Expand(i["x"], a.Integers("shape")))
+        {
+            IsExact = true,
+            Samples = [new("""{"shape":[2,3,4,5]}""", X(3, 1, 5)), new("""{"shape":[6,17]}""", X(1, 17)), new("""{"shape":[2,3]}""", X(2, 3)), new("""{"shape":[2,1,3,2,4,3]}""", X(1, 3, 1, 4, 1))],
         },
         new("reshape", nameof(Reshape), (i, a) => Reshape(i["x"], a.Integers("shape")))
         {

@@ -18,6 +18,9 @@ public enum Values
     /// <summary>Between 0 and 1.</summary>
     Unit,
 
+    /// <summary>0 or 1.</summary>
+    Mask,
+
     /// <summary>Labels, whole numbers from 0.</summary>
     Label,
 }
@@ -69,6 +72,7 @@ public sealed record Sample(string Attributes, params SampleInput[] Inputs)
     static double Next(Random random, SampleInput input, bool wholeNumbers) => input.Values switch
     {
         Values.Label => random.Next(input.Classes),
+        Values.Mask => random.Next(2),
         Values.Positive => wholeNumbers ? 1 << random.Next(3) : (float)(0.5 + (1.5 * random.NextDouble())),
         Values.Unit => wholeNumbers ? random.Next(2) : (float)(0.05 + (0.9 * random.NextDouble())),
         _ when wholeNumbers => random.Next(-3, 4),

@@ -60,4 +60,27 @@ public static partial class Functional
             throw new ShapeException("MatMul", $"expected [M, K] and [K, N], got {a.Shape} and {b.Shape}.");
         return Linear(a, b);
     }
+
+    /// <summary>The matrix products of a batch: y[i] = a[i] b[i].</summary>
+    /// <param name="a">[batch, M, K].</param>
+    /// <param name="b">[batch, K, N].</param>
+    /// <returns>[batch, M, N].</returns>
+    /// <exception cref="ShapeException">The shapes do not fit.</exception>
+    public static Tensor BatchMatMul(Tensor a, Tensor b)
+    {
+        if (a.Shape.Rank != 3 || b.Shape.Rank != 3 || a.Shape[0] != b.Shape[0] || a.Shape[2] != b.Shape[1])
+            throw new ShapeException("BatchMatMul", $"expected [batch, M, K] and [batch, K, N], got {a.Shape} and {b.Shape}.");
+        CheckTogether("BatchMatMul", a, b, "second operand");
+        int m = a.Shape[1], depth = a.Shape[2], n = b.Shape[2];
+        var g = new MatMulGeometry(m, n, depth) { Batch = a.Shape[0] };
+        var k = a.Device.Kernels;
+        var y = Tensor.Uninitialized(new(g.Batch, m, n), a.Device);
+        k.MatMul(g, a.Data, b.Data, null, y.Data);
+
+        return Tape.Record("BatchMatMul", y, [a, b], (dy, gradients) =>
+        {
+            if (gradients.Wants(a)) k.MatMul(new(m, depth, n, TransposeB: true) { Batch = g.Batch }, dy, b.Data, null, gradients.For(a, out var accumulateA), accumulate: accumulateA);
+            if (gradients.Wants(b)) k.MatMul(new(depth, n, m, TransposeA: true) { Batch = g.Batch }, a.Data, dy, null, gradients.For(b, out var accumulateB), accumulate: accumulateB);
+        });
+    }
 }

@@ -29,6 +29,22 @@ internal sealed unsafe partial class CpuKernels<V>
             case UnaryOp.Square: Map<SquareFunction>(a, x, y); break;
             case UnaryOp.Scale: Map<ScaleFunction>(a, x, y); break;
             case UnaryOp.Offset: Map<OffsetFunction>(a, x, y); break;
+            case UnaryOp.Erf: Map<ErfFunction>(a, x, y); break;
+            case UnaryOp.Floor: Map<Scalar<FloorFunction>>(a, x, y); break;
+            case UnaryOp.Ceiling: Map<Scalar<CeilingFunction>>(a, x, y); break;
+            case UnaryOp.Round: Map<Scalar<RoundFunction>>(a, x, y); break;
+            case UnaryOp.Sign: Map<SignFunction>(a, x, y); break;
+            case UnaryOp.Sin: Map<Scalar<SinFunction>>(a, x, y); break;
+            case UnaryOp.Cos: Map<Scalar<CosFunction>>(a, x, y); break;
+            case UnaryOp.Tan: Map<Scalar<TanFunction>>(a, x, y); break;
+            case UnaryOp.Asin: Map<Scalar<AsinFunction>>(a, x, y); break;
+            case UnaryOp.Acos: Map<Scalar<AcosFunction>>(a, x, y); break;
+            case UnaryOp.Atan: Map<Scalar<AtanFunction>>(a, x, y); break;
+            case UnaryOp.Sinh: Map<Scalar<SinhFunction>>(a, x, y); break;
+            case UnaryOp.Cosh: Map<Scalar<CoshFunction>>(a, x, y); break;
+            case UnaryOp.Asinh: Map<Scalar<AsinhFunction>>(a, x, y); break;
+            case UnaryOp.Acosh: Map<Scalar<AcoshFunction>>(a, x, y); break;
+            case UnaryOp.Atanh: Map<Scalar<AtanhFunction>>(a, x, y); break;
             default: throw new ArgumentOutOfRangeException(nameof(op), op, "unknown function of one input");
         }
     }
@@ -53,6 +69,19 @@ internal sealed unsafe partial class CpuKernels<V>
             case UnaryOp.Square: MapBackward<SquareFunction>(a, x, y, dy, dx); break;
             case UnaryOp.Scale: MapBackward<ScaleFunction>(a, x, y, dy, dx); break;
             case UnaryOp.Offset: MapBackward<OffsetFunction>(a, x, y, dy, dx); break;
+            case UnaryOp.Floor or UnaryOp.Ceiling or UnaryOp.Round or UnaryOp.Sign: MapBackward<StepFunction>(a, x, y, dy, dx); break;
+            case UnaryOp.Erf: MapBackward<ErfFunction>(a, x, y, dy, dx); break;
+            case UnaryOp.Sin: MapBackward<Scalar<SinFunction>>(a, x, y, dy, dx); break;
+            case UnaryOp.Cos: MapBackward<Scalar<CosFunction>>(a, x, y, dy, dx); break;
+            case UnaryOp.Tan: MapBackward<Scalar<TanFunction>>(a, x, y, dy, dx); break;
+            case UnaryOp.Asin: MapBackward<Scalar<AsinFunction>>(a, x, y, dy, dx); break;
+            case UnaryOp.Acos: MapBackward<Scalar<AcosFunction>>(a, x, y, dy, dx); break;
+            case UnaryOp.Atan: MapBackward<Scalar<AtanFunction>>(a, x, y, dy, dx); break;
+            case UnaryOp.Sinh: MapBackward<Scalar<SinhFunction>>(a, x, y, dy, dx); break;
+            case UnaryOp.Cosh: MapBackward<Scalar<CoshFunction>>(a, x, y, dy, dx); break;
+            case UnaryOp.Asinh: MapBackward<Scalar<AsinhFunction>>(a, x, y, dy, dx); break;
+            case UnaryOp.Acosh: MapBackward<Scalar<AcoshFunction>>(a, x, y, dy, dx); break;
+            case UnaryOp.Atanh: MapBackward<Scalar<AtanhFunction>>(a, x, y, dy, dx); break;
             default: throw new ArgumentOutOfRangeException(nameof(op), op, "unknown function of one input");
         }
     }
@@ -179,6 +208,18 @@ internal sealed unsafe partial class CpuKernels<V>
             case BinaryOp.Subtract: Combine<SubtractFunction>(g, a, b, y); break;
             case BinaryOp.Multiply: Combine<MultiplyFunction>(g, a, b, y); break;
             case BinaryOp.Divide: Combine<DivideFunction>(g, a, b, y); break;
+            case BinaryOp.Maximum: Combine<MaximumFunction>(g, a, b, y); break;
+            case BinaryOp.Minimum: Combine<MinimumFunction>(g, a, b, y); break;
+            case BinaryOp.Power: Combine<Scalar2<PowerFunction>>(g, a, b, y); break;
+            case BinaryOp.PowerByBase: Combine<Scalar2<PowerByBaseFunction>>(g, a, b, y); break;
+            case BinaryOp.PowerByExponent: Combine<Scalar2<PowerByExponentFunction>>(g, a, b, y); break;
+            case BinaryOp.Remainder: Combine<Scalar2<RemainderFunction>>(g, a, b, y); break;
+            case BinaryOp.Greater: Combine<GreaterFunction>(g, a, b, y); break;
+            case BinaryOp.GreaterOrEqual: Combine<GreaterOrEqualFunction>(g, a, b, y); break;
+            case BinaryOp.Equal: Combine<EqualFunction>(g, a, b, y); break;
+            case BinaryOp.GreaterShare: Combine<GreaterShareFunction>(g, a, b, y); break;
+            case BinaryOp.Where: Combine<WhereFunction>(g, a, b, y); break;
+            case BinaryOp.WhereNot: Combine<WhereNotFunction>(g, a, b, y); break;
             default: throw new ArgumentOutOfRangeException(nameof(op), op, "unknown function of two inputs");
         }
     }
@@ -317,6 +358,93 @@ internal sealed unsafe partial class CpuKernels<V>
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static V Apply(V a, V b) => a / b;
+    }
+
+    readonly struct MaximumFunction : IFunction2
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static V Apply(V a, V b) => V.Select(V.GreaterThan(a, b) | V.IsNaN(a), a, b);
+    }
+
+    readonly struct MinimumFunction : IFunction2
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static V Apply(V a, V b) => V.Select(V.LessThan(a, b) | V.IsNaN(a), a, b);
+    }
+
+    readonly struct GreaterFunction : IFunction2
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static V Apply(V a, V b) => V.GreaterThan(a, b) & One;
+    }
+
+    readonly struct GreaterOrEqualFunction : IFunction2
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static V Apply(V a, V b) => V.Select(V.LessThan(a, b) | V.IsNaN(a) | V.IsNaN(b), V.Zero, One);
+    }
+
+    readonly struct EqualFunction : IFunction2
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static V Apply(V a, V b) => V.Select(V.LessThan(a, b) | V.GreaterThan(a, b) | V.IsNaN(a) | V.IsNaN(b), V.Zero, One);
+    }
+
+    readonly struct GreaterShareFunction : IFunction2
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static V Apply(V a, V b) => V.Select(V.GreaterThan(a, b), One, EqualFunction.Apply(a, b) * V.Create(0.5f));
+    }
+
+    readonly struct WhereFunction : IFunction2
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static V Apply(V a, V b) => (V.GreaterThan(b, V.Zero) | V.LessThan(b, V.Zero) | V.IsNaN(b)) & a;
+    }
+
+    readonly struct WhereNotFunction : IFunction2
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static V Apply(V a, V b) => V.Select(V.GreaterThan(b, V.Zero) | V.LessThan(b, V.Zero) | V.IsNaN(b), V.Zero, a);
+    }
+
+    /// <summary>A function of two numbers, applied lane by lane: it has no vector form worth its code.</summary>
+    interface IScalarFunction2
+    {
+        static abstract float Apply(float a, float b);
+    }
+
+    readonly struct Scalar2<F> : IFunction2
+        where F : struct, IScalarFunction2
+    {
+        public static V Apply(V a, V b)
+        {
+            float* left = stackalloc float[V.Count], right = stackalloc float[V.Count];
+            V.Store(a, left);
+            V.Store(b, right);
+            for (var i = 0; i < V.Count; i++) left[i] = F.Apply(left[i], right[i]);
+            return V.Load(left);
+        }
+    }
+
+    readonly struct PowerFunction : IScalarFunction2
+    {
+        public static float Apply(float a, float b) => MathF.Pow(a, b);
+    }
+
+    readonly struct PowerByBaseFunction : IScalarFunction2
+    {
+        public static float Apply(float a, float b) => b == 0 ? 0 : b * MathF.Pow(a, b - 1);
+    }
+
+    readonly struct PowerByExponentFunction : IScalarFunction2
+    {
+        public static float Apply(float a, float b) => a == 0 && b >= 0 ? 0 : MathF.Pow(a, b) * MathF.Log(a);
+    }
+
+    readonly struct RemainderFunction : IScalarFunction2
+    {
+        public static float Apply(float a, float b) => a % b;
     }
 
     /// <inheritdoc/>

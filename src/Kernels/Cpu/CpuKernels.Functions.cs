@@ -238,4 +238,171 @@ internal sealed unsafe partial class CpuKernels<V>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static V Backward(V x, V y, V dy, V a) => dy;
     }
+
+    /// <summary>erf(x). Up to 1 by x p(x^2), p a minimax polynomial (relative error 1e-7), beyond by the normal distribution function.</summary>
+    readonly struct ErfFunction : IFunction
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static V Forward(V x, V a)
+        {
+            var z = x * x;
+            var p = V.Fma(V.Create(-5.6541059e-4f), z, V.Create(4.9232775e-3f));
+            p = V.Fma(p, z, V.Create(-2.6716385e-2f));
+            p = V.Fma(p, z, V.Create(0.11280365f));
+            p = V.Fma(p, z, V.Create(-0.37612349f));
+            p = V.Fma(p, z, V.Create(1.1283791f));
+            var phi = NormalDistribution(V.Create(1.4142135f) * x, out _);
+            return V.Select(V.LessThan(V.Abs(x), One), x * p, (phi + phi) - One);
+        }
+
+        // 2 / sqrt(pi) exp(-x^2)
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static V Backward(V x, V y, V dy, V a) => dy * V.Create(1.1283792f) * V.Exp(-(x * x));
+    }
+
+    readonly struct SignFunction : IFunction
+    {
+        // A NaN stays one.
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static V Forward(V x, V a) => V.Select(V.GreaterThan(x, V.Zero), One, V.Select(V.LessThan(x, V.Zero), -One, V.Select(V.IsNaN(x), x, V.Zero)));
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static V Backward(V x, V y, V dy, V a) => V.Zero;
+    }
+
+    /// <summary>The gradient of functions that are constant but for their steps.</summary>
+    readonly struct StepFunction : IFunction
+    {
+        public static V Forward(V x, V a) => throw new NotSupportedException();
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static V Backward(V x, V y, V dy, V a) => V.Zero;
+    }
+
+    /// <summary>A function of one number and its derivative, applied lane by lane: it has no vector form worth its code.</summary>
+    interface IScalarFunction
+    {
+        static abstract float Forward(float x);
+
+        static abstract float Derivative(float x, float y);
+    }
+
+    readonly struct Scalar<F> : IFunction
+        where F : struct, IScalarFunction
+    {
+        public static V Forward(V x, V a)
+        {
+            var lanes = stackalloc float[V.Count];
+            V.Store(x, lanes);
+            for (var i = 0; i < V.Count; i++) lanes[i] = F.Forward(lanes[i]);
+            return V.Load(lanes);
+        }
+
+        public static V Backward(V x, V y, V dy, V a)
+        {
+            float* lanes = stackalloc float[V.Count], results = stackalloc float[V.Count];
+            V.Store(x, lanes);
+            V.Store(y, results);
+            for (var i = 0; i < V.Count; i++) lanes[i] = F.Derivative(lanes[i], results[i]);
+            return dy * V.Load(lanes);
+        }
+    }
+
+    readonly struct FloorFunction : IScalarFunction
+    {
+        public static float Forward(float x) => MathF.Floor(x);
+
+        public static float Derivative(float x, float y) => 0;
+    }
+
+    readonly struct CeilingFunction : IScalarFunction
+    {
+        public static float Forward(float x) => MathF.Ceiling(x);
+
+        public static float Derivative(float x, float y) => 0;
+    }
+
+    readonly struct RoundFunction : IScalarFunction
+    {
+        public static float Forward(float x) => MathF.Round(x, MidpointRounding.ToEven);
+
+        public static float Derivative(float x, float y) => 0;
+    }
+
+    readonly struct SinFunction : IScalarFunction
+    {
+        public static float Forward(float x) => MathF.Sin(x);
+
+        public static float Derivative(float x, float y) => MathF.Cos(x);
+    }
+
+    readonly struct CosFunction : IScalarFunction
+    {
+        public static float Forward(float x) => MathF.Cos(x);
+
+        public static float Derivative(float x, float y) => -MathF.Sin(x);
+    }
+
+    readonly struct TanFunction : IScalarFunction
+    {
+        public static float Forward(float x) => MathF.Tan(x);
+
+        public static float Derivative(float x, float y) => 1 + (y * y);
+    }
+
+    readonly struct AsinFunction : IScalarFunction
+    {
+        public static float Forward(float x) => MathF.Asin(x);
+
+        public static float Derivative(float x, float y) => 1 / MathF.Sqrt((1 - x) * (1 + x));
+    }
+
+    readonly struct AcosFunction : IScalarFunction
+    {
+        public static float Forward(float x) => MathF.Acos(x);
+
+        public static float Derivative(float x, float y) => -1 / MathF.Sqrt((1 - x) * (1 + x));
+    }
+
+    readonly struct AtanFunction : IScalarFunction
+    {
+        public static float Forward(float x) => MathF.Atan(x);
+
+        public static float Derivative(float x, float y) => 1 / (1 + (x * x));
+    }
+
+    readonly struct SinhFunction : IScalarFunction
+    {
+        public static float Forward(float x) => MathF.Sinh(x);
+
+        public static float Derivative(float x, float y) => MathF.Cosh(x);
+    }
+
+    readonly struct CoshFunction : IScalarFunction
+    {
+        public static float Forward(float x) => MathF.Cosh(x);
+
+        public static float Derivative(float x, float y) => MathF.Sinh(x);
+    }
+
+    readonly struct AsinhFunction : IScalarFunction
+    {
+        public static float Forward(float x) => MathF.Asinh(x);
+
+        public static float Derivative(float x, float y) => 1 / MathF.Sqrt((x * x) + 1);
+    }
+
+    readonly struct AcoshFunction : IScalarFunction
+    {
+        public static float Forward(float x) => MathF.Acosh(x);
+
+        public static float Derivative(float x, float y) => 1 / MathF.Sqrt((x - 1) * (x + 1));
+    }
+
+    readonly struct AtanhFunction : IScalarFunction
+    {
+        public static float Forward(float x) => MathF.Atanh(x);
+
+        public static float Derivative(float x, float y) => 1 / ((1 - x) * (1 + x));
+    }
 }

@@ -58,6 +58,12 @@ internal sealed unsafe partial class CpuKernels<V>
             return;
         }
 
+        if (g.Batch != 1)
+        {
+            MultiplyBatch(pass);
+            return;
+        }
+
         if (FewRows(pass))
         {
             MultiplyFewRows(pass, bias.ReadOnlyPointerOrNull<float>());
@@ -92,6 +98,60 @@ internal sealed unsafe partial class CpuKernels<V>
 
             if (pass.SharesA) workers.Run(new MatMulCopy { Pass = &pass }, DivideUp(g.M, MatMulCopy.Rows));
             workers.Run(pass, pass.RowTasks * pass.ColumnTasks);
+        }
+    }
+
+    /// <summary>Products of a batch: a task each, which packs its b into its worker's own memory; large ones are cut up like any other.</summary>
+    void MultiplyBatch(MatMulPass pass)
+    {
+        var g = pass.Geometry;
+        pass.Plan();
+        lock (workers.Gate)
+        {
+            if (pass.RowTasks * pass.ColumnTasks == 1)
+            {
+                var biasLength = RoundUp(RoundUp(g.N, V.Count), 16);
+                pass.Bias = workers.Shared(biasLength);
+                Clear(pass.Bias, biasLength);
+                pass.Scratch = workers.ScratchTable(pass.ScratchLength + pass.PackedLength);
+                workers.Run(new MatMulBatch { Pass = &pass }, g.Batch);
+                return;
+            }
+
+            for (var i = 0; i < g.Batch; i++)
+            {
+                var biasLength = RoundUp(RoundUp(g.N, V.Count), 16);
+                pass.Bias = workers.Shared(biasLength + pass.SharedLength + pass.PackedLength);
+                pass.SharedA = pass.Bias + biasLength;
+                pass.Packed = pass.SharedA + pass.SharedLength;
+                pass.Scratch = workers.ScratchTable(pass.ScratchLength);
+                Clear(pass.Bias, biasLength);
+                workers.Run(new MatMulPack { Pass = &pass }, pass.Blocks);
+                if (pass.SharesA) workers.Run(new MatMulCopy { Pass = &pass }, DivideUp(g.M, MatMulCopy.Rows));
+                workers.Run(pass, pass.RowTasks * pass.ColumnTasks);
+                pass.A += (long)g.M * g.K;
+                pass.B += (long)g.K * g.N;
+                pass.C += (long)g.M * g.N;
+            }
+        }
+    }
+
+    /// <summary>Task: one product of a batch.</summary>
+    struct MatMulBatch : IWork
+    {
+        public MatMulPass* Pass;
+
+        public readonly void Run(int task, int worker)
+        {
+            var pass = *Pass;
+            var g = pass.Geometry;
+            pass.A += (long)task * g.M * g.K;
+            pass.B += (long)task * g.K * g.N;
+            pass.C += (long)task * g.M * g.N;
+            pass.Packed = pass.Scratch[worker] + pass.ScratchLength;
+            var pack = new MatMulPack { Pass = &pass };
+            for (var i = 0; i < pass.Blocks; i++) pack.Run(i, worker);
+            pass.Run(0, worker);
         }
     }
 

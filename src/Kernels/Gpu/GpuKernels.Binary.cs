@@ -1,4 +1,5 @@
 using ILGPU;
+using ILGPU.Algorithms;
 using ILGPU.Runtime;
 
 namespace CnnSharp.Kernels.Gpu;
@@ -36,6 +37,18 @@ sealed partial class GpuKernels
         BinaryOp.Subtract => CompileMap2<Subtract>(),
         BinaryOp.Multiply => CompileMap2<Multiply>(),
         BinaryOp.Divide => CompileMap2<Divide>(),
+        BinaryOp.Maximum => CompileMap2<Maximum>(),
+        BinaryOp.Minimum => CompileMap2<Minimum>(),
+        BinaryOp.Power => CompileMap2<Power>(),
+        BinaryOp.PowerByBase => CompileMap2<PowerByBase>(),
+        BinaryOp.PowerByExponent => CompileMap2<PowerByExponent>(),
+        BinaryOp.Remainder => CompileMap2<Remainder>(),
+        BinaryOp.Greater => CompileMap2<Greater>(),
+        BinaryOp.GreaterOrEqual => CompileMap2<GreaterOrEqual>(),
+        BinaryOp.Equal => CompileMap2<Equal>(),
+        BinaryOp.GreaterShare => CompileMap2<GreaterShare>(),
+        BinaryOp.Where => CompileMap2<Where>(),
+        BinaryOp.WhereNot => CompileMap2<WhereNot>(),
         _ => throw new ArgumentOutOfRangeException(nameof(op), op, "unknown function of two inputs"),
     };
 
@@ -45,6 +58,18 @@ sealed partial class GpuKernels
         BinaryOp.Subtract => CompileBroadcast<Subtract>(),
         BinaryOp.Multiply => CompileBroadcast<Multiply>(),
         BinaryOp.Divide => CompileBroadcast<Divide>(),
+        BinaryOp.Maximum => CompileBroadcast<Maximum>(),
+        BinaryOp.Minimum => CompileBroadcast<Minimum>(),
+        BinaryOp.Power => CompileBroadcast<Power>(),
+        BinaryOp.PowerByBase => CompileBroadcast<PowerByBase>(),
+        BinaryOp.PowerByExponent => CompileBroadcast<PowerByExponent>(),
+        BinaryOp.Remainder => CompileBroadcast<Remainder>(),
+        BinaryOp.Greater => CompileBroadcast<Greater>(),
+        BinaryOp.GreaterOrEqual => CompileBroadcast<GreaterOrEqual>(),
+        BinaryOp.Equal => CompileBroadcast<Equal>(),
+        BinaryOp.GreaterShare => CompileBroadcast<GreaterShare>(),
+        BinaryOp.Where => CompileBroadcast<Where>(),
+        BinaryOp.WhereNot => CompileBroadcast<WhereNot>(),
         _ => throw new ArgumentOutOfRangeException(nameof(op), op, "unknown function of two inputs"),
     };
 
@@ -75,6 +100,77 @@ sealed partial class GpuKernels
     internal readonly struct Divide : IMap2
     {
         public static float Apply(float a, float b, float parameter) => a / b;
+    }
+
+    /// <summary>a^b by the powers of 2, whose rules hold for a above 0 alone: for a below 0, b must be whole.</summary>
+    static float PowerOf(float a, float b)
+    {
+        if (b == 0 || a == 1) return 1;
+        var size = XMath.Pow(XMath.Abs(a), b);
+        if (!(a < 0)) return size;
+        var whole = XMath.Floor(b);
+        if (whole != b) return float.NaN;
+        return whole - (2 * XMath.Floor(0.5f * whole)) == 0 ? size : -size;
+    }
+
+    internal readonly struct Maximum : IMap2
+    {
+        public static float Apply(float a, float b, float parameter) => a > b || float.IsNaN(a) ? a : b;
+    }
+
+    internal readonly struct Minimum : IMap2
+    {
+        public static float Apply(float a, float b, float parameter) => a < b || float.IsNaN(a) ? a : b;
+    }
+
+    internal readonly struct Power : IMap2
+    {
+        public static float Apply(float a, float b, float parameter) => PowerOf(a, b);
+    }
+
+    internal readonly struct PowerByBase : IMap2
+    {
+        public static float Apply(float a, float b, float parameter) => b == 0 ? 0 : b * PowerOf(a, b - 1);
+    }
+
+    internal readonly struct PowerByExponent : IMap2
+    {
+        public static float Apply(float a, float b, float parameter) => a == 0 && b >= 0 ? 0 : PowerOf(a, b) * XMath.Log(a);
+    }
+
+    internal readonly struct Remainder : IMap2
+    {
+        public static float Apply(float a, float b, float parameter) => a % b;
+    }
+
+    internal readonly struct Greater : IMap2
+    {
+        public static float Apply(float a, float b, float parameter) => a > b ? 1 : 0;
+    }
+
+    internal readonly struct GreaterOrEqual : IMap2
+    {
+        public static float Apply(float a, float b, float parameter) => a >= b ? 1 : 0;
+    }
+
+    internal readonly struct Equal : IMap2
+    {
+        public static float Apply(float a, float b, float parameter) => a == b ? 1 : 0;
+    }
+
+    internal readonly struct GreaterShare : IMap2
+    {
+        public static float Apply(float a, float b, float parameter) => a > b ? 1 : a == b ? 0.5f : 0;
+    }
+
+    internal readonly struct Where : IMap2
+    {
+        public static float Apply(float a, float b, float parameter) => b != 0 ? a : 0;
+    }
+
+    internal readonly struct WhereNot : IMap2
+    {
+        public static float Apply(float a, float b, float parameter) => b == 0 ? a : 0;
     }
 
     internal readonly struct AddScaledFunction : IMap2

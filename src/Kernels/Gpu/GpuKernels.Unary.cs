@@ -59,6 +59,22 @@ sealed partial class GpuKernels
         UnaryOp.Square => CompileMap<Forward<Square>>(),
         UnaryOp.Scale => CompileMap<Forward<Scale>>(),
         UnaryOp.Offset => CompileMap<Forward<Offset>>(),
+        UnaryOp.Erf => CompileMap<Forward<Erf>>(),
+        UnaryOp.Floor => CompileMap<Forward<Floor>>(),
+        UnaryOp.Ceiling => CompileMap<Forward<Ceiling>>(),
+        UnaryOp.Round => CompileMap<Forward<Round>>(),
+        UnaryOp.Sign => CompileMap<Forward<Sign>>(),
+        UnaryOp.Sin => CompileMap<Forward<Sin>>(),
+        UnaryOp.Cos => CompileMap<Forward<Cos>>(),
+        UnaryOp.Tan => CompileMap<Forward<Tan>>(),
+        UnaryOp.Asin => CompileMap<Forward<Asin>>(),
+        UnaryOp.Acos => CompileMap<Forward<Acos>>(),
+        UnaryOp.Atan => CompileMap<Forward<Atan>>(),
+        UnaryOp.Sinh => CompileMap<Forward<Sinh>>(),
+        UnaryOp.Cosh => CompileMap<Forward<Cosh>>(),
+        UnaryOp.Asinh => CompileMap<Forward<Asinh>>(),
+        UnaryOp.Acosh => CompileMap<Forward<Acosh>>(),
+        UnaryOp.Atanh => CompileMap<Forward<Atanh>>(),
         _ => throw new ArgumentOutOfRangeException(nameof(op), op, "unknown function of one input"),
     };
 
@@ -79,6 +95,22 @@ sealed partial class GpuKernels
         UnaryOp.Square => CompileMap3<Backward<Square>>(),
         UnaryOp.Scale => CompileMap3<Backward<Scale>>(),
         UnaryOp.Offset => CompileMap3<Backward<Offset>>(),
+        UnaryOp.Erf => CompileMap3<Backward<Erf>>(),
+        UnaryOp.Floor => CompileMap3<Backward<Floor>>(),
+        UnaryOp.Ceiling => CompileMap3<Backward<Ceiling>>(),
+        UnaryOp.Round => CompileMap3<Backward<Round>>(),
+        UnaryOp.Sign => CompileMap3<Backward<Sign>>(),
+        UnaryOp.Sin => CompileMap3<Backward<Sin>>(),
+        UnaryOp.Cos => CompileMap3<Backward<Cos>>(),
+        UnaryOp.Tan => CompileMap3<Backward<Tan>>(),
+        UnaryOp.Asin => CompileMap3<Backward<Asin>>(),
+        UnaryOp.Acos => CompileMap3<Backward<Acos>>(),
+        UnaryOp.Atan => CompileMap3<Backward<Atan>>(),
+        UnaryOp.Sinh => CompileMap3<Backward<Sinh>>(),
+        UnaryOp.Cosh => CompileMap3<Backward<Cosh>>(),
+        UnaryOp.Asinh => CompileMap3<Backward<Asinh>>(),
+        UnaryOp.Acosh => CompileMap3<Backward<Acosh>>(),
+        UnaryOp.Atanh => CompileMap3<Backward<Atanh>>(),
         _ => throw new ArgumentOutOfRangeException(nameof(op), op, "unknown function of one input"),
     };
 
@@ -156,6 +188,71 @@ sealed partial class GpuKernels
         var tail = density * t * p;
         return x > 0 ? 1 - tail : tail;
     }
+
+    /// <summary>The whole number next to x, of two the even one.</summary>
+    static float RoundToEven(float x)
+    {
+        var below = XMath.Floor(x);
+        var rest = x - below;
+        if (rest < 0.5f) return below;
+        if (rest > 0.5f) return below + 1;
+        return float.IsNaN(rest) ? x : below - (2 * XMath.Floor(0.5f * below)) == 0 ? below : below + 1;
+    }
+
+    /// <summary>x less whole turns, between -pi and pi: devices' own sines are exact near 0 alone. 2 pi in three parts, so that n times the first two is exact.</summary>
+    static float Reduced(float x)
+    {
+        var turns = XMath.Floor((x * 0.15915494f) + 0.5f);
+        return ((x - (turns * 6.28125f)) - (turns * 1.9350052e-3f)) - (turns * 3.0209e-7f);
+    }
+
+    /// <summary>atan(x) by a minimax polynomial on [0, tan(pi / 8)], and the angles' addition theorem beyond (Cephes, atanf).</summary>
+    static float ArcTangent(float x)
+    {
+        var size = XMath.Abs(x);
+        var angle = 0f;
+        if (size > 2.4142137f)
+        {
+            angle = 0.5f * XMath.PI;
+            size = -1 / size;
+        }
+        else if (size > 0.41421357f)
+        {
+            angle = 0.25f * XMath.PI;
+            size = (size - 1) / (size + 1);
+        }
+
+        var z = size * size;
+        var p = (8.05374449538e-2f * z) - 1.38776856032e-1f;
+        p = (p * z) + 1.99777106478e-1f;
+        p = (p * z) - 3.33329491539e-1f;
+        angle += (p * z * size) + size;
+        return x < 0 ? -angle : angle;
+    }
+
+    /// <summary>log(|x| + sqrt(x^2 + 1)) with the sign of x; near 0 by log(1 + ...), which does not cancel.</summary>
+    static float InverseHyperbolicSine(float x)
+    {
+        var size = XMath.Abs(x);
+        var y = size > 1e9f ? XMath.Log(size) + 0.6931472f : size > 0.5f ? XMath.Log(size + XMath.Sqrt((size * size) + 1)) : LogOnePlus(size + (size * size / (1 + XMath.Sqrt((size * size) + 1))));
+        return x < 0 ? -y : y;
+    }
+
+    static float InverseHyperbolicCosine(float x)
+    {
+        var t = x - 1;
+        return x > 1e9f ? XMath.Log(x) + 0.6931472f : LogOnePlusAny(t + XMath.Sqrt((2 * t) + (t * t)));
+    }
+
+    static float InverseHyperbolicTangent(float x)
+    {
+        var size = XMath.Abs(x);
+        var y = 0.5f * LogOnePlusAny((size + size) / (1 - size));
+        return x < 0 ? -y : y;
+    }
+
+    /// <summary>log(1 + x) for x of at least 0.</summary>
+    static float LogOnePlusAny(float x) => x > 1 || float.IsNaN(x) || x < 0 ? XMath.Log(1 + x) : LogOnePlus(x);
 
     // ---- The functions --------------------------------------------------------------------------------------------
 
@@ -273,5 +370,133 @@ sealed partial class GpuKernels
         public static float Forward(float x, float a) => x + a;
 
         public static float Backward(float x, float y, float dy, float a) => dy;
+    }
+
+    internal readonly struct Erf : IUnary
+    {
+        public static float Forward(float x, float a)
+        {
+            if (!(XMath.Abs(x) < 1))
+            {
+                var scaled = 1.4142135f * x;
+                return (2 * NormalDistribution(scaled, NormalDensity(scaled))) - 1;
+            }
+
+            var z = x * x;
+            var p = (-5.6541059e-4f * z) + 4.9232775e-3f;
+            p = (p * z) - 2.6716385e-2f;
+            p = (p * z) + 0.11280365f;
+            p = (p * z) - 0.37612349f;
+            p = (p * z) + 1.1283791f;
+            return x * p;
+        }
+
+        // 2 / sqrt(pi) exp(-x^2)
+        public static float Backward(float x, float y, float dy, float a) => dy * 1.1283792f * XMath.Exp(-(x * x));
+    }
+
+    internal readonly struct Floor : IUnary
+    {
+        public static float Forward(float x, float a) => XMath.Floor(x);
+
+        public static float Backward(float x, float y, float dy, float a) => 0;
+    }
+
+    internal readonly struct Ceiling : IUnary
+    {
+        public static float Forward(float x, float a) => XMath.Ceiling(x);
+
+        public static float Backward(float x, float y, float dy, float a) => 0;
+    }
+
+    internal readonly struct Round : IUnary
+    {
+        public static float Forward(float x, float a) => RoundToEven(x);
+
+        public static float Backward(float x, float y, float dy, float a) => 0;
+    }
+
+    internal readonly struct Sign : IUnary
+    {
+        public static float Forward(float x, float a) => x > 0 ? 1 : x < 0 ? -1 : float.IsNaN(x) ? x : 0;
+
+        public static float Backward(float x, float y, float dy, float a) => 0;
+    }
+
+    internal readonly struct Sin : IUnary
+    {
+        public static float Forward(float x, float a) => XMath.Sin(Reduced(x));
+
+        public static float Backward(float x, float y, float dy, float a) => dy * XMath.Cos(Reduced(x));
+    }
+
+    internal readonly struct Cos : IUnary
+    {
+        public static float Forward(float x, float a) => XMath.Cos(Reduced(x));
+
+        public static float Backward(float x, float y, float dy, float a) => -dy * XMath.Sin(Reduced(x));
+    }
+
+    internal readonly struct Tan : IUnary
+    {
+        public static float Forward(float x, float a) => XMath.Sin(Reduced(x)) / XMath.Cos(Reduced(x));
+
+        public static float Backward(float x, float y, float dy, float a) => dy * (1 + (y * y));
+    }
+
+    internal readonly struct Asin : IUnary
+    {
+        public static float Forward(float x, float a) => ArcTangent(x / XMath.Sqrt((1 - x) * (1 + x)));
+
+        public static float Backward(float x, float y, float dy, float a) => dy / XMath.Sqrt((1 - x) * (1 + x));
+    }
+
+    internal readonly struct Acos : IUnary
+    {
+        public static float Forward(float x, float a) => (0.5f * XMath.PI) - Asin.Forward(x, a);
+
+        public static float Backward(float x, float y, float dy, float a) => -dy / XMath.Sqrt((1 - x) * (1 + x));
+    }
+
+    internal readonly struct Atan : IUnary
+    {
+        public static float Forward(float x, float a) => ArcTangent(x);
+
+        public static float Backward(float x, float y, float dy, float a) => dy / (1 + (x * x));
+    }
+
+    internal readonly struct Sinh : IUnary
+    {
+        public static float Forward(float x, float a) => XMath.Abs(x) < 0.5f ? 0.5f * (ExpMinusOne(x) - ExpMinusOne(-x)) : 0.5f * (XMath.Exp(x) - XMath.Exp(-x));
+
+        public static float Backward(float x, float y, float dy, float a) => dy * 0.5f * (XMath.Exp(x) + XMath.Exp(-x));
+    }
+
+    internal readonly struct Cosh : IUnary
+    {
+        public static float Forward(float x, float a) => 0.5f * (XMath.Exp(x) + XMath.Exp(-x));
+
+        public static float Backward(float x, float y, float dy, float a) => dy * Sinh.Forward(x, a);
+    }
+
+    internal readonly struct Asinh : IUnary
+    {
+        public static float Forward(float x, float a) => InverseHyperbolicSine(x);
+
+        public static float Backward(float x, float y, float dy, float a) => dy / XMath.Sqrt((x * x) + 1);
+    }
+
+    internal readonly struct Acosh : IUnary
+    {
+        public static float Forward(float x, float a) => InverseHyperbolicCosine(x);
+
+        public static float Backward(float x, float y, float dy, float a) => dy / XMath.Sqrt((x - 1) * (x + 1));
+    }
+
+    internal readonly struct Atanh : IUnary
+    {
+        public static float Forward(float x, float a) => InverseHyperbolicTangent(x);
+
+        public static float Backward(float x, float y, float dy, float a) => dy / ((1 - x) * (1 + x));
     }
 }

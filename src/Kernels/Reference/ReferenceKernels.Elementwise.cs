@@ -33,6 +33,22 @@ internal sealed partial class ReferenceKernels<T>
         UnaryOp.Square => x * x,
         UnaryOp.Scale => a * x,
         UnaryOp.Offset => x + a,
+        UnaryOp.Erf => SpecialFunctions.Erf(x),
+        UnaryOp.Floor => Math.Floor(x),
+        UnaryOp.Ceiling => Math.Ceiling(x),
+        UnaryOp.Round => Math.Round(x, MidpointRounding.ToEven),
+        UnaryOp.Sign => double.IsNaN(x) ? x : Sign(x),
+        UnaryOp.Sin => Math.Sin(x),
+        UnaryOp.Cos => Math.Cos(x),
+        UnaryOp.Tan => Math.Tan(x),
+        UnaryOp.Asin => Math.Asin(x),
+        UnaryOp.Acos => Math.Acos(x),
+        UnaryOp.Atan => Math.Atan(x),
+        UnaryOp.Sinh => Math.Sinh(x),
+        UnaryOp.Cosh => Math.Cosh(x),
+        UnaryOp.Asinh => Math.Asinh(x),
+        UnaryOp.Acosh => Math.Acosh(x),
+        UnaryOp.Atanh => Math.Atanh(x),
         _ => throw new ArgumentOutOfRangeException(nameof(op), op, "unknown function"),
     };
 
@@ -53,6 +69,19 @@ internal sealed partial class ReferenceKernels<T>
         UnaryOp.Square => 2 * x,
         UnaryOp.Scale => a,
         UnaryOp.Offset => 1,
+        UnaryOp.Erf => 2 / Math.Sqrt(Math.PI) * Math.Exp(-x * x),
+        UnaryOp.Floor or UnaryOp.Ceiling or UnaryOp.Round or UnaryOp.Sign => 0,
+        UnaryOp.Sin => Math.Cos(x),
+        UnaryOp.Cos => -Math.Sin(x),
+        UnaryOp.Tan => 1 + Square(Math.Tan(x)),
+        UnaryOp.Asin => 1 / Math.Sqrt(1 - (x * x)),
+        UnaryOp.Acos => -1 / Math.Sqrt(1 - (x * x)),
+        UnaryOp.Atan => 1 / (1 + (x * x)),
+        UnaryOp.Sinh => Math.Cosh(x),
+        UnaryOp.Cosh => Math.Sinh(x),
+        UnaryOp.Asinh => 1 / Math.Sqrt((x * x) + 1),
+        UnaryOp.Acosh => 1 / Math.Sqrt((x * x) - 1),
+        UnaryOp.Atanh => 1 / (1 - (x * x)),
         _ => throw new ArgumentOutOfRangeException(nameof(op), op, "unknown function"),
     };
 
@@ -94,19 +123,33 @@ internal sealed partial class ReferenceKernels<T>
                     {
                         var p = left[(i0 * g.A0) + (i1 * g.A1) + (i2 * g.A2) + (i3 * g.A3)];
                         var q = right[(i0 * g.B0) + (i1 * g.B1) + (i2 * g.B2) + (i3 * g.B3)];
-                        output[o++] = op switch
-                        {
-                            BinaryOp.Add => p + q,
-                            BinaryOp.Subtract => p - q,
-                            BinaryOp.Multiply => p * q,
-                            BinaryOp.Divide => p / q,
-                            _ => throw new ArgumentOutOfRangeException(nameof(op), op, "unknown function"),
-                        };
+                        output[o++] = Function(op, p, q);
                     }
                 }
             }
         }
     }
+
+    static double Function(BinaryOp op, double a, double b) => op switch
+    {
+        BinaryOp.Add => a + b,
+        BinaryOp.Subtract => a - b,
+        BinaryOp.Multiply => a * b,
+        BinaryOp.Divide => a / b,
+        BinaryOp.Maximum => Math.Max(a, b),
+        BinaryOp.Minimum => Math.Min(a, b),
+        BinaryOp.Power => Math.Pow(a, b),
+        BinaryOp.PowerByBase => b == 0 ? 0 : b * Math.Pow(a, b - 1),
+        BinaryOp.PowerByExponent => a == 0 && b >= 0 ? 0 : Math.Pow(a, b) * Math.Log(a),
+        BinaryOp.Remainder => a % b,
+        BinaryOp.Greater => a > b ? 1 : 0,
+        BinaryOp.GreaterOrEqual => a >= b ? 1 : 0,
+        BinaryOp.Equal => a == b ? 1 : 0,
+        BinaryOp.GreaterShare => a > b ? 1 : a == b ? 0.5 : 0,
+        BinaryOp.Where => b != 0 ? a : 0,
+        BinaryOp.WhereNot => b == 0 ? a : 0,
+        _ => throw new ArgumentOutOfRangeException(nameof(op), op, "unknown function"),
+    };
 
     public void AddScaled(float scale, DeviceBuffer x, DeviceBuffer y)
     {

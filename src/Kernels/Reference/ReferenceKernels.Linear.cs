@@ -5,15 +5,19 @@ internal sealed partial class ReferenceKernels<T>
     public void MatMul(in MatMulGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer? bias, DeviceBuffer c, Activation activation = Activation.None, bool accumulate = false)
     {
         Elements left = new(a), right = new(b);
-        var sums = BiasRows(bias, (long)g.M * g.N, g.N);
-        for (long m = 0; m < g.M; m++)
+        var sums = BiasRows(bias, (long)g.Batch * g.M * g.N, g.N);
+        for (long batch = 0; batch < g.Batch; batch++)
         {
-            for (long n = 0; n < g.N; n++)
+            long atA = batch * g.M * g.K, atB = batch * g.K * g.N, atC = batch * g.M * g.N;
+            for (long m = 0; m < g.M; m++)
             {
-                var sum = sums[(m * g.N) + n];
-                for (long k = 0; k < g.K; k++)
-                    sum += left[g.TransposeA ? (k * g.M) + m : (m * g.K) + k] * right[g.TransposeB ? (n * g.K) + k : (k * g.N) + n];
-                sums[(m * g.N) + n] = Activate(activation, sum);
+                for (long n = 0; n < g.N; n++)
+                {
+                    var sum = sums[atC + (m * g.N) + n];
+                    for (long k = 0; k < g.K; k++)
+                        sum += left[atA + (g.TransposeA ? (k * g.M) + m : (m * g.K) + k)] * right[atB + (g.TransposeB ? (n * g.K) + k : (k * g.N) + n)];
+                    sums[atC + (m * g.N) + n] = Activate(activation, sum);
+                }
             }
         }
 
