@@ -80,7 +80,7 @@ internal sealed class Binding(OnnxNetwork network, OnnxNode node, Activation act
     {
         if (network.Weight(node.Inputs[input], packing, pack, trained) is not { } weight) return inputs => pack(inputs[input]!.Plain(Device));
         weightInputs.Add(input);
-        return _ => weight;
+        return _ => weight();
     }
 
     /// <summary>An operand of arithmetic: a constant of floats with more than one element, a bias or a scale, is a parameter too.</summary>
@@ -88,8 +88,7 @@ internal sealed class Binding(OnnxNetwork network, OnnxNode node, Activation act
     {
         if (ConstantShape(input) is not { Count: > 1 } || network.Weight(node.Inputs[input], "plain", x => x, trained: true) is not { } weight) return x => x[input]!;
         weightInputs.Add(input);
-        var value = Value.Of(weight);
-        return _ => value;
+        return _ => Value.Of(weight());
     }
 
     /// <summary>Whether an input became a parameter: the node does not read it when it runs.</summary>

@@ -8,8 +8,9 @@ namespace CnnSharp.Formats.Onnx;
 /// [N, H, W, C] like everywhere here, and are transposed within only where the graph asks for ONNX's order.
 /// </summary>
 /// <remarks>
-/// Constant tensors that convolutions, matrix products, normalisations and arithmetic read are parameters; running
-/// statistics and scalars are not. A rectifier behind a convolution, matrix product or normalisation is merged into it.
+/// Constant tensors that convolutions, matrix products, normalizations and arithmetic read are parameters, and so are the file's
+/// named ones that any operator with a gradient reads; running statistics and scalars are not. A weight that several nodes read
+/// is one parameter, in whatever orders of axes they read it. A rectifier behind a convolution, matrix product or normalisation is merged into it.
 /// </remarks>
 /// <example>
 /// <code>
@@ -31,7 +32,8 @@ public sealed class OnnxNetwork : Layer
     readonly Dictionary<string, Tensor> weights = new(StringComparer.Ordinal);
     readonly List<Dropout> dropouts = [];
 
-    readonly Dictionary<(string Name, string Packing), Tensor> packed = [];
+    readonly Dictionary<string, OnnxWeight> weightsInUse = new(StringComparer.Ordinal);
+    readonly HashSet<string> initializers = new(StringComparer.Ordinal);
     readonly Dictionary<string, OnnxTensor> constants = new(StringComparer.Ordinal);
     readonly Dictionary<string, string> aliases = new(StringComparer.Ordinal);
     readonly Dictionary<string, int> slots = new(StringComparer.Ordinal);
@@ -57,6 +59,7 @@ public sealed class OnnxNetwork : Layer
         Outputs = model.Outputs;
         otherOpsets = model.OtherOpsets;
         foreach (var (name, tensor) in model.Initializers) constants.Add(name, tensor);
+        initializers.UnionWith(constants.Keys);
         inputSlots = [.. Inputs.Select(input => Slot(input.Name))];
         foreach (var input in Inputs)
         {
@@ -67,6 +70,7 @@ public sealed class OnnxNetwork : Layer
         Images = OnnxImages.Of(Inputs, nodes, ConstantShape);
         GivesProbabilities = nodes.Any(node => node is { Operator: "Softmax", Domain: "" } && node.Outputs.Contains(Outputs[0].Name));
         Build(nodes);
+        foreach (var (name, weight) in weightsInUse) weights.Add(name, weight.Create(constants[name], Device));
         outputSlots = [.. Outputs.Select(output => Slot(output.Name))];
         constantElements = constants.Values.Sum(tensor => tensor.Shape.Count);
         initial = new Value?[slots.Count];
@@ -74,7 +78,7 @@ public sealed class OnnxNetwork : Layer
 
         // The file's bytes are not held any longer than it takes to build.
         constants.Clear();
-        packed.Clear();
+        weightsInUse.Clear();
         Eval();
     }
 
@@ -215,23 +219,12 @@ public sealed class OnnxNetwork : Layer
     /// <summary>The shape of the constant of a name, or null if the name is not a constant's.</summary>
     internal Shape? ConstantShape(string name) => constants.TryGetValue(name, out var tensor) ? tensor.Shape : default(Shape?);
 
-    /// <summary>The parameter that a constant becomes, made when it is first asked for; null if the name is not a constant of floats.</summary>
-    internal Tensor? Weight(string name, string packing, Func<Tensor, Tensor> pack, bool trained)
+    /// <summary>The parameter that a constant becomes, in an order of axes; null if the name is not a constant of floats.</summary>
+    internal Func<Tensor>? Weight(string name, string packing, Func<Tensor, Tensor> pack, bool trained)
     {
         if (!constants.TryGetValue(name, out var constant) || !constant.Type.IsReal()) return null;
-        if (packed.TryGetValue((name, packing), out var known)) return known;
-        using (Tape.NoGrad())
-        {
-            var source = Tensor.From(constant.Floats(), constant.Shape, Device);
-            var weight = pack(source).Keep();
-            if (weight != source) source.Dispose();
-            weight.RequiresGrad = trained;
-            packed.Add((name, packing), weight);
-
-            // A weight that nodes read in two orders of axes is two parameters: the second has its order's name too.
-            if (!weights.TryAdd(name, weight)) weights.Add($"{name}.{packing}", weight);
-            return weight;
-        }
+        if (!weightsInUse.TryGetValue(name, out var weight)) weightsInUse.Add(name, weight = new());
+        return weight.In(packing, pack, trained);
     }
 
     /// <summary>A layer that drops elements while the network trains.</summary>
@@ -329,6 +322,13 @@ public sealed class OnnxNetwork : Layer
         var binding = new Binding(this, node, rectifier is null ? Activation.None : Activation.Relu);
         var run = OnnxOperators.Make(node, binding);
         binding.CheckAttributes();
+        for (var i = 0; i < node.Inputs.Count; i++)
+        {
+            // What a file names, and operators with a gradient read, is a parameter too; literals of the graph are not.
+            var name = node.Inputs[i];
+            if (OnnxOperators.ReadsFloats(node.Operator, i) && initializers.Contains(name) && !binding.TookAsWeight(i) && constants[name].Shape.Count > 1) Weight(name, OnnxWeight.Plain, x => x, trained: true);
+        }
+
         steps.Add(new(
             this,
             node,
@@ -355,6 +355,12 @@ public sealed class OnnxNetwork : Layer
         foreach (var (name, constant) in constants)
         {
             if (!slots.TryGetValue(name, out var slot) || !wanted.Contains(slot)) continue;
+            if (weightsInUse.TryGetValue(name, out var weight) && weight.Has(OnnxWeight.Plain))
+            {
+                initial[slot] = Value.Of(weights[name]);
+                continue;
+            }
+
             var onHost = !constant.Type.IsReal() || constant.Shape.Count <= MostOnHost;
             initial[slot] = onHost ? Value.Of(constant.ToArray()) : Value.Of(Tensor.From(constant.Floats(), constant.Shape, Device));
         }

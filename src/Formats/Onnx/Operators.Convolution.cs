@@ -231,18 +231,20 @@ internal static partial class OnnxOperators
         {
             int[] rows = a.Shape.ToArray()[..^2], columns = b.Shape.ToArray()[..^2];
             n.Checked([.. Together(n, rows, columns).AsSpan(), a.Shape[^2], b.Shape[^1]]);
-            if (columns.Length == 0) return Functional.Linear(a, b);
+            if (columns.All(extent => extent == 1))
+            {
+                var product = Functional.Linear(a, Layout.Reshape(b, new(b.Shape[^2], b.Shape[^1])));
+                return columns.Length <= rows.Length ? product : Layout.Reshape(product, new([.. Together(n, rows, columns).AsSpan(), a.Shape[^2], b.Shape[^1]]));
+            }
 
             // A product for each place along the other axes.
             var batch = Together(n, rows, columns);
-            a = Layout.Reshape(Repeat(n, a, new([.. batch.AsSpan(), a.Shape[^2], a.Shape[^1]])), new(checked((int)batch.Count), a.Shape[^2], a.Shape[^1]));
-            b = Layout.Reshape(Repeat(n, b, new([.. batch.AsSpan(), b.Shape[^2], b.Shape[^1]])), new(checked((int)batch.Count), b.Shape[^2], b.Shape[^1]));
-            var products = Enumerable.Range(0, (int)batch.Count).Select(i => Functional.MatMul(Part(a, i), Part(b, i))).ToArray();
-            if (products.Length == 0) throw n.Malformed($"it multiplies nothing: {a.Shape} and {b.Shape}");
-            return Layout.Reshape(Functional.Concat(products, 0), new([.. batch.AsSpan(), a.Shape[^2], b.Shape[^1]]));
+            if (batch.Count == 0) throw n.Malformed($"it multiplies nothing: {a.Shape} and {b.Shape}");
+            var count = checked((int)batch.Count);
+            a = Layout.Reshape(Repeat(n, a, new([.. batch.AsSpan(), a.Shape[^2], a.Shape[^1]])), new(count, a.Shape[^2], a.Shape[^1]));
+            b = Layout.Reshape(Repeat(n, b, new([.. batch.AsSpan(), b.Shape[^2], b.Shape[^1]])), new(count, b.Shape[^2], b.Shape[^1]));
+            return Layout.Reshape(Functional.BatchMatMul(a, b), new([.. batch.AsSpan(), a.Shape[^2], b.Shape[^1]]));
         }
-
-        static Tensor Part(Tensor t, int i) => Layout.Reshape(Functional.Slice(t, 0, i, 1), new(t.Shape[1], t.Shape[2]));
     }
 
     static int Groups(Binding n) => n.Int("group", 1) is var groups and > 0 and <= int.MaxValue ? (int)groups : throw n.Malformed("attribute 'group' must be at least 1");

@@ -11,12 +11,9 @@ internal static partial class OnnxOperators
     /// <summary>A function of floats with a setting.</summary>
     static Operator Unary(Binding n, float setting, Func<Tensor, float, Tensor> function) => One(x => OnDevice(n, x[0]!, t => function(t, setting)));
 
-    /// <summary>A function that no device has: computed on the host, without a gradient.</summary>
-    static Operator OnHost(Binding n, Func<double, double> function) => One(x => Value.Of(Map(x[0]!.Host(), function)));
-
     static Operator Test(Binding n, Func<double, bool> test) => One(x =>
     {
-        var a = x[0]!.Host();
+        var a = x[0]!.Read();
         var results = new long[a.Count];
         for (var i = 0; i < results.Length; i++) results[i] = test(a.Real(i)) ? 1 : 0;
         return Value.Of(new HostArray(OnnxType.Bool, a.Shape, results));
@@ -57,7 +54,11 @@ internal static partial class OnnxOperators
     static Operator ThresholdedRelu(Binding n)
     {
         var alpha = n.Float("alpha", 1);
-        return OnHost(n, x => x > alpha ? x : 0);
+        return One(x => OnDevice(n, x[0]!, t =>
+        {
+            var threshold = Tensor.Full(default, alpha, t.Device);
+            return Functional.Where(Functional.Greater(t, threshold), t, Tensor.Full(default, 0, t.Device));
+        }));
     }
 
     /// <summary>x where x > 0, else slope x; the slopes are repeated to x's shape.</summary>
@@ -128,15 +129,20 @@ internal static partial class OnnxOperators
         if (n.Opset < 7 && n.Flag("broadcast") && n.Int("axis", long.MaxValue) != long.MaxValue) throw n.Unsupported("its exponent stands at an axis");
         return One(x =>
         {
-            if (x[0]!.IsFloat && x[1] is { IsHost: true, Shape.Count: 1 } exponent)
+            if (x[0]!.IsFloat || Value.AreFloats(x[0]!, x[1]!))
             {
-                switch (exponent.Host().Real(0))
+                if (x[1] is { IsHost: true, Shape.Count: 1 } exponent && exponent.Shape.Rank <= x[0]!.Shape.Rank)
                 {
-                    case 2:
-                        return OnDevice(n, x[0]!, Functional.Square);
-                    case 0.5:
-                        return OnDevice(n, x[0]!, Functional.Sqrt);
+                    switch (exponent.Host().Real(0))
+                    {
+                        case 1: return x[0]!;
+                        case 2: return OnDevice(n, x[0]!, Functional.Square);
+                        case 3: return OnDevice(n, x[0]!, t => Functional.Square(t) * t);
+                        case 0.5: return OnDevice(n, x[0]!, Functional.Sqrt);
+                    }
                 }
+
+                return Binary(n, x[0]!, x[1]!.IsFloat ? x[1]! : x[1]!.Numbers(n.Device), Functional.Pow);
             }
 
             // An integer base comes back as the power's whole part.
@@ -150,7 +156,7 @@ internal static partial class OnnxOperators
     static Operator Mod(Binding n)
     {
         var likeC = n.Flag("fmod");
-        return One(x => Value.Of(Combine(
+        return One(x => Value.AreFloats(x[0]!, x[1]!) ? Binary(n, x[0]!, x[1]!, likeC ? Functional.Remainder : (a, b) => a - (b * Functional.Floor(a / b))) : Value.Of(Combine(
             n,
             x[0]!.Host(),
             x[1]!.Host(),
@@ -185,15 +191,26 @@ internal static partial class OnnxOperators
         return One(x => OnDevice(n, sum(x)[0]!, t => t * (1f / x.Length)));
     }
 
-    static Operator Compare(Binding n, Func<double, double, bool>? reals, Func<long, long, bool> integers)
+    /// <summary>Truth values: of floats and of truth values on the device there, of others on the host.</summary>
+    static Operator Compare(Binding n, Func<Tensor, Tensor, Tensor> function, Func<double, double, bool>? reals, Func<long, long, bool> integers)
     {
         var place = n.Opset < 7 && n.Flag("broadcast") ? n.Int("axis", long.MaxValue) : long.MaxValue;
-        return One(x => Value.Of(Combine(n, x[0]!.Host(), (place == long.MaxValue ? x[1]! : AlignedAt(n, x[0]!, x[1]!, place)).Host(), OnnxType.Bool, reals is null ? null : (a, b) => reals(a, b) ? 1 : 0, (a, b) => integers(a, b) ? 1 : 0)));
+        return One(x =>
+        {
+            Value a = x[0]!, b = place == long.MaxValue ? x[1]! : AlignedAt(n, x[0]!, x[1]!, place);
+            if (Value.AreFloats(a, b) || a.Stored is not null || b.Stored is not null) return Value.OfMask(Binary(n, a.Numbers(n.Device), b.Numbers(n.Device), function));
+            return Value.Of(Combine(n, a.Host(), b.Host(), OnnxType.Bool, reals is null ? null : (p, q) => reals(p, q) ? 1 : 0, (p, q) => integers(p, q) ? 1 : 0));
+        });
     }
+
+    static Operator Not(Binding n) => One(x => x[0]!.Stored is null
+        ? Value.Of(new HostArray(OnnxType.Bool, x[0]!.Shape, Array.ConvertAll(x[0]!.Integers(), value => 1 - value)))
+        : Value.OfMask(OnDevice(n, x[0]!.Numbers(n.Device), t => (t * -1f) + 1)));
 
     /// <summary>The second operand where the first is true, else the third.</summary>
     static Operator Where(Binding n) => One(x =>
     {
+        if (Value.AreFloats(x[1]!, x[2]!)) return Together(n, [x[0]!.Numbers(n.Device), x[1]!, x[2]!], t => Functional.Where(t[0], t[1], t[2]));
         HostArray condition = x[0]!.Host(), a = x[1]!.Host(), b = x[2]!.Host();
         if (a.Type != b.Type && !(a.Type.IsReal() && b.Type.IsReal())) throw n.Malformed($"it chooses between {a.Type} and {b.Type}");
         var shape = Together(n, Together(n, condition.Shape, a.Shape), b.Shape);
@@ -215,58 +232,53 @@ internal static partial class OnnxOperators
         => x.IsChannelsLast ? Value.OfChannelsLast(function(x.Stored!)) : Value.Of(function(x.Plain(n.Device)));
 
     /// <summary>Two tensors of floats repeated to a common shape; where one is a batch of pictures in this tool's order, the result is too.</summary>
-    static Value Binary(Binding n, Value a, Value b, Func<Tensor, Tensor, Tensor> function)
+    static Value Binary(Binding n, Value a, Value b, Func<Tensor, Tensor, Tensor> function) => Together(n, [a, b], t => function(t[0], t[1]));
+
+    /// <summary>Tensors of floats repeated to a common shape; where one is a batch of pictures in this tool's order, the result is too.</summary>
+    static Value Together(Binding n, Value[] values, Func<Tensor[], Tensor> function)
     {
-        var shape = Together(n, a.Shape, b.Shape);
-        if (a.IsChannelsLast == b.IsChannelsLast && a.Shape == b.Shape)
-        {
-            return a.IsChannelsLast
-                ? Value.OfChannelsLast(Merged(a.Stored!, b.Stored!, a.Stored!.Shape, function))
-                : Value.Of(Merged(a.Plain(n.Device), b.Plain(n.Device), shape, function));
-        }
-
-        if ((a.IsChannelsLast && a.Shape.Rank == shape.Rank) || (b.IsChannelsLast && b.Shape.Rank == shape.Rank))
-        {
-            return Value.OfChannelsLast(Merged(ToChannelsLast(a), ToChannelsLast(b), Layout.ToChannelsLastShape(shape), function));
-        }
-
-        return Value.Of(Merged(a.Plain(n.Device), b.Plain(n.Device), shape, function));
+        var shape = values[0].Shape;
+        foreach (var value in values.AsSpan(1)) shape = value.Shape == shape ? shape : Together(n, shape, value.Shape);
+        return Array.Exists(values, value => value.IsChannelsLast && value.Shape.Rank == shape.Rank)
+            ? Value.OfChannelsLast(Merged(Array.ConvertAll(values, ToChannelsLast), Layout.ToChannelsLastShape(shape), function))
+            : Value.Of(Merged(Array.ConvertAll(values, value => value.Plain(n.Device)), shape, function));
 
         Tensor ToChannelsLast(Value v)
         {
-            if (v.IsChannelsLast) return v.Stored!;
+            if (v.IsChannelsLast && v.Shape.Rank == shape.Rank) return v.Stored!;
             var t = v.Plain(n.Device);
-            return Layout.ToChannelsLast(Layout.Reshape(t, new([.. Enumerable.Repeat(1, shape.Rank - t.Shape.Rank), .. t.Shape.AsSpan()])));
+            return t.Count == 1 ? Layout.Reshape(t, default) : Layout.ToChannelsLast(Layout.Reshape(t, new([.. Enumerable.Repeat(1, shape.Rank - t.Shape.Rank), .. t.Shape.AsSpan()])));
         }
     }
 
-    /// <summary>Applies a function of two tensors of up to four axes to any number: axes that both read alike are merged.</summary>
-    static Tensor Merged(Tensor a, Tensor b, Shape shape, Func<Tensor, Tensor, Tensor> function)
+    static Tensor Merged(Tensor a, Tensor b, Shape shape, Func<Tensor, Tensor, Tensor> function) => Merged([a, b], shape, t => function(t[0], t[1]));
+
+    /// <summary>Applies a function of tensors of up to four axes to any number: neighbouring axes that all read alike are merged.</summary>
+    static Tensor Merged(Tensor[] operands, Shape shape, Func<Tensor[], Tensor> function)
     {
-        if (shape.Rank <= 4) return function(a, b);
-        List<int> extentsA = [], extentsB = [];
-        var kind = (false, false);
+        if (shape.Rank <= 4) return function(operands);
+        var extents = Array.ConvertAll(operands, _ => new List<int>());
+        var kind = Array.ConvertAll(operands, _ => false);
         for (var axis = 0; axis < shape.Rank; axis++)
         {
-            int i = axis - shape.Rank + a.Shape.Rank, j = axis - shape.Rank + b.Shape.Rank;
-            int p = i < 0 ? 1 : a.Shape[i], q = j < 0 ? 1 : b.Shape[j];
             if (shape[axis] == 1) continue;
-            var next = (p == 1, q == 1);
-            if (extentsA.Count > 0 && next == kind)
+            var next = Array.ConvertAll(operands, t => axis - shape.Rank + t.Shape.Rank is var place && place >= 0 ? t.Shape[place] : 1);
+            var repeats = Array.ConvertAll(next, extent => extent == 1);
+            var joins = extents[0].Count > 0 && repeats.AsSpan().SequenceEqual(kind);
+            for (var i = 0; i < operands.Length; i++)
             {
-                extentsA[^1] = checked(extentsA[^1] * p);
-                extentsB[^1] = checked(extentsB[^1] * q);
+                if (joins) extents[i][^1] = checked(extents[i][^1] * next[i]);
+                else extents[i].Add(next[i]);
             }
-            else
-            {
-                extentsA.Add(p);
-                extentsB.Add(q);
-                kind = next;
-            }
+
+            kind = repeats;
         }
 
-        if (extentsA.Count > 4) throw new NotSupportedException($"{a.Shape} and {b.Shape} are repeated along more axes by turns than are computed");
-        return Layout.Reshape(function(Layout.Reshape(a, extentsA.ToArray()), Layout.Reshape(b, extentsB.ToArray())), shape);
+        // Where operands are repeated along more axes by turns, each is repeated by itself first.
+        var merged = extents[0].Count <= 4
+            ? operands.Select((t, i) => Layout.Reshape(t, extents[i].ToArray()))
+            : operands.Select(t => Layout.Reshape(t.Shape == shape ? t : Functional.Expand(t, shape), new(checked((int)shape.Count))));
+        return Layout.Reshape(function([.. merged]), shape);
     }
 
     /// <summary>A function of two arrays repeated to a common shape, element by element.</summary>
@@ -314,15 +326,6 @@ internal static partial class OnnxOperators
         return b.IsFloat ? Value.Of(Layout.Reshape(b.Plain(n.Device), shape)) : Value.Of(b.Host().Reshape(shape));
     }
 
-    static Tensor Greatest(Tensor a, Tensor b)
-    {
-        // Repeated to a common shape by factors of 1, so that both stay exact.
-        if (a.Shape != b.Shape) (a, b) = (a * Tensor.Full(b.Shape, 1, b.Device), b * Tensor.Full(a.Shape, 1, a.Device));
-        return GreatestOf(a, b);
-    }
-
-    static Tensor Least(Tensor a, Tensor b) => Greatest(a * -1f, b * -1f) * -1f;
-
     /// <summary>The greatest, element by element: one behind the other along a new last axis they are the pieces of a maxout.</summary>
     static Tensor GreatestOf(params ReadOnlySpan<Tensor> tensors)
     {
@@ -333,6 +336,5 @@ internal static partial class OnnxOperators
     }
 
     /// <summary>A tensor repeated to a shape.</summary>
-    static Tensor Repeat(Binding n, Tensor x, Shape shape)
-        => x.Shape == shape ? x : Merged(x, Tensor.Full(n.Checked(shape.AsSpan()), 1, n.Device), shape, Functional.Multiply);
+    static Tensor Repeat(Binding n, Tensor x, Shape shape) => x.Shape == shape ? x : Functional.Expand(x, n.Checked(shape.AsSpan()));
 }

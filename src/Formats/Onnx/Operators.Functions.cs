@@ -66,7 +66,11 @@ internal static partial class OnnxOperators
     static Value Converted(Binding n, Value x, OnnxType type)
     {
         if (type.SizeOf() == 0) throw n.Unsupported($"it makes elements of type {type}");
-        return x.Type == type || (type.IsReal() && x.IsFloat && !x.IsHost) ? x : Value.Of(x.Host().Cast(type));
+        if (x.Type == type || (type.IsReal() && x.IsFloat && !x.IsHost)) return x;
+        if (type.IsReal() && x.Stored is not null) return x.Numbers(n.Device);
+
+        // What becomes a whole number or a truth value has no gradient.
+        return Value.Of((type.IsReal() ? x.Host() : x.Read()).Cast(type));
     }
 
     /// <summary>

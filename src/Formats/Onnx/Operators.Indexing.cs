@@ -81,7 +81,7 @@ internal static partial class OnnxOperators
         var stated = n.Int("axis", -1);
         return One(x =>
         {
-            HostArray indices = x[0]!.Host(), values = x[2]!.Host();
+            HostArray indices = x[0]!.Read(), values = x[2]!.Host();
             var depth = (long)x[1]!.Host().Real(0);
             if (values.Count != 2) throw n.Malformed($"its values are {values.Shape}, expected off and on");
             var axis = n.Axis(stated, indices.Shape.Rank + 1);

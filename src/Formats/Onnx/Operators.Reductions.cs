@@ -75,6 +75,25 @@ internal static partial class OnnxOperators
         return Layout.Reshape(Functional.Maxout(rows, pieces), kept);
     }
 
+    /// <summary>The product along axes: brought behind the others, halves are multiplied with each other.</summary>
+    static Tensor ProductOver(Tensor x, int[] axes)
+    {
+        var others = Enumerable.Range(0, x.Shape.Rank).Except(axes).ToArray();
+        var pieces = checked((int)axes.Aggregate(1L, (product, axis) => product * x.Shape[axis]));
+        var kept = x.Shape.ToArray();
+        foreach (var axis in axes) kept[axis] = 1;
+        if (pieces == 0) return Tensor.Full(kept, 1, x.Device);
+        var rows = Layout.Reshape(Layout.Permute(x, [.. others, .. axes]), new(checked((int)(x.Count / pieces)), pieces));
+        while (rows.Shape[1] > 1)
+        {
+            var half = rows.Shape[1] / 2;
+            var product = Functional.Slice(rows, 1, 0, half) * Functional.Slice(rows, 1, half, half);
+            rows = rows.Shape[1] % 2 == 0 ? product : Functional.Concat([product, Functional.Slice(rows, 1, 2 * half, 1)], 1);
+        }
+
+        return Layout.Reshape(rows, kept);
+    }
+
     /// <summary>log of the sum of exp(x), the greatest taken out first so that nothing overflows.</summary>
     static Tensor LogSumExpOver(Tensor x, int[] axes)
     {
@@ -95,7 +114,7 @@ internal static partial class OnnxOperators
         bool keep = n.Flag("keepdims", true), last = n.Flag("select_last_index");
         return One(x =>
         {
-            var a = x[0]!.Host();
+            var a = x[0]!.Read();
             var axis = n.Axis(stated, a.Shape.Rank);
             if (a.Shape[axis] == 0) throw n.Malformed($"there is nothing to choose along axis {axis} of {a.Shape}");
             var stride = HostArray.Stride(a.Shape, axis);

@@ -327,6 +327,7 @@ internal static partial class OnnxOperators
             var shape = x[0]!.Shape;
             if (times.Length != shape.Rank) throw n.Malformed($"it has {times.Length} numbers of repeats for {shape}");
             Shape result = n.Checked([.. times.Select((count, axis) => checked(count * shape[axis]))]);
+            if (x[0]!.IsFloat && result.Count > 0) return Value.Of(Tiled(x[0]!.Plain(n.Device), result));
             return Value.Of(x[0]!.Host().Pick(result, places =>
             {
                 var at = 0L;
@@ -334,6 +335,22 @@ internal static partial class OnnxOperators
                 return at;
             }));
         });
+    }
+
+    /// <summary>A tensor one behind the other along each axis, as often as the result has room for it.</summary>
+    static Tensor Tiled(Tensor t, Shape result)
+    {
+        for (var axis = result.Rank - 1; axis >= 0; axis--)
+        {
+            if (t.Shape[axis] == result[axis]) continue;
+            var (shape, times) = (t.Shape, result[axis] / t.Shape[axis]);
+            var outer = 1L;
+            for (var i = 0; i < axis; i++) outer *= shape[i];
+            var (before, run) = (checked((int)outer), checked((int)(t.Count / outer)));
+            t = Layout.Reshape(Functional.Expand(Layout.Reshape(t, new(before, 1, run)), new(before, times, run)), shape.With(axis, result[axis]));
+        }
+
+        return t;
     }
 
     /// <summary>Channels become blocks of pixels: the block's place is the channel's outermost part, or in CRD mode its innermost.</summary>

@@ -108,7 +108,7 @@ internal static partial class OnnxOperators
         return One(x => OnAxes(n, x[0]!, [n.Axis(stated, x[0]!.Shape.Rank)], (t, places) =>
         {
             var norm = p == 1 ? SumOver(Functional.Abs(t), places) : Functional.Sqrt(SumOver(Functional.Square(t), places));
-            return Merged(t, Greatest(norm, Tensor.Full(default, 1e-30, t.Device)), t.Shape, Functional.Divide);
+            return Merged(t, Functional.Maximum(norm, Tensor.Full(default, 1e-30, t.Device)), t.Shape, Functional.Divide);
         }));
     }
 

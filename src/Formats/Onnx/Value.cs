@@ -13,11 +13,11 @@ internal sealed class Value
     readonly bool channelsLast;
     Tensor? uploaded;
 
-    Value(Tensor tensor, bool channelsLast)
+    Value(Tensor tensor, bool channelsLast, OnnxType type = OnnxType.Float)
     {
         (this.tensor, this.channelsLast) = (tensor, channelsLast);
         Shape = channelsLast ? Layout.FromChannelsLast(tensor.Shape) : tensor.Shape;
-        Type = OnnxType.Float;
+        Type = type;
     }
 
     Value(HostArray host) => (this.host, Shape, Type) = (host, host.Shape, host.Type);
@@ -56,6 +56,16 @@ internal sealed class Value
     /// <summary>An array.</summary>
     public static Value Of(HostArray array) => new(array);
 
+    /// <summary>Truth values on the device: floats that are 0 or 1.</summary>
+    public static Value OfMask(Value numbers) => new(numbers.tensor!, numbers.channelsLast, OnnxType.Bool);
+
+    /// <summary>Truth values or integers as floats on a device.</summary>
+    public Value Numbers(Device device)
+    {
+        if (tensor is not null) return new(tensor, channelsLast);
+        return Of(uploaded ??= host!.Reals is { } reals ? Tensor.From(reals, Shape, device) : Tensor.From(Array.ConvertAll(host.Integers!, value => (float)value), Shape, device));
+    }
+
     /// <summary>The elements on a device, in ONNX's order.</summary>
     public Tensor Plain(Device device)
     {
@@ -74,16 +84,19 @@ internal sealed class Value
     /// <exception cref="NotSupportedException">A gradient would have to.</exception>
     public HostArray Host()
     {
-        if (host is not null) return host;
-        if (Tape.IsRecording && tensor!.WantsGradient) throw new NotSupportedException("it is computed here without a gradient: run it for inference (Tape.NoGrad), or freeze what comes before it");
-        return new(Type, Shape, Plain(tensor!.Device).ToArray<double>());
+        if (Tape.IsRecording && tensor is { WantsGradient: true } && IsFloat) throw new NotSupportedException("it is computed here without a gradient: run it for inference (Tape.NoGrad), or freeze what comes before it");
+        return Read();
     }
 
-    /// <summary>The elements on the host, to decide by them: what is decided has no gradient.</summary>
+    /// <summary>As <see cref="Host"/>, for what has no gradient: a comparison, a place, a whole number.</summary>
     public HostArray Read()
     {
         if (host is not null) return host;
-        using (Tape.NoGrad()) return new(Type, Shape, Plain(tensor!.Device).ToArray<double>());
+        using (Tape.NoGrad())
+        {
+            var elements = Plain(tensor!.Device).ToArray<double>();
+            return Type == OnnxType.Bool ? new(Type, Shape, Array.ConvertAll(elements, value => value == 0 ? 0L : 1L)) : new(Type, Shape, elements);
+        }
     }
 
     /// <summary>The elements as integers.</summary>
