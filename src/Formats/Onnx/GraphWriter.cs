@@ -1,3 +1,4 @@
+using System.Globalization;
 using CnnSharp.Kernels;
 
 namespace CnnSharp.Formats.Onnx;
@@ -8,11 +9,8 @@ namespace CnnSharp.Formats.Onnx;
 /// </summary>
 internal sealed class GraphWriter
 {
-    /// <summary>The pictures of the batch that is followed: not 1, so that the batch axis is told from axes of one element.</summary>
-    public const int Batch = 2;
-
-    const string InputName = "input";
-    const string OutputName = "output";
+    /// <summary>The images of the batch that is followed: a prime that no axis of a network's own is a multiple of, so that an extent says whether it depends on the batch.</summary>
+    public const int Batch = 1009;
 
     /// <summary>Which of our axes stands at each of ONNX's places, and the other way round.</summary>
     static readonly int[] ToPictures = [0, 3, 1, 2], FromPictures = [0, 2, 3, 1];
@@ -21,37 +19,46 @@ internal sealed class GraphWriter
     readonly Dictionary<Tensor, string> constantNames = new(ReferenceEqualityComparer.Instance);
     readonly List<OnnxNode> nodes = [];
     readonly Dictionary<string, OnnxTensor> constants = new(StringComparer.Ordinal);
+    readonly Dictionary<Tensor, List<string>> layouts = new(ReferenceEqualityComparer.Instance);
+    readonly Dictionary<string, string> literals = new(StringComparer.Ordinal);
+    readonly HashSet<string> taken = new(StringComparer.Ordinal);
     OnnxValueInfo? input;
     OnnxValueInfo? output;
 
     /// <summary>Creates a writer that knows the names of a network's tensors.</summary>
     public GraphWriter(IEnumerable<(string Name, Tensor Tensor)> parameters)
     {
-        foreach (var (name, tensor) in parameters) constantNames.Add(tensor, name);
+        foreach (var (name, tensor) in parameters)
+        {
+            constantNames.Add(tensor, name);
+            taken.Add(name);
+        }
     }
 
     /// <summary>Says what is fed in.</summary>
     public void Begin(Tensor x)
     {
-        names.Add(x, InputName);
-        input = Info(InputName, x);
+        var name = Unique("input");
+        names.Add(x, name);
+        input = Info(name, x);
     }
 
     /// <summary>Says what comes out.</summary>
     public void End(Tensor y)
     {
         if (!names.TryGetValue(y, out var name)) throw new NotSupportedException("Export: the network's result does not come from its input by operations on tensors.");
-        nodes.Add(new() { Operator = "Identity", Name = OutputName, Inputs = [name], Outputs = [OutputName] });
+        var outputName = Unique("output");
+        nodes.Add(new() { Operator = "Identity", Name = outputName, Inputs = [name], Outputs = [outputName] });
 
         // The result of the last node takes the output's name where nobody else reads it.
         var last = nodes.FindIndex(node => node.Outputs.Contains(name));
         if (last >= 0 && nodes.Sum(node => node.Inputs.Count(other => other == name)) == 1)
         {
             nodes.RemoveAt(nodes.Count - 1);
-            nodes[last] = new() { Operator = nodes[last].Operator, Name = nodes[last].Name, Inputs = nodes[last].Inputs, Outputs = [OutputName], Attributes = nodes[last].Attributes };
+            nodes[last] = new() { Operator = nodes[last].Operator, Name = nodes[last].Name, Inputs = nodes[last].Inputs, Outputs = [outputName], Attributes = nodes[last].Attributes };
         }
 
-        output = Info(OutputName, y);
+        output = Info(outputName, y);
     }
 
     /// <summary>The graph.</summary>
@@ -78,7 +85,7 @@ internal sealed class GraphWriter
         {
             // Made of constants alone, it is one: its elements are read when a node needs them.
             y.Keep();
-            constantNames.TryAdd(y, $"constant_{constantNames.Count}");
+            if (!constantNames.ContainsKey(y)) constantNames.Add(y, Unique($"constant_{constantNames.Count}"));
             return;
         }
 
@@ -87,6 +94,8 @@ internal sealed class GraphWriter
             "Conv2d" => Convolution(operation),
             "ConvTranspose2d" => TransposedConvolution(operation),
             "Linear" => Linear(operation),
+            "BatchMatMul" => Node("MatMul", [Name(operation, 0), Name(operation, 1)]),
+            "Expand" => Expand(operation),
             "MaxPool2d" or "AdaptiveMaxPool2d" => Pool(operation, "Max"),
             "AvgPool2d" or "AdaptiveAvgPool2d" => Pool(operation, "Average"),
             "BatchNorm" => BatchNorm(operation),
@@ -99,7 +108,15 @@ internal sealed class GraphWriter
             "Scale" => Node("Mul", [Name(operation, 0), Scalar((float)operation.Settings!)]),
             "Offset" => Node("Add", [Name(operation, 0), Scalar((float)operation.Settings!)]),
             "Square" => Node("Mul", [Name(operation, 0), Name(operation, 0)]),
-            "Relu" or "Sigmoid" or "Tanh" or "Softplus" or "Exp" or "Log" or "Sqrt" or "Abs" => Node(operation.Name, [Name(operation, 0)]),
+            "Maximum" => Node("Max", Operands(operation)),
+            "Minimum" => Node("Min", Operands(operation)),
+            "Pow" => Node("Pow", Operands(operation)),
+            "Remainder" => Node("Mod", Operands(operation), OnnxAttribute.Of("fmod", 1)),
+            "Greater" or "GreaterOrEqual" or "Equal" => Cast(Node(operation.Name, Operands(operation)), OnnxType.Float),
+            "Where" => Choice(operation),
+            "Relu" or "Sigmoid" or "Tanh" or "Softplus" or "Exp" or "Log" or "Sqrt" or "Abs" or "Erf" or "Floor" or "Round" or "Sign" => Node(operation.Name, [Name(operation, 0)]),
+            "Sin" or "Cos" or "Tan" or "Asin" or "Acos" or "Atan" or "Sinh" or "Cosh" or "Asinh" or "Acosh" or "Atanh" => Node(operation.Name, [Name(operation, 0)]),
+            "Ceiling" => Node("Ceil", [Name(operation, 0)]),
             "LeakyRelu" or "Elu" => Node(operation.Name, [Name(operation, 0)], OnnxAttribute.Of("alpha", (float)operation.Settings!)),
             "Clamp" => Clip(operation),
             "Silu" => Node("Mul", [Name(operation, 0), Node("Sigmoid", [Name(operation, 0)])]),
@@ -288,11 +305,10 @@ internal sealed class GraphWriter
         Shape from = operation.Inputs[0]!.Shape, to = operation.Output.Shape;
         var x = IsReordered(from) ? Transposed(Name(operation, 0), FromPictures) : Name(operation, 0);
         var extents = to.Rank == 4 && !IsReordered(to) ? Array.ConvertAll(ToPictures, axis => (long)to[axis]) : Array.ConvertAll(to.ToArray(), extent => (long)extent);
-        if (extents.Length > 0 && from.Rank > 0)
-        {
-            if (to[0] == from[0] && from[0] == Batch) extents[0] = 0;
-            else if (from[0] == Batch && to[0] % Batch == 0) extents[0] = -1;
-        }
+        // The axis that depends on the batch is the one that the other extents leave over.
+        var free = Array.FindIndex(extents, DependsOnBatch);
+        if (free >= 0 && Array.FindLastIndex(extents, DependsOnBatch) != free) throw Refuse(operation, "two of its axes depend on the batch's size");
+        if (free >= 0) extents[free] = free == 0 && to[0] == from[0] ? 0 : -1;
 
         var y = Node("Reshape", [x, Integers(extents)]);
         return IsReordered(to) ? Transposed(y, ToPictures) : y;
@@ -310,8 +326,19 @@ internal sealed class GraphWriter
     string Slice(TracedOperation operation)
     {
         var (axis, start, length) = ((int, int, int))operation.Settings!;
-        if (axis == 0) throw Refuse(operation, "it takes part of a batch");
+        if (DependsOnBatch(operation.Inputs[0]!.Shape[axis])) throw Refuse(operation, "it takes part of a batch");
         return Node("Slice", [Name(operation, 0), Integers(start), Integers(start + length), Integers(Axis(axis, operation.Output.Shape.Rank))]);
+    }
+
+    /// <summary>An axis that stays as it is says 1.</summary>
+    string Expand(TracedOperation operation)
+    {
+        Shape from = operation.Inputs[0]!.Shape, to = operation.Output.Shape;
+        if (from.Rank != to.Rank && to.Rank == 4) throw Refuse(operation, $"it repeats {Text(from)} to four axes");
+        var missing = to.Rank - from.Rank;
+        long[] extents = [.. Enumerable.Range(0, to.Rank).Select(axis => axis >= missing && from[axis - missing] == to[axis] ? 1L : to[axis])];
+        if (Array.Exists(extents, DependsOnBatch)) throw Refuse(operation, "how often it repeats depends on the batch's size");
+        return Node("Expand", [Name(operation, 0), Integers(to.Rank == 4 ? Array.ConvertAll(ToPictures, axis => extents[axis]) : extents)]);
     }
 
     string Pad(TracedOperation operation)
@@ -339,17 +366,17 @@ internal sealed class GraphWriter
             : Node("Resize", [Name(operation, 0), "", scales], OnnxAttribute.Of("mode", mode), OnnxAttribute.Of("coordinate_transformation_mode", g.AlignCorners ? "align_corners" : "half_pixel"));
     }
 
-    /// <summary>Two operands that are repeated to a common shape: one beside pictures gets their four axes.</summary>
+    /// <summary>Operands that are repeated to a common shape: one beside images gets their four axes.</summary>
     string[] Operands(TracedOperation operation)
     {
         var rank = operation.Output.Shape.Rank;
-        return [Operand(0), Operand(1)];
+        return [.. operation.Inputs.Select((_, i) => Operand(i))];
 
         string Operand(int input)
         {
             var x = operation.Inputs[input]!;
             if (!names.TryGetValue(x, out var name)) return Constant(operation, input, "operand", rank == 4 ? Picture : Plain);
-            if (x.Shape.Rank != rank && rank == 4) throw Refuse(operation, $"it repeats {x.Shape} to {operation.Output.Shape}");
+            if (x.Shape.Rank != rank && rank == 4) throw Refuse(operation, $"it repeats {Text(x.Shape)} to {Text(operation.Output.Shape)}");
             return name;
         }
 
@@ -359,6 +386,15 @@ internal sealed class GraphWriter
             return OnnxTensor.Create(name, Array.ConvertAll(ToPictures, axis => extents[axis]), Layout.Permute(Layout.Reshape(t, extents), ToPictures).ToArray());
         }
     }
+
+    string Choice(TracedOperation operation)
+    {
+        var operands = Operands(operation);
+        operands[0] = Cast(operands[0], OnnxType.Bool);
+        return Node("Where", operands);
+    }
+
+    string Cast(string x, OnnxType type) => Node("Cast", [x], OnnxAttribute.Of("to", (long)type));
 
     string Activated(string y, Activation activation) => activation == Activation.Relu ? Node("Relu", [y]) : y;
 
@@ -382,18 +418,40 @@ internal sealed class GraphWriter
     {
         var tensor = operation.Inputs[input]!;
         if (names.ContainsKey(tensor)) throw Refuse(operation, $"its {what} depend on the network's input");
-        if (!constantNames.TryGetValue(tensor, out var name)) constantNames.Add(tensor, name = $"constant_{constantNames.Count}");
+        if (tensor.Shape.ToArray().Any(extent => DependsOnBatch(extent))) throw Refuse(operation, $"its {what} {Text(tensor.Shape)} are constants of the batch's size; of extent 1 along that axis they are repeated");
+        if (!constantNames.TryGetValue(tensor, out var name)) constantNames.Add(tensor, name = Unique($"constant_{constantNames.Count}"));
         using (Silence())
         {
+            // A tensor is written once in each order of axes that it is read in.
+            if (!layouts.TryGetValue(tensor, out var written)) layouts.Add(tensor, written = []);
             var constant = form(name, tensor);
+            foreach (var known in written)
+            {
+                if (constants[known].HasSameElements(constant)) return known;
+            }
 
-            // The same tensor read in two orders of axes is written twice.
-            if (constants.TryGetValue(name, out var known) && known.Shape != constant.Shape) constant = form(name = $"{name}_{constants.Count}", tensor);
-            constants[name] = constant;
+            if (written.Count > 0) constant = form(name = Unique($"{name}.{operation.Name}"), tensor);
+            written.Add(name);
+            constants.Add(name, constant);
         }
 
         return name;
     }
+
+    /// <summary>A name that nothing else in the graph has.</summary>
+    string Unique(string wanted)
+    {
+        var name = wanted;
+        for (var i = 1; !taken.Add(name); i++) name = string.Create(CultureInfo.InvariantCulture, $"{wanted}_{i}");
+        return name;
+    }
+
+    static bool DependsOnBatch(int extent) => extent > 0 && extent % Batch == 0;
+
+    static bool DependsOnBatch(long extent) => extent > 0 && extent % Batch == 0;
+
+    /// <summary>A shape for messages, the batch's size as N.</summary>
+    static string Text(Shape shape) => $"[{string.Join(", ", shape.ToArray().Select(extent => !DependsOnBatch(extent) ? extent.ToString(CultureInfo.InvariantCulture) : extent == Batch ? "N" : $"{extent / Batch} N"))}]";
 
     static OnnxTensor Plain(string name, Tensor tensor) => OnnxTensor.Create(name, tensor.Shape.ToArray(), tensor.ToArray());
 
@@ -401,24 +459,25 @@ internal sealed class GraphWriter
         => (name, tensor) => OnnxTensor.Create(name, Array.ConvertAll(order, axis => tensor.Shape[axis]), Layout.Permute(tensor, order).ToArray());
 
     string Integers(params long[] values)
-    {
-        var name = $"integers_{string.Join('_', values)}";
-        constants.TryAdd(name, OnnxTensor.Create(name, [values.Length], values));
-        return name;
-    }
+        => Literal($"integers_{string.Join('_', values.Select(value => value.ToString(CultureInfo.InvariantCulture)))}", name => OnnxTensor.Create(name, [values.Length], values));
 
     string Scalar(float value) => Floats("scalar", [], [value]);
 
     string Floats(string kind, int[] shape, float[] values)
+        => Literal($"{kind}_{string.Join('_', values.Select(value => value.ToString(CultureInfo.InvariantCulture)))}", name => OnnxTensor.Create(name, shape, values));
+
+    /// <summary>Numbers of the graph itself, written once under a name that says them.</summary>
+    string Literal(string key, Func<string, OnnxTensor> create)
     {
-        var name = $"{kind}_{string.Join('_', values.Select(value => value.ToString(System.Globalization.CultureInfo.InvariantCulture)))}";
-        constants.TryAdd(name, OnnxTensor.Create(name, shape, values));
+        if (literals.TryGetValue(key, out var name)) return name;
+        literals.Add(key, name = Unique(key));
+        constants.Add(name, create(name));
         return name;
     }
 
     string Node(string type, string[] inputs, params OnnxAttribute[] attributes)
     {
-        var name = $"{type}_{nodes.Count}";
+        var name = Unique($"{type}_{nodes.Count}");
         nodes.Add(new() { Operator = type, Name = name, Inputs = inputs, Outputs = [name], Attributes = attributes });
         return name;
     }
@@ -427,14 +486,14 @@ internal sealed class GraphWriter
     static OnnxValueInfo Info(string name, Tensor t)
     {
         var extents = t.Shape.Rank == 4 ? Array.ConvertAll(ToPictures, axis => t.Shape[axis]) : t.Shape.ToArray();
-        return new(name, OnnxType.Float, [.. extents.Select((extent, axis) => axis == 0 && extent == Batch ? (long?)null : extent)]);
+        return new(name, OnnxType.Float, [.. extents.Select(extent => DependsOnBatch(extent) ? (long?)null : extent)]);
     }
 
     /// <summary>What the writer itself computes is not followed.</summary>
     static Silenced Silence() => new(Tape.Observer);
 
     static NotSupportedException Refuse(TracedOperation operation, string reason)
-        => new($"Export: operation '{operation.Name}' that makes {operation.Output.Shape}: {reason}.");
+        => new($"Export: operation '{operation.Name}' that makes {Text(operation.Output.Shape)}: {reason}.");
 
     sealed class Silenced : IDisposable
     {

@@ -38,7 +38,7 @@ public static class OnnxExport
                 var x = Tensor.Uninitialized(new([GraphWriter.Batch, .. input.AsSpan()]), Device.Shapes);
                 graph.Begin(x);
                 Tape.Observer = graph.Add;
-                var y = model.Forward(x);
+                var y = Forward(model, x, input);
                 Tape.Observer = outer;
                 graph.End(y);
             }
@@ -51,6 +51,18 @@ public static class OnnxExport
 
         var exported = graph.ToModel(Opset);
         return options is { FoldBatchNorm: true } ? BatchNormFolding.Fold(exported) : exported;
+    }
+
+    static Tensor Forward(Layer model, Tensor x, Shape input)
+    {
+        try
+        {
+            return model.Forward(x);
+        }
+        catch (Exception e) when (input.Rank == 4 && e is Kernels.ShapeException or OverflowException)
+        {
+            throw new Kernels.ShapeException("ToOnnx", $"the network does not take inputs {input}, which is the shape of one, without the batch axis: for images [H, W, C], here {new Shape(input.AsSpan()[1..])}. ({e.Message.TrimEnd('.')}.)");
+        }
     }
 
     /// <summary>Writes a network's graph to a file, atomically. See <see cref="ToOnnx"/>.</summary>

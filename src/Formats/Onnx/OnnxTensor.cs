@@ -60,6 +60,9 @@ public sealed class OnnxTensor
         return new("", name, OnnxType.Int64, shape, bytes, null);
     }
 
+    /// <summary>Whether another tensor that was made in memory has the same type, shape and elements.</summary>
+    internal bool HasSameElements(OnnxTensor other) => Type == other.Type && Shape == other.Shape && raw.Span.SequenceEqual(other.raw.Span);
+
     /// <summary>Reads a TensorProto and checks that its bytes are as many as its shape needs.</summary>
     internal static OnnxTensor Read(ProtoReader message, OnnxSource source)
     {

@@ -133,7 +133,113 @@ public sealed class OnnxExportTests : IDisposable
     public void WhatHasNoFormInOnnxIsNamed()
     {
         var e = Assert.Throws<NotSupportedException>(() => new LocalResponseNorm(new() { Size = 4 }).ToOnnx(new(4, 4, 8)));
-        Assert.Equal("Export: operation 'LocalResponseNorm' that makes [2, 4, 4, 8]: ONNX's window of an even size, 4, lies elsewhere.", e.Message);
+        Assert.Equal("Export: operation 'LocalResponseNorm' that makes [N, 4, 4, 8]: ONNX's window of an even size, 4, lies elsewhere.", e.Message);
+    }
+
+    /// <summary>Each order of axes that a weight is read in is written once, though their shapes are equal.</summary>
+    [Fact]
+    public void AWeightReadInSeveralOrdersIsWrittenInEach()
+    {
+        var model = Randomized(new Shared());
+        var graph = model.ToOnnx(new(4, 4, 4));
+
+        // The kernel of a convolution, of a transposed one and an addend; a matrix before and after an exchange of its axes, and an addend; a vector.
+        Assert.Equal(["kernel", "kernel.Add", "kernel.ConvTranspose2d", "matrix", "vector"], graph.Initializers.Keys.Where(name => !name.Contains('_')).Order(StringComparer.Ordinal));
+        Near(Output(model, new(4, 4, 4), batch: 4), Output(new OnnxNetwork(graph, Device.Cpu), new(4, 4, 4), batch: 4));
+    }
+
+    /// <summary>The batch is any size in the file, also where axes were merged with its own.</summary>
+    [Fact]
+    public void TheBatchStaysFreeWhereItsAxisIsMergedWithOthers()
+    {
+        var model = Randomized(new Sequential(
+            new Lambda(x => Functional.Reshape(x, new(x.Shape[0], 2, 6, 4))),
+            new Lambda(x => Functional.Reshape(x, new(x.Shape[0] * 2, 24))),
+            new Linear(24, 6, device: Device.Cpu),
+            new Lambda(x => Functional.Reshape(x, new(x.Shape[0] / 2, 2, 6))),
+            new Lambda(x => Functional.BatchMatMul(x, Functional.Permute(Functional.Sin(x), 0, 2, 1))),
+            new Flatten()));
+        Near(Output(model, new(3, 4, 4), batch: 3), Output(new OnnxNetwork(model.ToOnnx(new(3, 4, 4)), Device.Cpu), new(3, 4, 4), batch: 3));
+    }
+
+    [Fact]
+    public void AConstantOfTheBatchsSizeIsRefused()
+    {
+        var e = Assert.Throws<NotSupportedException>(() => new Lambda(x => x + Tensor.Full(new(x.Shape[0], 8), 1, Device.Cpu)).ToOnnx(new(8)));
+        Assert.Contains("its operand [N, 8] are constants of the batch's size", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AnInputWithABatchAxisIsRefusedWithWhatToLeaveOut()
+    {
+        var e = Assert.Throws<ShapeException>(() => ResNet.Cifar(20, device: Device.Cpu).ToOnnx(new(1, 32, 32, 3)));
+        Assert.Contains("the network does not take inputs [1, 32, 32, 3], which is the shape of one, without the batch axis: for images [H, W, C], here [32, 32, 3].", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void OperationsOfMathematicsAndChoicesComeBackAsTheyWere()
+    {
+        var model = Randomized(new Sequential(
+            new Lambda(x => Functional.Erf(x) + Functional.Floor(3 * x) + Functional.Ceiling(x) + Functional.Round(2 * x) + Functional.Sign(x)),
+            new Lambda(x => Functional.Sin(x) + Functional.Cos(x) + Functional.Atan(x) + Functional.Asinh(x) + Functional.Sinh(Functional.Tanh(x))),
+            new Lambda(x => Functional.Where(Functional.Greater(x, Functional.Square(x)), Functional.Maximum(x, Functional.Sigmoid(x)), Functional.Minimum(x, 2 * x))),
+            new Lambda(x => Functional.Pow(Functional.Abs(x) + 1, Functional.Remainder(x, Tensor.Full(new(1), 0.7, Device.Cpu)))),
+            new Gelu(),
+            new Lambda(x => Functional.Expand(Functional.Mean(x, [1, 2], keepAxes: true), x.Shape.With(1, 3).With(2, 2)))));
+        var imported = new OnnxNetwork(model.ToOnnx(new(4, 5, 3)), Device.Cpu);
+        Near(Output(model, new(4, 5, 3), batch: 3), Output(imported, new(4, 5, 3), batch: 3));
+    }
+
+    [Fact]
+    public void ANetworkWithGeluTrainsAfterItsWayThroughAFile()
+    {
+        var model = Randomized(new Sequential(new Conv2d(3, 4, 3, device: Device.Cpu), new Gelu(), new Flatten(), new Linear(36, 5, device: Device.Cpu)));
+        var imported = new OnnxNetwork(model.ToOnnx(new(5, 5, 3)), Device.Cpu);
+        var pixels = new float[2 * 75];
+        new Generator(7).FillNormal(pixels, 0, 1);
+        var gradients = new[] { model, imported }.Select(network =>
+        {
+            Loss.CrossEntropy(network.Forward(Tensor.From(pixels, new(2, 5, 5, 3), Device.Cpu)), Tensor.From(new int[] { 1, 4 }, new Shape(2), Device.Cpu)).Backward();
+            return network.NamedTensors().ToDictionary(named => named.Name, named => named.Tensor.Gradient!.ToArray());
+        }).ToArray();
+        foreach (var (name, expected) in gradients[0])
+        {
+            var bound = 1e-5f * expected.Max(Math.Abs);
+            Assert.All(expected.Zip(gradients[1][name]), pair => Assert.InRange(pair.Second, pair.First - bound, pair.First + bound));
+        }
+    }
+
+    /// <summary>Files and the rest of what is written say numbers in one way, whatever the program's culture is.</summary>
+    [Theory]
+    [MemberData(nameof(ForeignCulture.Names), MemberType = typeof(ForeignCulture))]
+    public void BytesDoNotDependOnTheCulture(string culture)
+    {
+        var model = Randomized(new Sequential(
+            new Pad2d(new(-1, 2, 1, -2), -0.5f),
+            new Lambda(x => (x * -1.25f) + Functional.Reshape(x, x.Shape)),
+            new Flatten(),
+            new Linear(8 * 3, 5, device: Device.Cpu)));
+        model.SaveOnnx(folder.File("invariant.onnx"), new(3, 3, 3));
+        using (ForeignCulture.Of(culture)) model.SaveOnnx(folder.File("foreign.onnx"), new(3, 3, 3));
+        Assert.Equal(File.ReadAllBytes(folder.File("invariant.onnx")), File.ReadAllBytes(folder.File("foreign.onnx")));
+        using (ForeignCulture.Of(culture)) Assert.Equal(Output(model, new(3, 3, 3), 2), Output(OnnxNetwork.Load(folder.File("foreign.onnx"), Device.Cpu), new(3, 3, 3), 2));
+    }
+
+    /// <summary>One weight in every place that it fits.</summary>
+    sealed class Shared : Layer
+    {
+        readonly Tensor kernel = Tensor.Zeros(new(1, 4, 4, 4), Device.Cpu);
+        readonly Tensor matrix = Tensor.Zeros(new(4, 4), Device.Cpu);
+        readonly Tensor vector = Tensor.Zeros(new(4), Device.Cpu);
+
+        protected override Tensor Compute(Tensor x)
+        {
+            var y = Functional.Conv2d(x, kernel, vector, new() { Padding = new(0, 0, 2, 1) });
+            y = Functional.ConvTranspose2d(y, kernel, vector, new() { Padding = new(0, 0, 2, 1) }) + kernel;
+            y = Functional.Linear(Functional.GlobalAvgPool2d(y).Flatten(), matrix);
+            y = Functional.Linear(y, Functional.Permute(matrix, 1, 0));
+            return ((Functional.Reshape(y, new(x.Shape[0], 1, 4)) + matrix) * vector).Flatten();
+        }
     }
 
     /// <summary>Weights, scales and running statistics that hide no mistake, as zeros and ones would.</summary>
@@ -150,6 +256,13 @@ public sealed class OnnxExportTests : IDisposable
         }
 
         return model.Eval();
+    }
+
+    static void Near(float[] expected, float[] actual)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        var bound = 1e-5f * expected.Max(Math.Abs);
+        for (var i = 0; i < expected.Length; i++) Assert.InRange(actual[i], expected[i] - bound, expected[i] + bound);
     }
 
     static float[] Output(Layer model, Shape input, int batch)

@@ -41,15 +41,18 @@ public sealed class OnnxGradientTests
             Near($"gradient of {name}", [.. weight.ToArray().Select(value => expected[places[value]])], Taken(weight.Gradient!));
         }
 
-        // What a step makes is given back, but for single numbers; from the second on the engine keeps weights as it reads them.
+        // What a step makes is given back, but for single numbers and lists of indices, which the collector returns; from the second on
+        // the engine keeps weights as it reads them.
         var used = Step();
-        Assert.InRange(Step() - used, long.MinValue, 1024);
+        Assert.InRange(Step() - used, long.MinValue, 4096);
 
         long Step()
         {
             x.ClearGradient();
             foreach (var parameter in network.Parameters) parameter.ClearGradient();
-            using var y = network.Forward(x).Keep();
+
+            // In the file's order of axes, whatever the shape looks like.
+            using var y = network.Run([Value.OfChannelsLast(x)])[0].ChannelsLast(device).Keep();
             Near("y", Taken(ChannelsLast("y")), y.ToArray());
             y.Backward(dy);
             return device.Engine.Pool.UsedBytes;

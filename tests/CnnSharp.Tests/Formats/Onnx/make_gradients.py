@@ -184,6 +184,9 @@ case("depthtospace", random(2, 8, 2, 3), [node("DepthToSpace", "x", "d", blocksi
 case("spacetodepth", random(2, 2, 4, 6), [node("SpaceToDepth", "x", "d", blocksize=2), node("Mul", "d w", "y")],
      lambda x, w: F.pixel_unshuffle(x, 2).reshape(2, 2, 4, 2, 3).transpose(1, 2).reshape(2, 8, 2, 3) * w, {"w": random(8, 1, 1)})
 case("gather", random(2, 3, 4, 5), [node("Gather", "x i", "g", axis=2), node("Mul", "g w", "y")], lambda x, w: x[:, :, [3, 0, 3]] * w, {"w": random(3, 1, 1)}, {"i": i64(3, 0, 3)})
+table = np.random.default_rng(3).integers(0, 9, 100)
+case("gather_from_a_weight", random(2, 100, 3), [node("Gather", "w i", "g", axis=0), node("Mul", "g x", "y")], lambda x, w: w[torch.from_numpy(table)] * x, {"w": random(9, 3)}, {"i": table})
+
 # ---- Layers ---------------------------------------------------------------------------------------------------------------
 case("conv", random(2, 4, 5, 6), [node("Conv", "x w b", "y", group=2, strides=[2, 1], pads=[1, 0, 1, 2], dilations=[1, 2])],
      lambda x, w, b: F.conv2d(F.pad(x, (0, 2, 1, 1)), w, b, (2, 1), 0, (1, 2), 2), {"w": random(6, 2, 3, 2), "b": random(6)})
