@@ -50,6 +50,8 @@ public static class CommandLine
             return BadInput;
         }
 
+        // A program reads the output then: what is for people goes elsewhere.
+        if (parsed.CommandResult.Command.Options.FirstOrDefault(option => option.Name == "--json") is Option<bool> json && parsed.GetValue(json)) terminal.ReserveOutput();
         return Guard(terminal, name, () => parsed.Invoke(new() { Output = terminal.Output, EnableDefaultExceptionHandler = false }));
     }
 
@@ -60,12 +62,12 @@ public static class CommandLine
         {
             return command();
         }
-        catch (Exception e) when (e is UsageException or ShapeException or DataFormatException or ArgumentException or NotSupportedException or FileNotFoundException or DirectoryNotFoundException)
+        catch (Exception e) when (e is UsageException or RunLockedException or ShapeException or DataFormatException or ArgumentException or NotSupportedException or FileNotFoundException or DirectoryNotFoundException)
         {
             terminal.WriteError($"{name}: {Message(e)}");
             return BadInput;
         }
-        catch (Exception e) when (e is TrainingDivergedException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is FailedException or TrainingDivergedException or IOException or UnauthorizedAccessException)
         {
             terminal.WriteError($"{name}: {Message(e)}");
             return Failed;

@@ -21,6 +21,16 @@ internal static class ModelWeights
     /// <param name="options">What the options of the command say of the file, what messages call the model, and the shape of its input.</param>
     /// <exception cref="DataFormatException">The file is not sound, or is of another model.</exception>
     public static void Load(string path, Layer model, WeightsOptions options) => PretrainedWeights.Load(model, path, options);
+
+    /// <summary>What to say where a network's output is not a number.</summary>
+    /// <param name="model">The network.</param>
+    /// <param name="where">For what, in words.</param>
+    public static FailedException NotANumber(Layer model, string where)
+    {
+        var bad = model.NamedTensors().Where(t => t.Tensor.DType != Kernels.DType.Int32 && t.Tensor.DType != Kernels.DType.UInt8 && !t.Tensor.ToArray<double>().All(double.IsFinite)).Select(t => $"'{t.Name}'").ToList();
+        var why = bad.Count == 0 ? "the weights are all finite, so something between overflows; compare --mean and --std with those of the training" : $"the weights hold NaN or infinity in {string.Join(", ", bad.Take(5))}{(bad.Count > 5 ? $" and {bad.Count - 5} more" : "")}";
+        return new($"the output is NaN {where}: {why}.");
+    }
 }
 
 /// <summary>What commands that take <c>--weights</c> are told of the file: <c>--rename</c>, <c>--weights-key</c>, <c>--layout</c>.</summary>

@@ -37,7 +37,7 @@ internal static class Options
     public static Option<int?> Batch(string defaults) => Whole("--batch", $"pictures a step; default {defaults}", minimum: 1, maximum: 65_536);
 
     /// <summary><c>--json</c>.</summary>
-    public static Option<bool> Json() => new("--json") { Description = "one JSON object as the last line" };
+    public static Option<bool> Json() => new("--json") { Description = "one JSON object, alone, on standard output; what is for people goes to standard error" };
 
     /// <summary>A whole number.</summary>
     public static Option<int?> Whole(string name, string description, int minimum, int maximum = int.MaxValue)

@@ -53,14 +53,14 @@ public sealed class PictureSet
         Count = labels.Length;
     }
 
-    PictureSet(PictureSet whole, int start, int count, Normalization normalization)
+    PictureSet(PictureSet whole, int start, int count, Normalization normalization, int[]? otherLabels = null, string[]? otherClasses = null)
     {
         CheckChannels(whole.Name, normalization, whole.Channels);
         Name = whole.Name;
         AllPixels = whole.AllPixels;
         source = whole.source;
-        labels = whole.labels;
-        classNames = whole.classNames;
+        labels = otherLabels ?? whole.labels;
+        classNames = otherClasses ?? whole.classNames;
         (Height, Width, Channels) = (whole.Height, whole.Width, whole.Channels);
         Normalization = normalization;
         Start = start;
@@ -158,6 +158,17 @@ public sealed class PictureSet
     {
         ArgumentNullException.ThrowIfNull(normalization);
         return new(this, Start, Count, normalization);
+    }
+
+    /// <summary>The same images with their classes in another order: each keeps its name, and has another label.</summary>
+    /// <param name="order">The names in the wanted order, all of this set's among them.</param>
+    /// <exception cref="ArgumentException">A class of this set is not among them.</exception>
+    public PictureSet WithClasses(IReadOnlyList<string> order)
+    {
+        ArgumentNullException.ThrowIfNull(order);
+        var places = order.Select((name, label) => (name, label)).ToDictionary(p => p.name, p => p.label, StringComparer.Ordinal);
+        if (classNames.FirstOrDefault(name => !places.ContainsKey(name)) is { } stranger) throw new ArgumentException($"'{Name}': there is no class '{stranger}' in the wanted order.", nameof(order));
+        return new(this, Start, Count, Normalization, Array.ConvertAll(labels, label => places[classNames[label]]), [.. order]);
     }
 
     /// <summary>The first index whose label is not from 0 to <paramref name="classes"/> - 1; -1 if none.</summary>

@@ -17,6 +17,9 @@ public sealed class LeakyRelu(double negativeSlope = 0.01) : Layer
     public double NegativeSlope { get; } = negativeSlope;
 
     /// <inheritdoc/>
+    protected override string Describe() => FormattableString.Invariant($"{NegativeSlope}");
+
+    /// <inheritdoc/>
     protected override Tensor Compute(Tensor x) => Functional.LeakyRelu(x, NegativeSlope);
 }
 
@@ -26,6 +29,9 @@ public sealed class Elu(double alpha = 1) : Layer
 {
     /// <summary>Default 1.</summary>
     public double Alpha { get; } = alpha;
+
+    /// <inheritdoc/>
+    protected override string Describe() => FormattableString.Invariant($"{Alpha}");
 
     /// <inheritdoc/>
     protected override Tensor Compute(Tensor x) => Functional.Elu(x, Alpha);
@@ -74,6 +80,9 @@ public sealed class Maxout(int pieces) : Layer
     public int Pieces { get; } = pieces;
 
     /// <inheritdoc/>
+    protected override string Describe() => $"{Pieces}";
+
+    /// <inheritdoc/>
     protected override Tensor Compute(Tensor x) => Functional.Maxout(x, Pieces);
 }
 
@@ -93,6 +102,9 @@ public sealed class PRelu : Layer
 
     /// <summary>[C] or [1].</summary>
     public Tensor Weight { get; }
+
+    /// <inheritdoc/>
+    protected override string Describe() => $"{Weight.Count}";
 
     /// <inheritdoc/>
     protected override Tensor Compute(Tensor x) => Functional.PRelu(x, Weight);

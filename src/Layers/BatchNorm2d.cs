@@ -50,6 +50,9 @@ public sealed class BatchNorm2d : Layer, IFusesActivation
     Tensor IFusesActivation.Forward(Tensor x, Activation activation) => Forward(x, activation);
 
     /// <inheritdoc/>
+    protected override string Describe() => FormattableString.Invariant($"{Weight.Count}, epsilon {Options.Epsilon}, momentum {Options.Momentum}");
+
+    /// <inheritdoc/>
     protected override Tensor Compute(Tensor x) => Normalize(x, Activation.None, null);
 
     Tensor Normalize(Tensor x, Activation activation, Tensor? add)

@@ -58,6 +58,15 @@ public sealed class Conv2d : Layer, IFusesActivation
             : Run(x, x => Functional.Conv2dBatchNorm(x, Weight, Bias, Options, norm.Weight, norm.Bias, norm.RunningMean, norm.RunningVariance, norm.Options, activation, add));
 
     /// <inheritdoc/>
+    protected override string Describe() => Settings(
+        $"{Weight.Shape[2] * Options.Groups}, {Weight.Shape[3]}, kernel {new Size2d(Weight.Shape[0], Weight.Shape[1])}",
+        Options.Stride == 1 ? null : $"stride {Options.Stride}",
+        Options.Padding == 0 ? null : $"padding {Options.Padding}",
+        Options.Dilation == 1 ? null : $"dilation {Options.Dilation}",
+        Options.Groups == 1 ? null : $"groups {Options.Groups}",
+        Bias is null ? "no bias" : null);
+
+    /// <inheritdoc/>
     protected override Tensor Compute(Tensor x) => Functional.Conv2d(x, Weight, Bias, Options);
 
     /// <inheritdoc/>

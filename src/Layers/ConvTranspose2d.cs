@@ -44,6 +44,16 @@ public sealed class ConvTranspose2d : Layer
     public ConvTranspose2dOptions Options { get; }
 
     /// <inheritdoc/>
+    protected override string Describe() => Settings(
+        $"{Weight.Shape[2] * Options.Groups}, {Weight.Shape[3]}, kernel {new Size2d(Weight.Shape[0], Weight.Shape[1])}",
+        Options.Stride == 1 ? null : $"stride {Options.Stride}",
+        Options.Padding == 0 ? null : $"padding {Options.Padding}",
+        Options.OutputPadding == 0 ? null : $"output padding {Options.OutputPadding}",
+        Options.Dilation == 1 ? null : $"dilation {Options.Dilation}",
+        Options.Groups == 1 ? null : $"groups {Options.Groups}",
+        Bias is null ? "no bias" : null);
+
+    /// <inheritdoc/>
     protected override Tensor Compute(Tensor x) => Functional.ConvTranspose2d(x, Weight, Bias, Options);
 
     /// <inheritdoc/>

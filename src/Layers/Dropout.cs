@@ -32,6 +32,9 @@ public sealed class Dropout : Layer, IRandomized
     public void Reseed(ulong seed, ulong step, uint layer) => (this.seed, this.step, this.layer) = (seed, step, layer);
 
     /// <inheritdoc/>
+    protected override string Describe() => FormattableString.Invariant($"{Probability}");
+
+    /// <inheritdoc/>
     protected override Tensor Compute(Tensor x)
         => IsTraining && Probability > 0 ? Functional.Dropout(x, Probability, seed, Philox.Stream(step++, layer)) : x;
 }

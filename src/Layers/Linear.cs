@@ -32,6 +32,9 @@ public sealed class Linear : Layer, IFusesActivation
     public Tensor Forward(Tensor x, Activation activation) => Run(x, x => Functional.Linear(x, Weight, Bias, activation));
 
     /// <inheritdoc/>
+    protected override string Describe() => Settings($"{Weight.Shape[0]}, {Weight.Shape[1]}", Bias is null ? "no bias" : null);
+
+    /// <inheritdoc/>
     protected override Tensor Compute(Tensor x) => Functional.Linear(x, Weight, Bias);
 
     /// <inheritdoc/>

@@ -8,5 +8,8 @@ public sealed class LocalResponseNorm(LocalResponseNormOptions? options = null) 
     public LocalResponseNormOptions Options { get; } = options ?? new();
 
     /// <inheritdoc/>
+    protected override string Describe() => FormattableString.Invariant($"size {Options.Size}, alpha {Options.Alpha}, beta {Options.Beta}, k {Options.K}");
+
+    /// <inheritdoc/>
     protected override Tensor Compute(Tensor x) => Functional.LocalResponseNorm(x, Options);
 }

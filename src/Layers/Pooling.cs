@@ -16,6 +16,13 @@ public sealed class MaxPool2d(Size2d kernel, Size2d? stride = null, Padding2d pa
     public Pool2dOptions Options { get; } = new() { Stride = stride, Padding = padding, CeilMode = ceilMode };
 
     /// <inheritdoc/>
+    protected override string Describe() => Settings(
+        $"kernel {Kernel}",
+        $"stride {Options.Stride ?? Kernel}",
+        Options.Padding == 0 ? null : $"padding {Options.Padding}",
+        Options.CeilMode ? "ceil mode" : null);
+
+    /// <inheritdoc/>
     protected override Tensor Compute(Tensor x) => Functional.MaxPool2d(x, Kernel, Options);
 }
 
@@ -34,6 +41,14 @@ public sealed class AvgPool2d(Size2d kernel, Size2d? stride = null, Padding2d pa
     public Pool2dOptions Options { get; } = new() { Stride = stride, Padding = padding, CeilMode = ceilMode, CountPadding = countPadding };
 
     /// <inheritdoc/>
+    protected override string Describe() => Settings(
+        $"kernel {Kernel}",
+        $"stride {Options.Stride ?? Kernel}",
+        Options.Padding == 0 ? null : $"padding {Options.Padding}",
+        Options.CeilMode ? "ceil mode" : null,
+        Options.CountPadding ? null : "padding not counted");
+
+    /// <inheritdoc/>
     protected override Tensor Compute(Tensor x) => Functional.AvgPool2d(x, Kernel, Options);
 }
 
@@ -45,6 +60,9 @@ public sealed class AdaptiveMaxPool2d(Size2d output) : Layer
     public Size2d Output { get; } = output;
 
     /// <inheritdoc/>
+    protected override string Describe() => $"{Output}";
+
+    /// <inheritdoc/>
     protected override Tensor Compute(Tensor x) => Functional.AdaptiveMaxPool2d(x, Output);
 }
 
@@ -54,6 +72,9 @@ public sealed class AdaptiveAvgPool2d(Size2d output) : Layer
 {
     /// <summary>Rows and columns of the result.</summary>
     public Size2d Output { get; } = output;
+
+    /// <inheritdoc/>
+    protected override string Describe() => $"{Output}";
 
     /// <inheritdoc/>
     protected override Tensor Compute(Tensor x) => Functional.AdaptiveAvgPool2d(x, Output);

@@ -10,6 +10,9 @@ public sealed class Flatten(int start = 1) : Layer
     public int Start { get; } = start;
 
     /// <inheritdoc/>
+    protected override string Describe() => Start == 1 ? "" : $"from axis {Start}";
+
+    /// <inheritdoc/>
     protected override Tensor Compute(Tensor x) => Functional.Flatten(x, Start);
 }
 
@@ -23,6 +26,9 @@ public sealed class Pad2d(Padding2d padding, double value = 0) : Layer
 
     /// <summary>The constant.</summary>
     public double Value { get; } = value;
+
+    /// <inheritdoc/>
+    protected override string Describe() => FormattableString.Invariant($"{Padding}, value {Value}");
 
     /// <inheritdoc/>
     protected override Tensor Compute(Tensor x) => Functional.Pad2d(x, Padding, Value);

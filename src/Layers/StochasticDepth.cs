@@ -34,5 +34,8 @@ public sealed class StochasticDepth : Layer, IRandomized
     public bool Drops() => IsTraining && new Generator(seed, Philox.Stream(step++, layer)).Uniform() >= Survival;
 
     /// <inheritdoc/>
+    protected override string Describe() => FormattableString.Invariant($"{Survival}");
+
+    /// <inheritdoc/>
     protected override Tensor Compute(Tensor x) => IsTraining ? x : Functional.Scale(x, Survival);
 }

@@ -10,6 +10,9 @@ public sealed class UpsampleNearest2d(Size2d scale) : Layer
     public Size2d Scale { get; } = scale;
 
     /// <inheritdoc/>
+    protected override string Describe() => $"{Scale}";
+
+    /// <inheritdoc/>
     protected override Tensor Compute(Tensor x) => Functional.UpsampleNearest2d(x, Scale);
 }
 
@@ -23,6 +26,9 @@ public sealed class UpsampleBilinear2d(Size2d scale, bool alignCorners = false) 
 
     /// <summary>Whether the corner pixels' centres coincide.</summary>
     public bool AlignCorners { get; } = alignCorners;
+
+    /// <inheritdoc/>
+    protected override string Describe() => Settings($"{Scale}", AlignCorners ? "aligned corners" : null);
 
     /// <inheritdoc/>
     protected override Tensor Compute(Tensor x) => Functional.UpsampleBilinear2d(x, Scale, AlignCorners);

@@ -61,12 +61,21 @@ public static class Checkpoint
             ["epoch_so_far"] = CheckpointFile.ToJson(info.EpochSoFar),
             ["options"] = info.Options,
         };
+        if (info.Images is { } images) metadata["images"] = images.ToString(CultureInfo.InvariantCulture);
+        if (info.Labels is { } labels) metadata["labels"] = labels;
         metadata[CheckpointFile.ChecksumKey] = CheckpointFile.ChecksumOf(metadata, tensors);
         SafeTensors.Save(path, tensors, metadata, previous);
     }
 
     /// <summary>Whether a folder holds a checkpoint to go on from: the last one, or the one before it.</summary>
     public static bool ExistsIn(string folder) => OutputFolder.HasCheckpoint(folder);
+
+    /// <summary>The name of a file that a training has left in a folder, which a new one would replace; null: there is none.</summary>
+    public static string? LeftIn(string folder) => OutputFolder.FileIn(folder);
+
+    /// <summary>Throws if a training is writing into a folder at this moment.</summary>
+    /// <exception cref="RunLockedException">One is; the message says which process.</exception>
+    public static void ThrowIfInUse(string folder) => RunLock.ThrowIfHeld(folder);
 
     /// <summary>Whether a file is a checkpoint, and not one of weights alone.</summary>
     /// <exception cref="IOException">The file cannot be opened.</exception>

@@ -138,6 +138,8 @@ sealed class CheckpointFile : IDisposable
                 Step = Parse<long>("step"),
                 Seed = Parse<ulong>("seed"),
                 BatchSize = Parse<int>("batch_size"),
+                Images = file.Metadata.ContainsKey("images") ? Parse<int>("images") : null,
+                Labels = file.Metadata.GetValueOrDefault("labels"),
                 BestAccuracy = Parse<double?>("best_accuracy"),
                 History = Parse<IReadOnlyList<EpochResult>>("history"),
                 EpochSoFar = Parse<MeterSums>("epoch_so_far"),

@@ -32,6 +32,12 @@ public sealed record CheckpointInfo
     /// <summary>Pictures a step.</summary>
     public required int BatchSize { get; init; }
 
+    /// <summary>The number of training images; null in files of before it was kept.</summary>
+    public int? Images { get; init; }
+
+    /// <summary>A checksum of their labels, in order; null in files of before it was kept.</summary>
+    internal string? Labels { get; init; }
+
     /// <summary>The highest accuracy of an epoch; null before the first has finished.</summary>
     public double? BestAccuracy { get; init; }
 

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace CnnSharp.Training;
 
 /// <summary>How often pictures of each class were taken for each class. Only pairs that occurred take memory, so there may be any number of classes.</summary>
@@ -45,6 +47,29 @@ public sealed class ConfusionMatrix
 
     /// <summary>The share of right ones among the pictures that were taken for a class, 0 to 1; 0 if there are none.</summary>
     public double Precision(int predicted) => Share(this[predicted, predicted], predictions[predicted]);
+
+    /// <summary>A table: a row for what an image is, a column for what it was taken for, and each class's recall and precision. Beyond 20 classes without the columns.</summary>
+    public override string ToString() => ToString(null);
+
+    /// <summary>As <see cref="ToString()"/>, with the classes under their names.</summary>
+    /// <param name="classNames">One a class; default null: their numbers.</param>
+    public string ToString(IReadOnlyList<string>? classNames)
+    {
+        const int MostColumns = 20;
+        if (classNames is not null && classNames.Count != Classes) throw new ArgumentException($"ConfusionMatrix: {classNames.Count:N0} names for {Classes:N0} classes.", nameof(classNames));
+        var columns = Classes <= MostColumns ? Classes : 0;
+        var rows = new List<string[]> { (string[])["is \\ taken for", .. Enumerable.Range(0, columns).Select(Name), "recall", "precision"] };
+        for (var actual = 0; actual < Classes; actual++) rows.Add([Name(actual), .. Enumerable.Range(0, columns).Select(predicted => Text(this[actual, predicted])), Percent(Recall(actual)), Percent(Precision(actual))]);
+        var widths = Enumerable.Range(0, rows[0].Length).Select(column => rows.Max(row => row[column].Length)).ToArray();
+        var lines = rows.Select(row => string.Join("  ", row.Select((cell, column) => column == 0 ? cell.PadRight(widths[column]) : cell.PadLeft(widths[column]))));
+        return string.Join('\n', lines.Append($"accuracy {Percent(Accuracy)} of {Text(Count)}"));
+
+        string Name(int label) => classNames?[label] ?? Text(label);
+
+        static string Text(long value) => value.ToString(CultureInfo.InvariantCulture);
+
+        static string Percent(double share) => (100 * share).ToString("F1", CultureInfo.InvariantCulture) + "%";
+    }
 
     static double Share(long part, long whole) => whole == 0 ? 0 : (double)part / whole;
 

@@ -45,6 +45,9 @@ public sealed class History
     /// <summary>The last checkpoint that was written; null if none was.</summary>
     public string? Checkpoint { get; internal set; }
 
+    /// <summary>The folder that it wrote into; null: none.</summary>
+    public string? Folder { get; internal set; }
+
     /// <summary>Seconds that this call took.</summary>
     public double Seconds { get; internal set; }
 

@@ -21,6 +21,18 @@ namespace CnnSharp.Training;
 /// </example>
 public interface ITrainingObserver
 {
+    /// <summary>Once everything has been checked and before anything is written; an exception ends the training.</summary>
+    /// <param name="folder">The output folder, which is this training's alone until it ends; null: there is none.</param>
+    void OnBegin(string? folder)
+    {
+    }
+
+    /// <summary>Something that the training goes on with, but that its user should know.</summary>
+    /// <param name="message">A sentence.</param>
+    void OnWarning(string message)
+    {
+    }
+
     /// <summary>Before the first step.</summary>
     /// <param name="training">What is trained, where it stands, and how to end it; valid until the training ends.</param>
     void OnStart(TrainingControl training)

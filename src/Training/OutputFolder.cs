@@ -7,15 +7,64 @@ namespace CnnSharp.Training;
 /// What a training keeps in its output folder: the last checkpoint and the one before it, the best one, and the metrics.
 /// Whenever the process ends, a whole checkpoint is there, and beside it the metrics of its epochs at least.
 /// </summary>
-sealed class OutputFolder(string path)
+sealed class OutputFolder : IDisposable
 {
-    readonly string last = Path.Combine(path, Checkpoint.LastFile);
-    readonly string previous = Path.Combine(path, Checkpoint.PreviousFile);
-    readonly string best = Path.Combine(path, Checkpoint.BestFile);
-    readonly string metrics = Path.Combine(path, MetricsFile.Name);
+    readonly RunLock taken;
+    readonly bool isNew;
+    readonly string path;
+    readonly string last;
+    readonly string previous;
+    readonly string best;
+    readonly string metrics;
 
     /// <summary>The newest whole checkpoint of this training; null: there is none yet. Nothing but that may become <see cref="previous"/>.</summary>
     string? newest;
+
+    OutputFolder(string path, RunLock taken, bool isNew)
+    {
+        (this.path, this.taken, this.isNew) = (path, taken, isNew);
+        (last, previous, best, metrics) = (Path.Combine(path, Checkpoint.LastFile), Path.Combine(path, Checkpoint.PreviousFile), Path.Combine(path, Checkpoint.BestFile), Path.Combine(path, MetricsFile.Name));
+    }
+
+    /// <summary>Where it is.</summary>
+    public string Location => path;
+
+    /// <summary>Takes the folder that the options name: from now on nobody else writes there.</summary>
+    /// <exception cref="RunLockedException">Another training has it.</exception>
+    /// <exception cref="ArgumentException">It holds a training, which is neither to be resumed nor to be replaced.</exception>
+    public static OutputFolder Take(TrainingOptions options)
+    {
+        var path = options.OutputFolder!;
+        if (options.NumberedFolder)
+        {
+            var numbered = RunLock.TakeNew(path, out path);
+            return new(path, numbered, isNew: true);
+        }
+
+        var isNew = !Directory.Exists(path);
+        var folder = new OutputFolder(path, RunLock.Take(path), isNew);
+        if (options.Resume || options.Overwrite || FileIn(path) is not { } found) return folder;
+        folder.Dispose();
+        throw new ArgumentException($"'{path}' holds a training already ({found}). Resume it, choose another folder, or say that it is to be replaced: {nameof(TrainingOptions)}.{nameof(TrainingOptions.Resume)}, {nameof(TrainingOptions.NumberedFolder)}, {nameof(TrainingOptions.Overwrite)}.");
+    }
+
+    /// <summary>A file of a training in a folder; null: there is none.</summary>
+    public static string? FileIn(string path) => new[] { Checkpoint.LastFile, Checkpoint.PreviousFile, Checkpoint.BestFile, MetricsFile.Name }.FirstOrDefault(name => File.Exists(Path.Combine(path, name)));
+
+    /// <summary>Gives the folder up; one that was made for a training that has written nothing goes again.</summary>
+    public void Dispose()
+    {
+        taken.Dispose();
+        if (!isNew) return;
+        try
+        {
+            if (!Directory.EnumerateFileSystemEntries(path).Any()) Directory.Delete(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // An empty folder does no harm.
+        }
+    }
 
     /// <summary>Whether there is a checkpoint to go on from.</summary>
     public static bool HasCheckpoint(string path) => File.Exists(Path.Combine(path, Checkpoint.LastFile)) || File.Exists(Path.Combine(path, Checkpoint.PreviousFile));

@@ -18,7 +18,8 @@ public static class Trainer
     /// <param name="observer">Is told how it goes; default null.</param>
     /// <param name="cancellation">Stops it after the step in progress; a checkpoint is written first if there is an output folder.</param>
     /// <returns>The figures of each epoch.</returns>
-    /// <exception cref="ArgumentException">An option is out of its range, a set is empty, or the sets differ in picture or classes.</exception>
+    /// <exception cref="ArgumentException">An option is out of its range, a set is empty, the sets differ in picture or classes, or a training stands in the output folder.</exception>
+    /// <exception cref="RunLockedException">Another training is writing into the output folder.</exception>
     /// <exception cref="ShapeException">The model does not fit the pictures.</exception>
     /// <exception cref="TrainingDivergedException">A loss or weight became infinite or not a number; found at the next report, at the latest at the epoch's end, and never checkpointed.</exception>
     /// <exception cref="DataFormatException">The checkpoint to resume from is not sound, or of another model or training.</exception>

@@ -42,11 +42,19 @@ public sealed record TrainingOptions
 
     /// <summary>
     /// Where checkpoints (<see cref="Checkpoint.LastFile"/>, <see cref="Checkpoint.PreviousFile"/>,
-    /// <see cref="Checkpoint.BestFile"/>) and <c>metrics.jsonl</c> go, replacing what an earlier run left; default null:
-    /// nothing is written.
+    /// <see cref="Checkpoint.BestFile"/>) and <c>metrics.jsonl</c> go; default null: nothing is written. One training at a
+    /// time writes there, and none over what another has left: <see cref="NumberedFolder"/>, <see cref="Overwrite"/>.
     /// </summary>
     [JsonIgnore]
     public string? OutputFolder { get; init; }
+
+    /// <summary>Whether the training gets a new folder in <see cref="OutputFolder"/>, named by the next number: 1, 2, ... (<see cref="History.Folder"/>). Default false: it is the folder itself.</summary>
+    [JsonIgnore]
+    public bool NumberedFolder { get; init; }
+
+    /// <summary>Whether a training that stands in <see cref="OutputFolder"/> is replaced by this one; default false: it is an error.</summary>
+    [JsonIgnore]
+    public bool Overwrite { get; init; }
 
     /// <summary>Whether to go on from the last checkpoint in <see cref="OutputFolder"/>, or the one before it if that is damaged; from the start if there is none. Default false.</summary>
     [JsonIgnore]
@@ -84,6 +92,8 @@ public sealed record TrainingOptions
         EarlyStopping?.Validate();
         Check(EvaluationBatchSize is null or >= 1, nameof(EvaluationBatchSize), EvaluationBatchSize, "at least 1");
         if (Resume && OutputFolder is null) throw new ArgumentException($"TrainingOptions: {nameof(Resume)} needs an {nameof(OutputFolder)} to resume from.");
+        if (NumberedFolder && OutputFolder is null) throw new ArgumentException($"TrainingOptions: {nameof(NumberedFolder)} needs an {nameof(OutputFolder)} in which it is made.");
+        if (Resume && (Overwrite || NumberedFolder)) throw new ArgumentException($"TrainingOptions: {nameof(Resume)} goes on in a folder that is there; {nameof(Overwrite)} and {nameof(NumberedFolder)} are for new trainings.");
     }
 
     static void Check(bool holds, string setting, object? value, string expected)

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using CnnSharp.Data;
 using CnnSharp.Formats;
 using CnnSharp.Kernels;
@@ -21,7 +23,9 @@ sealed class TrainingRun : IDisposable
     readonly SquareSums squares;
     readonly List<double> losses = [];
     readonly TrainingControl control;
-    readonly OutputFolder? folder;
+    readonly string labels;
+    readonly List<string> warnings = [];
+    OutputFolder? folder;
 
     History history;
     int epoch;
@@ -41,7 +45,8 @@ sealed class TrainingRun : IDisposable
 
         (this.model, this.train, this.options, this.observer) = (model, train, options, observer);
         var device = Trainer.DeviceOf(model);
-        loader = new(train, options.BatchSize, device, options.Augmentation, options.Seed, shuffle: true, options.DropLast);
+        labels = $"sha256:{Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes(train.Labels)))}";
+        loader = new(train, options.BatchSize, device, options.Augmentation, options.Seed, shuffle: true, options.DropLast || DropsLastImage());
         optimizer = options.Optimizer.Create(ParameterGroup.Of(model, options.LearningRates));
         meter = new(device, loader.Batches, train.Count);
 
@@ -51,7 +56,6 @@ sealed class TrainingRun : IDisposable
         squares = new(device, tensors.Length);
         control = new(model, optimizer);
         history = new([], options.Monitor);
-        if (options.OutputFolder is { } path) folder = new(path);
     }
 
     long TotalSteps => (long)options.Epochs * loader.Batches;
@@ -60,6 +64,7 @@ sealed class TrainingRun : IDisposable
     {
         var start = Stopwatch.GetTimestamp();
         var sums = Begin();
+        history.Folder = folder?.Location;
         observer?.OnStart(control);
         while (epoch < options.Epochs && !IsOver(cancellation))
         {
@@ -76,6 +81,22 @@ sealed class TrainingRun : IDisposable
     {
         meter.Dispose();
         evaluator?.Dispose();
+        folder?.Dispose();
+    }
+
+    /// <summary>
+    /// Whether the last batch of an epoch is one image that a batch norm has no statistics of: one value a channel. Found
+    /// before the first step, not at the end of the first epoch.
+    /// </summary>
+    bool DropsLastImage()
+    {
+        var isAlone = train.Count < 2 || options.BatchSize < 2 || (!options.DropLast && train.Count % options.BatchSize == 1);
+        if (!isAlone || !model.Descend().Any(layer => layer is BatchNorm2d)) return false;
+        var alone = Summary.Of(model, new(train.Height, train.Width, train.Channels)).Layers.FirstOrDefault(layer => layer.Kind == nameof(BatchNorm2d) && layer.Output.Count == layer.Output[^1]);
+        if (alone is null) return false;
+        if (train.Count < 2 || options.BatchSize < 2) throw new ArgumentException($"Fit: '{alone.Path}' (BatchNorm2d) gets one value a channel from one image {alone.Output}, so it needs batches of at least 2 images; '{train.Name}' has {train.Count:N0}, the batch size is {options.BatchSize:N0}.");
+        warnings.Add($"The last batch of an epoch would be a single image, of which '{alone.Path}' (BatchNorm2d) has one value a channel and so no statistics: each epoch leaves one of the {train.Count:N0} images out, by turns. Another batch size than {options.BatchSize:N0} takes them all.");
+        return true;
     }
 
     void RunEpoch(MeterSums sums, CancellationToken cancellation)
@@ -180,13 +201,13 @@ sealed class TrainingRun : IDisposable
     }
 
     /// <summary>A step can leave a weight that is not finite behind a loss that is. The sum of its squares tells, rescaled where it overflows.</summary>
-    void ThrowIfNotFinite()
+    void ThrowIfNotFinite(string? when = null)
     {
         for (var i = 0; i < tensors.Length; i++) squares.Set(i, tensors[i].Data);
         var sums = squares.Read();
         for (var i = 0; i < sums.Length; i++)
         {
-            if (!double.IsFinite(sums[i]) && !double.IsFinite(squares.Rescaled(tensors[i].Data))) throw Diverged(step, $"tensor '{tensors[i].Name}' is not finite");
+            if (!double.IsFinite(sums[i]) && !double.IsFinite(squares.Rescaled(tensors[i].Data))) throw when is null ? Diverged(step, $"tensor '{tensors[i].Name}' is not finite") : new ArgumentException($"Fit: tensor '{tensors[i].Name}' holds NaN or infinity {when}.");
         }
     }
 
@@ -228,6 +249,8 @@ sealed class TrainingRun : IDisposable
         Step = step,
         Seed = options.Seed,
         BatchSize = options.BatchSize,
+        Images = train.Count,
+        Labels = labels,
         BestAccuracy = history.Epochs.Count == 0 ? null : history.Epochs.Max(e => e.Accuracy),
         History = history.Epochs,
         EpochSoFar = meter.Sums,
@@ -238,18 +261,23 @@ sealed class TrainingRun : IDisposable
     /// <returns>The sums of the epoch in progress.</returns>
     MeterSums Begin()
     {
-        if (folder is null) return new();
+        foreach (var warning in warnings) observer?.OnWarning(warning);
+        if (options.OutputFolder is not null) folder = OutputFolder.Take(options);
         DataFormatException? damage = null;
-        using var checkpoint = options.Resume ? folder.Open(out damage) : null;
+        using var checkpoint = options.Resume ? folder!.Open(out damage) : null;
+        if (checkpoint is not null)
+        {
+            if (damage is not null) observer?.OnDamagedCheckpoint(damage, checkpoint.Path);
+            Resume(checkpoint);
+        }
+
+        ThrowIfNotFinite("before the first step: the weights that it starts from are not sound");
+        observer?.OnBegin(folder?.Location);
+        if (folder is null) return new();
         if (checkpoint is null)
         {
             SaveLast();
             folder.DeleteOthers();
-        }
-        else
-        {
-            if (damage is not null) observer?.OnDamagedCheckpoint(damage, checkpoint.Path);
-            Resume(checkpoint);
         }
 
         folder.Begin(epoch);
@@ -263,6 +291,16 @@ sealed class TrainingRun : IDisposable
         Same("the seed", options.Seed, info.Seed);
         Same("the batch size", options.BatchSize, info.BatchSize);
         Same("the data set", train.Name, info.Dataset);
+        var now = Info();
+        Same("the model", now.Model.Name, info.Model.Name);
+        Same("the model's options", Pairs(now.Model.Options), Pairs(info.Model.Options));
+        Same("the images", $"[{string.Join(", ", now.Model.Input)}]", $"[{string.Join(", ", info.Model.Input)}]");
+        if (info.ClassNames.Count > 0 && ClassNames.Difference(info.ClassNames, train.ClassNames) is { } difference)
+            throw new DataFormatException(path, $"cannot be resumed; the classes of '{train.Name}' are not those that it was trained on: {difference}. Bring the data back, or start a new training from these weights");
+        Same("the number of training images", train.Count, info.Images ?? train.Count);
+        Same("the labels of the training images", now.Labels, info.Labels ?? now.Labels);
+        Same("the mean of the normalization", Numbers(now.Normalization.Mean), Numbers(info.Normalization.Mean));
+        Same("the standard deviation of the normalization", Numbers(now.Normalization.Deviation), Numbers(info.Normalization.Deviation));
         Same("the steps made", ((long)info.Epoch * loader.Batches) + info.Batch, info.Step);
         if (info.Batch < 0 || info.Batch >= loader.Batches || info.Epoch < 0) throw new DataFormatException(path, "the place in the training", $"one of {loader.Batches} batches of an epoch", $"epoch {info.Epoch}, batch {info.Batch}");
         Same("the epochs in the history", info.Epoch, info.History.Count);
@@ -272,6 +310,10 @@ sealed class TrainingRun : IDisposable
         losses.AddRange(info.History.Select(e => e.Loss));
         (epoch, batch, step) = (info.Epoch, info.Batch, info.Step);
         (control.Epoch, control.Step) = (epoch, step);
+
+        static string Pairs(IReadOnlyDictionary<string, string> options) => string.Join(", ", options.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => $"{o.Key}={o.Value}"));
+
+        static string Numbers(ReadOnlySpan<float> values) => $"[{string.Join(", ", values.ToArray())}]";
 
         void Same<T>(string what, T expected, T actual)
         {

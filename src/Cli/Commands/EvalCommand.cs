@@ -36,6 +36,7 @@ internal static class EvalCommand
         var mean = Options.Reals("--mean", "subtracted from pixels between 0 and 1, one number a channel; default the checkpoint's or the data set's");
         var std = Options.Reals("--std", "what they are then divided by");
         var logits = Options.Text("--dump-logits", "FILE", "write the logits: float32, little-endian, a row a picture");
+        var anyClasses = new Option<bool>("--any-classes") { Description = "compare labels by their numbers where the checkpoint's classes have other names than the data's" };
         var batch = Options.Batch("256");
         var device = Options.Device();
         var precision = Options.Precision();
@@ -43,7 +44,7 @@ internal static class EvalCommand
         var json = Options.Json();
         var command = new Command("eval", "Measures a checkpoint, or weights that were trained elsewhere, on a data set.")
         {
-            checkpoint, model, neighbours, shortcut, weights, dataset, data, size, resize, split, valSplit, mean, std, logits, batch, device, precision, threads, json,
+            checkpoint, model, neighbours, shortcut, weights, dataset, data, size, resize, split, valSplit, mean, std, logits, anyClasses, batch, device, precision, threads, json,
         };
         imported.AddTo(command);
         command.SetAction(parsed =>
@@ -59,6 +60,7 @@ internal static class EvalCommand
             if (file is not null && parsed.GetValue(model) is { } other && other != trained!.Model.Name) throw new UsageException($"--model {other}: '{file}' is of the model '{trained.Model.Name}'.");
 
             var foreign = imported.Of(parsed, parsed.GetValue(weights));
+            var dump = Outputs.Check(terminal, "--dump-logits", parsed.GetValue(logits), file, parsed.GetValue(weights));
 
             // What the training was measured on, where it said so, is what its checkpoint is measured on.
             var run = file is null ? null : TrainSettings.Read(Path.GetDirectoryName(Path.GetFullPath(file))!);
@@ -66,7 +68,7 @@ internal static class EvalCommand
             var onnx = isOnnx ? OnnxClassifier.Load(ModelWeights.Existing("--weights", parsed.GetValue(weights)!), parsed.GetValue(size), where) : null;
             var pictures = FindSet(terminal, parsed.GetValue(dataset) ?? trained?.Dataset ?? "cifar10", new() { Data = parsed.GetValue(data), Size = parsed.GetValue(size), Resize = parsed.GetValue(resize) }, run, trained, onnx);
             var validation = parsed.GetValue(valSplit) ?? run?.ValSplit ?? 0;
-            var set = Pictures(pictures, parsed.GetValue(split), validation);
+            var set = WithTrainedClasses(Pictures(pictures, parsed.GetValue(split), validation), file, trained, parsed.GetValue(anyClasses));
             var normalization = Normalize(set, Given(parsed.GetValue(mean)), Given(parsed.GetValue(std)), trained?.Normalization);
             if (onnx is not null && (set.Channels != onnx.Channels || (onnx.Size is { } side && (set.Height != side || set.Width != side))))
                 throw new UsageException($"'{parsed.GetValue(weights)}' takes images of {(onnx.Size is { } s ? $"{s} x {s}" : "any size")} with {onnx.Channels} channels; those of {set.Name} are {set.Height} x {set.Width} with {set.Channels}.");
@@ -74,7 +76,7 @@ internal static class EvalCommand
                 : file is not null ? FromCheckpoint(file, trained!, set, where)
                 : onnx is not null ? onnx.Layer
                 : FromWeights(ModelWeights.Existing("--weights", parsed.GetValue(weights)!), parsed.GetValue(model)!, Options.ParseShortcut(parsed.GetValue(shortcut)), foreign, set, where);
-            return Run(terminal, network, set, normalization, parsed.GetValue(logits), onnx?.Batch ?? parsed.GetValue(batch) ?? 256, parsed.GetValue(json));
+            return Run(terminal, network, set, normalization, dump, onnx?.Batch ?? parsed.GetValue(batch) ?? 256, parsed.GetValue(json));
         });
         return command;
     }
@@ -84,15 +86,17 @@ internal static class EvalCommand
     {
         if (name != PictureFolder.Name) return Folders.Find(terminal, name, said.Or(new() { Data = run?.Data }));
         var settings = said.Or(new() { Data = run?.Data, Resize = run?.Resize, SkipCorrupt = run?.SkipCorrupt, Cache = run?.Cache, Size = trained?.Model.Input[0] ?? onnx?.Size, Channels = trained?.Model.Input[2] ?? onnx?.Channels });
-        return Folders.Find(terminal, name, settings, trained is { ClassNames.Count: > 0 } ? trained.ClassNames : null, trained?.Normalization);
+
+        // In the folder's own order, which decides what is held out.
+        return Folders.Find(terminal, name, settings, trained is { ClassNames.Count: > 0 } ? [.. trained.ClassNames.Order(StringComparer.Ordinal)] : null, trained?.Normalization);
     }
 
     static int Run(Terminal terminal, Layer model, PictureSet set, Normalization normalization, string? logitsFile, int batch, bool json)
     {
         var options = new EvaluationOptions { BatchSize = batch, Normalization = normalization };
         Evaluation? result = null;
-        if (logitsFile is null) result = Trainer.Evaluate(model, set, options);
-        else AtomicFile.Write(logitsFile, stream => result = Trainer.Evaluate(model, set, options with { Logits = stream }));
+        if (logitsFile is null) Evaluate(null);
+        else AtomicFile.Write(logitsFile, Evaluate);
 
         var evaluation = result!;
         WriteConfusion(terminal, evaluation.Confusion, set.ClassNames);
@@ -119,6 +123,12 @@ internal static class EvalCommand
         }
 
         return CommandLine.Done;
+
+        void Evaluate(Stream? logits)
+        {
+            result = Trainer.Evaluate(model, set, options with { Logits = logits });
+            if (double.IsNaN(result.Loss)) throw ModelWeights.NotANumber(model, $"for images of {set.Name}");
+        }
 
         JsonArray? Each(Func<int, double> share) => set.Classes > MostListed ? null : new([.. Enumerable.Range(0, set.Classes).Select(c => Terminal.Number(share(c)))]);
     }
@@ -154,6 +164,14 @@ internal static class EvalCommand
             default:
                 return data.Test ?? throw new UsageException($"--split test: {data.Source} has no test pictures of {data.Name}; use --split val --val-split N, or --split train.");
         }
+    }
+
+    /// <summary>The set with the labels that its classes had in the training; a label means nothing but by the name behind it.</summary>
+    static PictureSet WithTrainedClasses(PictureSet set, string? file, CheckpointInfo? trained, bool anyClasses)
+    {
+        if (trained is not { ClassNames.Count: > 0 } || anyClasses || ClassNames.Difference(trained.ClassNames, set.ClassNames) is not { } difference) return set;
+        if (ClassNames.AreReordered(trained.ClassNames, set.ClassNames)) return set.WithClasses(trained.ClassNames);
+        throw new UsageException($"the classes of {set.Name} are not those that '{file}' was trained on: {difference}. To compare labels by their numbers all the same: --any-classes.");
     }
 
     static Normalization Normalize(PictureSet set, float[]? mean, float[]? std, Normalization? trained)

@@ -33,7 +33,7 @@ internal static class ExportCommand
             var (file, name, trained) = (parsed.GetValue(checkpoint), parsed.GetValue(model), parsed.GetValue(weights));
             if ((file is null) == (name is null)) throw new UsageException("expected either --checkpoint FILE or --model NAME.");
             if (file is not null && trained is not null) throw new UsageException("--weights: the checkpoint has its own.");
-            var path = parsed.GetValue(output)!;
+            var path = Outputs.Check(terminal, "--out", parsed.GetValue(output), file, trained)!;
             var written = parsed.GetValue(format) ?? FormatOf(path);
             if (written != Onnx && parsed.GetValue(fold)) throw new UsageException("--fold-batch-norm: it is for --format onnx; PyTorch's network has its batch normalizations.");
             if (written != Onnx && parsed.GetValue(withCase)) throw new UsageException("--case: it is for --format onnx.");
@@ -71,7 +71,7 @@ internal static class ExportCommand
 
     static int Report(Terminal terminal, string path, OnnxModel graph, bool json)
     {
-        var bytes = new FileInfo(path).Length;
+        var bytes = File.Exists(path) ? new FileInfo(path).Length : 0;
         terminal.WriteLine($"{path}: opset {graph.Opset}, {graph.NodeCount} nodes, {graph.WeightCount:N0} weights and constants, {bytes:N0} bytes");
         foreach (var input in graph.Inputs) terminal.WriteLine($"input  {input}");
         foreach (var result in graph.Outputs) terminal.WriteLine($"output {result}");

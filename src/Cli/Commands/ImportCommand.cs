@@ -22,7 +22,7 @@ internal static class ImportCommand
         command.SetAction(parsed => Run(
             terminal,
             ModelWeights.Existing("import", parsed.GetValue(file)!),
-            parsed.GetValue(output),
+            Outputs.Check(terminal, "--out", parsed.GetValue(output), parsed.GetValue(file)),
             Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads)),
             parsed.GetValue(batch) ?? 1,
             parsed.GetValue(repeat) ?? 1,

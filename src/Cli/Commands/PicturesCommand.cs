@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text;
 using System.Text.Json.Nodes;
 using CnnSharp.Data;
 using CnnSharp.Formats;
@@ -9,6 +10,8 @@ namespace CnnSharp.Cli.Commands;
 internal static class PicturesCommand
 {
     const int BatchCount = 10_000;
+
+    const string NamesFile = "batches.meta.txt";
 
     public static Command Create(Terminal terminal) => new("pictures", "Turns data sets into folders of pictures, and back.") { CreateExport(terminal), CreatePack(terminal) };
 
@@ -23,6 +26,8 @@ internal static class PicturesCommand
         {
             var set = DataSets.Find(parsed.GetValue(dataset) ?? "cifar10", parsed.GetValue(data));
             var folder = parsed.GetValue(output)!;
+            Outputs.CheckFolder("--out", folder);
+            CheckNames(set.Train.ClassNames);
             if (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any()) throw new UsageException($"--out: '{folder}' is not empty.");
             Export(set.Train, Path.Combine(folder, "train"));
             if (set.Test is { } test) Export(test, Path.Combine(folder, "test"));
@@ -42,9 +47,14 @@ internal static class PicturesCommand
             var (folder, target) = (parsed.GetValue(data)!, parsed.GetValue(output)!);
             var train = Path.Combine(folder, "train");
             var names = Names(Directory.Exists(train) ? train : throw new UsageException($"--data: '{folder}' has no folder 'train'."));
-            var count = Pack(train, names, batches: 5, batch => Path.Combine(target, $"data_batch_{batch + 1}.bin"));
-            if (Directory.Exists(Path.Combine(folder, "test"))) count += Pack(Path.Combine(folder, "test"), names, batches: 1, _ => Path.Combine(target, "test_batch.bin"));
-            File.WriteAllLines(Path.Combine(target, "batches.meta.txt"), names);
+            Outputs.CheckFolder("--out", target);
+            var test = Path.Combine(folder, "test");
+            var batches = List(train, names, batches: 5).Select((batch, i) => (File: $"data_batch_{i + 1}.bin", Pictures: batch)).ToList();
+            if (Directory.Exists(test)) batches.Add(("test_batch.bin", List(test, names, batches: 1).Single()));
+            if (batches.Select(batch => batch.File).Append(NamesFile).FirstOrDefault(file => File.Exists(Path.Combine(target, file))) is { } there) throw new UsageException($"--out: '{target}' holds {there} already; expected a folder without one.");
+            foreach (var (file, batch) in batches) Pack(Path.Combine(target, file), batch);
+            AtomicFile.Write(Path.Combine(target, NamesFile), stream => stream.Write(Encoding.UTF8.GetBytes(string.Concat(names.Select(name => $"{name}\n")))));
+            var count = batches.Sum(batch => batch.Pictures.Count);
             return Report(terminal, target, count, parsed.GetValue(json));
         });
         return command;
@@ -53,26 +63,36 @@ internal static class PicturesCommand
     /// <summary>A picture is named by its place in the set, so that the set can be put together again in order.</summary>
     static void Export(PictureSet set, string folder)
     {
-        // A class such as 'T-shirt/top' must not become two folders.
-        var folders = set.ClassNames.Select(name => Directory.CreateDirectory(Path.Combine(folder, name.Replace('/', '-').Replace('\\', '-'))).FullName).ToArray();
+        var folders = set.ClassNames.Select(name => Directory.CreateDirectory(Path.Combine(folder, FolderOf(name))).FullName).ToArray();
         Parallel.For(0, set.Count, i => PictureFile.WritePng(Path.Combine(folders[set.Labels[i]], $"{i:D5}.png"), new(set.Pixels(i).ToArray(), set.Height, set.Width, set.Channels)));
     }
 
-    static int Pack(string folder, IReadOnlyList<string> names, int batches, Func<int, string> path)
+    /// <summary>The picture files of each batch, all found before any is written.</summary>
+    static IEnumerable<IReadOnlyList<(string File, int Label)>> List(string folder, IReadOnlyList<string> names, int batches)
     {
         var files = names.SelectMany((name, label) => PictureFolder.Files(Path.Combine(folder, name)).Select(file => (File: file, Label: label))).OrderBy(f => Path.GetFileName(f.File), StringComparer.Ordinal).ToArray();
         if (files.Length != batches * BatchCount) throw new UsageException($"'{folder}' has {files.Length:N0} pictures; CIFAR-10's files hold {batches * BatchCount:N0}.");
-        for (var batch = 0; batch < batches; batch++)
-        {
-            var part = files[(batch * BatchCount)..((batch + 1) * BatchCount)];
-            AtomicFile.Write(path(batch), stream =>
-            {
-                foreach (var (file, label) in part) Cifar10.Write(stream, PictureFile.Read(file).Flatten(3), label, file);
-            });
-        }
-
-        return files.Length;
+        return files.Chunk(BatchCount);
     }
+
+    static void Pack(string path, IReadOnlyList<(string File, int Label)> pictures) => AtomicFile.Write(path, stream =>
+    {
+        foreach (var (file, label) in pictures) Cifar10.Write(stream, PictureFile.Read(file).Flatten(3), label, file);
+    });
+
+    /// <summary>Each class becomes a folder of its own, inside the one that is written.</summary>
+    static void CheckNames(IReadOnlyList<string> names)
+    {
+        var seen = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+        foreach (var name in names)
+        {
+            if (FolderOf(name) is "" or "." or "..") throw new UsageException($"the class '{name}' cannot be the name of a folder.");
+            if (!seen.TryAdd(FolderOf(name), name)) throw new UsageException($"the classes '{seen[FolderOf(name)]}' and '{name}' would be one folder.");
+        }
+    }
+
+    /// <summary>A class such as 'T-shirt/top' must not become two folders.</summary>
+    static string FolderOf(string name) => name.Replace('/', '-').Replace('\\', '-');
 
     /// <summary>The ten classes, in CIFAR-10's own order if they are its own.</summary>
     static IReadOnlyList<string> Names(string folder)

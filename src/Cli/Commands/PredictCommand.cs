@@ -136,6 +136,7 @@ internal static class PredictCommand
             var logits = network.Layer.Forward(batch.Images);
             if (logits.Shape.Rank != 2 || logits.Shape[0] != pictures.Length) throw new UsageException($"the network gives {logits.Shape} for {pictures.Length} pictures; a classifier gives one number a class.");
             using var shares = Functional.Softmax(logits);
+            if (shares.ToArray().Any(float.IsNaN)) throw ModelWeights.NotANumber(network.Layer, $"for {(pictures.Length == 1 ? "a picture" : $"some of {pictures.Length} pictures")}");
             rows.AddRange(shares.ToArray().Chunk(logits.Shape[1]));
         }
 

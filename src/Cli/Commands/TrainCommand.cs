@@ -48,12 +48,13 @@ internal static class TrainCommand
         var precision = Options.Precision();
         var threads = Options.Threads();
         var seed = Options.Seed();
-        var output = Options.Text("--out", "DIR", "where checkpoints go; default runs/DATASET-MODEL");
+        var output = Options.Text("--out", "DIR", "the folder of this training: checkpoints, metrics, settings; default a new one, runs/DATASET-MODEL/NUMBER");
+        var overwrite = new Option<bool>("--overwrite") { Description = "replace the training that stands in --out" };
         var resume = new Option<bool>("--resume") { Description = "go on from the last checkpoint in --out, with its settings where none are given" };
         var json = Options.Json();
         var command = new Command("train", "Trains a network. Without arguments: on the best data set that is present, with settings that suit it.")
         {
-            model, shortcut, dataset, data, size, resize, channels, cache, skipCorrupt, valSplit, epochs, batch, optimizer, lr, schedule, warmup, momentum, weightDecay, noBiasDecay, clipNorm, clipValue, smoothing, augment, weights, freeze, lrScale, earlyStopping, minDelta, monitor, checkpointEvery, device, precision, threads, seed, output, resume, json,
+            model, shortcut, dataset, data, size, resize, channels, cache, skipCorrupt, valSplit, epochs, batch, optimizer, lr, schedule, warmup, momentum, weightDecay, noBiasDecay, clipNorm, clipValue, smoothing, augment, weights, freeze, lrScale, earlyStopping, minDelta, monitor, checkpointEvery, device, precision, threads, seed, output, overwrite, resume, json,
         };
         imported.AddTo(command);
         command.SetAction(parsed => Run(
@@ -92,48 +93,43 @@ internal static class TrainCommand
                 Augment = parsed.GetValue(augment),
                 Seed = parsed.GetValue(seed),
             }),
-            parsed.GetValue(output),
-            parsed.GetValue(resume),
+            new(parsed.GetValue(output), parsed.GetValue(overwrite), parsed.GetValue(resume), Machine(parsed.GetValue(device)!, parsed.GetValue(precision), parsed.GetValue(threads))),
             Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(precision)),
             parsed.GetValue(json)));
         return command;
     }
 
-    static int Run(Terminal terminal, TrainSettings said, string? output, bool resume, Device device, bool json)
+    static int Run(Terminal terminal, TrainSettings said, Place place, Device device, bool json)
     {
-        if (resume)
-        {
-            if (output is null) throw new UsageException("--resume: say with --out which folder's training is to go on.");
-            if (said.Weights is not null) throw new UsageException("--weights: a training that is resumed goes on with the weights of its checkpoint.");
-            if (!Checkpoint.ExistsIn(output)) throw new UsageException($"--resume: there is no checkpoint to go on from in '{output}' (no {Checkpoint.LastFile}).");
-            said = said.Or(TrainSettings.Read(output) ?? new());
-        }
-
-        said = Start(said, resume);
+        if (place.Resume && said.Weights is not null) throw new UsageException("--weights: a training that is resumed goes on with the weights of its checkpoint.");
+        CheckPlace(place);
+        var asked = said;
+        if (place.Resume) said = said.Or(TrainSettings.Read(place.Output!) ?? new());
+        said = Start(said, place.Resume);
         var data = Load(terminal, said);
         var settings = Recipes.Complete(said, data);
         var (train, held, measured) = Split(data, settings.ValSplit!.Value);
-        var folder = output ?? Path.Combine("runs", $"{settings.Dataset}-{settings.Model}");
-        if (File.Exists(folder)) throw new UsageException($"--out {folder}: that is a file; expected a folder, or nothing yet.");
-        var options = settings.ToOptions(train, folder, resume);
+        var options = settings.ToOptions(train, place);
         var model = settings.BuildModel(train, device);
-        var start = settings.Weights is null || resume ? null : LoadWeights(model, settings, train);
+        var start = settings.Weights is null || place.Resume ? null : LoadWeights(model, settings, train);
 
         terminal.WriteLine($"{settings.Model} ({model.ParameterCount:N0} weights) on {train}, from {data.Source}");
         if (start is not null) terminal.WriteLine(start);
         if (settings.Freeze is { } patterns) terminal.WriteLine($"frozen: {string.Join(", ", patterns)} ({Count(model.Freeze(patterns).Count, "tensor")}); {model.ParameterCount:N0} weights learn");
         terminal.WriteLine($"{Count(settings.Epochs!.Value, "epoch")}, batch {settings.Batch}, {settings.Optimizer} {settings.Lr:G4} {(settings.Warmup is null ? "" : $"warm-up {settings.Warmup:G4}, ")}{settings.Schedule}, augmentation: {options.Augmentation}; {device} ({device.Engine.Description}), seed {settings.Seed}");
-        if (!resume && Checkpoint.ExistsIn(folder)) terminal.WriteLine($"replaces an earlier training in {folder}");
+        if (place.Overwrite && Checkpoint.LeftIn(place.Output!) is not null) terminal.WriteLine($"replaces an earlier training in {place.Output}");
+        if (place.Resume) CheckEpochs(terminal, place.Output!, asked, settings);
+        else WarnOfFewSteps(terminal, settings, train.Count);
 
-        // With the place where the pictures were found, so that eval and --resume find the same ones.
-        (settings with { Data = Directory.Exists(data.Source) ? Path.GetFullPath(data.Source) : null }).Write(folder);
-
+        // With the place where the pictures were found, so that eval and --resume find the same ones. Not before everything has been checked.
+        var complete = settings with { Data = Directory.Exists(data.Source) ? Path.GetFullPath(data.Source) : null };
+        var view = new TrainingView(terminal, measured, options.Epochs, train.Classes, complete.Write);
         using var interruption = new Interruption();
-        var history = TrainingView.Watch(terminal, measured, options.Epochs, view => Trainer.Fit(model, train, held, options, view, interruption.Token));
-        var line = $"cnnsharp train --resume --out {folder}";
+        var history = Trainer.Fit(model, train, held, options, view, interruption.Token);
+        var folder = history.Folder!;
         if (history.IsCancelled)
         {
-            terminal.WriteLine($"stopped; the checkpoint is {history.Checkpoint}. To go on: {line}");
+            terminal.WriteLine($"stopped; the checkpoint is {history.Checkpoint}. To go on: cnnsharp train --resume --out {Terminal.Quote(folder)}{place.Machine}");
         }
         else
         {
@@ -143,14 +139,73 @@ internal static class TrainCommand
             terminal.WriteLine($"checkpoint: {history.Checkpoint}");
             terminal.WriteLine();
             terminal.WriteLine("Next (in the source tree, cnnsharp is: dotnet run -c Release --project src/Cli --):");
-            terminal.WriteLine($"  cnnsharp eval --checkpoint {history.Checkpoint}");
-            terminal.WriteLine($"  cnnsharp train --dataset {settings.Dataset}{(said.Data is null ? "" : $" --data {said.Data}")}{(said.Size is null ? "" : $" --size {said.Size}")} --model {settings.Model} --epochs {3 * settings.Epochs}");
-            terminal.WriteLine("  cnnsharp models");
+            foreach (var line in Advice(said, settings, complete, history.Checkpoint!, place.Machine)) terminal.WriteLine($"  {line}");
         }
 
         if (json) terminal.WriteJson(Result(settings, device, history, measured, folder));
         return history.IsCancelled ? CommandLine.Failed : CommandLine.Done;
     }
+
+    /// <summary>Whether there is something to go on from, or nothing that would be replaced unasked.</summary>
+    static void CheckPlace(Place place)
+    {
+        var (output, overwrite, resume, _) = place;
+        if (output is null)
+        {
+            if (resume) throw new UsageException("--resume: say with --out which folder's training is to go on.");
+            if (overwrite) throw new UsageException("--overwrite: say with --out which folder's training is to be replaced.");
+            return;
+        }
+
+        if (resume && overwrite) throw new UsageException("--resume and --overwrite: a training either goes on or is replaced.");
+        Outputs.CheckFolder("--out", output);
+        Checkpoint.ThrowIfInUse(output);
+        if (resume && !Checkpoint.ExistsIn(output))
+        {
+            var inside = Directory.Exists(output) ? Directory.GetDirectories(output).Where(Checkpoint.ExistsIn).Order(StringComparer.Ordinal).ToList() : [];
+            throw new UsageException($"--resume: there is no checkpoint to go on from in '{output}' (no {Checkpoint.LastFile}).{(inside.Count == 0 ? "" : $" There is one in {string.Join(", ", inside)}.")}");
+        }
+
+        if (!resume && !overwrite && Checkpoint.LeftIn(output) is { } left) throw new UsageException($"--out {output}: a training stands there already ({left}). To go on with it: --resume. To replace it: --overwrite. Else name another folder; without --out each training gets a new one.");
+    }
+
+    static void CheckEpochs(Terminal terminal, string folder, TrainSettings asked, TrainSettings settings)
+    {
+        int done;
+        try
+        {
+            done = Checkpoint.ReadInfo(Path.Combine(folder, Checkpoint.LastFile)).Epoch;
+        }
+        catch (Exception e) when (e is DataFormatException or FileNotFoundException)
+        {
+            // The one before it is resumed, which has not finished.
+            return;
+        }
+
+        if (asked.Epochs < done) throw new UsageException($"--epochs {asked.Epochs}: the training in '{folder}' has finished {Count(done, "epoch")} already; expected as many or more.");
+        if (settings.Epochs == done) terminal.WriteLine($"the training has finished its {Count(done, "epoch")}; to go on with it, say with --epochs how many there are to be in all");
+    }
+
+    static void WarnOfFewSteps(Terminal terminal, TrainSettings settings, int images)
+    {
+        var (batch, epochs) = (settings.Batch!.Value, settings.Epochs!.Value);
+        var steps = (long)((images + batch - 1) / batch) * epochs;
+        if (steps < Recipes.FewSteps) terminal.WriteLine($"warning: {Count((int)steps, "step")} in all, {images:N0} images in batches of {batch} for {Count(epochs, "epoch")}, are few to learn by. Try more epochs (--epochs) or smaller batches (--batch, with a lower --lr).");
+    }
+
+    /// <summary>What can be done next, as commands that run as they stand.</summary>
+    static IEnumerable<string> Advice(TrainSettings said, TrainSettings settings, TrainSettings complete, string checkpoint, string machine)
+    {
+        var file = Terminal.Quote(checkpoint);
+        yield return $"cnnsharp eval --checkpoint {file}{machine}";
+        if (complete is { Dataset: PictureFolder.Name, Data: { } data }) yield return $"cnnsharp predict --checkpoint {file} {Terminal.Quote(data)}";
+        yield return $"cnnsharp train{(said with { Dataset = settings.Dataset, Model = settings.Model, Epochs = 3 * settings.Epochs }).ToArguments()}{machine}";
+        yield return "cnnsharp models";
+    }
+
+    /// <summary>The options of where it is computed, as they were given: no setting of a training, which goes on anywhere.</summary>
+    static string Machine(string device, string? precision, int? threads)
+        => $"{(device == "auto" ? "" : $" --device {Terminal.Quote(device)}")}{(precision is null ? "" : $" --precision {precision}")}{(threads is null ? "" : $" --threads {threads}")}";
 
     static Option<string?> Schedule() => new("--schedule")
     {
@@ -186,10 +241,8 @@ internal static class TrainCommand
     /// <returns>What was done, in words.</returns>
     static string LoadWeights(Layer model, TrainSettings settings, PictureSet train)
     {
-        var (classes, head) = StartingWeights.Load(model, settings.Weights!, ImportedWeights.Of(settings, new(train.Height, train.Width, train.Channels)), train.Classes, (count, where) => settings.BuildModel(train, count, where));
-        return head.Count == 0
-            ? $"starts from {settings.Weights}"
-            : $"starts from {settings.Weights}, which is for {classes:N0} classes; the pictures have {train.Classes:N0}, so the head starts anew: {string.Join(", ", head)}";
+        var (difference, head) = StartingWeights.Load(model, settings.Weights!, ImportedWeights.Of(settings, new(train.Height, train.Width, train.Channels)), train.ClassNames, (count, where) => settings.BuildModel(train, count, where));
+        return $"starts from {settings.Weights}{(difference is null ? "" : $", which is for {difference}")}{(head.Count == 0 ? "" : $", so the head starts anew: {string.Join(", ", head)}")}";
     }
 
     /// <summary>An option that may be repeated has no texts where it is not given.</summary>
@@ -240,6 +293,14 @@ internal static class TrainCommand
             ["best_checkpoint"] = history.Best is null ? null : Path.Combine(folder, Checkpoint.BestFile),
             ["stopped_early"] = history.End == TrainingEnd.StoppedEarly,
             ["cancelled"] = history.IsCancelled,
+            ["folder"] = folder,
         };
     }
 }
+
+/// <summary>Where a training writes, and how its commands are to be repeated.</summary>
+/// <param name="Output">The folder; null: a new one.</param>
+/// <param name="Overwrite">Whether a training that stands there is replaced.</param>
+/// <param name="Resume">Whether the one that stands there goes on.</param>
+/// <param name="Machine">Options of where it is computed, for commands that are printed.</param>
+internal sealed record Place(string? Output, bool Overwrite, bool Resume, string Machine);

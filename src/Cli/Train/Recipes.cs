@@ -7,8 +7,18 @@ namespace CnnSharp.Cli.Train;
 /// <summary>Settings that give a good result for those that a user does not state.</summary>
 internal static class Recipes
 {
+    /// <summary>Steps below which a network has seen too little to be judged.</summary>
+    public const int FewSteps = 100;
+
     /// <summary>Optimiser steps, at a batch of 64, that LeNet-5 needs to settle on small pictures.</summary>
     const int LeNetSteps = 1_500;
+
+    /// <summary>Steps that a training of few images gets, by smaller batches and more epochs.</summary>
+    const int SmallSetSteps = 300;
+
+    const int SmallestBatch = 16;
+
+    const int MostEpochs = 50;
 
     /// <summary>Fills a user's settings for a data set.</summary>
     public static TrainSettings Complete(TrainSettings said, DataSet data)
@@ -18,18 +28,29 @@ internal static class Recipes
         var settings = said.Or(new() { Model = isColour ? "resnet20" : "lenet5", Dataset = data.Name, Shortcut = "a", Optimizer = "sgd", Seed = 1, LabelSmoothing = 0 });
         var isNormalized = Zoo.Build(settings.Model!, new() { Device = Device.Shapes }).Descend().Any(layer => layer is BatchNorm2d);
 
-        // Without pictures to measure by, a tenth of the training pictures is held out, so that the accuracy means something;
-        // likewise where what is measured decides how the training goes on, which is nothing for test pictures.
+        // Without pictures to measure by, some training pictures are held out, so that the accuracy means something; likewise
+        // where what is measured decides how the training goes on, which is nothing for test pictures. Of few, a fifth.
         var decides = said.EarlyStopping is not null || (said.Schedule is { } schedule && ScheduleText.NameOf(schedule) == ScheduleText.Plateau);
         var holdsOut = data.Validation is null && (data.Test is null || decides);
-        settings = settings.Or(new() { ValSplit = holdsOut ? Math.Min(5_000, train.Count / 10) : 0, Batch = isNormalized ? 128 : 64 });
-        var stepsPerEpoch = Math.Max(1, train.Count / settings.Batch!.Value);
+        settings = settings.Or(new() { ValSplit = holdsOut ? Math.Min(5_000, train.Count / (train.Count < 1_000 ? 5 : 10)) : 0 });
+        var images = Math.Max(1, train.Count - settings.ValSplit!.Value);
+
+        // A small set in large batches has a handful of steps an epoch, of which nothing is learnt.
+        var standardBatch = isNormalized ? 128 : 64;
+        var fitting = standardBatch;
+        while (fitting > SmallestBatch && images / fitting * (isNormalized ? 10 : 20) < SmallSetSteps) fitting /= 2;
+        settings = settings.Or(new() { Batch = fitting });
+        var stepsPerEpoch = Math.Max(1, images / settings.Batch!.Value);
+        var epochs = isNormalized ? 10 : Math.Clamp(LeNetSteps / Math.Max(1, train.Count / settings.Batch.Value), 5, 20);
+
+        // Linear scaling (Goyal et al. 2017): the rates below are for the standard batch, and too high for a smaller one.
+        var scale = isNormalized && settings.Optimizer == "sgd" ? Math.Min(1f, (float)settings.Batch.Value / standardBatch) : 1f;
         return settings.Or(new()
         {
-            Epochs = isNormalized ? 10 : Math.Clamp(LeNetSteps / stepsPerEpoch, 5, 20),
+            Epochs = Math.Max(epochs, Math.Min(MostEpochs, SmallSetSteps / stepsPerEpoch)),
             Augment = isColour ? "crop,flip" : "none",
             Schedule = "one-cycle",
-            Lr = settings.Optimizer switch
+            Lr = scale * settings.Optimizer switch
             {
                 "adam" or "adamw" => 2e-3,
                 "rmsprop" => 1e-3,

@@ -1,3 +1,4 @@
+using CnnSharp.Data;
 using CnnSharp.Formats;
 using CnnSharp.Kernels;
 using CnnSharp.Layers;
@@ -8,35 +9,45 @@ namespace CnnSharp.Cli.Train;
 /// <summary>Weights that a training starts from, whoever trained them and for however many classes.</summary>
 internal static class StartingWeights
 {
-    /// <summary>Puts a file's weights into a model. Where the file's classes are others in number, the head's stay as they were drawn.</summary>
-    /// <param name="model">The model, for <paramref name="classes"/> classes.</param>
+    /// <summary>
+    /// Puts a file's weights into a model. Where the file's classes are others, the head's stay as they were drawn; where they
+    /// are the same in another order, the head's are reordered.
+    /// </summary>
+    /// <param name="model">The model, for <paramref name="classes"/>.</param>
     /// <param name="path">The file: as <c>eval --weights</c> takes it, or a checkpoint.</param>
     /// <param name="options">What is said of the file, and the shape of an input.</param>
-    /// <param name="classes">How many the images have.</param>
+    /// <param name="classes">The names of the images' classes.</param>
     /// <param name="build">Builds the same model for a number of classes, somewhere.</param>
-    /// <returns>The classes of the file, and the tensors that were not taken from it: none where it has as many.</returns>
+    /// <returns>How the file's classes differ, in words, or null; and the tensors that were not taken from it.</returns>
     /// <exception cref="DataFormatException">The file is not sound, or is of another model.</exception>
-    public static (int Classes, IReadOnlyList<string> Head) Load(Layer model, string path, WeightsOptions options, int classes, Func<int, Device, Layer> build)
+    public static (string? Difference, IReadOnlyList<string> Head) Load(Layer model, string path, WeightsOptions options, IReadOnlyList<string> classes, Func<int, Device, Layer> build)
     {
         var isCheckpoint = Checkpoint.IsCheckpoint(path);
         if (isCheckpoint && options.Rules is not null) throw new UsageException($"--rename: '{path}' is a checkpoint; its names are the model's.");
         if (isCheckpoint && (options.Key is not null || options.Layout is not null)) throw new UsageException($"{(options.Key is not null ? "--weights-key" : "--layout")}: '{path}' is a checkpoint, of which everything is known.");
-        var stored = isCheckpoint ? Checkpoint.ReadInfo(path).Model.Classes : ClassesOf(path, options, classes, build) ?? classes;
-        if (stored == classes)
+        var info = isCheckpoint ? Checkpoint.ReadInfo(path) : null;
+        var trained = info?.ClassNames ?? [];
+        var stored = info?.Model.Classes ?? ClassesOf(path, options, classes.Count, build) ?? classes.Count;
+        var difference = trained.Count > 0 ? ClassNames.Difference(trained, classes) : null;
+        if (stored == classes.Count && difference is null)
         {
             Read(model);
-            return (stored, []);
+            return (null, []);
         }
 
-        var head = HeadOf(build, classes);
-        var trained = build(stored, model.NamedTensors().First().Tensor.Device);
-        Read(trained);
-        foreach (var ((tensorName, from), (_, to)) in trained.NamedTensors().Zip(model.NamedTensors()))
+        var head = HeadOf(build, classes.Count);
+        var source = build(stored, model.NamedTensors().First().Tensor.Device);
+        Read(source);
+        var isReordered = ClassNames.AreReordered(trained, classes);
+        foreach (var ((tensorName, from), (_, to)) in source.NamedTensors().Zip(model.NamedTensors()))
         {
             if (!head.Contains(tensorName)) to.Write<float>(from.ToArray());
+            else if (isReordered) to.Write<float>(Reordered(from.ToArray(), trained, classes));
         }
 
-        return (stored, head);
+        return isReordered ? ($"{difference}; the head is reordered", []) : ($"{Text(stored)}; the images have {Text(classes.Count)}{(difference is null ? "" : $" ({difference})")}", head);
+
+        static string Text(int count) => $"{count:N0} classes";
 
         void Read(Layer into)
         {
@@ -60,6 +71,15 @@ internal static class StartingWeights
         }
 
         return null;
+    }
+
+    /// <summary>A tensor [..., classes] with its classes in another order.</summary>
+    static float[] Reordered(float[] values, IReadOnlyList<string> trained, IReadOnlyList<string> wanted)
+    {
+        var places = wanted.Select(name => trained.ToList().IndexOf(name)).ToArray();
+        var reordered = new float[values.Length];
+        for (var i = 0; i < values.Length; i++) reordered[i] = values[i - (i % places.Length) + places[i % places.Length]];
+        return reordered;
     }
 
     /// <summary>The tensors whose shapes depend on the number of classes.</summary>

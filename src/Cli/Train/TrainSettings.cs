@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using CnnSharp.Data;
 using CnnSharp.Formats;
@@ -143,8 +145,23 @@ internal sealed record TrainSettings
     /// <summary>Writes the settings into a folder.</summary>
     public void Write(string folder) => AtomicFile.Write(Path.Combine(folder, FileName), stream => JsonSerializer.Serialize(stream, this, SettingsJson.Default.TrainSettings));
 
+    /// <summary>The options that say this, as a command line has them: <c> --batch 64 --lr 0.1</c>.</summary>
+    public string ToArguments()
+    {
+        var words = new StringBuilder();
+        foreach (var (name, value) in JsonSerializer.SerializeToNode(this, SettingsJson.Default.TrainSettings)!.AsObject())
+        {
+            var option = $" --{name.Replace('_', '-')}";
+            if (value is JsonArray several) words.AppendJoin("", several.Select(one => $"{option} {Terminal.Quote(one!.ToString())}"));
+            else if (value!.GetValueKind() == JsonValueKind.True) words.Append(option);
+            else if (value.GetValueKind() != JsonValueKind.False) words.Append(CultureInfo.InvariantCulture, $"{option} {Terminal.Quote(value.ToString())}");
+        }
+
+        return words.ToString();
+    }
+
     /// <summary>How the trainer is to train. All members must be filled.</summary>
-    public TrainingOptions ToOptions(PictureSet pictures, string folder, bool resume) => new()
+    public TrainingOptions ToOptions(PictureSet pictures, Commands.Place place) => new()
     {
         Epochs = Epochs!.Value,
         BatchSize = Batch!.Value,
@@ -157,8 +174,10 @@ internal sealed record TrainSettings
         LabelSmoothing = LabelSmoothing!.Value,
         Augmentation = Augmentations.Parse(Augment!, pictures.Height),
         Seed = (ulong)Seed!.Value,
-        OutputFolder = folder,
-        Resume = resume,
+        OutputFolder = place.Output ?? Path.Combine("runs", $"{Dataset}-{Model}"),
+        NumberedFolder = place.Output is null,
+        Overwrite = place.Overwrite,
+        Resume = place.Resume,
         Model = new()
         {
             Name = Model!,

@@ -127,7 +127,7 @@ public static class PictureFolder
 
         if (wanted is null) return names.Length > 1 ? names : throw new DataFormatException(folder, $"has one class, '{names[0]}'; a classifier needs at least two");
         var known = wanted.ToHashSet(StringComparer.Ordinal);
-        if (names.FirstOrDefault(name => !known.Contains(name)) is { } stranger) throw new DataFormatException(folder, $"the class '{stranger}' is none of the {wanted.Count:N0} that were trained: {string.Join(", ", wanted.Take(10))}{(wanted.Count > 10 ? ", ..." : "")}");
+        if (names.Any(name => !known.Contains(name))) throw new DataFormatException(folder, $"its class folders are not the {wanted.Count:N0} classes that were trained: {ClassNames.Difference(wanted, names)}");
         return wanted;
     }
 

@@ -92,7 +92,7 @@ public class BadInputTests : CliTest
         WriteBars();
         Run("train", "--dataset", "mnist", "--data", At("bars"), "--epochs", "1", "--out", At("run")).IsDone();
         Run("eval", "--model", "resnet20", "--weights", At("run", "best.safetensors"), "--dataset", "mnist", "--data", At("bars")).IsRefused("best.safetensors", "resnet20", "missing");
-        Run("eval", "--checkpoint", At("run", "best.safetensors"), "--dataset", "embedded", "--mean", "0.1,0.2").IsRefused("--mean: 2 numbers", "1 channel");
+        Run("eval", "--checkpoint", At("run", "best.safetensors"), "--dataset", "embedded", "--any-classes", "--mean", "0.1,0.2").IsRefused("--mean: 2 numbers", "1 channel");
     }
 
     [Fact]

@@ -67,8 +67,8 @@ public sealed class KilledTrainingTests : CliTest
             using (var kill = Process.Start("kill", ["-INT", $"{process.Id}"])) kill.WaitForExit();
             var (exitCode, output) = Finish(process);
             Assert.Equal(1, exitCode);
-            Assert.Contains($"stopped; the checkpoint is {Path.Combine(folder, Checkpoint.LastFile)}. To go on: cnnsharp train --resume --out {folder}", output, StringComparison.Ordinal);
-            Assert.True(JsonDocument.Parse(output.TrimEnd().Split('\n')[^1]).RootElement.GetProperty("cancelled").GetBoolean());
+            Assert.Contains($"stopped; the checkpoint is {Path.Combine(folder, Checkpoint.LastFile)}. To go on: cnnsharp train --resume --out {folder} --device cpu --threads 1", process.StandardError.ReadToEnd(), StringComparison.Ordinal);
+            Assert.True(JsonDocument.Parse(output).RootElement.GetProperty("cancelled").GetBoolean());
         }
 
         using (var process = Start("train", "--resume", "--out", folder, "--threads", "1", "--device", "cpu")) Assert.Equal(0, Finish(process).ExitCode);
@@ -101,7 +101,7 @@ public sealed class KilledTrainingTests : CliTest
     {
         var runsOnDotnet = Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet";
         var tool = Path.Combine(AppContext.BaseDirectory, runsOnDotnet ? "cnnsharp.dll" : OperatingSystem.IsWindows() ? "cnnsharp.exe" : "cnnsharp");
-        return Process.Start(new ProcessStartInfo(runsOnDotnet ? Environment.ProcessPath! : tool, runsOnDotnet ? [tool, command, .. arguments] : [command, .. arguments]) { RedirectStandardOutput = true })!;
+        return Process.Start(new ProcessStartInfo(runsOnDotnet ? Environment.ProcessPath! : tool, runsOnDotnet ? [tool, command, .. arguments] : [command, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
     }
 
     static (int ExitCode, string Output) Finish(Process process)

@@ -81,8 +81,8 @@ public sealed class PictureCommandTests : CliTest
         string[] train = ["train", "--dataset", "folder", "--data", data, "--size", "28", "--channels", "1", "--cache", cache, "--model", "lenet5", "--epochs", "2", "--batch", "8", "--val-split", "6", "--device", "cpu", "--out", At("run")];
         Run(train).IsRefused(broken);
 
-        var result = Run([.. train, "--skip-corrupt", "--json"]).IsDone();
-        Assert.Equal(1, result.Output.Split('\n').Count(line => line.StartsWith($"left out: {broken}: ", StringComparison.Ordinal)));
+        var result = Run([.. train, "--skip-corrupt", "--overwrite", "--json"]).IsDone();
+        Assert.Equal(1, result.Prose.Split('\n').Count(line => line.StartsWith($"left out: {broken}: ", StringComparison.Ordinal)));
         Assert.True(File.Exists(result.Json.GetProperty("checkpoint").GetString()));
     }
 

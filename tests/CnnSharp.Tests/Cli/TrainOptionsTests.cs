@@ -83,7 +83,7 @@ public class TrainOptionsTests : CliTest
         Assert.Equal(3, result.Json.GetProperty("epochs").GetInt32());
         Assert.Equal("validation", result.Json.GetProperty("measured_on").GetString());
         Assert.InRange(result.Json.GetProperty("top5_accuracy").GetDouble(), result.Json.GetProperty("accuracy").GetDouble(), 1);
-        Assert.Contains("stopped early: no better accuracy for 2 epochs; the best, of epoch", result.Output, StringComparison.Ordinal);
+        Assert.Contains("stopped early: no better accuracy for 2 epochs; the best, of epoch", result.Prose, StringComparison.Ordinal);
     }
 
     /// <summary>From ten classes to three: what is frozen or has a rate of 0 stays as it was trained, the rest learns, the head is new.</summary>
@@ -99,7 +99,7 @@ public class TrainOptionsTests : CliTest
         WriteFolder();
 
         var result = Run("train", "--dataset", "folder", "--data", At("flowers"), "--size", "28", "--channels", "1", "--model", "lenet5", "--epochs", "2", "--batch", "4", "--threads", "1", "--out", At("tuned"), "--weights", At("run", file), "--freeze", "0.*", "--lr-scale", "3.*=0").IsDone();
-        Assert.Contains($"starts from {At("run", file)}, which is for 10 classes; the pictures have 3, so the head starts anew: 11.weight, 11.bias", result.Output, StringComparison.Ordinal);
+        Assert.Contains($"starts from {At("run", file)}, which is for 10 classes; the images have 3 classes{(file == "weights.safetensors" ? "" : " (only the model has '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'; only the data has 'daisy', 'rose', 'tulip')")}, so the head starts anew: 11.weight, 11.bias", result.Output, StringComparison.Ordinal);
         Assert.Contains("frozen: 0.* (2 tensors); ", result.Output, StringComparison.Ordinal);
 
         var tuned = TensorsOf(At("tuned", "checkpoint.safetensors"));
@@ -127,9 +127,9 @@ public class TrainOptionsTests : CliTest
     public void WeightsOfAnotherModelAreRefused()
     {
         Train("--epochs 1").IsDone();
-        Train($"--model mlp --weights {At("run", "best.safetensors")}").IsRefused("--model mlp:", "is of the model 'lenet5'");
+        Train($"--overwrite --model mlp --weights {At("run", "best.safetensors")}").IsRefused("--model mlp:", "is of the model 'lenet5'");
         SafeTensors.Save(At("other.safetensors"), [SafeTensor.Create<float>("body.weight", [2, 2], [1, 2, 3, 4])]);
-        Train($"--weights {At("other.safetensors")}").IsRefused("other.safetensors", "missing '0.weight'", "left over 'body.weight'");
+        Train($"--overwrite --weights {At("other.safetensors")}").IsRefused("other.safetensors", "missing '0.weight'", "left over 'body.weight'");
     }
 
     [Fact]

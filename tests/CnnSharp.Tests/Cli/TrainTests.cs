@@ -46,7 +46,7 @@ public class TrainTests : CliTest
     {
         Train("--epochs", "2", "--schedule", "constant").IsDone();
         var resumed = Run("train", "--resume", "--out", At("run"), "--epochs", "3", "--json").IsDone();
-        Assert.Contains("resumed after epoch 2", resumed.Output, StringComparison.Ordinal);
+        Assert.Contains("resumed after epoch 2", resumed.Prose, StringComparison.Ordinal);
 
         var whole = Run("train", "--dataset", "mnist", "--data", At("bars"), "--epochs", "3", "--schedule", "constant", "--out", At("whole"), "--threads", "1", "--json").IsDone();
         Assert.Equal(whole.Json.GetProperty("loss").GetDouble(), resumed.Json.GetProperty("loss").GetDouble());

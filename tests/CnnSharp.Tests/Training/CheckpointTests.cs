@@ -126,7 +126,7 @@ public sealed class CheckpointTests : IDisposable
     {
         var path = folder.File("run");
         Fit(Cpu(), Options() with { OutputFolder = path });
-        Assert.Throws<OperationCanceledException>(() => Fit(Cpu(), Options() with { OutputFolder = path, Seed = 2, ReportEvery = 1 }, new Fails(atStep: 1)));
+        Assert.Throws<OperationCanceledException>(() => Fit(Cpu(), Options() with { OutputFolder = path, Overwrite = true, Seed = 2, ReportEvery = 1 }, new Fails(atStep: 1)));
         Assert.Equal([Checkpoint.LastFile, "metrics.jsonl"], Directory.GetFiles(path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Assert.Equal((0L, 2UL), (Checkpoint.ReadInfo(Last(path)).Step, Checkpoint.ReadInfo(Last(path)).Seed));
     }

@@ -19,6 +19,18 @@ public sealed class ConfusionMatrixTests
     }
 
     [Fact]
+    public void ItIsWrittenAsATable()
+    {
+        var matrix = new ConfusionMatrix(2);
+        foreach (var (actual, predicted) in new[] { (0, 0), (0, 0), (0, 1), (1, 1) }) matrix.Add(actual, predicted);
+        Assert.Equal("is \\ taken for  0  1  recall  precision\n0               2  1   66.7%     100.0%\n1               0  1  100.0%      50.0%\naccuracy 75.0% of 4", matrix.ToString());
+        Assert.Equal("is \\ taken for  cat  horse  recall  precision\ncat               2      1   66.7%     100.0%\nhorse             0      1  100.0%      50.0%\naccuracy 75.0% of 4", matrix.ToString(["cat", "horse"]));
+        Assert.Throws<ArgumentException>(() => matrix.ToString(["cat"]));
+        Assert.Equal(23, new ConfusionMatrix(21).ToString().Split('\n').Length);
+        Assert.DoesNotContain("  0  ", new ConfusionMatrix(21).ToString().Split('\n')[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void AHundredThousandClassesTakeWhatTheirPicturesTake()
     {
         var before = GC.GetAllocatedBytesForCurrentThread();
