@@ -22,6 +22,21 @@ internal static class ModelWeights
     /// <exception cref="DataFormatException">The file is not sound, or is of another model.</exception>
     public static void Load(string path, Layer model, WeightsOptions options) => PretrainedWeights.Load(model, path, options);
 
+    /// <summary>What a file of weights says of its model; of a file of another kind, or one that <see cref="Load"/> will refuse, nothing.</summary>
+    public static ModelInfo InfoOf(string path)
+    {
+        try
+        {
+            SafeTensors.Open(path).Dispose();
+        }
+        catch (DataFormatException)
+        {
+            return new();
+        }
+
+        return ModelInfo.Read(path);
+    }
+
     /// <summary>What to say where a network's output is not a number.</summary>
     /// <param name="model">The network.</param>
     /// <param name="where">For what, in words.</param>

@@ -13,6 +13,17 @@ public static class ModelFile
     public static void Save(this Layer model, string path, IReadOnlyDictionary<string, string>? metadata = null)
         => SafeTensors.Save(path, model.ToSafeTensors(), new Dictionary<string, string>(metadata ?? new Dictionary<string, string>()) { [WeightMark.LayoutKey] = WeightMark.Own });
 
+    /// <summary>As <see cref="Save(Layer, string, IReadOnlyDictionary{string, string})"/>, with what <c>cnnsharp predict</c> and <see cref="ModelInfo.Read"/> tell the model by.</summary>
+    /// <param name="model">Whose.</param>
+    /// <param name="path">The file; its folder is created if it is missing.</param>
+    /// <param name="info">Which model, its classes, its normalization.</param>
+    /// <exception cref="ArgumentException">The parts of <paramref name="info"/> do not fit together.</exception>
+    public static void Save(this Layer model, string path, ModelInfo info)
+    {
+        ArgumentNullException.ThrowIfNull(info);
+        SafeTensors.Save(path, model.ToSafeTensors(), info.ToMetadata());
+    }
+
     /// <summary>All parameters and buffers as entries of a file.</summary>
     /// <param name="model">Whose.</param>
     /// <param name="prefix">Put before each name; default none.</param>

@@ -122,7 +122,7 @@ sealed class CheckpointFile : IDisposable
     CheckpointInfo ReadInfo()
     {
         if (!file.Metadata.TryGetValue("format", out var format) || format != Format)
-            throw new DataFormatException(Path, "is no checkpoint of a training; its metadata's 'format'", $"'{Format}'", format is null ? "none" : $"'{format}'");
+            throw new DataFormatException(Path, "is no checkpoint of a training (weights alone go with --model NAME --weights FILE, or Layer.Load); its metadata's 'format'", $"'{Format}'", format is null ? "none" : $"'{format}'");
         if (Text("version") is var version && version is not (Version or VersionWithoutChecksum)) throw new DataFormatException(Path, "the checkpoint's version", Version, version);
         var (mean, deviation) = (Parse<float[]>("mean"), Parse<float[]>("std"));
         try

@@ -62,14 +62,17 @@ internal static class EvalCommand
             var foreign = imported.Of(parsed, parsed.GetValue(weights));
             var dump = Outputs.Check(terminal, "--dump-logits", parsed.GetValue(logits), file, parsed.GetValue(weights));
 
+            // What a file of weights says of itself, as model.Save writes it.
+            var saved = parsed.GetValue(weights) is { } given && !isOnnx ? ModelWeights.InfoOf(ModelWeights.Existing("--weights", given)) : new();
+
             // What the training was measured on, where it said so, is what its checkpoint is measured on.
             var run = file is null ? null : TrainSettings.Read(Path.GetDirectoryName(Path.GetFullPath(file))!);
             var where = Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(precision));
             var onnx = isOnnx ? OnnxClassifier.Load(ModelWeights.Existing("--weights", parsed.GetValue(weights)!), parsed.GetValue(size), where) : null;
             var pictures = FindSet(terminal, parsed.GetValue(dataset) ?? trained?.Dataset ?? "cifar10", new() { Data = parsed.GetValue(data), Size = parsed.GetValue(size), Resize = parsed.GetValue(resize) }, run, trained, onnx);
             var validation = parsed.GetValue(valSplit) ?? run?.ValSplit ?? 0;
-            var set = WithTrainedClasses(Pictures(pictures, parsed.GetValue(split), validation), file, trained, parsed.GetValue(anyClasses));
-            var normalization = Normalize(set, Given(parsed.GetValue(mean)), Given(parsed.GetValue(std)), trained?.Normalization);
+            var set = WithTrainedClasses(Pictures(pictures, parsed.GetValue(split), validation), file ?? parsed.GetValue(weights), trained?.ClassNames ?? saved.ClassNames, parsed.GetValue(anyClasses));
+            var normalization = Normalize(set, Given(parsed.GetValue(mean)), Given(parsed.GetValue(std)), trained?.Normalization ?? (saved.Mean.Count == set.Channels ? new([.. saved.Mean], [.. saved.Std]) : null));
             if (onnx is not null && (set.Channels != onnx.Channels || (onnx.Size is { } side && (set.Height != side || set.Width != side))))
                 throw new UsageException($"'{parsed.GetValue(weights)}' takes images of {(onnx.Size is { } s ? $"{s} x {s}" : "any size")} with {onnx.Channels} channels; those of {set.Name} are {set.Height} x {set.Width} with {set.Channels}.");
             var network = distance is not null ? Remember(pictures.Split(validation).Train, normalization, parsed.GetValue(neighbours) ?? 1, distance.Value)
@@ -167,10 +170,10 @@ internal static class EvalCommand
     }
 
     /// <summary>The set with the labels that its classes had in the training; a label means nothing but by the name behind it.</summary>
-    static PictureSet WithTrainedClasses(PictureSet set, string? file, CheckpointInfo? trained, bool anyClasses)
+    static PictureSet WithTrainedClasses(PictureSet set, string? file, IReadOnlyList<string> trained, bool anyClasses)
     {
-        if (trained is not { ClassNames.Count: > 0 } || anyClasses || ClassNames.Difference(trained.ClassNames, set.ClassNames) is not { } difference) return set;
-        if (ClassNames.AreReordered(trained.ClassNames, set.ClassNames)) return set.WithClasses(trained.ClassNames);
+        if (trained.Count == 0 || anyClasses || ClassNames.Difference(trained, set.ClassNames) is not { } difference) return set;
+        if (ClassNames.AreReordered(trained, set.ClassNames)) return set.WithClasses(trained);
         throw new UsageException($"the classes of {set.Name} are not those that '{file}' was trained on: {difference}. To compare labels by their numbers all the same: --any-classes.");
     }
 

@@ -16,7 +16,7 @@ internal static class PredictCommand
     public static Command Create(Terminal terminal)
     {
         var pictures = new Argument<string[]>("PICTURES") { Description = "picture files, and folders of them", Arity = ArgumentArity.OneOrMore };
-        var checkpoint = Options.Text("--checkpoint", "FILE", "what 'train' wrote");
+        var checkpoint = Options.Text("--checkpoint", "FILE", "what 'train' wrote, or model.Save; what the latter does not say of itself is asked for");
         var model = Options.Model("the checkpoint's");
         var shortcut = Options.Shortcut();
         var weights = Options.Text("--weights", "FILE", "weights for --model, or a whole network as .onnx: see 'eval'");
@@ -41,8 +41,9 @@ internal static class PredictCommand
             var (file, foreign, name, asked) = (parsed.GetValue(checkpoint), parsed.GetValue(weights), parsed.GetValue(model), parsed.GetValue(size));
             if ((file is null) == (foreign is null)) throw new UsageException("expected either --checkpoint FILE, or --model NAME with --weights FILE, or --weights FILE.onnx.");
             var options = imported.Of(parsed, foreign);
-            var network = file is not null ? FromCheckpoint(ModelWeights.Existing("--checkpoint", file), asked, names, where)
-                : FromWeights(ModelWeights.Existing("--weights", foreign!), name, Options.ParseShortcut(parsed.GetValue(shortcut)), asked, names, options, where);
+            var source = ModelWeights.Existing(file is null ? "--weights" : "--checkpoint", file ?? foreign!);
+            var network = file is not null && Checkpoint.IsCheckpoint(file) ? FromCheckpoint(file, asked, names, where)
+                : FromWeights(source, name, parsed.GetValue(shortcut), asked, names, options, where);
             var normalization = Normalize(network.Normalization, parsed.GetValue(mean), parsed.GetValue(std));
             var reading = Folders.OptionsOf(terminal, new() { Size = network.Size, Resize = parsed.GetValue(resize) ?? network.Resize, Channels = normalization.Channels });
             return Run(terminal, network with { Normalization = normalization }, files, reading, parsed.GetValue(top) ?? 5, network.Batch ?? parsed.GetValue(batch) ?? 64, parsed.GetValue(json));
@@ -173,7 +174,7 @@ internal static class PredictCommand
         return new(model, device, height, resize, info.Normalization, names ?? info.ClassNames);
     }
 
-    static Network FromWeights(string file, string? name, Shortcut shortcut, int? size, string[]? names, WeightsOptions options, Device device)
+    static Network FromWeights(string file, string? name, string? shortcut, int? size, string[]? names, WeightsOptions options, Device device)
     {
         if (ModelWeights.IsOnnx(file))
         {
@@ -182,16 +183,22 @@ internal static class PredictCommand
             return new(onnx.Layer, device, onnx.Size ?? throw new UsageException($"--size: '{file}' takes images of any size; say to how many rows and columns they are brought."), null, Normalization.None(onnx.Channels), names ?? [], onnx.Batch);
         }
 
-        var entry = Zoo.Find(name ?? throw new UsageException("--weights: say with --model which network they are of."));
-        var side = size ?? entry.Input[0];
-        var input = new Shape(side, side, entry.Input[2]);
+        // What the file does not say of itself must be said.
+        var info = ModelWeights.InfoOf(file);
+        var entry = Zoo.Find(name ?? info.Name ?? throw new UsageException($"'{file}' holds weights without the name of their model: say it with --model NAME. What it also may lack: --classes FILE, --mean and --std, --size N. (A model is saved with all of these by model.Save(path, new ModelInfo {{ ... }}).)"));
+        if (info.Name is { } saved && saved != entry.Name) throw new UsageException($"--model {entry.Name}: '{file}' is of the model '{saved}'.");
+        Shape input = info.Input is [> 0 and var height, > 0 and var width, > 0 and var depth] ? new(height, width, depth) : entry.Input;
+        if (input[0] != input[1] || input[2] is not (1 or 3)) throw new UsageException($"'{file}' is for images {input}; square ones of 1 or 3 channels are read.");
+        if (size is not null) input = new(size.Value, size.Value, input[2]);
+        var classNames = names ?? info.ClassNames;
         options = options with { ModelName = entry.Name, Input = input };
-        var classes = names?.Length ?? StartingWeights.ClassesOf(file, options, entry.Classes, (count, where) => Build(count, where)) ?? entry.Classes;
-        var model = Build(classes, device);
+        var count = classNames.Count > 0 ? classNames.Count : info.Classes ?? StartingWeights.ClassesOf(file, options, entry.Classes, Build) ?? entry.Classes;
+        var model = Build(count, device);
         ModelWeights.Load(file, model, options);
-        return new(model, device, side, null, Normalization.None(entry.Input[2]), names ?? []);
+        var normalization = info.Mean.Count == input[2] ? new Normalization([.. info.Mean], [.. info.Std]) : Normalization.None(input[2]);
+        return new(model, device, input[0], null, normalization, classNames);
 
-        Layer Build(int count, Device where) => Zoo.Build(entry.Name, new() { Input = input, Classes = count, Shortcut = shortcut, Device = where });
+        Layer Build(int count, Device where) => Zoo.Build(entry.Name, new() { Input = input, Classes = count, Shortcut = Options.ParseShortcut(shortcut ?? info.Options.GetValueOrDefault("shortcut")), Device = where });
     }
 
     /// <summary>An option of several values that is not given has none.</summary>

@@ -189,6 +189,40 @@ public sealed class RunsTests : CliTest
         }
     }
 
+    /// <summary>What <c>model.Save</c> is given goes with the weights: predict and eval need no options then, and name those that they need where it is missing.</summary>
+    [Fact]
+    public void ASavedModelSaysWhatItIs()
+    {
+        Train("--epochs", "3").IsDone();
+        Run("pictures", "export", "--dataset", "mnist", "--data", At("bars"), "--out", At("png")).IsDone();
+        var image = Directory.GetFiles(At("png", "test", "3")).Order(StringComparer.Ordinal).First();
+        var model = Zoo.Build("lenet5", new() { Input = new(28, 28, 1), Classes = 10, Device = Device.Cpu });
+        var info = CnnSharp.Training.Checkpoint.Load(At("run", "checkpoint.safetensors"), model);
+        var expected = Run("predict", "--checkpoint", At("run", "checkpoint.safetensors"), image).IsDone().Output;
+
+        var saved = new ModelInfo { Name = "lenet5", Input = [28, 28, 1], ClassNames = info.ClassNames, Mean = [.. info.Normalization.Mean], Std = [.. info.Normalization.Deviation] };
+        model.Save(At("saved.safetensors"), saved);
+        var read = ModelInfo.Read(At("saved.safetensors"));
+        Assert.Equal((saved.Name, 10), (read.Name, read.Classes));
+        Assert.Equal(saved.Input, read.Input);
+        Assert.Equal(saved.ClassNames, read.ClassNames);
+        Assert.Equal(saved.Mean.Concat(saved.Std), read.Mean.Concat(read.Std));
+        foreach (var option in new[] { "--checkpoint", "--weights" }) Assert.Equal(expected, Run("predict", option, At("saved.safetensors"), image).IsDone().Output);
+        string[] data = ["--dataset", "mnist", "--data", At("bars"), "--json"];
+        Assert.Equal(
+            Run(["eval", "--checkpoint", At("run", "checkpoint.safetensors"), .. data]).IsDone().Json.GetProperty("loss").GetDouble(),
+            Run(["eval", "--model", "lenet5", "--weights", At("saved.safetensors"), .. data]).IsDone().Json.GetProperty("loss").GetDouble());
+        Run("predict", "--model", "mlp", "--checkpoint", At("saved.safetensors"), image).IsRefused("--model mlp:", "is of the model 'lenet5'");
+
+        // Without, each is asked for; given, they do the same.
+        model.Save(At("bare.safetensors"));
+        Run("predict", "--checkpoint", At("bare.safetensors"), image).IsRefused("--model NAME", "--classes FILE", "--mean and --std", "--size N", "ModelInfo");
+        File.WriteAllLines(At("names"), info.ClassNames);
+        string Text(ReadOnlySpan<float> values) => values[0].ToString("R", System.Globalization.CultureInfo.InvariantCulture);
+        Assert.Equal(expected, Run("predict", "--checkpoint", At("bare.safetensors"), "--model", "lenet5", "--size", "28", "--classes", At("names"), "--mean", Text(info.Normalization.Mean), "--std", Text(info.Normalization.Deviation), image).IsDone().Output);
+        Assert.Throws<ArgumentException>(() => model.Save(At("wrong"), saved with { Std = [1, 2] }));
+    }
+
     /// <summary>A small folder with defaults: enough steps, at a rate that suits their batches. (Measured at 64 x 64 over five seeds; here one, of small images.)</summary>
     [Fact]
     public void ASmallFolderIsLearntWithDefaults()
