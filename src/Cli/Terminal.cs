@@ -64,7 +64,7 @@ internal sealed class Terminal
 
         // A character in the last column would make some terminals begin a new line.
         var text = Fit(parts, Columns - 1);
-        prose.Write($"\r{text.PadRight(shown)}\r{text}");
+        prose.Write($"\r{text.PadRight(shown)}");
         prose.Flush();
         shown = text.Length;
     }

@@ -43,7 +43,7 @@ public static class ModelFile
         };
     }
 
-    /// <summary>Replaces all parameters and buffers by those of a file that <see cref="Save"/> wrote. If it throws, none is replaced.</summary>
+    /// <summary>Replaces all parameters and buffers by those of a file that <see cref="Save(Layer, string, IReadOnlyDictionary{string, string})"/> wrote. If it throws, none is replaced.</summary>
     /// <param name="model">Whose.</param>
     /// <param name="path">The file.</param>
     /// <exception cref="DataFormatException">The file is not sound, lacks a tensor, has one too many or one of another shape.</exception>

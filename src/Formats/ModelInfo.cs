@@ -77,7 +77,8 @@ public sealed record ModelInfo
         var metadata = new Dictionary<string, string>();
         var model = new JsonObject();
         if (Name is not null) model["name"] = Name;
-        if (Classes ?? (ClassNames.Count > 0 ? ClassNames.Count : (int?)null) is { } classes) model["classes"] = classes;
+        var classes = Classes ?? (ClassNames.Count > 0 ? ClassNames.Count : null);
+        if (classes is not null) model["classes"] = classes;
         if (Input.Count > 0) model["input"] = Array(Input);
         if (Options.Count > 0) model["options"] = new JsonObject(Options.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => KeyValuePair.Create(o.Key, (JsonNode?)o.Value)));
         if (model.Count > 0) metadata["model"] = model.ToJsonString(Plain);

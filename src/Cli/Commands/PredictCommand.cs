@@ -24,6 +24,7 @@ internal static class PredictCommand
         var classes = Options.Text("--classes", "FILE", "names of the classes, one a line, in the order of their labels; default the checkpoint's, else numbers");
         var size = Options.Size("the checkpoint's or the model's own");
         var resize = Options.Resize();
+        var channels = Options.Whole("--channels", "of the images that the network takes, 3 for color or 1 for grey, where its file does not say", minimum: 1, maximum: 3);
         var mean = Options.Reals("--mean", "subtracted from pixels between 0 and 1, one number a channel; default the checkpoint's, else 0");
         var std = Options.Reals("--std", "what they are then divided by; default the checkpoint's, else 1");
         var top = Options.Whole("--top", "how many classes are named a picture; default 5", minimum: 1, maximum: 1000);
@@ -31,7 +32,7 @@ internal static class PredictCommand
         var device = Options.Device();
         var threads = Options.Threads();
         var json = Options.Json();
-        var command = new Command("predict", "Says what a trained network takes pictures for.") { pictures, checkpoint, model, shortcut, weights, classes, size, resize, mean, std, top, batch, device, threads, json };
+        var command = new Command("predict", "Says what a trained network takes pictures for.") { pictures, checkpoint, model, shortcut, weights, classes, size, resize, channels, mean, std, top, batch, device, threads, json };
         imported.AddTo(command);
         command.SetAction(parsed =>
         {
@@ -43,7 +44,7 @@ internal static class PredictCommand
             var options = imported.Of(parsed, foreign);
             var source = ModelWeights.Existing(file is null ? "--weights" : "--checkpoint", file ?? foreign!);
             var network = file is not null && Checkpoint.IsCheckpoint(file) ? FromCheckpoint(file, asked, names, where)
-                : FromWeights(source, name, parsed.GetValue(shortcut), asked, names, options, where);
+                : FromWeights(source, name, parsed.GetValue(shortcut), asked, parsed.GetValue(channels), names, options, where);
             var normalization = Normalize(network.Normalization, parsed.GetValue(mean), parsed.GetValue(std));
             var reading = Folders.OptionsOf(terminal, new() { Size = network.Size, Resize = parsed.GetValue(resize) ?? network.Resize, Channels = normalization.Channels });
             return Run(terminal, network with { Normalization = normalization }, files, reading, parsed.GetValue(top) ?? 5, network.Batch ?? parsed.GetValue(batch) ?? 64, parsed.GetValue(json));
@@ -174,7 +175,7 @@ internal static class PredictCommand
         return new(model, device, height, resize, info.Normalization, names ?? info.ClassNames);
     }
 
-    static Network FromWeights(string file, string? name, string? shortcut, int? size, string[]? names, WeightsOptions options, Device device)
+    static Network FromWeights(string file, string? name, string? shortcut, int? size, int? channels, string[]? names, WeightsOptions options, Device device)
     {
         if (ModelWeights.IsOnnx(file))
         {
@@ -185,9 +186,10 @@ internal static class PredictCommand
 
         // What the file does not say of itself must be said.
         var info = ModelWeights.InfoOf(file);
-        var entry = Zoo.Find(name ?? info.Name ?? throw new UsageException($"'{file}' holds weights without the name of their model: say it with --model NAME. What it also may lack: --classes FILE, --mean and --std, --size N. (A model is saved with all of these by model.Save(path, new ModelInfo {{ ... }}).)"));
+        var entry = Zoo.Find(name ?? info.Name ?? throw new UsageException($"'{file}' holds weights without the name of their model: say it with --model NAME. What it also may lack: --classes FILE, --mean and --std, --size N, --channels 1. (A model is saved with all of these by model.Save(path, new ModelInfo {{ ... }}).)"));
         if (info.Name is { } saved && saved != entry.Name) throw new UsageException($"--model {entry.Name}: '{file}' is of the model '{saved}'.");
         Shape input = info.Input is [> 0 and var height, > 0 and var width, > 0 and var depth] ? new(height, width, depth) : entry.Input;
+        if (channels is not null) input = new(input[0], input[1], channels.Value);
         if (input[0] != input[1] || input[2] is not (1 or 3)) throw new UsageException($"'{file}' is for images {input}; square ones of 1 or 3 channels are read.");
         if (size is not null) input = new(size.Value, size.Value, input[2]);
         var classNames = names ?? info.ClassNames;

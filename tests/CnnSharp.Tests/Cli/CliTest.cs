@@ -21,7 +21,7 @@ internal sealed record CliResult(int ExitCode, string Output, string Error, bool
     /// <summary>Asserts that it was refused: exit code 2, a message that holds the texts, and no stack trace.</summary>
     public void IsRefused(params string[] texts)
     {
-        Assert.Equal(2, ExitCode);
+        Assert.True(ExitCode == 2, $"ended with {ExitCode}, expected '{string.Join("', '", texts)}': {Error}{Output}");
         foreach (var text in texts) Assert.Contains(text, Error, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", Error, StringComparison.Ordinal);
     }

@@ -27,6 +27,7 @@ public sealed class DeviceOptionTests : CliTest
         var cases = Environment.GetEnvironmentVariable(CasesVariable)!;
         Console.WriteLine(Run("verify", cases).IsDone().Output);
         Console.WriteLine(Run("verify", cases, "--device", "cpu").IsDone().Output);
+        Console.WriteLine(Run("devices").IsDone().Output);
         Console.WriteLine(Run("devices", "--json").IsDone().Output);
     }
 

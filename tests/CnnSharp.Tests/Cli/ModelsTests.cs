@@ -10,13 +10,13 @@ public sealed class ModelsTests : CliTest
     {
         var list = Run("models", "--json").IsDone();
         Assert.Equal(Zoo.Entries.Select(entry => entry.Name), list.Json.GetProperty("models").EnumerateArray().Select(m => m.GetProperty("model").GetString()));
-        Assert.Contains("knn-l1, knn-l2", list.Output, StringComparison.Ordinal);
+        Assert.Contains("knn-l1, knn-l2", list.Prose, StringComparison.Ordinal);
 
         var vgg = Run("models", "vgg16", "--json").IsDone();
         Assert.Equal(138_357_544, vgg.Json.GetProperty("parameters").GetInt64());
         Assert.Equal(1000, vgg.Json.GetProperty("classes").GetInt32());
-        Assert.Contains("features.28", vgg.Output, StringComparison.Ordinal);
-        Assert.Contains("12,544.0 KiB", vgg.Output, StringComparison.Ordinal);
+        Assert.Contains("features.28", vgg.Prose, StringComparison.Ordinal);
+        Assert.Contains("12,544.0 KiB", vgg.Prose, StringComparison.Ordinal);
         Assert.Equal(138_357_544 - (990 * 4097), Run("models", "vgg16", "--classes", "10", "--json").IsDone().Json.GetProperty("parameters").GetInt64());
     }
 

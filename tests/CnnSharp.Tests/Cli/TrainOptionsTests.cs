@@ -55,7 +55,7 @@ public class TrainOptionsTests : CliTest
     public void SchedulesReachTheTrainer(string schedule, string expected)
     {
         // Rates matter nothing here: a checkpoint tells the options it was made with.
-        Train($"--epochs 6 --lr 0.5 --early-stopping 1 --min-delta 1 --schedule {schedule}").IsDone();
+        Train($"--epochs 6 --batch 64 --val-split 51 --lr 0.5 --early-stopping 1 --min-delta 1 --schedule {schedule}").IsDone();
         Assert.Contains($"\"schedule\":{{{expected}", Checkpoint.ReadInfo(At("run", "checkpoint.safetensors")).Options, StringComparison.Ordinal);
     }
 

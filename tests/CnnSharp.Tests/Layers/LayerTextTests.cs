@@ -3,7 +3,7 @@ using CnnSharp.Layers;
 using CnnSharp.Models;
 using Xunit;
 
-namespace CnnSharp.Tests.Layers;
+namespace CnnSharp.Tests;
 
 /// <summary>A layer writes itself as PyTorch's modules do: a line each, by its name in the path.</summary>
 public sealed class LayerTextTests

@@ -172,13 +172,13 @@ public sealed class CheckpointTests : IDisposable
         var run = Path.Combine(disk.Path, "run");
         var error = Assert.Throws<IOException>(() => Fit(Cpu(), Options() with { OutputFolder = run, CheckpointEvery = 5 }, new Watcher(afterEpoch: disk.MakeReadOnly)));
         Assert.Contains("read-only", error.Message, StringComparison.OrdinalIgnoreCase);
-        Assert.Equal(13, Checkpoint.Load(Last(run), Model(Cpu())).Step);
 
         var observer = new Watcher();
         Assert.ThrowsAny<IOException>(() => Fit(Cpu(), Options() with { OutputFolder = run, Seed = 3, ReportEvery = 1 }, observer));
         Assert.Equal(0, observer.Steps);
 
         disk.MakeWritable();
+        Assert.Equal(13, Checkpoint.Load(Last(run), Model(Cpu())).Step);
         Fit(Cpu(), Options() with { OutputFolder = run, Resume = true });
         AssertSameFiles(straight, run);
     }
@@ -282,9 +282,10 @@ public sealed class CheckpointTests : IDisposable
 
         public void Free() => File.Delete(Filler);
 
-        public void MakeReadOnly() => Assert.True(Mount("-o", "remount,ro", Path));
+        /// <summary>By another one over it: while a training holds its lock, the system does not let this one become read-only.</summary>
+        public void MakeReadOnly() => Assert.True(Mount("-t", "tmpfs", "-o", "ro", "tmpfs", Path));
 
-        public void MakeWritable() => Assert.True(Mount("-o", "remount,rw", Path));
+        public void MakeWritable() => Dispose();
 
         public void Dispose()
         {

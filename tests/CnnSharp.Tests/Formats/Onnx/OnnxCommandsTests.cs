@@ -14,10 +14,10 @@ public sealed class OnnxCommandsTests : CliTest
         var file = At("lenet5", "model.onnx");
         var exported = Run("export", "--model", "lenet5", "--out", file, "--case", "--json").IsDone();
         Assert.Equal(17, exported.Json.GetProperty("opset").GetInt32());
-        Assert.Contains("input  input: Float [N, 3, 32, 32]", exported.Output, StringComparison.Ordinal);
+        Assert.Contains("input  input: Float [N, 3, 32, 32]", exported.Prose, StringComparison.Ordinal);
 
         var imported = Run("import", file, "--batch", "2", "--repeat", "3", "--out", At("weights.safetensors"), "--device", "cpu", "--json").IsDone();
-        Assert.Contains("[2, 32, 32, 3] gives [2, 10]", imported.Output, StringComparison.Ordinal);
+        Assert.Contains("[2, 32, 32, 3] gives [2, 10]", imported.Prose, StringComparison.Ordinal);
         Assert.Equal(62_006, imported.Json.GetProperty("weights").GetInt64());
         Assert.True(File.Exists(At("weights.safetensors")));
 
@@ -34,7 +34,7 @@ public sealed class OnnxCommandsTests : CliTest
         File.WriteAllBytes(output, bytes);
         var result = Run("onnx", "test", Folder, "--device", "cpu", "--json");
         Assert.Equal(1, result.ExitCode);
-        Assert.Contains("FAILED case: output 0 'output': element 19: expected", result.Output, StringComparison.Ordinal);
+        Assert.Contains("FAILED case: output 0 'output': element 19: expected", result.Prose, StringComparison.Ordinal);
         Assert.Equal(1, result.Json.GetProperty("failed").GetInt32());
     }
 
