@@ -2,7 +2,7 @@ using System.Diagnostics;
 using CnnSharp.Formats;
 using Xunit;
 
-namespace CnnSharp.Tests.Formats;
+namespace CnnSharp.Tests;
 
 /// <summary>What is no regular file is written to, never replaced by one.</summary>
 public sealed class AtomicFileTests : IDisposable
