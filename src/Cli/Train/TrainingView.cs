@@ -14,9 +14,12 @@ internal sealed class TrainingView(Terminal terminal, string measured, int epoch
     /// <summary>A loss of so many times that of guessing is no beginner's loss.</summary>
     const double Exploded = 10;
 
+    /// <summary>One epoch's statistics may lag behind its weights; so many in a row are no chance.</summary>
+    const int Patience = 3;
+
     long start;
     double startedAt;
-    bool hasWarned;
+    int explodedEpochs;
 
     public void OnDamagedCheckpoint(DataFormatException damage, string resumed) => terminal.WriteLine($"{damage.Message} Going on from the one before it, {resumed}.");
 
@@ -48,8 +51,8 @@ internal sealed class TrainingView(Terminal terminal, string measured, int epoch
     {
         var validated = e.ValidationAccuracy is { } accuracy ? $"  {measured}: loss {e.ValidationLoss:F4}, accuracy {Terminal.Percent(accuracy)}" : "";
         terminal.WriteLine($"epoch {e.Epoch,3}/{epochs}  training: loss {e.TrainLoss:F4}, accuracy {Terminal.Percent(e.TrainAccuracy)}{validated}  {e.ImagesPerSecond:N0} images/s, {e.Seconds:F1} s");
-        if (hasWarned || classes < 2 || e.Loss <= Exploded * Math.Log(classes)) return;
-        hasWarned = true;
+        explodedEpochs = classes > 1 && e.Loss > Exploded * Math.Log(classes) ? explodedEpochs + 1 : 0;
+        if (explodedEpochs != Patience && !(e.Epoch == epochs && explodedEpochs is > 0 and < Patience)) return;
         terminal.WriteLine($"warning: the {measured} loss {e.Loss:G4} is far above that of guessing among {classes} classes, {Math.Log(classes):F2}: the learning rate may be too high. Try a quarter of it (--lr), --warmup 1 or --clip-norm 1.");
     }
 
