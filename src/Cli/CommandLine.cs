@@ -62,7 +62,7 @@ public static class CommandLine
         {
             return command();
         }
-        catch (Exception e) when (e is UsageException or RunLockedException or ShapeException or DataFormatException or ArgumentException or NotSupportedException or FileNotFoundException or DirectoryNotFoundException)
+        catch (Exception e) when (e is UsageException or RunLockedException or ShapeException or DataFormatException or ArgumentException or NotSupportedException or FileNotFoundException or DirectoryNotFoundException && !EngineFault.Is(e))
         {
             terminal.WriteError($"{name}: {Message(e)}");
             return BadInput;

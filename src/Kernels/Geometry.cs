@@ -279,6 +279,12 @@ public readonly record struct BatchNormGeometry(long Rows, int Channels, float E
 /// <param name="K">The offset.</param>
 public readonly record struct LrnGeometry(long Rows, int Channels, int Size, float Alpha, float Beta, float K);
 
+/// <summary>Scores [Rows, Classes] and a label, Int32, for each row.</summary>
+/// <param name="Rows">All axes before the classes.</param>
+/// <param name="Classes">Labels are within [0, Classes).</param>
+/// <param name="IgnoreIndex">The label of rows that do not count: loss and gradient 0. Null: every row counts.</param>
+public readonly record struct LabelGeometry(long Rows, int Classes, int? IgnoreIndex = null);
+
 /// <summary>c [M, N] = op(a) op(b), with op(a) [M, K] and op(b) [K, N], all contiguous rows.</summary>
 /// <param name="M">Rows of the result.</param>
 /// <param name="N">Columns of the result.</param>

@@ -102,5 +102,5 @@ public static class Verifier
 
     /// <summary>A message that was written for users stands alone.</summary>
     static string Explain(Exception e)
-        => e is DataFormatException or FormatException or ArgumentException or NotSupportedException ? e.Message : $"{e.GetType().Name}: {e.Message}";
+        => e is DataFormatException or FormatException or ArgumentException or NotSupportedException && !Kernels.EngineFault.Is(e) ? e.Message : $"{e.GetType().Name}: {e.Message}";
 }

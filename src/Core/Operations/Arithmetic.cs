@@ -134,11 +134,13 @@ public static partial class Functional
             : g with { A0 = s0, A1 = s1, A2 = s2, A3 = 1 };
     }
 
-    /// <summary>Two operands of one shape, at most 4 axes, both read in order.</summary>
+    /// <summary>Two operands of one shape, both read in order.</summary>
     static BroadcastGeometry Elementwise(Shape shape)
     {
         Span<int> extents = stackalloc int[4] { 1, 1, 1, 1 };
-        shape.AsSpan().CopyTo(extents[(4 - shape.Rank)..]);
+        var inner = shape.AsSpan()[Math.Max(0, shape.Rank - 3)..];
+        inner.CopyTo(extents[(4 - inner.Length)..]);
+        extents[0] = Geometry.Extent("Elementwise", $"the number of rows before the last three axes of {shape}", shape.CountBefore(shape.Rank - inner.Length));
         long s2 = extents[3], s1 = s2 * extents[2], s0 = s1 * extents[1];
         return new(extents[0], extents[1], extents[2], extents[3], s0, s1, s2, 1, s0, s1, s2, 1);
     }

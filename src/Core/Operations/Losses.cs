@@ -37,45 +37,104 @@ public static partial class Functional
         return Tape.Record(operation, y, [x], (dy, gradients) => k.SoftmaxBackward(rows, classes, log, y.Data, dy, gradients.For(x)));
     }
 
-    /// <summary>-log softmax(x)[label], the target softened to (1 - smoothing) [class is label] + smoothing / classes (Szegedy et al. 2015).</summary>
+    /// <summary>
+    /// -w[label] log softmax(x)[label], the target softened to (1 - smoothing) w[label] [class is label] + smoothing w[class] / classes
+    /// (Szegedy et al. 2015), w the class weights: PyTorch's <c>cross_entropy</c>.
+    /// </summary>
     /// <param name="x">Logits [rows, classes], or [N, H, W, classes] for labels per pixel.</param>
-    /// <param name="labels">Int32, shaped like x without its last axis, within [0, classes).</param>
+    /// <param name="labels">Int32, shaped like x without its last axis, within [0, classes) or <paramref name="ignoreIndex"/>.</param>
     /// <param name="labelSmoothing">At least 0, at most 1; default 0.</param>
-    /// <param name="reduction">Default: the mean over the rows.</param>
+    /// <param name="reduction">
+    /// Default: the mean over the rows; with <paramref name="ignoreIndex"/> or <paramref name="classWeights"/>, the sum divided by
+    /// the weights of the labels that count (NaN, as in PyTorch, where none does).
+    /// </param>
+    /// <param name="ignoreIndex">The label of rows that do not count: loss and gradient 0. Default: none is ignored (PyTorch ignores -100).</param>
+    /// <param name="classWeights">[classes], or null for 1 each; gets no gradient.</param>
     /// <returns>One element, or one a row.</returns>
-    /// <exception cref="ShapeException">The labels do not fit the logits.</exception>
-    public static Tensor CrossEntropy(Tensor x, Tensor labels, double labelSmoothing = 0, Reduction reduction = Reduction.Mean)
+    /// <exception cref="ShapeException">The labels or weights do not fit the logits.</exception>
+    /// <exception cref="LabelException">A label is no class. On a GPU it is thrown where something is next read.</exception>
+    public static Tensor CrossEntropy(Tensor x, Tensor labels, double labelSmoothing = 0, Reduction reduction = Reduction.Mean, int? ignoreIndex = null, Tensor? classWeights = null)
     {
-        var (rows, classes) = CheckLabels("CrossEntropy", x, labels);
+        const string Operation = "CrossEntropy";
+        var g = CheckLabels(Operation, x, labels, ignoreIndex, classWeights);
         if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) throw new ArgumentOutOfRangeException(nameof(labelSmoothing), labelSmoothing, "CrossEntropy: label smoothing must be within [0, 1].");
         var smoothing = (float)labelSmoothing;
         var k = x.Device.Kernels;
         var losses = Tensor.Uninitialized(labels.Shape, x.Device);
-        var logSumExp = x.Device.Engine.Rent(x.DType, rows);
-        k.CrossEntropyForward(rows, classes, smoothing, x.Data, labels.Data, losses.Data, logSumExp);
+        var logSumExp = x.Device.Engine.Rent(x.DType, g.Rows);
+        try
+        {
+            k.CrossEntropyForward(g, smoothing, x.Data, labels.Data, classWeights?.Data, losses.Data, logSumExp);
+        }
+        catch (LabelException)
+        {
+            losses.Dispose();
+            logSumExp.Release();
+            throw;
+        }
 
-        return Reduce(
-            Tape.Record("CrossEntropy", losses, [x, labels], (dy, gradients) => k.CrossEntropyBackward(rows, classes, smoothing, x.Data, labels.Data, logSumExp, dy, gradients.For(x)), logSumExp),
-            reduction);
+        Tape.Record(Operation, losses, [x, labels, classWeights], (dy, gradients) => k.CrossEntropyBackward(g, smoothing, x.Data, labels.Data, classWeights?.Data, logSumExp, dy, gradients.For(x)), logSumExp);
+        return reduction == Reduction.Mean && (ignoreIndex is not null || classWeights is not null) ? MeanOfCounted(g, losses, labels, classWeights) : Reduce(losses, reduction);
     }
 
-    /// <summary>Sum over the wrong classes j of max(0, x[j] - x[label] + margin): the support vector machine's loss (Weston and Watkins 1999).</summary>
+    /// <summary>
+    /// w[label] times the sum over the wrong classes j of max(0, x[j] - x[label] + margin), w the class weights: the support vector
+    /// machine's loss (Weston and Watkins 1999). PyTorch's <c>multi_margin_loss</c> is this divided by the number of classes.
+    /// </summary>
     /// <param name="x">Scores [rows, classes].</param>
-    /// <param name="labels">Int32 [rows], within [0, classes).</param>
+    /// <param name="labels">Int32 [rows], within [0, classes) or <paramref name="ignoreIndex"/>.</param>
     /// <param name="margin">Default 1.</param>
-    /// <param name="reduction">Default: the mean over the rows.</param>
+    /// <param name="reduction">Default: the mean over the rows that count, whatever their weights, as in PyTorch; NaN where none does.</param>
+    /// <param name="ignoreIndex">The label of rows that do not count: loss and gradient 0. Default: none is ignored.</param>
+    /// <param name="classWeights">[classes], or null for 1 each; gets no gradient.</param>
     /// <returns>One element, or one a row.</returns>
-    /// <exception cref="ShapeException">The labels do not fit the scores.</exception>
-    public static Tensor MulticlassHinge(Tensor x, Tensor labels, double margin = 1, Reduction reduction = Reduction.Mean)
+    /// <exception cref="ShapeException">The labels or weights do not fit the scores.</exception>
+    /// <exception cref="LabelException">A label is no class. On a GPU it is thrown where something is next read.</exception>
+    public static Tensor MulticlassHinge(Tensor x, Tensor labels, double margin = 1, Reduction reduction = Reduction.Mean, int? ignoreIndex = null, Tensor? classWeights = null)
     {
-        var (rows, classes) = CheckLabels("MulticlassHinge", x, labels);
+        const string Operation = "MulticlassHinge";
+        var g = CheckLabels(Operation, x, labels, ignoreIndex, classWeights);
         var k = x.Device.Kernels;
         var losses = Tensor.Uninitialized(labels.Shape, x.Device);
-        k.MulticlassHingeForward(rows, classes, (float)margin, x.Data, labels.Data, losses.Data);
+        try
+        {
+            k.MulticlassHingeForward(g, (float)margin, x.Data, labels.Data, classWeights?.Data, losses.Data);
+        }
+        catch (LabelException)
+        {
+            losses.Dispose();
+            throw;
+        }
 
-        return Reduce(
-            Tape.Record("MulticlassHinge", losses, [x, labels], (dy, gradients) => k.MulticlassHingeBackward(rows, classes, (float)margin, x.Data, labels.Data, dy, gradients.For(x))),
-            reduction);
+        Tape.Record(Operation, losses, [x, labels, classWeights], (dy, gradients) => k.MulticlassHingeBackward(g, (float)margin, x.Data, labels.Data, classWeights?.Data, dy, gradients.For(x)));
+        return reduction == Reduction.Mean && ignoreIndex is not null ? MeanOfCounted(g, losses, labels, null) : Reduce(losses, reduction);
+    }
+
+    /// <summary>The sum of the losses divided by what their rows weigh: 0 / 0 where none counts.</summary>
+    static Tensor MeanOfCounted(LabelGeometry g, Tensor losses, Tensor labels, Tensor? classWeights)
+    {
+        var (k, engine) = (losses.Device.Kernels, losses.Device.Engine);
+        var all = new ReduceGeometry(1, g.Rows, 1);
+        var one = new BroadcastGeometry(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1);
+        var rows = engine.Rent(losses.DType, g.Rows);
+        k.LabelWeights(g, labels.Data, classWeights?.Data, rows);
+        var total = engine.Rent(losses.DType, 1);
+        k.ReduceSum(all, 1, rows, total);
+        rows.Release();
+
+        var sum = engine.Rent(losses.DType, 1);
+        k.ReduceSum(all, 1, losses.Data, sum);
+        var y = Tensor.Uninitialized(default, losses.Device);
+        k.Binary(BinaryOp.Divide, one, sum, total, y.Data);
+        sum.Release();
+
+        return Tape.Record("MeanOfCounted", y, [losses], (dy, gradients) =>
+        {
+            var share = engine.Rent(dy.Type, 1);
+            k.Binary(BinaryOp.Divide, one, dy, total, share);
+            k.Expand(all, 1, share, gradients.For(losses));
+            share.Release();
+        }, total);
     }
 
     /// <summary>(x - target)^2.</summary>
@@ -93,7 +152,10 @@ public static partial class Functional
     /// <inheritdoc cref="MeanSquaredError"/>
     public static Tensor SmoothL1Loss(Tensor x, Tensor target, Reduction reduction = Reduction.Mean) => ElementLoss(LossOp.SmoothL1, x, target, reduction);
 
-    /// <summary>-target log sigmoid(x) - (1 - target) log(1 - sigmoid(x)), computed without overflow.</summary>
+    /// <summary>
+    /// -target log sigmoid(x) - (1 - target) log(1 - sigmoid(x)), computed without overflow. Targets are meant within [0, 1] and
+    /// not checked, as in PyTorch: others give what the formula gives (a loss below 0, say), and a NaN stays one.
+    /// </summary>
     /// <inheritdoc cref="MeanSquaredError"/>
     public static Tensor BinaryCrossEntropyWithLogits(Tensor x, Tensor target, Reduction reduction = Reduction.Mean) => ElementLoss(LossOp.BinaryCrossEntropyWithLogits, x, target, reduction);
 
@@ -127,13 +189,20 @@ public static partial class Functional
         _ => losses,
     };
 
-    static (long Rows, int Classes) CheckLabels(string operation, Tensor x, Tensor labels)
+    static LabelGeometry CheckLabels(string operation, Tensor x, Tensor labels, int? ignoreIndex, Tensor? classWeights)
     {
         if (x.Shape.Rank < 1 || labels.DType != DType.Int32 || !labels.Shape.AsSpan().SequenceEqual(x.Shape.AsSpan()[..^1]))
             throw new ShapeException(operation, $"expected scores [..., classes] and Int32 labels [...], got {x.Shape} and {labels.DType} {labels.Shape}.");
         if (x.Device.Engine != labels.Device.Engine)
             throw new ShapeException(operation, $"the scores {x.Shape} are on {x.Device}, the labels {labels.Shape} on {labels.Device}; Tensor.To brings one to the other's device.");
-        return (labels.Count, x.Shape[^1]);
+        if (classWeights is not null)
+        {
+            CheckVector(operation, "class weights", classWeights, x.Shape[^1]);
+            CheckTogether(operation, x, classWeights, "class weights");
+            if (Tape.IsRecording && classWeights.WantsGradient) throw new ArgumentException($"{operation}: the class weights {classWeights.Label} want a gradient, and get none; pass Detach() of them.");
+        }
+
+        return new(labels.Count, x.Shape[^1], ignoreIndex);
     }
 
     /// <summary>The place of the greatest value along the last axis (the first of equals). No gradient.</summary>

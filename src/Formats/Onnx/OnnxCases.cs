@@ -71,7 +71,7 @@ public static class OnnxCases
         {
             return new(name, OnnxOutcome.Unsupported, e.Operator, e.Reason);
         }
-        catch (Exception e) when (e is IOException or ArgumentException or NotSupportedException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or ArgumentException or NotSupportedException or UnauthorizedAccessException or InvalidOperationException)
         {
             // A case is a user's file: whatever is wrong with it is this case's result, and the next one is run.
             return new(name, OnnxOutcome.Failed, "", e.Message);

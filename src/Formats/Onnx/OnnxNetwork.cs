@@ -395,6 +395,15 @@ public sealed class OnnxNetwork : Layer
             {
                 throw e.In($"{node.Label} of {network.File}");
             }
+            catch (NotSupportedException e) when (e is not UnsupportedOperatorException && EngineFault.IsWithinKernels(e))
+            {
+                throw new NotSupportedException($"{node.Label} of {network.File}: {e.Message}", e);
+            }
+            catch (Exception e) when (EngineFault.Is(e))
+            {
+                // No fault of the file's.
+                throw new InvalidOperationException($"{node.Label} of {network.File}: the engine of {network.Device} failed: {e.GetType().Name}: {e.Message}", e);
+            }
             catch (NotSupportedException e) when (e is not UnsupportedOperatorException)
             {
                 throw new UnsupportedOperatorException(network.File, node.Label, node.Operator, e.Message.TrimEnd('.'), "", node.Opset ?? network.Opset);

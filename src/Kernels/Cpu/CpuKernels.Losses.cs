@@ -131,39 +131,126 @@ internal sealed unsafe partial class CpuKernels<V>
         }
     }
 
-    // ---- Cross-entropy ------------------------------------------------------------------------------------------
+    // ---- Labels -------------------------------------------------------------------------------------------------
+
+    /// <summary>The labels of a loss, what they weigh, and the first that is no class.</summary>
+    readonly struct LabeledRows(in LabelGeometry g, DeviceBuffer labels, DeviceBuffer? weights, long* bad)
+    {
+        /// <summary>One a row.</summary>
+        public readonly int* Labels = labels.ReadOnlyPointer<int>();
+
+        /// <summary>One a class, or null: all 1.</summary>
+        public readonly float* Weights = weights.ReadOnlyPointerOrNull<float>();
+        public readonly long Rows = g.Rows;
+        public readonly int Classes = g.Classes;
+
+        readonly bool ignores = g.IgnoreIndex is not null;
+        readonly int ignored = g.IgnoreIndex ?? 0;
+        readonly long* bad = bad;
+
+        public double Weight(int label) => Weights == null ? 1 : Weights[label];
+
+        /// <summary>The sum of all classes' weights.</summary>
+        public double AllWeights()
+        {
+            if (Weights == null) return Classes;
+            var sum = 0.0;
+            for (var c = 0; c < Classes; c++) sum += Weights[c];
+            return sum;
+        }
+
+        /// <summary>Whether a row counts. A label that is no class does not, and is remembered.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public bool Counts(long row, out int label)
+        {
+            label = Labels[row];
+            if ((uint)label < (uint)Classes) return !ignores || label != ignored;
+            if (!ignores || label != ignored) Remember(row);
+            return false;
+        }
+
+        void Remember(long row)
+        {
+            if (bad == null) return;
+            for (var seen = Volatile.Read(ref *bad); row < seen; seen = Volatile.Read(ref *bad))
+            {
+                if (Interlocked.CompareExchange(ref *bad, row, seen) == seen) return;
+            }
+        }
+    }
+
+    static void ThrowIfBad(string operation, in LabelGeometry g, DeviceBuffer labels, long bad)
+    {
+        if (bad != long.MaxValue) throw new LabelException(operation, bad, labels.ReadOnlyPointer<int>()[bad], g.Classes);
+    }
 
     /// <inheritdoc/>
-    public void CrossEntropyForward(long rows, int classes, float smoothing, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer losses, DeviceBuffer logSumExp)
-        => workers.Run(new CrossEntropyWork(x.ReadOnlyPointer<float>(), labels.ReadOnlyPointer<int>(), losses.Pointer<float>(), logSumExp.Pointer<float>(), rows, classes, smoothing), RowTasks(rows, classes));
+    public void LabelWeights(in LabelGeometry g, DeviceBuffer labels, DeviceBuffer? weights, DeviceBuffer y)
+        => workers.Run(new LabelWeightsWork(new(g, labels, weights, null), y.Pointer<float>()), Chunks(g.Rows));
 
-    readonly struct CrossEntropyWork(float* x, int* labels, float* losses, float* logSumExp, long rows, int classes, float smoothing) : IWork
+    readonly struct LabelWeightsWork(LabeledRows rows, float* y) : IWork
     {
-        readonly float* x = x, losses = losses, logSumExp = logSumExp;
-        readonly int* labels = labels;
-        readonly long rows = rows;
-        readonly int classes = classes;
-        readonly float smoothing = smoothing;
+        readonly LabeledRows rows = rows;
+        readonly float* y = y;
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
-            var end = Math.Min(rows, (task + 1) * RowsPerTask(classes));
+            var end = Math.Min(rows.Rows, (task + 1) * Chunk);
+            for (var row = task * Chunk; row < end; row++) y[row] = rows.Counts(row, out var label) ? (float)rows.Weight(label) : 0f;
+        }
+    }
+
+    // ---- Cross-entropy ------------------------------------------------------------------------------------------
+
+    /// <inheritdoc/>
+    public void CrossEntropyForward(in LabelGeometry g, float smoothing, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer? weights, DeviceBuffer losses, DeviceBuffer logSumExp)
+    {
+        var bad = long.MaxValue;
+        workers.Run(new CrossEntropyWork(x.ReadOnlyPointer<float>(), new(g, labels, weights, &bad), losses.Pointer<float>(), logSumExp.Pointer<float>(), smoothing), RowTasks(g.Rows, g.Classes));
+        ThrowIfBad("CrossEntropy", g, labels, bad);
+    }
+
+    readonly struct CrossEntropyWork(float* x, LabeledRows rows, float* losses, float* logSumExp, float smoothing) : IWork
+    {
+        readonly float* x = x, losses = losses, logSumExp = logSumExp;
+        readonly LabeledRows rows = rows;
+        readonly float smoothing = smoothing;
+        readonly double allWeights = rows.AllWeights();
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run(int task, int worker)
+        {
+            var classes = rows.Classes;
+            var end = Math.Min(rows.Rows, (task + 1) * RowsPerTask(classes));
             for (var row = task * RowsPerTask(classes); row < end; row++)
             {
+                if (!rows.Counts(row, out var label))
+                {
+                    losses[row] = logSumExp[row] = 0f;
+                    continue;
+                }
+
                 var from = x + (row * classes);
                 var greatest = Greatest(from, classes);
                 var logSum = Math.Log(SumOfExponentials(from, greatest, null, classes));
                 logSumExp[row] = (float)(greatest + logSum);
 
                 // Distances from the greatest, not from logSumExp, which is rounded to its own size.
-                var label = labels[row];
-                var loss = (uint)label < (uint)classes ? logSum + ((1.0 - smoothing) * ((double)greatest - from[label])) : double.NaN;
+                var loss = (1.0 - smoothing) * rows.Weight(label) * (logSum + ((double)greatest - from[label]));
                 if (smoothing != 0)
                 {
                     var distances = 0.0;
-                    for (var c = 0; c < classes; c++) distances += (double)greatest - from[c];
-                    loss += smoothing * distances / classes;
+                    if (rows.Weights == null)
+                    {
+                        for (var c = 0; c < classes; c++) distances += (double)greatest - from[c];
+                    }
+                    else
+                    {
+                        for (var c = 0; c < classes; c++) distances += rows.Weights[c] * ((double)greatest - from[c]);
+                    }
+
+                    loss += smoothing * ((allWeights * logSum) + distances) / classes;
                 }
 
                 losses[row] = (float)loss;
@@ -172,34 +259,58 @@ internal sealed unsafe partial class CpuKernels<V>
     }
 
     /// <inheritdoc/>
-    public void CrossEntropyBackward(long rows, int classes, float smoothing, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer logSumExp, DeviceBuffer dlosses, DeviceBuffer dx)
-        => workers.Run(new CrossEntropyBackwardWork(x.ReadOnlyPointer<float>(), labels.ReadOnlyPointer<int>(), logSumExp.ReadOnlyPointer<float>(), dlosses.ReadOnlyPointer<float>(), dx.Pointer<float>(), rows, classes, smoothing), RowTasks(rows, classes));
+    public void CrossEntropyBackward(in LabelGeometry g, float smoothing, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer? weights, DeviceBuffer logSumExp, DeviceBuffer dlosses, DeviceBuffer dx)
+        => workers.Run(new CrossEntropyBackwardWork(x.ReadOnlyPointer<float>(), new(g, labels, weights, null), logSumExp.ReadOnlyPointer<float>(), dlosses.ReadOnlyPointer<float>(), dx.Pointer<float>(), smoothing), RowTasks(g.Rows, g.Classes));
 
-    readonly struct CrossEntropyBackwardWork(float* x, int* labels, float* logSumExp, float* dlosses, float* dx, long rows, int classes, float smoothing) : IWork
+    readonly struct CrossEntropyBackwardWork(float* x, LabeledRows rows, float* logSumExp, float* dlosses, float* dx, float smoothing) : IWork
     {
         readonly float* x = x, logSumExp = logSumExp, dlosses = dlosses, dx = dx;
-        readonly int* labels = labels;
-        readonly long rows = rows;
-        readonly int classes = classes;
+        readonly LabeledRows rows = rows;
         readonly float smoothing = smoothing;
+        readonly double allWeights = rows.AllWeights();
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
-            var end = Math.Min(rows, (task + 1) * RowsPerTask(classes));
-            var uniform = V.Create(smoothing / classes);
+            var classes = rows.Classes;
+            var end = Math.Min(rows.Rows, (task + 1) * RowsPerTask(classes));
+            var share = smoothing / classes;
+            var uniform = V.Create(share);
             for (var row = task * RowsPerTask(classes); row < end; row++)
             {
                 float* from = x + (row * classes), to = dx + (row * classes);
-                V shift = V.Create(logSumExp[row]), upstream = V.Create(dlosses[row]);
-                for (var c = 0; c < classes; c += V.Count)
+                if (!rows.Counts(row, out var label))
                 {
-                    var count = Math.Min(V.Count, classes - c);
-                    StoreUpTo(upstream * (V.Exp(LoadUpTo(from + c, count) - shift) - uniform), to + c, count);
+                    Clear(to, classes);
+                    continue;
                 }
 
-                var label = labels[row];
-                if ((uint)label < (uint)classes) to[label] = dlosses[row] * (MathF.Exp(from[label] - logSumExp[row]) - (1 - smoothing) - (smoothing / classes));
+                V shift = V.Create(logSumExp[row]), upstream = V.Create(dlosses[row]);
+                float own = 1 - smoothing, all = 1f;
+                if (rows.Weights == null)
+                {
+                    for (var c = 0; c < classes; c += V.Count)
+                    {
+                        var count = Math.Min(V.Count, classes - c);
+                        StoreUpTo(upstream * (V.Exp(LoadUpTo(from + c, count) - shift) - uniform), to + c, count);
+                    }
+                }
+                else
+                {
+                    own = (float)((1.0 - smoothing) * rows.Weights[label]);
+                    all = (float)(own + (smoothing * allWeights / classes));
+                    var scale = V.Create(all);
+                    for (var c = 0; c < classes; c += V.Count)
+                    {
+                        var count = Math.Min(V.Count, classes - c);
+                        StoreUpTo(upstream * ((scale * V.Exp(LoadUpTo(from + c, count) - shift)) - (uniform * LoadUpTo(rows.Weights + c, count))), to + c, count);
+                    }
+
+                    to[label] = dlosses[row] * ((all * MathF.Exp(from[label] - logSumExp[row])) - own - (share * rows.Weights[label]));
+                    continue;
+                }
+
+                to[label] = dlosses[row] * (MathF.Exp(from[label] - logSumExp[row]) - own - share);
             }
         }
     }
@@ -207,33 +318,36 @@ internal sealed unsafe partial class CpuKernels<V>
     // ---- Multi-class hinge --------------------------------------------------------------------------------------
 
     /// <inheritdoc/>
-    public void MulticlassHingeForward(long rows, int classes, float margin, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer losses)
-        => workers.Run(new HingeWork(x.ReadOnlyPointer<float>(), labels.ReadOnlyPointer<int>(), losses.Pointer<float>(), rows, classes, margin), RowTasks(rows, classes));
+    public void MulticlassHingeForward(in LabelGeometry g, float margin, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer? weights, DeviceBuffer losses)
+    {
+        var bad = long.MaxValue;
+        workers.Run(new HingeWork(x.ReadOnlyPointer<float>(), new(g, labels, weights, &bad), losses.Pointer<float>(), margin), RowTasks(g.Rows, g.Classes));
+        ThrowIfBad("MulticlassHinge", g, labels, bad);
+    }
 
-    readonly struct HingeWork(float* x, int* labels, float* losses, long rows, int classes, float margin) : IWork
+    readonly struct HingeWork(float* x, LabeledRows rows, float* losses, float margin) : IWork
     {
         readonly float* x = x, losses = losses;
-        readonly int* labels = labels;
-        readonly long rows = rows;
-        readonly int classes = classes;
+        readonly LabeledRows rows = rows;
         readonly float margin = margin;
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
-            var end = Math.Min(rows, (task + 1) * RowsPerTask(classes));
+            var classes = rows.Classes;
+            var end = Math.Min(rows.Rows, (task + 1) * RowsPerTask(classes));
             for (var row = task * RowsPerTask(classes); row < end; row++)
             {
                 var from = x + (row * classes);
-                var label = labels[row];
                 var loss = 0f;
-                if ((uint)label >= (uint)classes) loss = float.NaN;
-                else
+                if (rows.Counts(row, out var label))
                 {
                     for (var j = 0; j < classes; j++)
                     {
                         if (j != label) loss += MathF.Max(0f, from[j] - from[label] + margin);
                     }
+
+                    loss *= (float)rows.Weight(label);
                 }
 
                 losses[row] = loss;
@@ -242,40 +356,39 @@ internal sealed unsafe partial class CpuKernels<V>
     }
 
     /// <inheritdoc/>
-    public void MulticlassHingeBackward(long rows, int classes, float margin, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer dlosses, DeviceBuffer dx)
-        => workers.Run(new HingeBackwardWork(x.ReadOnlyPointer<float>(), labels.ReadOnlyPointer<int>(), dlosses.ReadOnlyPointer<float>(), dx.Pointer<float>(), rows, classes, margin), RowTasks(rows, classes));
+    public void MulticlassHingeBackward(in LabelGeometry g, float margin, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer? weights, DeviceBuffer dlosses, DeviceBuffer dx)
+        => workers.Run(new HingeBackwardWork(x.ReadOnlyPointer<float>(), new(g, labels, weights, null), dlosses.ReadOnlyPointer<float>(), dx.Pointer<float>(), margin), RowTasks(g.Rows, g.Classes));
 
-    readonly struct HingeBackwardWork(float* x, int* labels, float* dlosses, float* dx, long rows, int classes, float margin) : IWork
+    readonly struct HingeBackwardWork(float* x, LabeledRows rows, float* dlosses, float* dx, float margin) : IWork
     {
         readonly float* x = x, dlosses = dlosses, dx = dx;
-        readonly int* labels = labels;
-        readonly long rows = rows;
-        readonly int classes = classes;
+        readonly LabeledRows rows = rows;
         readonly float margin = margin;
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
-            var end = Math.Min(rows, (task + 1) * RowsPerTask(classes));
+            var classes = rows.Classes;
+            var end = Math.Min(rows.Rows, (task + 1) * RowsPerTask(classes));
             for (var row = task * RowsPerTask(classes); row < end; row++)
             {
                 float* from = x + (row * classes), to = dx + (row * classes);
-                var label = labels[row];
-                if ((uint)label >= (uint)classes)
+                if (!rows.Counts(row, out var label))
                 {
-                    new Span<float>(to, classes).Clear();
+                    Clear(to, classes);
                     continue;
                 }
 
+                var upstream = dlosses[row] * (float)rows.Weight(label);
                 var above = 0;
                 for (var j = 0; j < classes; j++)
                 {
                     var active = j != label && from[j] - from[label] + margin > 0;
                     if (active) above++;
-                    to[j] = active ? dlosses[row] : 0f;
+                    to[j] = active ? upstream : 0f;
                 }
 
-                to[label] = -above * dlosses[row];
+                to[label] = -above * upstream;
             }
         }
     }
@@ -380,7 +493,7 @@ internal sealed unsafe partial class CpuKernels<V>
     readonly struct BinaryCrossEntropyLoss : ILoss
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static V Forward(V x, V target) => V.Fma(-x, target, Rectify(x)) + LogOnePlus(V.Exp(-V.Abs(x)));
+        public static V Forward(V x, V target) => V.Fma(One - target, x, Rectify(-x)) + LogOnePlus(V.Exp(-V.Abs(x)));
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static V Backward(V x, V target, V upstream) => (Logistic(x) - target) * upstream;

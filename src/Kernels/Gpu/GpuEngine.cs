@@ -66,6 +66,7 @@ public sealed class GpuEngine : Engine
         try
         {
             accelerator.Synchronize();
+            kernels.ThrowIfBadLabels();
         }
         catch (Exception e) when (Accelerators.IsDeviceError(e))
         {
@@ -122,6 +123,7 @@ public sealed class GpuEngine : Engine
             // ILGPU takes a plain address of the target, which the collector must not move meanwhile.
             fixed (byte* pinned = destination)
                 ((GpuBlock)source).Bytes.SubView(start, destination.Length).CopyToCPU(accelerator.DefaultStream, ref *pinned, destination.Length);
+            kernels.ThrowIfBadLabels();
         }
         catch (Exception e) when (Accelerators.IsDeviceError(e))
         {

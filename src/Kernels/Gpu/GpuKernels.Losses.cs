@@ -74,7 +74,7 @@ sealed partial class GpuKernels
 
     internal readonly struct BinaryCrossEntropy : ILoss
     {
-        public static float Apply(float x, float target, float a) => Rectify(x) - (x * target) + LogOnePlus(XMath.Exp(-XMath.Abs(x)));
+        public static float Apply(float x, float target, float a) => ((1 - target) * x) + Rectify(-x) + LogOnePlus(XMath.Exp(-XMath.Abs(x)));
 
         public static float Apply(float x, float target, float dloss, float a) => (Logistic(x) - target) * dloss;
     }

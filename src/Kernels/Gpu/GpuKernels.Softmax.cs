@@ -10,8 +10,8 @@ sealed partial class GpuKernels
 {
     Action<KernelConfig, int, int, int, ArrayView<float>, ArrayView<float>>? softmaxByThread, softmaxByGroup;
     Action<KernelConfig, int, int, int, ArrayView<float>, ArrayView<float>, ArrayView<float>>? softmaxBackwardByThread, softmaxBackwardByGroup;
-    Action<KernelConfig, int, int, float, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>>? crossEntropyByThread, crossEntropyByGroup;
-    Action<Index1D, int, float, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>>? crossEntropyBackward;
+    Action<KernelConfig, LabelOptions, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<long>>? crossEntropyByThread, crossEntropyByGroup;
+    Action<Index1D, LabelOptions, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>? crossEntropyBackward;
 
     // ---- Softmax ------------------------------------------------------------------------------------------------
 
@@ -72,52 +72,90 @@ sealed partial class GpuKernels
     // ---- Cross-entropy ------------------------------------------------------------------------------------------
 
     /// <summary>Made of distances from the greatest, not from logSumExp, which is rounded to its own size.</summary>
-    static void CrossEntropy<T>(int rows, int classes, float smoothing, ArrayView<float> x, ArrayView<int> labels, ArrayView<float> losses, ArrayView<float> logSumExp)
+    static void CrossEntropy<T>(LabelOptions o, ArrayView<float> x, ArrayView<int> labels, ArrayView<float> weights, ArrayView<float> losses, ArrayView<float> logSumExp, ArrayView<long> bad)
         where T : struct, IRowThreads
     {
         var row = T.Row;
-        if (row >= rows) return;
-        var start = (long)row * classes;
-        var greatest = Greatest<T>(row, classes, x);
-        float sum = 0, distances = 0;
-        for (var c = T.First; c < classes; c += T.Step)
+        if (row >= o.Rows) return;
+        var start = (long)row * o.Classes;
+        var greatest = Greatest<T>(row, o.Classes, x);
+        float sum = 0, distances = 0, all = 0;
+        for (var c = T.First; c < o.Classes; c += T.Step)
         {
             var distance = greatest - x[start + c];
             sum += XMath.Exp(-distance);
-            distances += distance;
+            if (o.Parameter == 0) continue;
+            var weight = o.Weighted != 0 ? weights[c] : 1f;
+            distances += weight * distance;
+            all += weight;
         }
 
         var logSum = XMath.Log(T.Sum(sum));
-        if (smoothing != 0) distances = T.Sum(distances);
+        if (o.Parameter != 0)
+        {
+            distances = T.Sum(distances);
+            all = T.Sum(all);
+        }
+
         if (T.First != 0) return;
         var label = labels[row];
-        var loss = label >= 0 && label < classes ? logSum + ((1 - smoothing) * (greatest - x[start + label])) : float.NaN;
-        losses[row] = smoothing != 0 ? loss + (smoothing * distances / classes) : loss;
         logSumExp[row] = greatest + logSum;
+        if (!Counts(o, row, label, bad))
+        {
+            losses[row] = Uncounted(o, label);
+            return;
+        }
+
+        var loss = (1 - o.Parameter) * (o.Weighted != 0 ? weights[label] : 1f) * (logSum + (greatest - x[start + label]));
+        losses[row] = o.Parameter != 0 ? loss + (o.Parameter * ((all * logSum) + distances) / o.Classes) : loss;
     }
 
-    public void CrossEntropyForward(long rows, int classes, float smoothing, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer losses, DeviceBuffer logSumExp)
+    public void CrossEntropyForward(in LabelGeometry g, float smoothing, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer? weights, DeviceBuffer losses, DeviceBuffer logSumExp)
     {
-        if (rows == 0) return;
-        var kernel = classes <= ThreadRow ? crossEntropyByThread ??= CompileCrossEntropy<OneThread>() : crossEntropyByGroup ??= CompileCrossEntropy<WholeGroup>();
-        kernel(RowGroups(rows, classes), (int)rows, classes, smoothing, ReadFloats(x), ReadView<int>(labels), Floats(losses), Floats(logSumExp));
+        if (g.Rows == 0) return;
+        var kernel = g.Classes <= ThreadRow ? crossEntropyByThread ??= CompileCrossEntropy<OneThread>() : crossEntropyByGroup ??= CompileCrossEntropy<WholeGroup>();
+        kernel(RowGroups(g.Rows, g.Classes), new(g, smoothing, weights is not null, SlotOf("CrossEntropy", g.Classes)), ReadFloats(x), ReadView<int>(labels), ReadViewOrEmpty<float>(weights), Floats(losses), Floats(logSumExp), BadLabels);
     }
 
-    Action<KernelConfig, int, int, float, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>> CompileCrossEntropy<T>()
-        where T : struct, IRowThreads => Compile(nameof(CrossEntropyForward), a => a.LoadStreamKernel<int, int, float, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>>(CrossEntropy<T>));
+    Action<KernelConfig, LabelOptions, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<long>> CompileCrossEntropy<T>()
+        where T : struct, IRowThreads => Compile(nameof(CrossEntropyForward), a => a.LoadStreamKernel<LabelOptions, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<long>>(CrossEntropy<T>));
 
-    /// <summary>One thread an element.</summary>
-    static void CrossEntropyGradient(Index1D i, int classes, float smoothing, ArrayView<float> x, ArrayView<int> labels, ArrayView<float> logSumExp, ArrayView<float> dlosses, ArrayView<float> dx)
+    /// <summary>One thread an element. <paramref name="all"/>: the sum of the weights, where there are any and labels are smoothed.</summary>
+    static void CrossEntropyGradient(Index1D i, LabelOptions o, ArrayView<float> x, ArrayView<int> labels, ArrayView<float> weights, ArrayView<float> all, ArrayView<float> logSumExp, ArrayView<float> dlosses, ArrayView<float> dx)
     {
-        var row = i.X / classes;
-        var truth = i.X % classes == labels[row] ? 1 - smoothing : 0;
-        dx[i] = dlosses[row] * (XMath.Exp(x[i] - logSumExp[row]) - truth - (smoothing / classes));
+        var row = i.X / o.Classes;
+        var c = i.X % o.Classes;
+        var label = labels[row];
+        if ((o.Ignores != 0 && label == o.Ignored) || label < 0 || label >= o.Classes)
+        {
+            dx[i] = 0;
+            return;
+        }
+
+        var share = o.Parameter / o.Classes;
+        var own = 1 - o.Parameter;
+        var scale = 1f;
+        if (o.Weighted != 0)
+        {
+            own *= weights[label];
+            scale = own;
+            if (o.Parameter != 0)
+            {
+                scale += share * all[0];
+                share *= weights[c];
+            }
+        }
+
+        dx[i] = dlosses[row] * ((scale * XMath.Exp(x[i] - logSumExp[row])) - (c == label ? own : 0) - share);
     }
 
-    public void CrossEntropyBackward(long rows, int classes, float smoothing, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer logSumExp, DeviceBuffer dlosses, DeviceBuffer dx)
+    public void CrossEntropyBackward(in LabelGeometry g, float smoothing, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer? weights, DeviceBuffer logSumExp, DeviceBuffer dlosses, DeviceBuffer dx)
     {
         if (dx.Length == 0) return;
-        crossEntropyBackward ??= Compile(nameof(CrossEntropyBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, float, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(CrossEntropyGradient));
-        crossEntropyBackward(Range(dx.Length), classes, smoothing, ReadFloats(x), ReadView<int>(labels), ReadFloats(logSumExp), ReadFloats(dlosses), Floats(dx));
+        var all = weights is null || smoothing == 0 ? null : engine.Rent(DType.Float32, 1);
+        if (all is not null) ReduceSum(new(1, g.Classes, 1), 1, weights!, all);
+        crossEntropyBackward ??= Compile(nameof(CrossEntropyBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, LabelOptions, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(CrossEntropyGradient));
+        crossEntropyBackward(Range(dx.Length), new(g, smoothing, weights is not null), ReadFloats(x), ReadView<int>(labels), ReadViewOrEmpty<float>(weights), ReadViewOrEmpty<float>(all), ReadFloats(logSumExp), ReadFloats(dlosses), Floats(dx));
+        all?.Release();
     }
 }

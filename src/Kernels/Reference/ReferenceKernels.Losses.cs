@@ -1,6 +1,6 @@
 namespace CnnSharp.Kernels.Reference;
 
-internal sealed partial class ReferenceKernels<T>
+internal sealed unsafe partial class ReferenceKernels<T>
 {
     public void SoftmaxForward(long rows, int classes, bool log, DeviceBuffer x, DeviceBuffer y)
     {
@@ -28,39 +28,79 @@ internal sealed partial class ReferenceKernels<T>
         }
     }
 
-    public void CrossEntropyForward(long rows, int classes, float smoothing, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer losses, DeviceBuffer logSumExp)
+    public void CrossEntropyForward(in LabelGeometry g, float smoothing, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer? weights, DeviceBuffer losses, DeviceBuffer logSumExp)
     {
-        Elements input = new(x);
+        var input = new Elements(x);
         WritableElements loss = new(losses), logSums = new(logSumExp);
-        var targets = labels.ReadOnlySpan<int>();
-        for (long row = 0; row < rows; row++)
+        var rows = new LabeledRows("CrossEntropy", g, labels, weights);
+        for (long row = 0; row < g.Rows; row++)
         {
-            var (greatest, expSum) = ExpSum(input, row, classes);
-            var logSum = greatest + Math.Log(expSum);
-            var sum = 0.0;
-            for (var i = row * classes; i < (row + 1) * classes; i++) sum += input[i];
+            if (!rows.Counts(row, out var label))
+            {
+                loss[row] = logSums[row] = 0;
+                continue;
+            }
 
-            var label = targets[(int)row];
-            var truth = label >= 0 && label < classes ? input[(row * classes) + label] : double.NaN;
-            loss[row] = logSum - ((1.0 - smoothing) * truth) - (smoothing * sum / classes);
-            logSums[row] = logSum;
+            // Distances from the greatest: the logarithm of the softmax is minus their and logSum's sum, also where it is infinite.
+            var start = row * g.Classes;
+            var (greatest, expSum) = ExpSum(input, row, g.Classes);
+            var logSum = Math.Log(expSum);
+            var sum = (1.0 - smoothing) * rows.Weight(label) * (logSum + greatest - input[start + label]);
+            for (var c = 0; smoothing != 0 && c < g.Classes; c++) sum += (double)smoothing / g.Classes * rows.Weight(c) * (logSum + greatest - input[start + c]);
+            loss[row] = sum;
+            logSums[row] = greatest + logSum;
         }
     }
 
-    public void CrossEntropyBackward(long rows, int classes, float smoothing, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer logSumExp, DeviceBuffer dlosses, DeviceBuffer dx)
+    public void CrossEntropyBackward(in LabelGeometry g, float smoothing, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer? weights, DeviceBuffer logSumExp, DeviceBuffer dlosses, DeviceBuffer dx)
     {
         Elements input = new(x), logSums = new(logSumExp), upstream = new(dlosses);
-        WritableElements gradient = new(dx);
-        var targets = labels.ReadOnlySpan<int>();
-        for (long row = 0; row < rows; row++)
+        var gradient = new WritableElements(dx);
+        var rows = new LabeledRows("CrossEntropy", g, labels, weights);
+        var all = 0.0;
+        for (var c = 0; c < g.Classes; c++) all += rows.Weight(c);
+        for (long row = 0; row < g.Rows; row++)
         {
-            for (var c = 0; c < classes; c++)
+            var counts = rows.Counts(row, out var label);
+            for (var c = 0; c < g.Classes; c++)
             {
-                var i = (row * classes) + c;
-                var truth = c == targets[(int)row] ? 1.0 - smoothing : 0;
-                gradient[i] = upstream[row] * (Math.Exp(input[i] - logSums[row]) - truth - ((double)smoothing / classes));
+                var i = (row * g.Classes) + c;
+                if (!counts)
+                {
+                    gradient[i] = 0;
+                    continue;
+                }
+
+                var own = (1.0 - smoothing) * rows.Weight(label);
+                var share = (double)smoothing / g.Classes;
+                gradient[i] = upstream[row] * (((own + (share * all)) * Math.Exp(input[i] - logSums[row])) - (c == label ? own : 0) - (share * rows.Weight(c)));
             }
         }
+    }
+
+    /// <summary>The labels of a loss and what they weigh.</summary>
+    readonly struct LabeledRows(string operation, LabelGeometry g, DeviceBuffer labels, DeviceBuffer? weights)
+    {
+        readonly int* labels = labels.ReadOnlyPointer<int>();
+        readonly Elements weights = weights is null ? default : new(weights);
+
+        public double Weight(int label) => weights.Length == 0 ? 1 : weights[label];
+
+        /// <summary>Whether a row counts.</summary>
+        /// <exception cref="LabelException">Its label is no class.</exception>
+        public bool Counts(long row, out int label)
+        {
+            label = labels[row];
+            if (label == g.IgnoreIndex) return false;
+            return label >= 0 && label < g.Classes ? true : throw new LabelException(operation, row, label, g.Classes);
+        }
+    }
+
+    public void LabelWeights(in LabelGeometry g, DeviceBuffer labels, DeviceBuffer? weights, DeviceBuffer y)
+    {
+        var output = new WritableElements(y);
+        var rows = new LabeledRows("LabelWeights", g, labels, weights);
+        for (long row = 0; row < g.Rows; row++) output[row] = rows.Counts(row, out var label) ? rows.Weight(label) : 0;
     }
 
     /// <summary>The greatest of a row and the sum of exp(x - greatest): no exponential overflows, and the sum is at least 1.</summary>
@@ -73,44 +113,50 @@ internal sealed partial class ReferenceKernels<T>
         return (greatest, sum);
     }
 
-    public void MulticlassHingeForward(long rows, int classes, float margin, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer losses)
+    public void MulticlassHingeForward(in LabelGeometry g, float margin, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer? weights, DeviceBuffer losses)
     {
-        Elements input = new(x);
-        WritableElements loss = new(losses);
-        var targets = labels.ReadOnlySpan<int>();
-        for (long row = 0; row < rows; row++)
+        var (input, loss) = (new Elements(x), new WritableElements(losses));
+        var rows = new LabeledRows("MulticlassHinge", g, labels, weights);
+        for (long row = 0; row < g.Rows; row++)
         {
-            var label = targets[(int)row];
-            var truth = label >= 0 && label < classes ? input[(row * classes) + label] : double.NaN;
+            loss[row] = 0;
+            if (!rows.Counts(row, out var label)) continue;
+            var truth = input[(row * g.Classes) + label];
             var sum = 0.0;
-            for (var j = 0; j < classes; j++)
+            for (var j = 0; j < g.Classes; j++)
             {
-                if (j != label) sum += Math.Max(0, input[(row * classes) + j] - truth + margin);
+                if (j != label) sum += Math.Max(0, input[(row * g.Classes) + j] - truth + margin);
             }
 
-            loss[row] = sum;
+            loss[row] = rows.Weight(label) * sum;
         }
     }
 
-    public void MulticlassHingeBackward(long rows, int classes, float margin, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer dlosses, DeviceBuffer dx)
+    public void MulticlassHingeBackward(in LabelGeometry g, float margin, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer? weights, DeviceBuffer dlosses, DeviceBuffer dx)
     {
         Elements input = new(x), upstream = new(dlosses);
-        WritableElements gradient = new(dx);
-        var targets = labels.ReadOnlySpan<int>();
-        for (long row = 0; row < rows; row++)
+        var gradient = new WritableElements(dx);
+        var rows = new LabeledRows("MulticlassHinge", g, labels, weights);
+        for (long row = 0; row < g.Rows; row++)
         {
-            var label = targets[(int)row];
-            var known = label >= 0 && label < classes;
-            var truth = known ? input[(row * classes) + label] : double.NaN;
-            var violations = 0;
-            for (var j = 0; j < classes; j++)
+            var start = row * g.Classes;
+            if (!rows.Counts(row, out var label))
             {
-                var violates = j != label && input[(row * classes) + j] - truth + margin > 0;
-                gradient[(row * classes) + j] = violates ? upstream[row] : 0;
+                for (var j = 0; j < g.Classes; j++) gradient[start + j] = 0;
+                continue;
+            }
+
+            var truth = input[start + label];
+            var weighted = rows.Weight(label) * upstream[row];
+            var violations = 0;
+            for (var j = 0; j < g.Classes; j++)
+            {
+                var violates = j != label && input[start + j] - truth + margin > 0;
+                gradient[start + j] = violates ? weighted : 0;
                 if (violates) violations++;
             }
 
-            if (known) gradient[(row * classes) + label] = -violations * upstream[row];
+            gradient[start + label] = -violations * weighted;
         }
     }
 
@@ -126,7 +172,7 @@ internal sealed partial class ReferenceKernels<T>
                 LossOp.MeanSquared => d * d,
                 LossOp.L1 => d,
                 LossOp.SmoothL1 => d < 1 ? d * d / 2 : d - 0.5,
-                LossOp.BinaryCrossEntropyWithLogits => Math.Max(p, 0) - (p * t) + SpecialFunctions.LogP1(Math.Exp(-Math.Abs(p))),
+                LossOp.BinaryCrossEntropyWithLogits => ((1 - t) * p) + Math.Max(-p, 0) + SpecialFunctions.LogP1(Math.Exp(-Math.Abs(p))),
                 _ => throw new ArgumentOutOfRangeException(nameof(op), op, "unknown loss"),
             };
         }
@@ -143,7 +189,7 @@ internal sealed partial class ReferenceKernels<T>
             {
                 LossOp.MeanSquared => 2 * d,
                 LossOp.L1 => Sign(d),
-                LossOp.SmoothL1 => Math.Abs(d) < 1 ? d : Sign(d),
+                LossOp.SmoothL1 => Math.Abs(d) >= 1 ? Sign(d) : d,
                 LossOp.BinaryCrossEntropyWithLogits => Sigmoid(p) - t,
                 _ => throw new ArgumentOutOfRangeException(nameof(op), op, "unknown loss"),
             };

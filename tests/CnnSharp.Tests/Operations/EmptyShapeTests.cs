@@ -12,7 +12,7 @@ namespace CnnSharp.Tests;
 public sealed class EmptyShapeTests
 {
     /// <summary>Inputs that have no batch axis.</summary>
-    static readonly string[] Parameters = ["w", "b", "gamma", "beta", "running_mean", "running_var"];
+    static readonly string[] Parameters = ["w", "b", "gamma", "beta", "running_mean", "running_var", "weight"];
 
     public static TheoryData<string> DeviceNames => [.. Devices.SinglePrecision];
 
