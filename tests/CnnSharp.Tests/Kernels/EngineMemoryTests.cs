@@ -69,13 +69,13 @@ public sealed class EngineMemoryTests
     {
         var use = new HiddenUse(slack: MiB);
         var pool = new BufferPool(capacity => new Nothing(capacity), use);
-        var blocks = Enumerable.Range(0, 20_000).Select(_ => pool.Rent(MiB)).ToList();
-        Assert.InRange(use.Collections, 5, 40);
+        var blocks = Enumerable.Range(0, 500).Select(_ => pool.Rent(MiB)).ToList();
+        Assert.InRange(use.Collections, 5, 17);
         foreach (var block in blocks) pool.Return(block);
 
         // What is pooled is used again without one.
         var before = use.Collections;
-        for (var i = 0; i < 20_000; i++) pool.Rent(MiB);
+        for (var i = 0; i < 500; i++) pool.Rent(MiB);
         Assert.Equal(before, use.Collections);
     }
 
@@ -149,7 +149,7 @@ public sealed class EngineMemoryTests
     [MethodImpl(MethodImplOptions.NoInlining)]
     static void UseAnEngine(bool dispose)
     {
-        var tensor = Tensor.Full([16 << 20], 1, new Device(new ReferenceEngine<float>()));
+        var tensor = Tensor.Uninitialized([16 << 20], new Device(new ReferenceEngine<float>()));
         if (dispose) tensor.Dispose();
     }
 
