@@ -2,8 +2,8 @@ namespace CnnSharp.Kernels;
 
 /// <summary>
 /// Counts what finalizers give back and the collector cannot see, native memory or threads: to it, a graph of gigabytes is
-/// a few kilobytes of objects. So before more is taken than there was after the last collection, half as much again and some
-/// slack, it is asked to collect. A program that drops nothing has a number of collections that grows with the logarithm of
+/// a few kilobytes of objects. So before more is taken than was in use after the last collection and a quarter of that (at
+/// least the slack), it is asked to collect. A program that drops nothing has a number of collections that grows with the logarithm of
 /// its use, and none once it is warm.
 /// </summary>
 /// <param name="slack">What may be taken without a collection.</param>
@@ -37,7 +37,7 @@ sealed class HiddenUse(long slack)
         var (before, all) = (InUse(pool), Held);
 
         // What went back to the system since counts no more.
-        if (before + amount <= Math.Min(Interlocked.Read(ref limit), all + (all / 2) + slack)) return false;
+        if (before + amount <= Math.Min(Interlocked.Read(ref limit), all + (all / 4) + slack)) return false;
 
         // Whoever comes meanwhile goes on: a finalizer, say, that is waited for.
         if (!collecting.TryEnter()) return false;
@@ -47,7 +47,7 @@ sealed class HiddenUse(long slack)
             Collect(young: true);
             if (InUse(pool) > (live + before) / 2) Collect(young: false);
             live = InUse(pool);
-            Interlocked.Exchange(ref limit, live + Math.Max(slack, live / 2));
+            Interlocked.Exchange(ref limit, live + Math.Max(slack, live / 4));
             Interlocked.Increment(ref collections);
             return true;
         }

@@ -54,7 +54,7 @@ public sealed class EngineMemoryTests
         for (var i = 0; i < 3; i++) Step();
         Assert.Equal(allocations, engine.Pool.Allocations);
         Assert.Equal(collections, engine.Memory.Collections);
-        Assert.InRange(collections, 0, 3);
+        Assert.InRange(collections, 0, 5);
 
         void Step()
         {
@@ -70,7 +70,7 @@ public sealed class EngineMemoryTests
         var use = new HiddenUse(slack: MiB);
         var pool = new BufferPool(capacity => new Nothing(capacity), use);
         var blocks = Enumerable.Range(0, 500).Select(_ => pool.Rent(MiB)).ToList();
-        Assert.InRange(use.Collections, 5, 17);
+        Assert.InRange(use.Collections, 5, 30);
         foreach (var block in blocks) pool.Return(block);
 
         // What is pooled is used again without one.
@@ -141,8 +141,8 @@ public sealed class EngineMemoryTests
             most = Math.Max(most, HostMemory.Use.Held - before);
         }
 
-        // Half of what all engines hold may be garbage, and some slack.
-        Assert.True(most <= (before / 2) + (4 * 64 * MiB), $"{most:N0} bytes were held beside {before:N0}.");
+        // A quarter of what all engines hold may be garbage, and some slack.
+        Assert.True(most <= (before / 4) + (4 * 64 * MiB), $"{most:N0} bytes were held beside {before:N0}.");
         HiddenUse.Collect(young: false);
     }
 
