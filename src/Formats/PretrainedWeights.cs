@@ -121,11 +121,13 @@ public static class PretrainedWeights
         if (!isOwn || weights.HasTorchNames) return WeightLayout.PyTorch;
         if (found.Matched.Exists(m => m.Name.EndsWith("runningVariance", StringComparison.Ordinal))) return WeightLayout.CnnSharp;
 
-        var fitsOwn = found.Matched.TrueForAll(m => IsOfShape(m.Tensor, m.Entry));
+        var fitsOwn = found.Matched.Count(m => IsOfShape(m.Tensor, m.Entry));
         var undecided = found.Matched.Where(m => !layouts.Value[m.Name, m.Tensor].KeepsOrder(m.Tensor.Shape)).ToList();
-        var fitsTorch = found.Matched.TrueForAll(m => TorchWeights.Fits(m.Tensor, m.Entry, layouts.Value[m.Name, m.Tensor]));
-        if (fitsOwn != fitsTorch) return fitsOwn ? WeightLayout.CnnSharp : WeightLayout.PyTorch;
-        if (!fitsOwn || undecided.Count == 0) return WeightLayout.PyTorch;
+        var fitsTorch = found.Matched.Count(m => TorchWeights.Fits(m.Tensor, m.Entry, layouts.Value[m.Name, m.Tensor]));
+
+        // Where neither fits all, the one that fits more says better what is wrong.
+        if (fitsOwn != fitsTorch) return fitsOwn > fitsTorch ? WeightLayout.CnnSharp : WeightLayout.PyTorch;
+        if (fitsOwn < found.Matched.Count || undecided.Count == 0) return WeightLayout.PyTorch;
         throw new DataFormatException(weights.Path, $"its names and shapes are PyTorch's as well as this library's, which have '{undecided[0].Name}' {undecided[0].Tensor.Shape} in different orders: say which wrote it with WeightsOptions.Layout (--layout pytorch or cnnsharp)");
     }
 

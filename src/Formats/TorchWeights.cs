@@ -139,14 +139,14 @@ public static partial class TorchWeights
             }
         }
 
-        var found = new List<WeightMatch>();
-        foreach (var prefix in prefixes)
+        var found = prefixes.ConvertAll(prefix => Match(named, tensors, "", rules, prefix));
+        if (!found.Exists(match => match.Missing.Count == 0) && found.Exists(match => match.LeftOver.Exists(name => WrappedParts().IsMatch(name))))
         {
-            var match = Match(named, tensors, "", rules, prefix);
-            if (prefix.Length == 0 || match.Missing.Count == 0) found.Add(match);
+            // Wrappers around parts of the model: features.module.0.weight.
+            found.InsertRange(1, prefixes.ConvertAll(prefix => Match(named, tensors, "", rules, prefix, unwrap: true)));
         }
 
-        return found;
+        return [found[0], .. found.Skip(1).Where(match => match.Missing.Count == 0)];
     }
 
     /// <summary>Finds what belongs together by name.</summary>
@@ -155,7 +155,8 @@ public static partial class TorchWeights
     /// <param name="prefix">Of the file's names; entries without it are not looked at.</param>
     /// <param name="rules">What becomes of the names behind it.</param>
     /// <param name="wrapper">Of the names after the rules; entries without it are not looked at either.</param>
-    internal static WeightMatch Match((string Name, Tensor Tensor)[] named, IReadOnlyList<SafeTensor> tensors, string prefix, NameRules? rules, string wrapper = "")
+    /// <param name="unwrap">Whether what wrappers of parts put into the names is left out.</param>
+    internal static WeightMatch Match((string Name, Tensor Tensor)[] named, IReadOnlyList<SafeTensor> tensors, string prefix, NameRules? rules, string wrapper = "", bool unwrap = false)
     {
         // The model's own names first, then those that mean the same.
         var exact = new Dictionary<string, SafeTensor>();
@@ -164,7 +165,8 @@ public static partial class TorchWeights
             if (!entry.Name.StartsWith(prefix, StringComparison.Ordinal) || entry.Name.EndsWith("num_batches_tracked", StringComparison.Ordinal)) continue;
             var own = rules?.Apply(entry.Name[prefix.Length..]) ?? entry.Name[prefix.Length..];
             if (!own.StartsWith(wrapper, StringComparison.Ordinal)) continue;
-            var name = Statistics().Replace(own[wrapper.Length..], m => m.Value == "running_mean" ? "runningMean" : "runningVariance");
+            var bare = unwrap ? WrappedParts().Replace(own[wrapper.Length..], "") : own[wrapper.Length..];
+            var name = Statistics().Replace(bare, m => m.Value == "running_mean" ? "runningMean" : "runningVariance");
             if (!exact.TryAdd(name, entry)) throw Coinciding(entry, exact[name], name);
         }
 
@@ -233,6 +235,9 @@ public static partial class TorchWeights
         var path = name.LastIndexOf('.') is >= 0 and var dot ? name[..dot] : "";
         throw new ShapeException("TorchWeights", $"the order in which PyTorch has '{name}' {tensor.Shape} is not certain: {doubt}. Say the shape of an input (WeightsOptions.Input), or how many channels the images have that the layer reads flattened, 1 if it reads none (WeightsOptions.FlattenedChannels[\"{path}\"]).");
     }
+
+    [GeneratedRegex("(?<=^|\\.)(module|_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\\.", RegexOptions.CultureInvariant)]
+    private static partial Regex WrappedParts();
 
     [GeneratedRegex("(?<=^|\\.)running_(mean|var)$", RegexOptions.CultureInvariant)]
     private static partial Regex Statistics();

@@ -43,6 +43,48 @@ public sealed class TorchFileTests
         }
     }
 
+    /// <summary>What PyTorch before 0.4 wrote: a storage that is a part of another.</summary>
+    [Fact]
+    public void ViewsOfStoragesAreRead()
+    {
+        var tensors = TorchFile.Read(Case("legacy_views.pt")).ToDictionary(t => t.Name);
+        Assert.Equal([2, 3, 4], tensors["middle"].AsFloat32());
+        Assert.Equal([0, 2, 4], tensors["even"].AsFloat32());
+    }
+
+    /// <summary>Every opcode that creates, calls or changes an object: none does, an object stands for each.</summary>
+    [Theory]
+    [InlineData("(ios\nsystem\n.")]
+    [InlineData("(S'touch torch-file-ran'\nios\nsystem\n.")]
+    [InlineData("(cos\nsystem\nS'touch torch-file-ran'\no.")]
+    [InlineData("cos\nsystem\n(S'touch torch-file-ran'\ntR.")]
+    [InlineData("\u0080\u0002cos\nsystem\n(S'touch torch-file-ran'\nt\u0081.")]
+    [InlineData("\u0080\u0004cos\nsystem\n(S'touch torch-file-ran'\nt}\u0092.")]
+    [InlineData("\u0080\u0004\u008c\u0002os\u008c\u0006system\u0093\u008c\u0001x\u0085R.")]
+    [InlineData("\u0080\u0002\u0082\u0001.")]
+    [InlineData("\u0080\u0002\u0083\u0001\u0000.")]
+    [InlineData("\u0080\u0002\u0084\u0001\u0000\u0000\u0000.")]
+    [InlineData("Pname\n.")]
+    [InlineData("\u0080\u0002U\u0001aQ.")]
+    [InlineData("\u0080\u0004\u008f(K\u0001K\u0002\u0090.")]
+    [InlineData("cos\nsystem\n)R}(S'a'\nI1\nub.")]
+    [InlineData("cos\nsystem\n)R]a.")]
+    [InlineData("cos\nsystem\n)R(I1\nI2\nu.")]
+    public void NoOpcodeRunsAnything(string pickle)
+    {
+        Assert.IsType<PickleObject>(new PickleReader("file", Encoding.Latin1.GetBytes(pickle)).Read());
+        Assert.False(File.Exists("torch-file-ran"));
+    }
+
+    [Fact]
+    public void PicklesOfTheFirstProtocolsAreRead()
+    {
+        var read = (PickleDictionary)new PickleReader("file", "(dp0\nS'a'\np1\n(lp2\nI1\naL2L\naF0.5\naI01\naNasVb\n(I3\nI4\ntp3\nsg1\ng2\ns."u8.ToArray()).Read()!;
+        Assert.Equal(["a", "b", "a"], read.Items.Select(item => item.Key));
+        Assert.Equal([1L, 2L, 0.5, true, null], (List<object?>)read["a"]!);
+        Assert.Equal([3L, 4L], (object?[])read["b"]!);
+    }
+
     [Fact]
     public void TypesThatNameThemselvesBesideTheirStorageAreRead()
     {

@@ -10,6 +10,7 @@ import inspect
 import io
 import os
 import pathlib
+import pickle
 import zipfile
 
 import numpy
@@ -46,6 +47,34 @@ state = collections.OrderedDict([
 save(state, "state.pt")
 save(state, "legacy.pt", legacy=True)
 save(collections.OrderedDict([("wide", torch.tensor([1, 65535], dtype=torch.uint16)), ("w", ramp)]), "uint16.pt")
+
+
+
+class ViewPickler(pickle.Pickler):
+    """Before PyTorch 0.4 a storage could be a part of another."""
+
+    def persistent_id(self, value):
+        if isinstance(value, tuple) and value and value[0] == "part":
+            return ("storage", torch.FloatStorage, "7", "cpu", 6, (str(value[2]), *value[1:]))
+        return None
+
+
+with open(os.path.join(folder, "legacy_views.pt"), "wb") as file:
+    for header in (0x1950A86A20F9469CFC6C, 1001, {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}):
+        pickle.dump(header, file, protocol=2)
+
+
+    class Part:
+        def __init__(self, offset, shape, stride, *part):
+            self.arguments = (("part", *part), offset, shape, stride)
+
+        def __reduce__(self):
+            return torch._utils._rebuild_tensor, self.arguments
+
+
+    ViewPickler(file, protocol=2).dump(collections.OrderedDict([("middle", Part(1, (3,), (1,), 1, 4)), ("even", Part(0, (3,), (2,), 0, 6))]))
+    pickle.dump(["7"], file, protocol=2)
+    file.write((6).to_bytes(8, "little") + numpy.arange(6, dtype=numpy.float32).tobytes())
 
 net = nn.Sequential(nn.Linear(2, 1), nn.BatchNorm1d(1))
 with torch.no_grad():

@@ -74,6 +74,16 @@ public sealed class PretrainedWeightsTests : IDisposable
         Assert.Contains("missing '0.weight'", Assert.Throws<DataFormatException>(() => PretrainedWeights.Load(model, folder.File("w.pt"))).Message, StringComparison.Ordinal);
     }
 
+    /// <summary>PyTorch's own training example puts a wrapper around the convolutions alone.</summary>
+    [Fact]
+    public void WrappersOfPartsAreLeftOut()
+    {
+        var (model, loaded) = (AlexNet.OneColumn(2, Device.Cpu, hidden: 4), AlexNet.OneColumn(2, Device.Cpu, hidden: 4));
+        TorchFile.Save(folder.File("w.pt"), [.. TorchWeights.ToStateDict(model).Select(t => new SafeTensor(t.Name.Replace("features.", "features.module.", StringComparison.Ordinal), t.Type, t.Shape, t.ReadBytes()))]);
+        PretrainedWeights.Load(loaded, folder.File("w.pt"));
+        Assert.Equal(Weights(model), Weights(loaded));
+    }
+
     [Theory]
     [InlineData("several.pth")]
     [InlineData("legacy_checkpoint.pth")]
