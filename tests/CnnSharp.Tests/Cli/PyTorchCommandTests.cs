@@ -19,7 +19,6 @@ public sealed class PyTorchCommandTests : CliTest
         var checkpoint = At("run", "checkpoint.safetensors");
         var exported = Run(["export", "--checkpoint", checkpoint, "--out", At(name), "--json", .. format is null ? Array.Empty<string>() : ["--format", format]]).IsDone();
         Assert.Equal((written, 10), (exported.Json.GetProperty("format").GetString(), exported.Json.GetProperty("tensors").GetInt32()));
-        Assert.Contains("takes it", exported.Output, StringComparison.Ordinal);
         var expected = Run("eval", "--checkpoint", checkpoint, "--dataset", "mnist", "--data", data, "--device", "cpu", "--json").IsDone();
         var actual = Run("eval", "--model", "lenet5", "--weights", At(name), "--dataset", "mnist", "--data", data, "--device", "cpu", "--json").IsDone();
         Assert.Equal(expected.Json.GetProperty("loss").GetDouble(), actual.Json.GetProperty("loss").GetDouble());
