@@ -162,8 +162,7 @@ internal static class Options
     }
 
     /// <summary>Opens the device that <c>--device</c> and <c>--threads</c> ask for.</summary>
-    /// <exception cref="UsageException">There is no such device, or it has no threads to set.</exception>
-    /// <exception cref="NotSupportedException">The device is not present.</exception>
+    /// <exception cref="UsageException">There is no such device, it is not present, or it has no threads to set.</exception>
     public static Device Open(string name, int? threads)
     {
         try
@@ -173,7 +172,7 @@ internal static class Options
             if (threads is > 1 && !name.Trim().Equals("auto", StringComparison.OrdinalIgnoreCase)) throw new UsageException($"--threads {threads}: it is for --device cpu, not '{name}'.");
             return device;
         }
-        catch (ArgumentException e)
+        catch (Exception e) when (e is ArgumentException or NotSupportedException)
         {
             throw new UsageException($"{(name == DeviceVariable ? $"${CnnSharp.Device.Variable}" : "--device")}: {e.Message}");
         }

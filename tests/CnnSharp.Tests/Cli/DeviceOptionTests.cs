@@ -38,7 +38,7 @@ public sealed class DeviceOptionTests : CliTest
         Assert.Equal(0, exitCode);
         Assert.Contains("$CNNSHARP_DEVICE: Unknown device 'gpu'. Did you mean 'cpu'? There are: auto, cpu, reference, reference-f64, cuda:N, opencl:N, ilgpu-cpu.", output, StringComparison.Ordinal);
         Assert.Contains("--device: Unknown device 'cup'. Did you mean 'cpu'?", output, StringComparison.Ordinal);
-        Assert.Contains("There is no device 'cuda:4000000'", output, StringComparison.Ordinal);
+        Assert.Contains("--device: There is no device 'cuda:4000000'", output, StringComparison.Ordinal);
     }
 
     static void VerifyOnABadDevice()
