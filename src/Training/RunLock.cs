@@ -123,16 +123,21 @@ sealed class RunLock : IDisposable
 
     static RunLockedException Locked(string folder, Exception inner)
     {
-        try
+        // Who has only just taken it is about to say so.
+        for (var attempt = 0; attempt < 50; attempt++)
         {
-            using var owner = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, OwnerName)));
-            return new(folder, owner.RootElement.GetProperty("process").GetInt32(), owner.RootElement.GetProperty("host").GetString()!, owner.RootElement.GetProperty("since").GetString()!, inner);
+            try
+            {
+                using var owner = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, OwnerName)));
+                return new(folder, owner.RootElement.GetProperty("process").GetInt32(), owner.RootElement.GetProperty("host").GetString()!, owner.RootElement.GetProperty("since").GetString()!, inner);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or KeyNotFoundException or InvalidOperationException)
+            {
+                Thread.Sleep(20);
+            }
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or KeyNotFoundException or InvalidOperationException)
-        {
-            // It has only just been taken.
-            return new(folder, null, "this or another host", "a moment ago", inner);
-        }
+
+        return new(folder, null, "an unknown host", "an unknown time", inner);
     }
 
     static void TryDelete(string path)

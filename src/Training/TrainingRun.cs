@@ -109,9 +109,10 @@ sealed class TrainingRun : IDisposable
         model.Reseed(options.Seed, (ulong)step);
         if (batch < loader.Batches)
         {
-            foreach (var pictures in loader.Epoch(epoch, batch))
+            using var batches = loader.Epoch(epoch, batch).GetEnumerator();
+            while (Next(batches, firstStep))
             {
-                Step(pictures);
+                Step(batches.Current);
                 if (batch % options.ReportEvery == 0 || batch == loader.Batches) Report(start, before, firstStep);
                 if (batch == loader.Batches) continue;
                 var isOver = cancellation.IsCancellationRequested || control.IsStopped;
@@ -127,6 +128,23 @@ sealed class TrainingRun : IDisposable
         }
 
         Finish(start, before, firstStep);
+    }
+
+    /// <summary>The next batch. Where an image of it cannot be read, the steps made are saved before that is said.</summary>
+    bool Next(IEnumerator<Batch> batches, long firstStep)
+    {
+        try
+        {
+            return batches.MoveNext();
+        }
+        catch (Exception e) when (folder is not null && step > firstStep && (e is IOException or UnauthorizedAccessException))
+        {
+            meter.Read();
+            ThrowIfDiverged(firstStep);
+            ThrowIfNotFinite();
+            SaveLast();
+            throw;
+        }
     }
 
     /// <summary>Whether the training ends between two epochs, for another reason than that there are no more.</summary>

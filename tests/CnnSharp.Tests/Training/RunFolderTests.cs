@@ -137,6 +137,42 @@ public sealed class RunFolderTests : IDisposable
         static Sequential Normalized() => new(new Flatten(), new Linear(8 * 8 * 2, 6, device: D), new BatchNorm2d(6, device: D), new Relu(), new Linear(6, Classes, device: D));
     }
 
+    /// <summary>Images that are read from files, which become unreadable after the first step: the steps made since are saved, and gone on from once they are back.</summary>
+    [Fact]
+    public void An_image_that_cannot_be_read_costs_no_step()
+    {
+        var data = folder.File("data");
+        for (var i = 0; i < 80; i++)
+        {
+            Directory.CreateDirectory(Path.Combine(data, $"{i % 2}"));
+            PictureFile.WritePng(Path.Combine(data, $"{i % 2}", $"{i}.png"), new([.. Enumerable.Range(0, 192).Select(p => (byte)((p * (i + 3)) + (100 * (i % 2))))], 8, 8, 3));
+        }
+
+        var set = PictureFolder.Load(data, new() { Size = 8, MemoryBudget = 0 }).Train;
+        var options = Options() with { Epochs = 1, BatchSize = 4, ReportEvery = 1, Augmentation = null };
+        Trainer.Fit(Flat(), set, null, options with { OutputFolder = folder.File("straight") });
+
+        var steps = 0L;
+        Assert.Throws<DataFormatException>(() => Trainer.Fit(Flat(), set, null, options with { OutputFolder = folder.File("run") }, new Steps(step =>
+        {
+            steps = step;
+            if (step == 1) Directory.Move(Path.Combine(data, "1"), folder.File("away"));
+        })));
+        Assert.InRange(steps, 1, 19);
+        Assert.Equal(steps, Checkpoint.ReadInfo(Last(folder.File("run"))).Step);
+        Directory.Move(folder.File("away"), Path.Combine(data, "1"));
+        Trainer.Fit(Flat(), set, null, options with { OutputFolder = folder.File("run"), Resume = true });
+        AssertSameFiles(folder.File("straight"), folder.File("run"));
+
+        static Sequential Flat()
+        {
+            var linear = new Linear(192, 2, device: D);
+            linear.Weight.Write<float>(new float[384]);
+            linear.Bias!.Write<float>(new float[2]);
+            return new(new Flatten(), linear);
+        }
+    }
+
     [Fact]
     public void Weights_that_are_no_numbers_are_told_before_the_first_step()
     {
@@ -173,6 +209,11 @@ public sealed class RunFolderTests : IDisposable
     {
         Assert.Equal(expected.Keys.Order(StringComparer.Ordinal), actual.Keys.Order(StringComparer.Ordinal));
         foreach (var (name, bytes) in expected) Assert.True(bytes.AsSpan().SequenceEqual(actual[name]), $"{name} was changed");
+    }
+
+    sealed class Steps(Action<long> step) : ITrainingObserver
+    {
+        public void OnProgress(in TrainingProgress progress) => step(progress.Step);
     }
 
     sealed class Begins(Action<string?>? begin) : ITrainingObserver
