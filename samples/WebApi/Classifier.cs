@@ -47,9 +47,14 @@ public sealed class Classifier
     }
 
     /// <summary>The likeliest classes of a picture of any size, the likeliest first.</summary>
-    public Prediction[] Classify(Picture picture, int top = 5)
+    public Prediction[] Classify(Picture picture, int top = 5) => ClassifyFitted(PictureFolder.Fit(picture, reading), top);
+
+    /// <summary>The same of an image's file, which may claim so many pixels.</summary>
+    /// <exception cref="DataFormatException">It cannot be read, or claims more.</exception>
+    public Prediction[] Classify(byte[] file, string name, long maxPixels) => ClassifyFitted(PictureFolder.ReadPicture(file, name, reading with { MaxPixels = maxPixels }), top: 5);
+
+    Prediction[] ClassifyFitted(Picture fitted, int top)
     {
-        var fitted = PictureFolder.Fit(picture, reading);
         float[] probabilities;
 
         // One picture keeps every core busy, so a second one at the same time would only wait further inside. That nothing is

@@ -25,7 +25,7 @@ sealed class FolderPictures(string[] files, int[] labels, PictureFolderOptions o
             // One size: pixels that a device can hold, like those of any other set.
             var picture = side * side * options.Channels;
             var pixels = new byte[bytes];
-            var sound = Each(index => PictureFolder.Fit(PictureFile.Read(files[index]), options).Pixels.CopyTo(pixels, (long)index * picture));
+            var sound = Each(index => PictureFolder.ReadPicture(files[index], options).Pixels.CopyTo(pixels, (long)index * picture));
             if (sound.Length < sizes.Length)
             {
                 for (var i = 0; i < sound.Length; i++) Array.Copy(pixels, (long)sound[i] * picture, pixels, (long)i * picture, picture);
@@ -36,7 +36,7 @@ sealed class FolderPictures(string[] files, int[] labels, PictureFolderOptions o
         }
 
         var decoded = new Picture[files.Length];
-        kept = Pick(decoded, Each(index => decoded[index] = PictureFolder.Resize(PictureFile.Read(files[index]), options)));
+        kept = Pick(decoded, Each(index => decoded[index] = PictureFolder.ReadResized(files[index], options)));
         return new(PictureFolder.Name, this, labels, side, side, options.Channels, classes);
     }
 
@@ -49,7 +49,7 @@ sealed class FolderPictures(string[] files, int[] labels, PictureFolderOptions o
             {
                 try
                 {
-                    return PictureFolder.Resize(PictureFile.Read(files[index]), options);
+                    return PictureFolder.ReadResized(files[index], options);
                 }
                 catch (Exception e) when (options.OnCorrupt is not null && IsFault(e))
                 {

@@ -12,6 +12,12 @@ using SixLabors.ImageSharp.Formats.Webp;
 
 namespace CnnSharp.Data;
 
+/// <summary>A file that is whole.</summary>
+/// <param name="Bytes">What the package is to decode: the file, or the same image in a form that the package reads.</param>
+/// <param name="Exif">The EXIF profile of a PNG, if it has one; of other formats the package reads it.</param>
+/// <param name="IsOpaque">Whether it is known to have colors and no alpha.</param>
+readonly record struct CheckedImage(byte[] Bytes, byte[]? Exif = null, bool IsOpaque = false);
+
 /// <summary>
 /// Whether an image's file goes on to its end. SixLabors.ImageSharp 2.1.13 makes an image of half a file, with the rest
 /// grey or black, and never returns from an interlaced PNG whose pixels end early.
@@ -24,33 +30,30 @@ static class ImageFileCheck
     /// <param name="bytes">The file.</param>
     /// <param name="format">What it begins like.</param>
     /// <param name="name">What messages call it.</param>
-    /// <param name="exif">The EXIF profile of a PNG, if it has one; of other formats the package reads it.</param>
-    /// <returns>What the package is to decode: the file, or the same image in a form that the package reads.</returns>
     /// <exception cref="DataFormatException">The file is cut off, or its structure is broken.</exception>
-    public static byte[] RequireWhole(byte[] bytes, IImageFormat format, string name, out byte[]? exif)
+    public static CheckedImage RequireWhole(byte[] bytes, IImageFormat format, string name)
     {
-        exif = null;
         switch (format)
         {
             case PngFormat:
-                return Png(bytes, name, out exif);
+                return Png(bytes, name);
             case JpegFormat:
                 Jpeg(bytes, name);
-                return bytes;
+                return new(bytes, IsOpaque: true);
             case GifFormat:
                 Gif(bytes, name);
-                return bytes;
+                return new(bytes, IsOpaque: !FirstGifFrame(bytes).HasKey);
             case WebpFormat:
-                return Webp(bytes, name);
+                return new(Webp(bytes, name));
             case BmpFormat:
                 Bmp(bytes, name);
-                return bytes;
+                return new(bytes, IsOpaque: !BmpHasAlpha(bytes));
             case PbmFormat:
-                return Netpbm(bytes, name);
+                return new(Netpbm(bytes, name), IsOpaque: true);
             case TiffFormat:
-                return WithBitsPerSample(bytes);
+                return Tiff(bytes);
             default:
-                return bytes;
+                return new(bytes);
         }
     }
 
@@ -65,11 +68,19 @@ static class ImageFileCheck
     }
 
     /// <summary>The extents of the first frame of a GIF, which may exceed those of its screen; none if there is none.</summary>
-    public static PictureSize FirstGifFrame(ReadOnlySpan<byte> bytes)
+    /// <returns>Also whether one of its colors is transparent.</returns>
+    public static (PictureSize Size, bool HasKey) FirstGifFrame(ReadOnlySpan<byte> bytes)
     {
-        var at = GifBlocks(bytes);
-        while (at < bytes.Length && bytes[at] == 0x21) at = SkipGifBlocks(bytes, at + 2);
-        return at + 9 < bytes.Length && bytes[at] == 0x2C ? new(BinaryPrimitives.ReadUInt16LittleEndian(bytes[(at + 7)..]), BinaryPrimitives.ReadUInt16LittleEndian(bytes[(at + 5)..])) : default;
+        const byte control = 0xF9;
+        var (at, hasKey) = (GifBlocks(bytes), false);
+        while (at < bytes.Length && bytes[at] == 0x21)
+        {
+            if (at + 3 < bytes.Length && bytes[at + 1] == control) hasKey = (bytes[at + 3] & 1) != 0;
+            at = SkipGifBlocks(bytes, at + 2);
+        }
+
+        var size = at + 9 < bytes.Length && bytes[at] == 0x2C ? new PictureSize(BinaryPrimitives.ReadUInt16LittleEndian(bytes[(at + 7)..]), BinaryPrimitives.ReadUInt16LittleEndian(bytes[(at + 5)..])) : default;
+        return (size, hasKey);
     }
 
     /// <summary>
@@ -111,7 +122,7 @@ static class ImageFileCheck
     }
 
     /// <summary>Chunks up to IEND, and pixels in one run of them that decompress to as many bytes as the header asks for.</summary>
-    static byte[] Png(byte[] bytes, string name, out byte[]? exif)
+    static CheckedImage Png(byte[] bytes, string name)
     {
         var at = PngSignature;
         var header = ReadPngHeader(NextPngChunk(bytes, name, ref at), name);
@@ -121,7 +132,7 @@ static class ImageFileCheck
         if (header.IsInterlaced && header.Width < narrowest) throw new DataFormatException(name, $"is an interlaced PNG of {header.Width} pixels in width, which SixLabors.ImageSharp 2.1 cannot decode below {narrowest}; save it without interlacing");
 
         using var packed = new MemoryStream();
-        exif = null;
+        byte[]? exif = null;
         var hasKey = false;
         var (firstPixels, pixelsEnd, hasPixels) = (0, 0, false);
         while (true)
@@ -145,7 +156,8 @@ static class ImageFileCheck
         RequireInflated(packed, header.PixelBytes, name);
 
         // The package looks for both bytes of zlib's header in the first chunk.
-        return BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(firstPixels)) < 2 ? [.. bytes[..firstPixels], .. PngChunkOf("IDAT"u8, packed.ToArray()), .. bytes[pixelsEnd..]] : bytes;
+        byte[] file = BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(firstPixels)) < 2 ? [.. bytes[..firstPixels], .. PngChunkOf("IDAT"u8, packed.ToArray()), .. bytes[pixelsEnd..]] : bytes;
+        return new(file, exif, IsOpaque: header.Type is 2 or 3 && !hasKey);
     }
 
     static byte[] PngChunkOf(ReadOnlySpan<byte> type, byte[] data)
@@ -188,7 +200,7 @@ static class ImageFileCheck
         var isKnown = type switch { 0 => depth is 1 or 2 or 4 or 8 or 16, 3 => depth is 1 or 2 or 4 or 8, 2 or 4 or 6 => depth is 8 or 16, _ => false };
         if (!isKnown) throw new DataFormatException(name, $"color type {type} with {depth} bits a sample does not exist", PngSignature);
         if (chunk.Data[10] != 0 || chunk.Data[11] != 0 || chunk.Data[12] > 1) throw new DataFormatException(name, "compression, filter and interlace method", "0, 0 and 0 or 1", $"{chunk.Data[10]}, {chunk.Data[11]} and {chunk.Data[12]}", PngSignature);
-        return new((int)width, (int)height, depth * type switch { 0 or 3 => 1, 4 => 2, 2 => 3, _ => 4 }, chunk.Data[12] == 1);
+        return new((int)width, (int)height, type, depth * type switch { 0 or 3 => 1, 4 => 2, 2 => 3, _ => 4 }, chunk.Data[12] == 1);
     }
 
     static PngChunk NextPngChunk(ReadOnlySpan<byte> bytes, string name, ref int at)
@@ -311,24 +323,29 @@ static class ImageFileCheck
 
     /// <summary>
     /// A TIFF with the tag BitsPerSample, which the package asks for. Black and white images go without, since it is 1 then:
-    /// the directory is written anew behind the file, with the tag.
+    /// the directory is written anew behind the file, with the tag. Without the tag ExtraSamples there is no alpha.
     /// </summary>
-    public static byte[] WithBitsPerSample(byte[] bytes)
+    public static CheckedImage Tiff(byte[] bytes)
     {
-        const int entryLength = 12, tag = 258;
-        if (bytes.Length < 8) return bytes;
+        const int entryLength = 12, tag = 258, extraSamples = 338;
+        var unknown = new CheckedImage(bytes);
+        if (bytes.Length < 8) return unknown;
         var isLittle = bytes[0] == 'I';
         var directory = Long(4);
-        if (Short(2) != 42 || directory > bytes.Length - 2) return bytes;
+        if (Short(2) != 42 || directory > bytes.Length - 2) return unknown;
         var count = (int)Short((int)directory);
         var entries = (int)directory + 2;
-        if (count == 0 || entries + (count * entryLength) > bytes.Length) return bytes;
-        var before = 0;
+        if (count == 0 || entries + (count * entryLength) > bytes.Length) return unknown;
+        var (before, hasTag, hasAlpha) = (0, false, false);
         for (var i = 0; i < count; i++)
         {
-            if (Short(entries + (i * entryLength)) == tag) return bytes;
-            if (Short(entries + (i * entryLength)) < tag) before++;
+            var each = Short(entries + (i * entryLength));
+            hasTag |= each == tag;
+            hasAlpha |= each == extraSamples;
+            if (each < tag) before++;
         }
+
+        if (hasTag) return new(bytes, IsOpaque: !hasAlpha);
 
         var at = bytes.Length + (bytes.Length & 1);
         var result = new byte[at + 2 + ((count + 1) * entryLength) + 4];
@@ -342,7 +359,7 @@ static class ImageFileCheck
         Put(added + 4, 4, 1);
         Put(added + 8, 2, 1);
         bytes.AsSpan(entries + (before * entryLength), (count - before) * entryLength).CopyTo(result.AsSpan(added + entryLength));
-        return result;
+        return new(result, IsOpaque: !hasAlpha);
 
         uint Short(int place) => isLittle ? BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(place)) : BinaryPrimitives.ReadUInt16BigEndian(bytes.AsSpan(place));
 
@@ -437,7 +454,7 @@ static class ImageFileCheck
         public ReadOnlySpan<byte> Data { get; } = data;
     }
 
-    sealed record PngHeader(int Width, int Height, int BitsPerPixel, bool IsInterlaced)
+    sealed record PngHeader(int Width, int Height, int Type, int BitsPerPixel, bool IsInterlaced)
     {
         static readonly (int Top, int Left, int Down, int Right)[] Adam7 = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)];
 

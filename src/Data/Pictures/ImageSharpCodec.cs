@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
 using SixLabors.ImageSharp;
 using SixLabors.ImageSharp.Formats;
 using SixLabors.ImageSharp.Formats.Bmp;
@@ -16,6 +17,9 @@ using SixLabors.ImageSharp.PixelFormats;
 using SixLabors.ImageSharp.Processing;
 
 namespace CnnSharp.Data;
+
+/// <summary>What is done with decoded pixels before they are gone; where they are a copy already, that is <paramref name="copy"/>.</summary>
+delegate T ImageUse<out T>(PictureView pixels, int channels, Picture? copy);
 
 /// <summary>
 /// SixLabors.ImageSharp as this library uses it: the first frame only, upright by its EXIF orientation, and nothing that
@@ -39,38 +43,77 @@ static class ImageSharpCodec
         if (format is PngFormat) return ImageFileCheck.PngSize(bytes, name);
         if (format is WebpFormat) return ImageFileCheck.WebpSize(bytes, name);
         if (format is BmpFormat) return ImageFileCheck.BmpSize(bytes, name);
-        var info = Image.Identify(Configuration, format is TiffFormat ? ImageFileCheck.WithBitsPerSample(bytes) : bytes, out _) ?? throw new DataFormatException(name, $"has no sound {format.Name} header");
+        var info = Image.Identify(Configuration, format is TiffFormat ? ImageFileCheck.Tiff(bytes).Bytes : bytes, out _) ?? throw new DataFormatException(name, $"has no sound {format.Name} header");
 
         // A frame is decoded whole, also where it exceeds the canvas.
-        var frame = format is GifFormat ? ImageFileCheck.FirstGifFrame(bytes) : default;
+        var frame = format is GifFormat ? ImageFileCheck.FirstGifFrame(bytes).Size : default;
         return new PictureSize(Math.Max(info.Height, frame.Height), Math.Max(info.Width, frame.Width));
     });
 
     /// <summary>The image of a file whose size has been checked.</summary>
+    /// <param name="bytes">The file.</param>
+    /// <param name="name">What messages call it.</param>
+    /// <param name="use">Is passed the pixels, which are gone afterwards, and their channels: 3 straight from where they were decoded, others from a copy.</param>
     /// <exception cref="DataFormatException">It is no image that the package reads, or it is corrupt or cut off.</exception>
-    public static Picture Decode(byte[] bytes, string name) => Guard(name, () =>
+    public static T Decode<T>(byte[] bytes, string name, ImageUse<T> use)
     {
         var format = Detect(bytes, name);
-        var file = ImageFileCheck.RequireWhole(bytes, format, name, out var exif);
-        using var image = Image.Load<Rgba32>(Configuration, file);
-        var metadata = image.Metadata;
-        if (exif is not null) metadata.ExifProfile = new(exif);
-
-        // TIFF keeps its tags with each frame.
-        var frame = image.Frames.RootFrame.Metadata;
-        if (format is TiffFormat && frame.ExifProfile is { } tags)
+        var file = Guard(name, () => ImageFileCheck.RequireWhole(bytes, format, name));
+        if (file.IsOpaque)
         {
-            CheckTiff(tags, bytes.Length, name);
-            metadata.ExifProfile = tags;
+            using var colors = Guard(name, () => Load<Rgb24>(file, format, bytes, name));
+            if (colors.DangerousTryGetSinglePixelMemory(out var memory))
+            {
+                var pixels = MemoryMarshal.AsBytes(memory.Span);
+                Correct(pixels, format, colors, bytes, name);
+                return use(new(pixels, colors.Height, colors.Width), 3, null);
+            }
         }
 
-        image.Mutate(x => x.AutoOrient());
-        var isGrey = format is PngFormat && metadata.GetPngMetadata().ColorType is PngColorType.Grayscale or PngColorType.GrayscaleWithAlpha;
-        var picture = Copy(image, isGrey, hasAlpha: format is not BmpFormat || ImageFileCheck.BmpHasAlpha(bytes));
-        if (format is TiffFormat && IsInverted(frame.GetTiffMetadata())) Map(picture, value => 255 - value);
-        if (format is PbmFormat && ImageFileCheck.NetpbmScale(bytes, name) is var (over, under) && over != under) Map(picture, value => Math.Min(255, ((2 * value * over) + under) / (2 * under)));
-        return picture;
-    });
+        Picture picture;
+        using (var image = Guard(name, () => Load<Rgba32>(file, format, bytes, name)))
+        {
+            picture = Copy(image, isGrey: format is PngFormat && image.Metadata.GetPngMetadata().ColorType is PngColorType.Grayscale or PngColorType.GrayscaleWithAlpha);
+            if (!picture.HasAlpha) Correct(picture.Pixels, format, image, bytes, name);
+        }
+
+        return use(PictureView.Of(picture), picture.Channels, picture);
+    }
+
+    /// <summary>The first frame, upright.</summary>
+    static Image<TPixel> Load<TPixel>(CheckedImage file, IImageFormat format, byte[] bytes, string name)
+        where TPixel : unmanaged, IPixel<TPixel>
+    {
+        var image = Image.Load<TPixel>(Configuration, file.Bytes);
+        try
+        {
+            if (file.Exif is not null) image.Metadata.ExifProfile = new(file.Exif);
+
+            // TIFF keeps its tags with each frame.
+            if (format is TiffFormat && image.Frames.RootFrame.Metadata.ExifProfile is { } tags)
+            {
+                CheckTiff(tags, bytes.Length, name);
+                image.Metadata.ExifProfile = tags;
+            }
+
+            image.Mutate(x => x.AutoOrient());
+            return image;
+        }
+        catch
+        {
+            image.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Puts right what the package (2.1.13) decodes to other values than are meant.</summary>
+    static void Correct(Span<byte> pixels, IImageFormat format, Image image, byte[] bytes, string name)
+    {
+        if (format is TiffFormat && IsInverted(image.Frames.RootFrame.Metadata.GetTiffMetadata()))
+            foreach (ref var value in pixels) value = (byte)(255 - value);
+        if (format is PbmFormat && ImageFileCheck.NetpbmScale(bytes, name) is var (over, under) && over != under)
+            foreach (ref var value in pixels) value = (byte)Math.Min(255, ((2 * value * over) + under) / (2 * under));
+    }
 
     /// <summary>Writes a PNG of 8 bits a channel, not interlaced.</summary>
     public static void EncodePng(Stream stream, Picture picture)
@@ -98,6 +141,9 @@ static class ImageSharpCodec
         {
             // Threads are the caller's own: an image is decoded by one.
             MaxDegreeOfParallelism = 1,
+
+            // Pixels in one piece can be resized from where they are.
+            PreferContiguousImageBuffers = true,
 
             // No buffer is larger than the largest image, and none is kept for the next.
             MemoryAllocator = MemoryAllocator.Create(new() { MaximumPoolSizeMegabytes = 0, AllocationLimitMegabytes = (int)((PictureFile.MaxPixels * 4) >> 20) + 1 }),
@@ -133,12 +179,12 @@ static class ImageSharpCodec
         => metadata.Compression is TiffCompression.Ccitt1D or TiffCompression.CcittGroup3Fax or TiffCompression.CcittGroup4Fax && metadata.PhotometricInterpretation == TiffPhotometricInterpretation.BlackIsZero;
 
     /// <summary>The pixels without what they do not need: alpha where all are opaque, colors where the file has none.</summary>
-    static Picture Copy(Image<Rgba32> image, bool isGrey, bool hasAlpha)
+    static Picture Copy(Image<Rgba32> image, bool isGrey)
     {
         var isOpaque = true;
         image.ProcessPixelRows(rows =>
         {
-            for (var y = 0; y < rows.Height && hasAlpha && isOpaque; y++)
+            for (var y = 0; y < rows.Height && isOpaque; y++)
             {
                 foreach (var pixel in rows.GetRowSpan(y))
                 {
@@ -165,12 +211,6 @@ static class ImageSharpCodec
             }
         });
         return new(pixels, image.Height, image.Width, channels);
-    }
-
-    static void Map(Picture picture, Func<int, int> map)
-    {
-        for (var i = 0; i < picture.Pixels.Length; i++)
-            if (!picture.HasAlpha || i % picture.Channels != picture.Channels - 1) picture.Pixels[i] = (byte)map(picture.Pixels[i]);
     }
 
     /// <summary>Whatever a decoder throws at a file is the file's fault: hostile ones make it run past its buffers in many ways.</summary>

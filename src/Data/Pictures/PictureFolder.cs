@@ -63,7 +63,20 @@ public static class PictureFolder
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
-        return Fit(PictureFile.Read(path), options);
+        return Middle(ReadResized(path, options), options);
+    }
+
+    /// <summary>Reads an image in memory as the images of a folder are read, without a copy at its full size where it is opaque.</summary>
+    /// <param name="bytes">The file's contents.</param>
+    /// <param name="name">What messages call it.</param>
+    /// <param name="options">How.</param>
+    /// <returns>[Size, Size, Channels]: its middle.</returns>
+    /// <exception cref="DataFormatException">It cannot be read.</exception>
+    public static Picture ReadPicture(byte[] bytes, string name, PictureFolderOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        return Middle(PictureFile.Decode(bytes, name, options.MaxPixels, (view, channels, copy) => Resize(view, channels, copy, options)), options);
     }
 
     /// <summary>Makes a picture what the pictures of a folder are: channels, background, size.</summary>
@@ -75,7 +88,11 @@ public static class PictureFolder
         ArgumentNullException.ThrowIfNull(picture);
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
-        var resized = Resize(picture, options);
+        return Middle(Resize(PictureView.Of(picture), picture.Channels, picture, options), options);
+    }
+
+    static Picture Middle(Picture resized, PictureFolderOptions options)
+    {
         if ((resized.Height, resized.Width) == (options.Size, options.Size)) return resized;
         var pixels = new byte[options.Size * options.Size * options.Channels];
         Resampler.Resize(PictureView.Of(resized), Region.Centre(resized.Height, resized.Width, options.Size, options.Size), options.Channels, options.Size, options.Size, pixels);
@@ -246,14 +263,24 @@ public static class PictureFolder
         }
     }
 
-    internal static Picture Resize(Picture picture, PictureFolderOptions options)
+    /// <summary>Reads an image at the size at which it is kept.</summary>
+    internal static Picture ReadResized(string path, PictureFolderOptions options) => PictureFile.Read(path, options.MaxPixels, (view, channels, copy) => Resize(view, channels, copy, options));
+
+    static Picture Resize(PictureView view, int channels, Picture? copy, PictureFolderOptions options)
     {
-        var flat = picture.Flatten(options.Channels, options.Background);
-        var size = ResizedSize(new(flat.Height, flat.Width), options);
-        if ((size.Height, size.Width) == (flat.Height, flat.Width)) return flat;
-        var pixels = new byte[size.Pixels * options.Channels];
-        Resampler.Resize(PictureView.Of(flat), new(0, 0, flat.Height, flat.Width), options.Channels, size.Height, size.Width, pixels);
-        return new(pixels, size.Height, size.Width, options.Channels);
+        if (channels != options.Channels)
+        {
+            var flat = (copy ?? Whole(view, channels)).Flatten(options.Channels, options.Background);
+            return Resize(PictureView.Of(flat), options.Channels, flat, options);
+        }
+
+        var size = ResizedSize(new(view.Height, view.Width), options);
+        if ((size.Height, size.Width) == (view.Height, view.Width)) return copy ?? Whole(view, channels);
+        var pixels = new byte[size.Pixels * channels];
+        Resampler.Resize(view, new(0, 0, view.Height, view.Width), channels, size.Height, size.Width, pixels);
+        return new(pixels, size.Height, size.Width, channels);
+
+        static Picture Whole(PictureView view, int channels) => new(view.Pixels.ToArray(), view.Height, view.Width, channels);
     }
 
     /// <summary>The shorter side as long as asked, the longer in proportion but at most eight times that: of a stripe no more than a part is of use.</summary>

@@ -27,6 +27,9 @@ public sealed record PictureFolderOptions
     /// <summary>Decoded and resized pictures up to this many bytes are kept in memory; more are read from their files again in each epoch. Default 1 GiB.</summary>
     public long MemoryBudget { get; init; } = 1L << 30;
 
+    /// <summary>An image that claims more pixels is refused before it is decoded. Default and at most <see cref="PictureFile.MaxPixels"/>, 100 million.</summary>
+    public long MaxPixels { get; init; } = PictureFile.MaxPixels;
+
     /// <summary>The key of the training pictures' order, and so of which ones <see cref="DataSet.Split"/> holds out. Default 0.</summary>
     public ulong SplitSeed { get; init; }
 
@@ -42,5 +45,6 @@ public sealed record PictureFolderOptions
         if (Resize < Size || Resize > 4096) throw new ArgumentOutOfRangeException(nameof(Resize), Resize, $"PictureFolderOptions: Resize must be from Size, {Size}, to 4,096 pixels.");
         if (Channels is not (1 or 3)) throw new ArgumentOutOfRangeException(nameof(Channels), Channels, "PictureFolderOptions: Channels must be 1 (grey) or 3 (red, green, blue).");
         ArgumentOutOfRangeException.ThrowIfNegative(MemoryBudget);
+        if (MaxPixels is < 1 or > PictureFile.MaxPixels) throw new ArgumentOutOfRangeException(nameof(MaxPixels), MaxPixels, $"PictureFolderOptions: MaxPixels must be from 1 to {PictureFile.MaxPixels:N0}.");
     }
 }

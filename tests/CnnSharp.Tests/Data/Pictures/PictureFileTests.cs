@@ -258,6 +258,11 @@ public sealed class PictureFileTests : IDisposable
         Assert.Equal((side, side, 3), (picture.Height, picture.Width, picture.Channels));
         Assert.Equal([10, 20, 30], picture.Pixels[..3]);
         Assert.Equal([10, 20, 30], picture.Pixels[^3..]);
+
+        // Where it is made small there is no copy of it.
+        before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.All(PictureFolder.ReadPicture(file, "frames", new() { Size = 28 }).Pixels.Chunk(3), pixel => Assert.Equal([10, 20, 30], pixel));
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 4 << 20);
         Assert.Contains("the size of the image: expected at most 1,000,000 pixels, got 3,000 x 3,000", Assert.Throws<DataFormatException>(() => PictureFile.Decode(file, "frames", 1_000_000)).Message, StringComparison.Ordinal);
     }
 
