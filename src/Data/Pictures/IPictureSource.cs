@@ -10,13 +10,37 @@ interface IPictureSource
 }
 
 /// <summary>Pixels that are read: [Height, Width, C].</summary>
-readonly ref struct PictureView(ReadOnlySpan<byte> pixels, int height, int width)
+/// <param name="pixels">[height, width, C].</param>
+/// <param name="height">Rows.</param>
+/// <param name="width">Columns.</param>
+/// <param name="channels">C, where readers may ask for others; 0: C is what they ask for.</param>
+/// <param name="background">What stands behind transparent pixels then.</param>
+readonly ref struct PictureView(ReadOnlySpan<byte> pixels, int height, int width, int channels = 0, Colour background = default)
 {
+    readonly int channels = channels;
+    readonly Colour background = background;
+
+
     public ReadOnlySpan<byte> Pixels { get; } = pixels;
 
     public int Height { get; } = height;
 
     public int Width { get; } = width;
+
+    /// <summary>Whether rows are converted to other channels as they are read.</summary>
+    public bool IsConverted(int wanted) => channels != 0 && channels != wanted;
+
+    /// <summary>A row of pixels, [Width, wanted].</summary>
+    /// <param name="row">Which.</param>
+    /// <param name="wanted">The channels; 1 or 3 where the view has others.</param>
+    /// <param name="buffer">Room for a row that is converted.</param>
+    public ReadOnlySpan<byte> Row(int row, int wanted, Span<byte> buffer)
+    {
+        if (!IsConverted(wanted)) return Pixels.Slice(row * Width * wanted, Width * wanted);
+        var line = buffer[..(Width * wanted)];
+        Picture.Convert(Pixels.Slice(row * Width * channels, Width * channels), channels, line, wanted, background);
+        return line;
+    }
 
     /// <summary>The view of a whole picture.</summary>
     public static PictureView Of(Picture picture) => new(picture.Pixels, picture.Height, picture.Width);

@@ -10,7 +10,6 @@ using SixLabors.ImageSharp.Formats.Png;
 using SixLabors.ImageSharp.Formats.Tiff;
 using SixLabors.ImageSharp.Formats.Tiff.Constants;
 using SixLabors.ImageSharp.Formats.Webp;
-using SixLabors.ImageSharp.Memory;
 using SixLabors.ImageSharp.Metadata;
 using SixLabors.ImageSharp.Metadata.Profiles.Exif;
 using SixLabors.ImageSharp.PixelFormats;
@@ -145,8 +144,8 @@ static class ImageSharpCodec
             // Pixels in one piece can be resized from where they are.
             PreferContiguousImageBuffers = true,
 
-            // No buffer is larger than the largest image, and none is kept for the next.
-            MemoryAllocator = MemoryAllocator.Create(new() { MaximumPoolSizeMegabytes = 0, AllocationLimitMegabytes = (int)((PictureFile.MaxPixels * 4) >> 20) + 1 }),
+            // No buffer is larger than the largest image.
+            MemoryAllocator = new ImageAllocator(PictureFile.MaxPixels * 4),
         };
         var formats = configuration.ImageFormatsManager;
         formats.SetDecoder(GifFormat.Instance, new GifDecoder { DecodingMode = FrameDecodingMode.First, IgnoreMetadata = true });

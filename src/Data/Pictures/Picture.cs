@@ -50,16 +50,23 @@ public sealed class Picture
         if (channels is not (1 or 3)) throw new ArgumentOutOfRangeException(nameof(channels), channels, "Flatten: expected 1 channel (grey) or 3 (red, green, blue).");
         if (channels == Channels) return this;
         var result = new byte[Height * Width * channels];
-        for (int from = 0, to = 0; to < result.Length; from += Channels, to += channels)
+        Convert(Pixels, Channels, result, channels, background);
+        return new(result, Height, Width, channels);
+    }
+
+    /// <summary>Pixels of some channels as grey or as red, green, blue.</summary>
+    internal static void Convert(ReadOnlySpan<byte> pixels, int channels, Span<byte> result, int resultChannels, Colour background)
+    {
+        for (int from = 0, to = 0; to < result.Length; from += channels, to += resultChannels)
         {
-            var (r, g, b) = Channels <= 2 ? (Pixels[from], Pixels[from], Pixels[from]) : (Pixels[from], Pixels[from + 1], Pixels[from + 2]);
-            if (HasAlpha)
+            var (r, g, b) = channels <= 2 ? (pixels[from], pixels[from], pixels[from]) : (pixels[from], pixels[from + 1], pixels[from + 2]);
+            if (channels is 2 or 4)
             {
-                var alpha = Pixels[from + Channels - 1];
+                var alpha = pixels[from + channels - 1];
                 (r, g, b) = (Blend(r, background.Red, alpha), Blend(g, background.Green, alpha), Blend(b, background.Blue, alpha));
             }
 
-            if (channels == 1)
+            if (resultChannels == 1)
             {
                 result[to] = Grey(r, g, b);
             }
@@ -68,8 +75,6 @@ public sealed class Picture
                 (result[to], result[to + 1], result[to + 2]) = (r, g, b);
             }
         }
-
-        return new(result, Height, Width, channels);
     }
 
     /// <summary>The picture as a batch of one for a network, normalised on the device as a <see cref="DataLoader"/> does it.</summary>

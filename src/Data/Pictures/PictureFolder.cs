@@ -268,19 +268,11 @@ public static class PictureFolder
 
     static Picture Resize(PictureView view, int channels, Picture? copy, PictureFolderOptions options)
     {
-        if (channels != options.Channels)
-        {
-            var flat = (copy ?? Whole(view, channels)).Flatten(options.Channels, options.Background);
-            return Resize(PictureView.Of(flat), options.Channels, flat, options);
-        }
-
         var size = ResizedSize(new(view.Height, view.Width), options);
-        if ((size.Height, size.Width) == (view.Height, view.Width)) return copy ?? Whole(view, channels);
-        var pixels = new byte[size.Pixels * channels];
-        Resampler.Resize(view, new(0, 0, view.Height, view.Width), channels, size.Height, size.Width, pixels);
-        return new(pixels, size.Height, size.Width, channels);
-
-        static Picture Whole(PictureView view, int channels) => new(view.Pixels.ToArray(), view.Height, view.Width, channels);
+        if (copy is not null && channels == options.Channels && (size.Height, size.Width) == (view.Height, view.Width)) return copy;
+        var pixels = new byte[size.Pixels * options.Channels];
+        Resampler.Resize(new(view.Pixels, view.Height, view.Width, channels, options.Background), new(0, 0, view.Height, view.Width), options.Channels, size.Height, size.Width, pixels);
+        return new(pixels, size.Height, size.Width, options.Channels);
     }
 
     /// <summary>The shorter side as long as asked, the longer in proportion but at most eight times that: of a stripe no more than a part is of use.</summary>

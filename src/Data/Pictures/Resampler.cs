@@ -18,10 +18,12 @@ static class Resampler
     /// <summary>Writes a region of a picture as pixels [height, width, channels].</summary>
     public static void Resize(PictureView source, Region region, int channels, int height, int width, Span<byte> target)
     {
+        var converted = source.IsConverted(channels) ? ArrayPool<byte>.Shared.Rent(source.Width * channels) : [];
         if (region.Height == height && region.Width == width && region.Top == Math.Floor(region.Top) && region.Left == Math.Floor(region.Left))
         {
             for (var row = 0; row < height; row++)
-                source.Pixels.Slice((((((int)region.Top) + row) * source.Width) + (int)region.Left) * channels, width * channels).CopyTo(target[(row * width * channels)..]);
+                source.Row((int)region.Top + row, channels, converted).Slice((int)region.Left * channels, width * channels).CopyTo(target[(row * width * channels)..]);
+            if (converted.Length > 0) ArrayPool<byte>.Shared.Return(converted);
             return;
         }
 
@@ -36,7 +38,7 @@ static class Resampler
         var sums = ArrayPool<float>.Shared.Rent(line);
         for (var row = first; row < last; row++)
         {
-            var pixels = source.Pixels.Slice(row * source.Width * channels, source.Width * channels);
+            var pixels = source.Row(row, channels, converted);
             var to = narrow.AsSpan((row - first) * line, line);
             for (var x = 0; x < width; x++)
             {
@@ -66,6 +68,7 @@ static class Resampler
             for (var i = 0; i < line; i++) to[i] = (byte)Math.Clamp(sum[i] + 0.5f, 0, 255);
         }
 
+        if (converted.Length > 0) ArrayPool<byte>.Shared.Return(converted);
         ArrayPool<float>.Shared.Return(narrow);
         ArrayPool<float>.Shared.Return(sums);
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using CnnSharp.Data;
 using Xunit;
 
@@ -247,7 +248,7 @@ public sealed class PictureFolderTests : IDisposable
         Directory.CreateDirectory(Path.Combine(root, "damson"));
         Says("the class has no images (.png, .jpg,", root);
         Directory.Delete(Path.Combine(root, "damson"));
-        Assert.Contains("the class 'cherry' is none of the 2 that were trained: apple, banana", Assert.Throws<DataFormatException>(() => PictureFolder.Load(root, Small with { Classes = ["apple", "banana"] })).Message, StringComparison.Ordinal);
+        Assert.Contains("only the data has 'cherry'", Assert.Throws<DataFormatException>(() => PictureFolder.Load(root, Small with { Classes = ["apple", "banana"] })).Message, StringComparison.Ordinal);
         Assert.Contains("Resize must be from Size, 16,", Assert.Throws<ArgumentOutOfRangeException>(() => PictureFolder.Load(root, Small with { Resize = 8 })).Message, StringComparison.Ordinal);
         foreach (var name in new[] { "rose.png", "readme.txt" }) File.WriteAllText(Path.Combine(folder.File("bare"), name), "");
         Says("has images but no folders, so nothing says what they are", folder.File("bare"));
@@ -323,6 +324,30 @@ public sealed class PictureFolderTests : IDisposable
         Assert.Equal(
             [(".avif", 1), (".db", 1), (".heic", 2), (".png outside a class folder", 1), (".svg", 1), (".txt", 2), ("hidden", 1), ("without an ending", 1)],
             set.Ignored.Select(kind => (kind.Key, kind.Value)));
+    }
+
+    /// <summary>Order, classes and pixels are the same under a culture of other signs and separators.</summary>
+    [Fact]
+    public void TheCultureChangesNothing()
+    {
+        var root = WriteFolder(classes: ["Zebra", "apple", "\u00C4pfel", "I", "i\u0131"]);
+        File.WriteAllText(Path.Combine(root, "I", "a.PPM"), "P3 1 1 100 1 50 100 ");
+        var (expected, before) = (PictureFolder.Load(root, Small).Train, CultureInfo.CurrentCulture);
+        Assert.Equal(["I", "Zebra", "apple", "i\u0131", "\u00C4pfel"], expected.ClassNames);
+        var other = (CultureInfo)CultureInfo.InvariantCulture.Clone();
+        (other.NumberFormat.NegativeSign, other.NumberFormat.NumberDecimalSeparator, other.NumberFormat.NumberGroupSeparator) = ("\u2212", ",", ".");
+        try
+        {
+            CultureInfo.CurrentCulture = other;
+            var actual = PictureFolder.Load(root, Small).Train;
+            Assert.Equal(expected.ClassNames, actual.ClassNames);
+            Assert.Equal(expected.Labels.ToArray(), actual.Labels.ToArray());
+            for (var i = 0; i < expected.Count; i++) Assert.Equal(expected.Pixels(i).ToArray(), actual.Pixels(i).ToArray());
+        }
+        finally
+        {
+            CultureInfo.CurrentCulture = before;
+        }
     }
 
     [SkippableFact]
