@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using CnnSharp.Cli.Commands;
 using CnnSharp.Kernels;
 using CnnSharp.Training;
@@ -25,6 +26,21 @@ public static class CommandLine
     public static int Run(IReadOnlyList<string> args, TextWriter output, TextWriter error) => Run(args, new(output, error, interactive: false));
 
     internal static int Run(IReadOnlyList<string> args, Terminal terminal)
+    {
+        // Numbers are read and written in one way everywhere, whatever the culture of the program that calls.
+        var culture = CultureInfo.CurrentCulture;
+        CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+        try
+        {
+            return RunInvariant(args, terminal);
+        }
+        finally
+        {
+            CultureInfo.CurrentCulture = culture;
+        }
+    }
+
+    static int RunInvariant(IReadOnlyList<string> args, Terminal terminal)
     {
         var root = new RootCommand("Trains and runs convolutional networks.")
         {
