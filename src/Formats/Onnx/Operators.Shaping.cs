@@ -207,7 +207,7 @@ internal static partial class OnnxOperators
     static Value Part(Binding n, Value x, int axis, int start, int step, int length)
     {
         if (start == 0 && step == 1 && length == x.Shape[axis]) return x;
-        if (!x.IsFloat || step < 0 || length == 0 || x.Shape.Count == 0)
+        if (!x.IsFloat || length == 0 || x.Shape.Count == 0)
         {
             var stride = HostArray.Stride(x.Shape, axis);
             return Value.Of(x.Host().Pick(x.Shape.With(axis, length), places =>
@@ -218,6 +218,7 @@ internal static partial class OnnxOperators
             }));
         }
 
+        if (step < 0) return OnAxis(n, x, axis, (t, place) => Applied(SparseMatrix.Gather(t.Shape[place], [.. Enumerable.Range(0, length).Select(i => start + (i * step))]), t, place));
         return OnAxis(n, x, axis, (t, place) => Places(t, place, start, step, length));
     }
 

@@ -187,6 +187,19 @@ case("gather", random(2, 3, 4, 5), [node("Gather", "x i", "g", axis=2), node("Mu
 table = np.random.default_rng(3).integers(0, 9, 100)
 case("gather_from_a_weight", random(2, 100, 3), [node("Gather", "w i", "g", axis=0), node("Mul", "g x", "y")], lambda x, w: w[torch.from_numpy(table)] * x, {"w": random(9, 3)}, {"i": table})
 
+case("flip", random(2, 3, 5, 4), [node("Slice", "x a b c d", "s"), node("Mul", "s w", "y")], lambda x, w: torch.flip(x, [2]) * w, {"w": random(5, 4)}, {"a": i64(-1), "b": i64(-2 ** 31), "c": i64(2), "d": i64(-1)})
+elements = np.random.default_rng(6).integers(0, 5, (2, 3, 4))
+case("gatherelements", random(2, 5, 4), [node("GatherElements", "x i", "g", axis=1), node("Mul", "g w", "y")], lambda x, w: torch.gather(x, 1, torch.from_numpy(elements)) * w, {"w": random(3, 4)}, {"i": elements})
+case("gathernd", random(3, 4, 2), [node("GatherND", "x i", "g"), node("Mul", "g w", "y")], lambda x, w: x[[2, 0, 2], [3, 1, 3]] * w, {"w": random(2)}, {"i": np.array([[2, 3], [0, 1], [2, 3]], dtype=np.int64)})
+case("scatternd", random(3, 4, 2), [node("Mul", "x v", "h"), node("ScatterND", "h i w", "y")],
+     lambda x, v, w: torch.index_put(x * v, (torch.tensor([2, 0]), torch.tensor([3, 1])), w), {"v": random(4, 2), "w": random(2, 2)}, {"i": np.array([[2, 3], [0, 1]], dtype=np.int64)})
+places = np.array([[0, 2, 1], [3, 0, 3]], dtype=np.int64)
+case("scatterelements", random(4, 3), [node("Mul", "x v", "h"), node("ScatterElements", "h i w", "y", axis=0, reduction="add")], lambda x, v, w: torch.scatter_add(x * v, 0, torch.from_numpy(places), w), {"v": random(3), "w": random(2, 3)}, {"i": places}, opset=16)
+case("topk", random(2, 9, 3), [node("Mul", "x w", "h"), node("TopK", "h k", "v i", axis=1), node("Mul", "v u", "y")], lambda x, w, u: torch.topk(x * w, 3, 1)[0] * u, {"w": random(3, low=0.5), "u": random(3, 1)}, {"k": i64(3)})
+case("cumsum", random(2, 5, 3), [node("CumSum", "x a", "c"), node("Mul", "c w", "y")], lambda x, w: torch.cumsum(x, 1) * w, {"w": random(3)}, {"a": np.int64(1)})
+case("trilu", random(2, 4, 4), [node("Mul", "x w", "h"), node("Trilu", "h", "y", upper=0)], lambda x, w: torch.tril(x * w), {"w": random(4)})
+case("einsum", random(2, 3, 4), [node("Einsum", "x w", "h", equation="bij,kj->bki"), node("Einsum", "h h", "y", equation="bki,bkj->bij")], lambda x, w: (lambda h: torch.einsum("bki,bkj->bij", h, h))(torch.einsum("bij,kj->bki", x, w)), {"w": random(5, 4)})
+
 # ---- Layers ---------------------------------------------------------------------------------------------------------------
 case("conv", random(2, 4, 5, 6), [node("Conv", "x w b", "y", group=2, strides=[2, 1], pads=[1, 0, 1, 2], dilations=[1, 2])],
      lambda x, w, b: F.conv2d(F.pad(x, (0, 2, 1, 1)), w, b, (2, 1), 0, (1, 2), 2), {"w": random(6, 2, 3, 2), "b": random(6)})
@@ -221,6 +234,20 @@ case("globalmaxpool", random(2, 3, 5, 6), [node("Mul", "x w", "h"), node("Global
 case("dropout", random(2, 3, 4), [node("Mul", "x w", "h"), node("Dropout", "h", "y")], lambda x, w: x * w, {"w": random(3, 1)})
 case("resize", random(2, 3, 3, 4), [node("Mul", "x w", "h"), helper.make_node("Resize", ["h", "", "s"], ["y"], mode="linear", coordinate_transformation_mode="half_pixel")],
      lambda x, w: F.interpolate(x * w, scale_factor=2, mode="bilinear"), {"w": random(3, 1, 1)}, {"s": np.array([1, 1, 2, 2], dtype=np.float32)})
+grid = np.random.default_rng(8).uniform(-1.1, 1.1, (2, 3, 4, 2)).astype(np.float32)
+case("layernormalization", random(2, 5, 8), [node("LayerNormalization", "x w b", "y", axis=-1, epsilon=1e-3)], lambda x, w, b: F.layer_norm(x, (8,), w, b, 1e-3), {"w": random(8), "b": random(8)})
+case("groupnormalization", random(2, 6, 3, 4), [node("GroupNormalization", "x w b", "y", num_groups=2, epsilon=1e-3)], lambda x, w, b: F.group_norm(x, 2, w, b, 1e-3), {"w": random(6), "b": random(6)}, opset=21, ir=10)
+case("lpnormalization", random(2, 5, 4), [node("Mul", "x w", "h"), node("LpNormalization", "h", "y", axis=1, p=2)], lambda x, w: F.normalize(x * w, 2, 1), {"w": random(5, 4, low=0.5)})
+case("meanvariancenormalization", random(2, 3, 4, 5), [node("Mul", "x w", "h"), node("MeanVarianceNormalization", "h", "y", axes=[0, 2, 3])],
+     lambda x, w: (lambda h: (h - h.mean((0, 2, 3), True)) / (h.var((0, 2, 3), unbiased=False, keepdim=True).sqrt() + 1e-9))(x * w), {"w": random(4, 5, low=0.5)})
+case("mish", random(2, 3, 4, low=-3, high=3), [node("Mul", "x w", "h"), node("Mish", "h", "y")], lambda x, w: F.mish(x * w), {"w": random(4)}, opset=18)
+case("gelu", random(2, 3, 4, low=-3, high=3), [node("Mul", "x w", "h"), node("Gelu", "h", "f", approximate="tanh"), node("Gelu", "f", "y")], lambda x, w: F.gelu(F.gelu(x * w, approximate="tanh")), {"w": random(4)}, opset=20, ir=9)
+case("shrink", random(2, 3, 4, low=-1, high=1), [node("Mul", "x w", "h"), node("Shrink", "h", "y", bias=0.1, lambd=0.3)], lambda x, w: (lambda h: torch.where(h > 0.3, h - 0.1, torch.where(h < -0.3, h + 0.1, 0 * h)))(x * w), {"w": random(4)})
+case("lppool", random(2, 3, 6, 4, low=0.2), [node("Mul", "x w", "h"), node("LpPool", "h", "y", kernel_shape=[2, 2], strides=[2, 2], p=2)], lambda x, w: F.lp_pool2d(x * w, 2, 2), {"w": random(3, 1, 1, low=0.5)})
+case("resize_by_cubic", random(2, 3, 6, 5), [node("Mul", "x w", "h"), helper.make_node("Resize", ["h", "", "", "s"], ["y"], mode="cubic", cubic_coeff_a=-0.75, coordinate_transformation_mode="pytorch_half_pixel")],
+     lambda x, w: F.interpolate(x * w, size=(4, 8), mode="bicubic"), {"w": random(3, 1, 1)}, {"s": i64(2, 3, 4, 8)})
+case("gridsample", random(2, 3, 5, 4), [node("Mul", "x w", "h"), node("GridSample", "h g", "y", mode="bilinear", padding_mode="zeros", align_corners=1)],
+     lambda x, w: F.grid_sample(x * w, torch.from_numpy(grid), "bilinear", "zeros", True), {"w": random(3, 1, 1)}, {"g": grid})
 labels = np.array([2, 0, 1], dtype=np.int64)
 case("negativeloglikelihoodloss", random(3, 4), [node("Mul", "x w", "h"), node("LogSoftmax", "h", "l", axis=1), node("NegativeLogLikelihoodLoss", "l t v", "y")],
      lambda x, w: F.nll_loss(F.log_softmax(x * w, 1), torch.from_numpy(labels), torch.tensor([0.5, 1, 2, 0.25])), {"w": random(4)}, {"t": labels, "v": np.array([0.5, 1, 2, 0.25], dtype=np.float32)})
