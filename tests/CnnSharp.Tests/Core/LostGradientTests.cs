@@ -84,6 +84,40 @@ public sealed class LostGradientTests
         float[][] Gradients() => [.. parameters.Select(Gradient)];
     }
 
+    /// <summary>
+    /// The values that PyTorch 2.6 gives in double precision: conv2d(x, w, padding=1) in channels-last order as h, retained,
+    /// cross_entropy(h @ a) + cross_entropy(h @ b) of labels 2, 0; element k of a tensor is (k m % 101 - 50) / 100, with
+    /// m = 17 (x), 37 (w), 29 (a), 43 (b).
+    /// </summary>
+    [SkippableTheory]
+    [MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
+    public void TwoLossesOnOneTrunkAreThoseOfPyTorch(string name)
+    {
+        var device = Devices.Open(name);
+        using var x = Fill(17, [2, 4, 4, 3]);
+        using var w = Fill(37, [3, 3, 3, 4]);
+        using var a = Fill(29, [64, 3]);
+        using var b = Fill(43, [64, 3]);
+        (w.RequiresGrad, a.RequiresGrad, b.RequiresGrad) = (true, true, true);
+        using var labels = Tensor.From(new[] { 2, 0 }, device);
+        using var h = Conv2d(x, w, options: new() { Padding = 1 }).Flatten();
+        h.RequiresGrad = true;
+        using var first = CrossEntropy(MatMul(h, a), labels);
+        using var second = CrossEntropy(MatMul(h, b), labels);
+        Assert.Equal(1.168097738496084, first.Item(), 1e-5);
+        Assert.Equal(1.0611585630603348, second.Item(), 1e-5);
+        first.Backward(retainGraph: true);
+        Assert.Equal(1.1506851991704674, Norm(w), 1e-5);
+        Assert.Equal(1.631303102880192, Norm(h), 1e-5);
+        second.Backward();
+        Assert.Equal(1.2611416990078632, Norm(w), 1e-5);
+        Assert.Equal(1.6742238745971554, Norm(h), 1e-5);
+
+        Tensor Fill(int m, Shape shape) => Tensor.From(Enumerable.Range(0, (int)shape.Count).Select(k => ((k * m % 101) - 50) / 100f).ToArray(), shape, device);
+
+        static double Norm(Tensor tensor) => Math.Sqrt(Gradient(tensor).Sum(value => (double)value * value));
+    }
+
     /// <summary>What is recorded on a kept tensor after its graph was given back misses the trunk as well.</summary>
     [Fact]
     public void AKeptTensorWhoseGraphIsGoneIsNoBeginning()
