@@ -51,6 +51,7 @@ public static class Tape
     /// <param name="backward">Writes the inputs' gradients. If it reads an input, or the result, that has changed since, Backward throws.</param>
     /// <param name="saved">Buffers that only <paramref name="backward"/> needs, which it does not change; given back after it, or at once if nothing is recorded.</param>
     /// <returns><paramref name="y"/>.</returns>
+    /// <exception cref="InvalidOperationException">The result is one of another operation, whose history would be lost, or an input.</exception>
     public static Tensor Record(string operation, Tensor y, ReadOnlySpan<Tensor?> inputs, BackwardFunction backward, params ReadOnlySpan<DeviceBuffer> saved)
         => Record<object?>(operation, null, y, inputs, backward, saved);
 
@@ -62,8 +63,10 @@ public static class Tape
     /// <param name="backward">Writes the inputs' gradients. If it reads an input, or the result, that has changed since, Backward throws.</param>
     /// <param name="saved">Buffers that only <paramref name="backward"/> needs, which it does not change; given back after it, or at once if nothing is recorded.</param>
     /// <returns><paramref name="y"/>.</returns>
+    /// <exception cref="InvalidOperationException">The result is one of another operation, whose history would be lost, or an input.</exception>
     public static Tensor Record<TSettings>(string operation, in TSettings settings, Tensor y, ReadOnlySpan<Tensor?> inputs, BackwardFunction backward, params ReadOnlySpan<DeviceBuffer> saved)
     {
+        if (y.Node is not null) throw new InvalidOperationException($"Tape.Record: {operation} gave {y.Label}, which is the result of another operation already; its history would be lost. Give a new tensor.");
         y.Name ??= operation;
         Observer?.Invoke(new(operation, settings, inputs.ToArray(), y));
         var scope = NoGradScope.Current;
@@ -73,6 +76,7 @@ public static class Tape
             foreach (var input in inputs)
             {
                 if (input is null) continue;
+                if (input == y) throw new InvalidOperationException($"Tape.Record: {operation} gave {y.Label}, which is one of its inputs. Give a new tensor.");
                 if (input.Node == Node.Consumed) consumed = true;
                 else wanted |= input.WantsGradient;
             }
@@ -166,7 +170,6 @@ public static class Tape
             finally
             {
                 current = running;
-                gradients.Finish(whole);
                 foreach (var node in nodes)
                 {
                     node.Leave();
@@ -177,6 +180,7 @@ public static class Tape
 
                 nodes.Clear();
                 order = nodes;
+                gradients.Finish(whole);
             }
         }
     }

@@ -346,6 +346,20 @@ public sealed class LostGradientTests
         Assert.Equal("Tensor.RequiresGrad: [2] holds Int32; only floating-point tensors have gradients.", Assert.Throws<InvalidOperationException>(() => labels.RequiresGrad = true).Message);
     }
 
+    /// <summary>An operation that works in place would lose what led to its input.</summary>
+    [Fact]
+    public void AResultIsOneOperationsOwn()
+    {
+        using var x = Parameter(1, 2);
+        using var y = x * 2f;
+        Assert.Equal(
+            "Tape.Record: Twice gave 'Scale' [2], which is the result of another operation already; its history would be lost. Give a new tensor.",
+            Assert.Throws<InvalidOperationException>(() => Tape.Record("Twice", y, [x], (dy, gradients) => gradients.Pass(x, dy))).Message);
+        Assert.Contains("which is one of its inputs", Assert.Throws<InvalidOperationException>(() => Tape.Record("InPlace", x, [x], (dy, gradients) => gradients.Pass(x, dy))).Message, StringComparison.Ordinal);
+        Sum(y).Backward();
+        Assert.Equal([2f, 2], Gradient(x));
+    }
+
     // ---- Passes that end early, and several at once ---------------------------------------------------------------
 
     [Fact]
