@@ -41,7 +41,7 @@ public static class PretrainedWeights
         ArgumentNullException.ThrowIfNull(options);
         using var weights = Open(path);
         var layouts = new Lazy<TorchLayouts>(() => TorchLayouts.Of(model, options.Input, options.FlattenedChannels));
-        var named = model.NamedTensors().ToArray();
+        var named = TorchWeights.NamesOf(model);
         var found = Choose(model, named, weights, options, layouts);
         var layout = LayoutOf(found, weights, options, layouts);
         foreach (var (entry, kind) in weights.UnreadableOf(found)) throw new DataFormatException(path, $"'{entry}' is {kind}, which is not read: save it as a dense tensor of floats");
@@ -64,7 +64,7 @@ public static class PretrainedWeights
         options ??= new();
         using var weights = Open(path);
         var layouts = new Lazy<TorchLayouts>(() => TorchLayouts.Of(model, options.Input, options.FlattenedChannels));
-        return Choose(model, [.. model.NamedTensors()], weights, options, layouts).Matched.ToDictionary(m => m.Name, m => (IReadOnlyList<long>)m.Entry.Shape);
+        return Choose(model, TorchWeights.NamesOf(model), weights, options, layouts).Matched.ToDictionary(m => m.Name, m => (IReadOnlyList<long>)m.Entry.Shape);
     }
 
     static WeightSource Open(string path)
@@ -103,10 +103,10 @@ public static class PretrainedWeights
     static bool IsWhole(Layer model, WeightMatch match, Lazy<TorchLayouts> layouts) => match.Matched.Count > 0 && (match.Missing.Count == 0 || AreHeads(model, match.Missing, layouts));
 
     static bool IsComplete(Layer model, WeightMatch match, Lazy<TorchLayouts> layouts)
-        => IsWhole(model, match, layouts) && match.LeftOver.TrueForAll(name => model is IAuxiliaryHeads && IsHead(name[(name.StartsWith(match.Prefix, StringComparison.Ordinal) ? match.Prefix.Length : 0)..]) && !match.Matched.Exists(m => IsHead(m.Name)));
+        => IsWhole(model, match, layouts) && match.LeftOver.TrueForAll(name => model is IAuxiliaryHeads && IsHead(name) && !match.Matched.Exists(m => IsHead(m.Name)));
 
     /// <summary>torchvision's names of heads that only take part in training: GoogLeNet's, Inception v3's.</summary>
-    static bool IsHead(string name) => name.StartsWith("aux", StringComparison.Ordinal) || name.StartsWith("AuxLogits.", StringComparison.Ordinal);
+    static bool IsHead(string name) => name.Split('.').Any(part => part is "aux1" or "aux2" or "AuxLogits");
 
     /// <summary>Whether tensors are all of those that only take part in training.</summary>
     static bool AreHeads(Layer model, List<string> names, Lazy<TorchLayouts> layouts)

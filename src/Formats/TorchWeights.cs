@@ -56,7 +56,7 @@ public static partial class TorchWeights
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(tensors);
-        var named = model.NamedTensors().ToArray();
+        var named = NamesOf(model);
         var found = prefix.Length > 0 ? Match(named, tensors, prefix, rules) : WithPrefixes(named, tensors, rules).OrderBy(m => m.Missing.Count).ThenBy(m => m.Prefix.Length).First();
         var values = Convert(found, TorchLayouts.Of(model, input));
         foreach (var (tensor, numbers) in values) tensor.Write<double>(numbers);
@@ -72,7 +72,7 @@ public static partial class TorchWeights
         ArgumentNullException.ThrowIfNull(model);
         var layouts = TorchLayouts.Of(model, options?.Input, options?.FlattenedChannels);
         var result = new List<SafeTensor>();
-        foreach (var (name, tensor) in model.NamedTensors())
+        foreach (var (name, tensor) in NamesOf(model))
         {
             var layout = layouts[name, tensor];
             CheckCertain(name, tensor, layout);
@@ -193,18 +193,46 @@ public static partial class TorchWeights
             exact.Remove(found.Name);
         }
 
+        // A tensor of several names is one: a file may have it under each of them, or under one alone.
+        var byTensor = new Dictionary<Tensor, SafeTensor>(ReferenceEqualityComparer.Instance);
         var matched = new List<(string, Tensor, SafeTensor)>();
-        var missing = new List<string>();
         foreach (var (name, tensor) in named)
         {
-            if (pairs.TryGetValue(name, out var entry)) matched.Add((name, tensor, entry));
-            else missing.Add(name);
+            if (!pairs.TryGetValue(name, out var entry)) continue;
+            if (byTensor.TryAdd(tensor, entry)) matched.Add((name, tensor, entry));
+            else if (!AreEqual(entry, byTensor[tensor])) throw new ShapeException("TorchWeights", $"'{byTensor[tensor].Name}' and '{entry.Name}' differ, but are one and the same tensor in the model, '{name}'.");
         }
+
+        List<string> missing = [.. named.Where(t => !byTensor.ContainsKey(t.Tensor)).DistinctBy(t => t.Tensor).Select(t => t.Name)];
 
         return new(prefix + wrapper, matched, missing, [.. exact.Values.Select(e => e.Name)]);
 
         static ShapeException Coinciding(SafeTensor one, SafeTensor other, string name) => new("TorchWeights", $"'{one.Name}' and '{other.Name}' would both become '{name}'.");
     }
+
+    /// <summary>A model's tensors under all of their names, as PyTorch's state dictionary has them: one that is reached twice has two.</summary>
+    internal static (string Name, Tensor Tensor)[] NamesOf(Layer model)
+    {
+        var all = new List<(string Name, Tensor Tensor)>();
+        Walk(model, "");
+
+        // Each layer was asked for its own names; this gives the tensors and layers the model's again.
+        var once = model.NamedTensors().ToArray();
+        return all.Count > once.Length && once.Select(t => t.Name).All(all.Select(t => t.Name).ToHashSet(StringComparer.Ordinal).Contains) ? [.. all] : once;
+
+        void Walk(Layer layer, string prefix)
+        {
+            foreach (var (name, tensor) in layer.NamedTensors())
+            {
+                if (!name.Contains('.', StringComparison.Ordinal)) all.Add((prefix + name, tensor));
+            }
+
+            foreach (var (name, child) in layer.Children()) Walk(child, $"{prefix}{name}.");
+        }
+    }
+
+    static bool AreEqual(SafeTensor a, SafeTensor b)
+        => a.Origin == b.Origin || (a.Type == b.Type && a.Shape.SequenceEqual(b.Shape) && a.ReadBytes().AsSpan().SequenceEqual(b.ReadBytes()));
 
     /// <summary>The values of what belongs together, in the model's layout.</summary>
     /// <exception cref="ShapeException">A shape is another than the model's, or a layout is not certain.</exception>

@@ -140,6 +140,33 @@ public sealed class TorchWeightsTests
         Assert.Contains("features meet that PyTorch has in different orders", Assert.Throws<ShapeException>(() => TorchWeights.ToStateDict(meeting)).Message, StringComparison.Ordinal);
     }
 
+    /// <summary>PyTorch's state dictionary has a tensor under each of its names; safetensors' writers keep one.</summary>
+    [Fact]
+    public void ATensorOfTwoNamesIsOne()
+    {
+        using var folder = new TemporaryFolder();
+        var shared = new Linear(2, 2, bias: false, device: Device.Reference);
+        var model = new Sequential(("first", shared), ("relu", new Relu()), ("second", shared));
+        shared.Weight.Write<float>([1, 2, 3, 4]);
+        var state = TorchWeights.ToStateDict(model);
+        Assert.Equal(["first.weight", "second.weight"], state.Select(t => t.Name));
+        Assert.All(state, t => Assert.Equal([1f, 3, 2, 4], t.AsFloat32()));
+        Assert.Equal(["first.weight"], model.NamedTensors().Select(t => t.Tensor.Name));
+
+        SafeTensor[] values = [SafeTensor.Create<float>("first.weight", [2, 2], [5, 6, 7, 8]), SafeTensor.Create<float>("second.weight", [2, 2], [5, 6, 7, 8]), SafeTensor.Create<float>("second.weight", [2, 2], [5, 6, 7, 9])];
+        foreach (var tensors in (SafeTensor[][])[[values[0], values[1]], [values[0]], [values[1]]])
+        {
+            shared.Weight.Write<float>([0, 0, 0, 0]);
+            TorchFile.Save(folder.File("w.pt"), tensors);
+            PretrainedWeights.Load(model, folder.File("w.pt"));
+            Assert.Equal([5f, 7, 6, 8], shared.Weight.ToArray());
+        }
+
+        TorchFile.Save(folder.File("w.pt"), [values[0], values[2]]);
+        Assert.Contains("'first.weight' and 'second.weight' differ, but are one and the same tensor", Assert.Throws<ShapeException>(() => PretrainedWeights.Load(model, folder.File("w.pt"))).Message, StringComparison.Ordinal);
+        Assert.Equal([5f, 7, 6, 8], shared.Weight.ToArray());
+    }
+
     [Fact]
     public void DenseNetsOlderNamesAreKnown()
     {
