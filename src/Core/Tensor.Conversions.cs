@@ -111,9 +111,11 @@ public sealed partial class Tensor
 
     /// <summary>Waits for the device and copies the elements in row-major order, converting between float and double.</summary>
     /// <exception cref="ArgumentException">The elements are of another type.</exception>
+    /// <exception cref="ShapeException">There are more than an array has.</exception>
     public T[] ToArray<T>()
         where T : unmanaged
     {
+        if (Count > Array.MaxLength) throw new ShapeException("Tensor.ToArray", $"{Label} has {Count:N0} elements, an array at most {Array.MaxLength:N0}; read parts of it (Slice).");
         var values = new T[Count];
         Read(values.AsSpan());
         return values;

@@ -30,7 +30,7 @@ public static class LeNet5
             new Relu(),
             new MaxPool2d(2),
             new Flatten(),
-            new Linear(rows * columns * 16, 120, device: device),
+            new Linear(Geometry.Extent("LeNet5", $"the number of features of {pictures.H} x {pictures.W} pixels", (long)rows * columns * 16), 120, device: device),
             new Relu(),
             new Linear(120, 84, device: device),
             new Relu(),

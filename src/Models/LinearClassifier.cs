@@ -12,7 +12,7 @@ public static class LinearClassifier
     /// <param name="classes">Default 10.</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
     public static Sequential Create(Shape picture, int classes = 10, Device? device = null)
-        => new(new Flatten(), new Linear(checked((int)picture.Count), classes, device: device));
+        => new(new Flatten(), new Linear(Geometry.Extent("LinearClassifier", $"the number of features of an image {picture}", picture.Count), classes, device: device));
 }
 
 /// <summary>The two-layer perceptron (Rumelhart et al. 1986, "Learning representations by back-propagating errors"), with rectifiers. [N, H, W, C] to logits [N, classes].</summary>
@@ -25,7 +25,7 @@ public static class Perceptron
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
     public static Sequential Create(Shape picture, int hidden = 512, int classes = 10, Device? device = null) => new(
         new Flatten(),
-        new Linear(checked((int)picture.Count), hidden, device: device),
+        new Linear(Geometry.Extent("Perceptron", $"the number of features of an image {picture}", picture.Count), hidden, device: device),
         new Relu(),
         new Linear(hidden, classes, device: device));
 }

@@ -29,7 +29,7 @@ public static class MnistCnn
             ("relu3", new Relu()),
             ("norm1", new BatchNorm2d(24, device: device)),
             ("flatten", new Flatten()),
-            ("fc1", new Linear((pictures.H - 6) * (pictures.W - 6) * 24, 32, device: device)),
+            ("fc1", new Linear(Geometry.Extent("MnistCnn", $"the number of features of {pictures.H} x {pictures.W} pixels", (pictures.H - 6L) * (pictures.W - 6) * 24), 32, device: device)),
             ("relu4", new Relu()),
             ("fc2", new Linear(32, classes, device: device)),
             ("norm2", new BatchNorm2d(classes, device: device)));

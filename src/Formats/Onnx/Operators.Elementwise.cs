@@ -74,7 +74,7 @@ internal static partial class OnnxOperators
             var perChannel = slope.Count == channels && (slope.Shape.Rank == x[0]!.Shape.Rank ? slope.Shape[1] == channels
                 : slope.Shape.Rank == x[0]!.Shape.Rank - 1 ? slope.Shape.Rank == 0 || slope.Shape[0] == channels : slope.Shape.Rank == 1 && n.Opset < 9);
             if (slope.Count == 1 || perChannel) return Value.OfChannelsLast(Functional.PRelu(x[0]!.ChannelsLast(n.Device), Layout.Reshape(slope, new((int)slope.Count))));
-            return Binary(n, Value.Of(slope), x[0]!, (w, t) => Functional.Relu(t) + (w * (t + (Functional.Relu(t) * -1f))));
+            return Binary(n, Value.Of(slope), x[0]!, (w, t) => Functional.Relu(t) + (w * Functional.Clamp(t, most: 0)));
         });
     }
 

@@ -200,7 +200,8 @@ internal sealed unsafe partial class CpuKernels<V>
         var columns = Math.Max(g.W, ((g.OutW - 1L) * g.StrideW) + ((g.KernelW - 1L) * g.DilationW) + 1);
         Check("elements in a row of the input, padded", columns, g.C);
         Check("elements in a row of the output", g.OutW, g.K);
-        Check("taps of the kernel times channels", (long)g.KernelH * g.KernelW, Math.Max(g.C, g.K));
+        Check("taps of the kernel, eight times, times channels", 8L * g.KernelH * g.KernelW, Math.Max(g.C, g.K));
+        Check("bytes for the phases of the stride", (long)sizeof(Phase) * Math.Min(g.StrideH, g.H), Math.Min(g.StrideW, g.W));
         Check("groups times channels, in whole vectors", g.Groups, Math.Max(g.GroupC, g.GroupK) + (long)V.Count);
         Check("rows of all images and groups", (long)g.N * g.Groups, Math.Max(g.H, g.OutH));
 

@@ -376,7 +376,10 @@ internal sealed unsafe partial class CpuKernels<V>
         }
     }
 
-    /// <summary>One value a channel between zeros, so that a window's sum is Size loads without a bound to check.</summary>
+    /// <summary>
+    /// One value a channel between zeros, so that a window's sum is Size loads without a bound to check. A window that holds all
+    /// channels of every place is no longer than that.
+    /// </summary>
     readonly struct LrnWindow
     {
         readonly float* values;
@@ -386,13 +389,12 @@ internal sealed unsafe partial class CpuKernels<V>
         public LrnWindow(in LrnGeometry g, float* memory, int before)
         {
             values = memory;
-            this.before = before;
-            size = g.Size;
+            (this.before, size) = g.Size > 2L * g.Channels ? (g.Channels, (2 * g.Channels) + 1) : (before, g.Size);
             new Span<float>(memory, (int)Length(g)).Clear();
         }
 
         /// <summary>Floats, a whole number of cache lines (and doubles).</summary>
-        public static long Length(in LrnGeometry g) => RoundUp(g.Channels + g.Size + V.Count, 16);
+        public static long Length(in LrnGeometry g) => DivideUp(g.Channels + Math.Min(g.Size, (2L * g.Channels) + 1) + V.Count, 16) * 16;
 
         /// <summary>Channel <paramref name="c"/>'s place.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

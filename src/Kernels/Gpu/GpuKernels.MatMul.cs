@@ -45,4 +45,7 @@ sealed partial class GpuKernels
 
     /// <summary>Offsets in products are 32-bit.</summary>
     static void RequireIndexable(DeviceBuffer a, DeviceBuffer b, DeviceBuffer c) => _ = Range(Math.Max(a.Length, Math.Max(b.Length, c.Length)));
+
+    /// <summary>Offsets in a kernel that gathers from <paramref name="a"/> are 32-bit.</summary>
+    static void RequireIndexable(DeviceBuffer a, DeviceBuffer b) => _ = Range(Math.Max(a.Length, b.Length));
 }

@@ -63,6 +63,7 @@ sealed partial class GpuKernels
     public void MaxPoolForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer indices)
     {
         if (y.Length == 0) return;
+        RequireIndexable(x, y);
         maxPoolForward ??= Compile(nameof(MaxPoolForward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, PoolAxis, PoolAxis, ArrayView<float>, ArrayView<float>, ArrayView<int>>(MaxPoolForwardKernel));
         maxPoolForward(Range(y.Length), g.C, PoolAxis.Rows(g), PoolAxis.Columns(g), ReadFloats(x), Floats(y), View<int>(indices));
     }
@@ -115,6 +116,7 @@ sealed partial class GpuKernels
     public void AvgPoolForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y)
     {
         if (y.Length == 0) return;
+        RequireIndexable(x, y);
         avgPoolForward ??= Compile(nameof(AvgPoolForward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, PoolAxis, PoolAxis, int, ArrayView<float>, ArrayView<float>>(AvgPoolForwardKernel));
         avgPoolForward(Range(y.Length), g.C, PoolAxis.Rows(g), PoolAxis.Columns(g), Flag(g.CountPadding), ReadFloats(x), Floats(y));
     }

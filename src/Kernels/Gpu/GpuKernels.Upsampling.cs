@@ -14,7 +14,12 @@ sealed partial class GpuKernels
     /// <summary>An <see cref="UpsampleGeometry"/> without its bool, which is no parameter for a kernel.</summary>
     internal readonly record struct UpsampleSizes(int H, int W, int C, int OutH, int OutW)
     {
-        public static UpsampleSizes Of(in UpsampleGeometry g) => new(g.H, g.W, g.C, g.OutH, g.OutW);
+        /// <exception cref="NotSupportedException">A position times an extent is not an Int32.</exception>
+        public static UpsampleSizes Of(in UpsampleGeometry g)
+        {
+            if (Math.Max((g.H + 1L) * g.OutH, (g.W + 1L) * g.OutW) > int.MaxValue) throw new NotSupportedException($"Nearest upsampling from {g.H} x {g.W} to {g.OutH} x {g.OutW}: the GPU engine's positions are 32-bit numbers.");
+            return new(g.H, g.W, g.C, g.OutH, g.OutW);
+        }
     }
 
     /// <summary>y[n,i,j] = x[n, floor(i H / OutH), floor(j W / OutW)].</summary>
@@ -58,6 +63,7 @@ sealed partial class GpuKernels
     {
         if (dx.Length == 0) return;
         upsampleNearestBackward ??= Compile(nameof(UpsampleNearestBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, UpsampleSizes, ArrayView<float>, ArrayView<float>>(UpsampleNearestBackwardKernel));
+        RequireIndexable(dy, dx);
         upsampleNearestBackward(Range(dx.Length), UpsampleSizes.Of(g), ReadFloats(dy), Floats(dx));
     }
 
@@ -145,6 +151,7 @@ sealed partial class GpuKernels
     {
         if (dx.Length == 0) return;
         upsampleBilinearBackward ??= Compile(nameof(UpsampleBilinearBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, UpsampleAxis, UpsampleAxis, ArrayView<float>, ArrayView<float>>(UpsampleBilinearBackwardKernel));
+        RequireIndexable(dy, dx);
         upsampleBilinearBackward(Range(dx.Length), g.C, UpsampleAxis.Create(g.H, g.OutH, g.AlignCorners), UpsampleAxis.Create(g.W, g.OutW, g.AlignCorners), ReadFloats(dy), Floats(dx));
     }
 }
