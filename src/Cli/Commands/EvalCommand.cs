@@ -72,6 +72,8 @@ internal static class EvalCommand
             var pictures = FindSet(terminal, parsed.GetValue(dataset) ?? trained?.Dataset ?? "cifar10", new() { Data = parsed.GetValue(data), Size = parsed.GetValue(size), Resize = parsed.GetValue(resize) }, run, trained, onnx);
             var validation = parsed.GetValue(valSplit) ?? run?.ValSplit ?? 0;
             var set = WithTrainedClasses(Pictures(pictures, parsed.GetValue(split), validation), file ?? parsed.GetValue(weights), trained?.ClassNames ?? saved.ClassNames, parsed.GetValue(anyClasses));
+            if (validation > 0 && (parsed.GetValue(split) ?? "val") == "val" && trained?.Images is { } images && trained.Dataset == set.Name && pictures.Train.Count - validation != images)
+                terminal.WriteLine($"warning: the training had {images:N0} images, and {pictures.Source} without those held out has {pictures.Train.Count - validation:N0}: the ones held out now may be some that were trained on. Say with --val-split how many there were, or measure on others.");
             var normalization = Normalize(set, Given(parsed.GetValue(mean)), Given(parsed.GetValue(std)), trained?.Normalization ?? (saved.Mean.Count == set.Channels ? new([.. saved.Mean], [.. saved.Std]) : null));
             if (onnx is not null && (set.Channels != onnx.Channels || (onnx.Size is { } side && (set.Height != side || set.Width != side))))
                 throw new UsageException($"'{parsed.GetValue(weights)}' takes images of {(onnx.Size is { } s ? $"{s} x {s}" : "any size")} with {onnx.Channels} channels; those of {set.Name} are {set.Height} x {set.Width} with {set.Channels}.");

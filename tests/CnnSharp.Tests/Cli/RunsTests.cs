@@ -67,7 +67,9 @@ public sealed class RunsTests : CliTest
         Directory.Delete(Path.Combine(data, "star"), recursive: true);
         File.Copy(Path.Combine(data, "square", "0.png"), Path.Combine(data, "square", "zz.png"));
         Run("train", "--resume", "--out", At("run"), "--epochs", "2", "--val-split", "7").IsRefused("cannot be resumed; the number of training images: expected 30, got 29");
+        Assert.Contains("warning: the training had 29 images, and ", Run("eval", "--checkpoint", checkpoint).IsDone().Prose, StringComparison.Ordinal);
         File.Delete(Path.Combine(data, "square", "zz.png"));
+        Assert.DoesNotContain("warning", Run("eval", "--checkpoint", checkpoint).IsDone().Prose, StringComparison.Ordinal);
         AssertSame(before, Files(At("run")));
         Run("train", "--resume", "--out", At("run"), "--epochs", "2").IsDone();
     }
