@@ -153,6 +153,7 @@ internal static class EvalCommand
 
     static PictureSet Pictures(DataSet data, string? split, int validation)
     {
+        if (split == "test" || (split is null && data.Train.Count == 0)) validation = 0;
         if (validation > 0 && validation >= data.Train.Count) throw new UsageException($"--val-split {validation:N0}: {data.Name} has {data.Train.Count:N0} training pictures.");
         switch (split ?? (validation > 0 || (data.Validation is not null && data.Test is null) ? "val" : "test"))
         {

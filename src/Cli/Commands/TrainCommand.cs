@@ -261,6 +261,7 @@ internal static class TrainCommand
     /// <summary>What is trained on, what is measured on after each epoch, and what that is called.</summary>
     static (PictureSet Train, PictureSet? Held, string Measured) Split(DataSet data, int validation)
     {
+        if (data.Train.Count == 0) throw new UsageException($"--data: {data.Source} has only test images of {data.Name}; there are none to train on.");
         if (validation >= data.Train.Count) throw new UsageException($"--val-split {validation:N0}: {data.Name} has {data.Train.Count:N0} training pictures; some must be left to train on.");
         if (validation == 0 && data.Validation is { } given) return (data.Train, given, "validation");
         if (validation == 0) return (data.Train, data.Test, data.Test is null ? "training" : "test");

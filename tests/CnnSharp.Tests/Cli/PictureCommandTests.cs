@@ -143,6 +143,25 @@ public sealed class PictureCommandTests : CliTest
         }
     }
 
+    /// <summary>Though the training held images out, a folder of test images alone is measured, and not trained on.</summary>
+    [Fact]
+    public void ATestSplitAloneIsMeasured()
+    {
+        Run("train", "--dataset", "folder", "--data", WritePictures("data", 20), "--size", "28", "--model", "linear", "--epochs", "1", "--batch", "16", "--val-split", "8", "--out", At("run")).IsDone();
+        Directory.CreateDirectory(At("alone"));
+        Directory.Move(At("data"), At("alone", "Test"));
+        File.WriteAllText(At("alone", "Test", "above", "a.heic"), "");
+        foreach (var split in new string[][] { ["--split", "test"], [] })
+        {
+            var measured = Run(["eval", "--checkpoint", At("run", "checkpoint.safetensors"), "--data", At("alone"), .. split]).IsDone();
+            Assert.Contains("on 40 pictures of folder", measured.Output, StringComparison.Ordinal);
+            Assert.Contains("ignored, as no images: 1 .heic", measured.Output, StringComparison.Ordinal);
+        }
+
+        Run("eval", "--checkpoint", At("run", "checkpoint.safetensors"), "--data", At("alone"), "--split", "val").IsRefused("folder has 0 training pictures");
+        Run("train", "--dataset", "folder", "--data", At("alone"), "--model", "linear", "--out", At("other")).IsRefused($"{At("alone")} has only test images of folder; there are none to train on.");
+    }
+
     [Fact]
     public void WhatCannotBeDoneIsSaid()
     {
