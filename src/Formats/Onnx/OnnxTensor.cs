@@ -118,7 +118,7 @@ public sealed class OnnxTensor
             if (count * size > long.MaxValue) throw message.Error($"tensor '{OnnxModel.Cut(name)}' of shape {Text(dims)} exceeds 2^63 bytes");
             var (end, length) = (message, (long)(count * size));
             var bytesElsewhere = source.Find(entries ?? [], $"tensor '{OnnxModel.Cut(name)}'", length, problem => end.Error(problem));
-            if (count > Array.MaxLength) throw message.Error($"tensor '{OnnxModel.Cut(name)}' has {(long)count:N0} elements, more than are read, {Array.MaxLength:N0}");
+            if (length > int.MaxValue) throw message.Error($"tensor '{OnnxModel.Cut(name)}' takes {length:N0} bytes, more than are read of one, {int.MaxValue:N0}");
             return new(path, name, type, [.. dims.Select(extent => (int)extent)], default, null, bytesElsewhere);
         }
 
@@ -173,7 +173,6 @@ public sealed class OnnxTensor
     ReadOnlyMemory<byte> Raw()
     {
         if (external is null) return raw;
-        if (external.Length > Array.MaxLength) throw new DataFormatException(path, $"tensor '{OnnxModel.Cut(Name)}' of type {Type} takes {external.Length:N0} bytes, more than are read, {Array.MaxLength:N0}");
         var bytes = new byte[external.Length];
         external.Read(bytes);
         return bytes;

@@ -94,7 +94,7 @@ internal static partial class OnnxOperators
 
     static Value MaxPoolPlaces(Binding n, Windows windows, Value x, bool ceilMode, bool columnMajor)
     {
-        if (x.Shape.Rank != 4 || windows.Dilations is { } dilations && Array.Exists(dilations, d => d != 1)) throw n.Unsupported("it gives the places of the greatest for pictures of 2 axes without dilation alone");
+        if (x.Shape.Rank != 4 || (windows.Dilations is { } dilations && Array.Exists(dilations, d => d != 1))) return MaxPoolPlacesOnHost(n, windows, x, ceilMode, columnMajor);
         var t = x.ChannelsLast(n.Device);
         int height = t.Shape[1], width = t.Shape[2], channels = t.Shape[3];
         Window rows = windows.Along(n, 0, 2, height, windows.Kernel![0]), columns = windows.Along(n, 1, 2, width, windows.Kernel[1]);
@@ -117,5 +117,50 @@ internal static partial class OnnxOperators
         }
 
         return Value.Of(new HostArray(OnnxType.Int64, shape, places));
+    }
+
+    /// <summary>The places for images of any number of axes, and dilated windows: found one by one.</summary>
+    static Value MaxPoolPlacesOnHost(Binding n, Windows windows, Value x, bool ceilMode, bool columnMajor)
+    {
+        var axes = x.Shape.Rank - 2;
+        if (columnMajor && axes != 2) throw n.Unsupported("it counts places by columns (storage_order) in images that have not 2 axes");
+        var a = x.Read();
+        var along = Enumerable.Range(0, axes).Select(axis => windows.Along(n, axis, axes, x.Shape[axis + 2], windows.Kernel![axis])).ToArray();
+        var outputs = new int[axes];
+        for (var axis = 0; axis < axes; axis++)
+        {
+            var rest = x.Shape[axis + 2] + (long)along[axis].Before + along[axis].Behind - along[axis].Span;
+            outputs[axis] = checked((int)Math.Max(0, ((ceilMode ? rest + along[axis].Stride - 1 : rest) / along[axis].Stride) + 1));
+            if (ceilMode && outputs[axis] > 0 && (outputs[axis] - 1L) * along[axis].Stride >= x.Shape[axis + 2] + (long)along[axis].Before) outputs[axis]--;
+        }
+
+        Shape kernel = windows.Kernel!, result = new([x.Shape[0], x.Shape[1], .. outputs]), within = x.Shape.AsSpan()[2..].ToArray();
+        n.Checked([result.Count, kernel.Count]);
+        var places = new long[result.Count];
+        var at = new int[result.Rank];
+        var tap = new int[axes];
+        for (var i = 0; i < places.Length; i++)
+        {
+            var image = ((at[0] * (long)x.Shape[1]) + at[1]) * within.Count;
+            var best = -1L;
+            for (var k = 0L; k < kernel.Count; k++)
+            {
+                var place = 0L;
+                for (var axis = 0; axis < axes && place >= 0; axis++)
+                {
+                    var position = ((long)at[axis + 2] * along[axis].Stride) - along[axis].Before + ((long)tap[axis] * along[axis].Dilation);
+                    place = position >= 0 && position < within[axis] ? (place * within[axis]) + position : -1;
+                }
+
+                if (place >= 0 && (best < 0 || a.Real(image + place) > a.Real(image + best))) best = place;
+                HostArray.Advance(tap, kernel);
+            }
+
+            if (best < 0) throw n.Malformed("a window lies in the padding alone");
+            places[i] = image + (columnMajor ? ((best % within[1]) * within[0]) + (best / within[1]) : best);
+            HostArray.Advance(at, result);
+        }
+
+        return Value.Of(new HostArray(OnnxType.Int64, result, places));
     }
 }

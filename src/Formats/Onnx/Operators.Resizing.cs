@@ -83,7 +83,7 @@ internal static partial class OnnxOperators
             var axis = axes[i];
             var (start, end) = resampling.Coordinates == "tf_crop_and_resize" ? (roi![i], roi[i + axes.Length]) : (0, 1);
             if (scales[i] == 1 && result[axis] == x.Shape[axis] && start == 0 && end == 1) continue;
-            n.Checked([result[axis], resampling.Taps(scales[i])]);
+            n.Checked([result[axis], resampling.Taps(scales[i]), EntrySize]);
             var matrix = resampling.Along(x.Shape[axis], result[axis], scales[i], start, end, out outside[axis]);
             y = OnAxis(n, y, axis, (t, place) => Applied(matrix, t, place));
         }

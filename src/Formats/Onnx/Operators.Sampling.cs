@@ -5,6 +5,9 @@ namespace CnnSharp.Formats.Onnx;
 // Operators that read images at places that another input states. Gradients flow to the image, not to the places.
 internal static partial class OnnxOperators
 {
+    /// <summary>How many elements an entry of a matrix counts like: a float, and what says where it is.</summary>
+    const long EntrySize = 4;
+
     /// <summary>The image at the places of a grid, each from -1 to 1 along an axis, the last axis first.</summary>
     static Operator GridSample(Binding n)
     {
@@ -28,7 +31,7 @@ internal static partial class OnnxOperators
             var points = (int)(grid.Count / axes);
             var perImage = points / shape[0];
             n.Checked([shape[0], shape[1], perImage]);
-            n.Checked([points, (long)Math.Pow(mode == "cubic" ? 4 : 2, axes)]);
+            n.Checked([points, (long)Math.Pow(mode == "cubic" ? 4 : 2, axes), EntrySize]);
             var pixels = HostArray.Stride(shape, 1);
             var offsets = new int[points + 1];
             List<int> columns = [];
@@ -130,6 +133,7 @@ internal static partial class OnnxOperators
             var offsets = new int[checked((int)(images.Count * height * width)) + 1];
             List<int> columns = [];
             List<double> values = [];
+            var taken = 0L;
             for (var r = 0; r < images.Count; r++)
             {
                 var image = (long)n.Index((long)images.Real(r), shape[0]) * rows * across;
@@ -139,7 +143,8 @@ internal static partial class OnnxOperators
                 double cellWidth = wide / width, cellHeight = tall / height;
                 double down = samples > 0 ? samples : Math.Ceiling(tall / height), over = samples > 0 ? samples : Math.Ceiling(wide / width);
                 if (!(down is >= 0 and < 1 << 15 && over is >= 0 and < 1 << 15)) throw n.Malformed($"region {r} takes {down} x {over} samples a cell");
-                n.Checked([result[2], result[3], (long)down, (long)over]);
+                taken += height * width * (long)down * (long)over;
+                n.Checked([taken, EntrySize]);
                 var count = Math.Max(1, down * over);
                 for (var i = 0; i < height; i++)
                 {
@@ -339,7 +344,7 @@ internal static partial class OnnxOperators
             Window rows = windows.Along(n, 0, 2, shape[2], height), columns = windows.Along(n, 1, 2, shape[3], width);
             int taps = checked(height * width), outHeight = moves[2], outWidth = moves[3], points = checked(shape[0] * outHeight * outWidth);
             if (moves[1] != 2L * taps * offsetGroups) throw n.Malformed($"expected {2 * taps * offsetGroups} offsets a place, got {moves[1]}");
-            n.Checked([points, taps, shape[1]]);
+            n.Checked([points, taps, shape[1], EntrySize]);
             var offsets = x[2]!.Read();
             var mask = Given(x, 4)?.Read();
             if (mask is not null && mask.Shape != moves.With(1, taps * offsetGroups)) throw n.Malformed($"a mask {mask.Shape} does not fit offsets {moves}");

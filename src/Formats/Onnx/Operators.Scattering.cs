@@ -311,20 +311,13 @@ internal static partial class OnnxOperators
             var extent = shape[axis];
             if (!product && x[0]!.IsFloat && !x[0]!.IsHost && shape.Count > 0)
             {
-                // A triangle of ones.
-                n.Checked([extent, extent]);
-                var offsets = new int[extent + 1];
-                List<int> columns = [];
-                for (var i = 0; i < extent; i++)
+                // Each place with the one a step before it, then two steps, four: after the last, with all before it.
+                var way = reverse ? 1 : -1;
+                return OnAxis(n, x[0]!, axis, (t, place) =>
                 {
-                    var (first, end) = reverse ? (exclusive ? i + 1 : i, extent) : (0, exclusive ? i : i + 1);
-                    for (var j = first; j < end; j++) columns.Add(j);
-                    offsets[i + 1] = columns.Count;
-                }
-
-                var ones = new double[columns.Count];
-                Array.Fill(ones, 1);
-                return OnAxis(n, x[0]!, axis, (t, place) => Applied(new(extent, offsets, [.. columns], ones), t, place));
+                    for (var step = 1L; step < extent; step *= 2) t = Applied(Pairs(extent, (int)step * way), t, place);
+                    return exclusive ? Applied(SparseMatrix.Gather(extent, [.. Enumerable.Range(0, extent).Select(i => i + way >= 0 && i + way < extent ? i + way : -1)]), t, place) : t;
+                });
             }
 
             var a = x[0]!.Host();
@@ -347,5 +340,22 @@ internal static partial class OnnxOperators
 
             return Value.Of(a.Reals is not null ? new HostArray(a.Type, shape, reals) : new(a.Type, shape, integers));
         });
+    }
+
+    /// <summary>The matrix that adds to each place of an axis another, so far from it, where there is one.</summary>
+    static SparseMatrix Pairs(int extent, int distance)
+    {
+        var offsets = new int[extent + 1];
+        List<int> columns = [];
+        for (var i = 0; i < extent; i++)
+        {
+            columns.Add(i);
+            if (i + distance >= 0 && i + distance < extent) columns.Add(i + distance);
+            offsets[i + 1] = columns.Count;
+        }
+
+        var ones = new double[columns.Count];
+        Array.Fill(ones, 1);
+        return new(extent, offsets, [.. columns], ones);
     }
 }
