@@ -23,7 +23,12 @@ public class OnnxReaderTests
     }
 
     [Fact]
-    public void MutatedFilesAreReadOrRefused() => Mutate([Small()]);
+    public void MutatedFilesAreReadOrRefused()
+    {
+        byte[][] sound = [Small(), WithFunctions(), WithBranches(true), WithBigNumbers()];
+        foreach (var bytes in sound) Run(bytes);
+        Mutate(sound);
+    }
 
     [SkippableFact]
     public void MutatedBackendCasesAreReadOrRefused()
@@ -277,16 +282,41 @@ public class OnnxReaderTests
     [Fact]
     public void FunctionsOfTheFileAreInlined()
     {
-        var bytes = Bytes(
-            Graph(new OnnxNode { Operator = "Twice", Domain = "own", Inputs = ["x"], Outputs = ["y"], Name = "t" }),
-            18,
-            ("own", 1),
-            Function("Twice", ["a"], ["b"], [], new() { Operator = "Scaled", Domain = "own", Inputs = ["a"], Outputs = ["m"], Attributes = [OnnxAttribute.Of("by", 2f)] }, new() { Operator = "Scaled", Domain = "own", Inputs = ["m"], Outputs = ["b"] }),
-            Function("Scaled", ["v"], ["w"], [OnnxAttribute.Of("by", 5f)], Constant("k", "value_float", "by"), Node("Mul", ["v", "k"], "w")));
-        var network = new OnnxNetwork(OnnxModel.Read(bytes, File), Device.Cpu);
+        var network = new OnnxNetwork(OnnxModel.Read(WithFunctions(), File), Device.Cpu);
         using var scope = Tape.NoGrad();
         Assert.Equal([10, 20, 30, 40, 50, 60], network.Run([Value.Of(Tensor.From(new float[] { 1, 2, 3, 4, 5, 6 }, new(2, 3), Device.Cpu))])[0].Host().Reals!);
     }
+
+    static byte[] WithFunctions() => Bytes(
+        Graph(new OnnxNode { Operator = "Twice", Domain = "own", Inputs = ["x"], Outputs = ["y"], Name = "t" }),
+        18,
+        ("own", 1),
+        Function("Twice", ["a"], ["b"], [], new() { Operator = "Scaled", Domain = "own", Inputs = ["a"], Outputs = ["m"], Attributes = [OnnxAttribute.Of("by", 2f)] }, new() { Operator = "Scaled", Domain = "own", Inputs = ["m"], Outputs = ["b"] }),
+        Function("Scaled", ["v"], ["w"], [OnnxAttribute.Of("by", 5f)], Constant("k", "value_float", "by"), Node("Mul", ["v", "k"], "w")));
+
+    /// <summary>Operators that make of a few numbers as much as the numbers say.</summary>
+    static byte[] WithBigNumbers() => Bytes(graph =>
+    {
+        void Add(string name, params long[] values) => graph.Message(5, OnnxTensor.Create(name, [values.Length], values).Write);
+        Add("sizes", 3, 5);
+        Add("times", 2, 1);
+        Add("wide", 2, 6, 5);
+        Add("pads", 0, 1, 1, 2);
+        Add("start", 2);
+        Add("at", 1, 0);
+        Add("axis", 1);
+        graph.Message(1, Node("Resize", ["x", "", "", "sizes"], "a", OnnxAttribute.Of("mode", "cubic"), OnnxAttribute.Of("antialias", 1)).Write);
+        graph.Message(1, Node("Tile", ["a", "times"], "b").Write);
+        graph.Message(1, Node("Expand", ["b", "wide"], "c").Write);
+        graph.Message(1, Node("Gather", ["c", "at"], "d", OnnxAttribute.Of("axis", 2)).Write);
+        graph.Message(1, Node("Einsum", ["d", "d"], "e", OnnxAttribute.Of("equation", "bij,bkj->ik")).Write);
+        graph.Message(1, Node("Pad", ["e", "pads"], "f", OnnxAttribute.Of("mode", "reflect")).Write);
+        graph.Message(1, Node("CenterCropPad", ["f", "sizes"], "g").Write);
+        graph.Message(1, Node("Trilu", ["g", "start"], "h").Write);
+        graph.Message(1, new OnnxNode { Operator = "TopK", Inputs = ["h", "start"], Outputs = ["i", "places"] }.Write);
+        graph.Message(1, Node("CumSum", ["i", "axis"], "y").Write);
+        Inputs(graph);
+    }, opset: 18);
 
     /// <summary>The attribute of a constant that is the function's own.</summary>
     static OnnxNode Constant(string output, string attribute, string reference)
@@ -349,21 +379,21 @@ public class OnnxReaderTests
     [InlineData(false, 4)]
     public void AnIfWithAConstantConditionIsItsBranch(bool condition, float expected)
     {
-        var network = new OnnxNetwork(OnnxModel.Read(Bytes(graph =>
-        {
-            graph.Message(5, OnnxTensor.Create("two", [], [2L]).Write);
-            graph.Message(5, OnnxTensor.Create("at", [], [condition ? 0L : 1L]).Write);
-            graph.Message(1, Node("Shape", "x", "s").Write);
-            graph.Message(1, Node("Gather", ["s", "at"], "rows").Write);
-            graph.Message(1, Node("Equal", ["rows", "two"], "c").Write);
-            graph.Message(1, message => WriteIf(message, "c", "y", Branch("Neg"), Branch("Mul")));
-            Inputs(graph);
-        }), File), Device.Cpu);
+        var network = new OnnxNetwork(OnnxModel.Read(WithBranches(condition), File), Device.Cpu);
         using var scope = Tape.NoGrad();
         Assert.Equal(expected, network.Run([Value.Of(Tensor.Full(new(2, 3), 2, Device.Cpu))])[0].Host().Reals![0]);
-
-        static OnnxNode Branch(string type) => type == "Neg" ? Node(type, "x", "r") : Node(type, ["x", "x"], "r");
     }
+
+    static byte[] WithBranches(bool condition) => Bytes(graph =>
+    {
+        graph.Message(5, OnnxTensor.Create("two", [], [2L]).Write);
+        graph.Message(5, OnnxTensor.Create("at", [], [condition ? 0L : 1L]).Write);
+        graph.Message(1, Node("Shape", "x", "s").Write);
+        graph.Message(1, Node("Gather", ["s", "at"], "rows").Write);
+        graph.Message(1, Node("Equal", ["rows", "two"], "c").Write);
+        graph.Message(1, message => WriteIf(message, "c", "y", Node("Neg", "x", "r"), Node("Mul", ["x", "x"], "r")));
+        Inputs(graph);
+    });
 
     [Fact]
     public void AnIfWhoseConditionIsFedInIsNamed()
