@@ -56,6 +56,7 @@ internal static class ImportCommand
                 ["opset"] = opset,
                 ["nodes"] = nodes,
                 ["weights"] = network.ParameterCount,
+                ["float_types"] = new JsonArray([.. types.Select(type => (JsonNode)type.ToString())]),
                 ["batch"] = batch,
                 ["seconds"] = seconds is { } time ? Terminal.Number(time, 6) : null,
                 ["images_per_second"] = seconds is { } median ? Terminal.Number(batch / median, 2) : null,

@@ -87,10 +87,12 @@ public sealed class OnnxCommandsTests : CliTest
     public void ANetworkInHalvesRunsAndSaysSo()
     {
         WriteAboveOrBelow(At("half.onnx"), channelsLast: false, oneByOne: false, softmax: false, OnnxType.Float16);
-        var imported = Run("import", At("half.onnx"), "--batch", "3", "--device", "cpu", "--json").IsDone();
-        Assert.Contains(", Float16 computed in float32", imported.Output, StringComparison.Ordinal);
-        Assert.Contains("[3, 8, 8, 1] gives [3, 2] in", imported.Output, StringComparison.Ordinal);
-        Assert.True(imported.Json.GetProperty("seconds").GetDouble() > 0);
+        var said = Run("import", At("half.onnx"), "--batch", "3", "--device", "cpu").IsDone().Output;
+        Assert.Contains(", Float16 computed in float32", said, StringComparison.Ordinal);
+        Assert.Contains("[3, 8, 8, 1] gives [3, 2] in", said, StringComparison.Ordinal);
+        var json = Run("import", At("half.onnx"), "--device", "cpu", "--json").IsDone().Json;
+        Assert.True(json.GetProperty("seconds").GetDouble() > 0);
+        Assert.Equal("Float16", json.GetProperty("float_types")[0].GetString());
     }
 
     [Fact]
