@@ -130,6 +130,28 @@ public sealed class EmptyShapeTests
         Assert.Equal(0, Functional.CrossEntropy(none, Tensor.Zeros([0], device, DType.Int32), reduction: Reduction.Sum).Item());
     }
 
+    /// <summary>A training step on a batch without images: every weight's gradient is zero, and no weight or statistic moves.</summary>
+    [SkippableTheory]
+    [MemberData(nameof(DeviceNames))]
+    public void ATrainingStepWithoutImagesChangesNothing(string name)
+    {
+        var device = Devices.Open(name);
+        List<(Layers.Layer, int, int)> models = [(Models.LeNet5.Create(channels: 3, device: device), 32, 3)];
+        if (!name.StartsWith("ilgpu", StringComparison.Ordinal)) models.AddRange([(Models.ResNet.Cifar(20, 10, device: device), 32, 3), (Models.MnistCnn.Create(device: device), 28, 1)]);
+        foreach (var (model, size, channels) in models)
+        {
+            var before = model.NamedTensors().Select(named => named.Tensor.ToArray()).ToList();
+            using var images = Tensor.Zeros([0, size, size, channels], device);
+            using var labels = Tensor.Zeros([0], device, DType.Int32);
+            using var loss = Functional.CrossEntropy(model.Forward(images), labels, reduction: Reduction.Sum);
+            Assert.Equal(0, loss.Item());
+            loss.Backward();
+            foreach (var parameter in model.Parameters) Assert.All(parameter.Gradient!.ToArray(), value => Assert.Equal(0, value));
+            new CnnSharp.Training.SgdOptions { LearningRate = 1, Momentum = 0.9f, WeightDecay = 0 }.Create([.. model.Parameters]).Step();
+            Assert.Equal(before, model.NamedTensors().Select(named => named.Tensor.ToArray()));
+        }
+    }
+
     static void Compare(Operation row, Sample sample, Device device)
     {
         var inputs = sample.Generate(seed: 5);
