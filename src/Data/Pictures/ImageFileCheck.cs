@@ -16,7 +16,16 @@ namespace CnnSharp.Data;
 /// <param name="Bytes">What the package is to decode: the file, or the same image in a form that the package reads.</param>
 /// <param name="Exif">The EXIF profile of a PNG, if it has one; of other formats the package reads it.</param>
 /// <param name="IsOpaque">Whether it is known to have colors and no alpha.</param>
-readonly record struct CheckedImage(byte[] Bytes, byte[]? Exif = null, bool IsOpaque = false);
+/// <param name="Passes">The passes of an interlaced PNG that the package cannot put together; null where it can.</param>
+readonly record struct CheckedImage(byte[] Bytes, byte[]? Exif = null, bool IsOpaque = false, IReadOnlyList<PngPass>? Passes = null);
+
+/// <summary>A pass of an interlaced PNG as a PNG of its own.</summary>
+/// <param name="Bytes">The file.</param>
+/// <param name="Top">Its first row in the whole image.</param>
+/// <param name="Left">Its first column.</param>
+/// <param name="Down">From one of its rows to the next.</param>
+/// <param name="Right">From one of its columns to the next.</param>
+readonly record struct PngPass(byte[] Bytes, int Top, int Left, int Down, int Right);
 
 /// <summary>
 /// Whether an image's file goes on to its end. SixLabors.ImageSharp 2.1.13 makes an image of half a file, with the rest
@@ -127,10 +136,6 @@ static class ImageFileCheck
         var at = PngSignature;
         var header = ReadPngHeader(NextPngChunk(bytes, name, ref at), name);
 
-        // The package leaves the rows of a pass without columns where those of the pass before ended.
-        const int narrowest = 5;
-        if (header.IsInterlaced && header.Width < narrowest) throw new DataFormatException(name, $"is an interlaced PNG of {header.Width} pixels in width, which SixLabors.ImageSharp 2.1 cannot decode below {narrowest}; save it without interlacing");
-
         using var packed = new MemoryStream();
         byte[]? exif = null;
         var hasKey = false;
@@ -154,10 +159,38 @@ static class ImageFileCheck
         if (!hasPixels) throw new DataFormatException(name, "has no pixels (no IDAT chunk)", at);
         packed.Position = 0;
         RequireInflated(packed, header.PixelBytes, name);
+        var isOpaque = header.Type is 2 or 3 && !hasKey;
+
+        // The package goes on behind a pass without columns where the rows of the pass before ended, so it decodes each by itself.
+        const int narrowest = 5;
+        packed.Position = 0;
+        if (header.IsInterlaced && header.Width < narrowest) return new(bytes, exif, isOpaque, PassesOf(header, packed, bytes.AsSpan(0, firstPixels), bytes.AsSpan(pixelsEnd)));
 
         // The package looks for both bytes of zlib's header in the first chunk.
         byte[] file = BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(firstPixels)) < 2 ? [.. bytes[..firstPixels], .. PngChunkOf("IDAT"u8, packed.ToArray()), .. bytes[pixelsEnd..]] : bytes;
-        return new(file, exif, IsOpaque: header.Type is 2 or 3 && !hasKey);
+        return new(file, exif, isOpaque);
+    }
+
+    static List<PngPass> PassesOf(PngHeader header, MemoryStream packed, ReadOnlySpan<byte> before, ReadOnlySpan<byte> after)
+    {
+        const int headerEnd = PngSignature + 25;
+        var passes = new List<PngPass>();
+        using var inflate = new ZLibStream(packed, CompressionMode.Decompress, leaveOpen: true);
+        foreach (var (top, left, down, right) in PngHeader.Adam7)
+        {
+            var (columns, rows) = ((header.Width - left + right - 1) / right, (header.Height - top + down - 1) / down);
+            if (columns < 1 || rows < 1) continue;
+            var pixels = new byte[((((columns * header.BitsPerPixel) + 7) / 8) + 1) * rows];
+            inflate.ReadExactly(pixels);
+            var (fields, data) = (before.Slice(PngSignature + 8, 13).ToArray(), new MemoryStream());
+            BinaryPrimitives.WriteInt32BigEndian(fields, columns);
+            BinaryPrimitives.WriteInt32BigEndian(fields.AsSpan(4), rows);
+            fields[12] = 0;
+            using (var deflate = new ZLibStream(data, CompressionLevel.Fastest)) deflate.Write(pixels);
+            passes.Add(new([.. before[..PngSignature], .. PngChunkOf("IHDR"u8, fields), .. before[headerEnd..], .. PngChunkOf("IDAT"u8, data.ToArray()), .. after], top, left, down, right));
+        }
+
+        return passes;
     }
 
     static byte[] PngChunkOf(ReadOnlySpan<byte> type, byte[] data)
@@ -178,7 +211,7 @@ static class ImageFileCheck
         if (needed > packed.Length * DataFile.MaxDeflateRatio) throw new DataFormatException(name, "the size of the image", $"at most {packed.Length * DataFile.MaxDeflateRatio:N0} bytes, from {packed.Length:N0} compressed ones", $"{needed:N0} bytes");
         try
         {
-            using var inflate = new ZLibStream(packed, CompressionMode.Decompress);
+            using var inflate = new ZLibStream(packed, CompressionMode.Decompress, leaveOpen: true);
             Span<byte> buffer = stackalloc byte[4096];
             long read = 0;
             for (var count = -1; count != 0 && read < needed; read += count) count = inflate.Read(buffer);
@@ -456,7 +489,7 @@ static class ImageFileCheck
 
     sealed record PngHeader(int Width, int Height, int Type, int BitsPerPixel, bool IsInterlaced)
     {
-        static readonly (int Top, int Left, int Down, int Right)[] Adam7 = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)];
+        public static readonly (int Top, int Left, int Down, int Right)[] Adam7 = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)];
 
         /// <summary>Bytes of all rows once decompressed, each with the filter's byte before it.</summary>
         public long PixelBytes

@@ -83,7 +83,7 @@ static class ImageSharpCodec
     static Image<TPixel> Load<TPixel>(CheckedImage file, IImageFormat format, byte[] bytes, string name)
         where TPixel : unmanaged, IPixel<TPixel>
     {
-        var image = Image.Load<TPixel>(Configuration, file.Bytes);
+        var image = file.Passes is { } passes ? Join<TPixel>(passes, ImageFileCheck.PngSize(bytes, name)) : Image.Load<TPixel>(Configuration, file.Bytes);
         try
         {
             if (file.Exif is not null) image.Metadata.ExifProfile = new(file.Exif);
@@ -103,6 +103,22 @@ static class ImageSharpCodec
             image.Dispose();
             throw;
         }
+    }
+
+    /// <summary>An interlaced PNG from its passes.</summary>
+    static Image<TPixel> Join<TPixel>(IReadOnlyList<PngPass> passes, PictureSize size)
+        where TPixel : unmanaged, IPixel<TPixel>
+    {
+        var image = new Image<TPixel>(Configuration, size.Width, size.Height);
+        foreach (var pass in passes)
+        {
+            using var part = Image.Load<TPixel>(Configuration, pass.Bytes);
+            for (var y = 0; y < part.Height; y++)
+                for (var x = 0; x < part.Width; x++) image[pass.Left + (x * pass.Right), pass.Top + (y * pass.Down)] = part[x, y];
+            image.Metadata.GetPngMetadata().ColorType = part.Metadata.GetPngMetadata().ColorType;
+        }
+
+        return image;
     }
 
     /// <summary>Puts right what the package (2.1.13) decodes to other values than are meant.</summary>

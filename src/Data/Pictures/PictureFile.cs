@@ -3,8 +3,8 @@ namespace CnnSharp.Data;
 /// <summary>
 /// Reads and writes image files through SixLabors.ImageSharp: PNG, JPEG, WebP, GIF, TIFF, BMP and Netpbm (PBM, PGM, PPM). Of
 /// several frames or pages the first is read. EXIF orientation is applied, color profiles are not. A file that ends too
-/// early is refused, and so is what the package cannot decode to the right values: animated WebP, tiled and
-/// floating-point TIFF, interlaced PNG of fewer than 5 columns.
+/// early is refused, and so is what the package cannot decode to the right values: WebP whose first frame
+/// does not fill its canvas, tiled and floating-point TIFF, PNG of 16 bits with a transparent color.
 /// </summary>
 /// <example>
 /// <code>

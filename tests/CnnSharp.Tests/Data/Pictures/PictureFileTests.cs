@@ -49,15 +49,9 @@ public sealed class PictureFileTests : IDisposable
                 _ => [.. Enumerable.Range(0, 3).SelectMany(s => new[] { (byte)(Sample(0, 0, s) >> 8), (byte)Sample(0, 0, s) })],
             };
             var file = PngBuilder.Write(width, height, colourType, depth, interlaced, Sample, palette, transparency);
-            if (colourType == 2 && depth == 16 && transparent && !(interlaced && width < 5))
+            if (colourType == 2 && depth == 16 && transparent)
             {
                 Assert.Contains("is a PNG of 16 bits a sample with one color transparent (tRNS)", Assert.Throws<DataFormatException>(() => PictureFile.Decode(file, "picture")).Message, StringComparison.Ordinal);
-                continue;
-            }
-
-            if (interlaced && width < 5)
-            {
-                Assert.Contains($"is an interlaced PNG of {width} pixels in width", Assert.Throws<DataFormatException>(() => PictureFile.Decode(file, "picture")).Message, StringComparison.Ordinal);
                 continue;
             }
 
@@ -369,7 +363,6 @@ public sealed class PictureFileTests : IDisposable
                 byte[] palette = [.. Enumerable.Range(0, 48).Select(i => (byte)(i * 5))];
                 var file = PngBuilder.Write(side, side, 3, 4, interlaced, (y, x, _) => (x + (3 * y)) & 15, palette, pieces: 1 << 20);
                 var others = new[] { "cHRM", "bKGD", "hIST", "tIME", "sBIT", "zTXt", "iTXt" }.SelectMany(name => PngBuilder.Chunk(name, [1, 2])).Concat(PngBuilder.Chunk("gAMA", [0, 0, 177, 143]));
-                if (interlaced && side < 5) continue;
                 var picture = PictureFile.Decode([.. file[..33], .. others, .. file[33..]], "picture").Flatten(3);
                 Assert.Equal((side, side), (picture.Height, picture.Width));
                 for (var p = 0; p < side * side; p++) Assert.Equal(palette.AsSpan(3 * (((p % side) + (3 * (p / side))) & 15), 3).ToArray(), picture.Pixels.AsSpan(3 * p, 3).ToArray());
