@@ -1,3 +1,5 @@
+using CnnSharp.Kernels;
+
 namespace CnnSharp.Formats.Onnx;
 
 /// <summary>
@@ -45,12 +47,12 @@ internal sealed class OnnxWeight
         if (forms.Count == 1) return parameter!;
         if (Tape.IsRecording) return form.Pack(parameter!);
 
-        // Without recording the orders are kept as long as the parameter stays the same. To read it may count as a change of it,
-        // so all are made anew at once.
-        if (form.Kept is null || form.Version != parameter!.Data.Version)
+        // Without recording the orders are kept as long as the parameter has the same memory with the same contents.
+        var data = parameter!.Data;
+        if (form.Source != data || form.Version != data.Version)
         {
-            foreach (var other in forms.Values) other.Renew(parameter!);
-            foreach (var other in forms.Values) other.Version = parameter!.Data.Version;
+            form.Renew(parameter);
+            (form.Source, form.Version) = (data, data.Version);
         }
 
         return form.Kept!;
@@ -62,6 +64,10 @@ internal sealed class OnnxWeight
 
         public Tensor? Kept { get; private set; }
 
+        /// <summary>The memory that <see cref="Kept"/> was made from.</summary>
+        public DeviceBuffer? Source { get; set; }
+
+        /// <summary>The version of its contents.</summary>
         public long Version { get; set; }
 
         public void Renew(Tensor parameter)

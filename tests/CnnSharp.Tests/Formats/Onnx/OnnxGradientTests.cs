@@ -1,6 +1,7 @@
 using CnnSharp.Formats;
 using CnnSharp.Formats.Onnx;
 using CnnSharp.Kernels.Cpu;
+using CnnSharp.Training;
 using Xunit;
 
 namespace CnnSharp.Tests;
@@ -75,6 +76,31 @@ public sealed class OnnxGradientTests
             Assert.Equal(expected.Length, actual.Length);
             var bound = Tolerance * expected.Select(Math.Abs).Append(1e-3f).Max();
             for (var i = 0; i < expected.Length; i++) Assert.True(Math.Abs(expected[i] - actual[i]) <= bound, $"{what}, element {i}: expected {expected[i]}, got {actual[i]}");
+        }
+    }
+
+    /// <summary>Without recording, a weight's orders of axes are kept: as long as the weight stays what it is.</summary>
+    [Fact]
+    public void AWeightReadInTwoOrdersIsReadAnewAfterAStep()
+    {
+        var device = Device.Cpu;
+        var network = OnnxNetwork.Load(Path.Combine(Folder, "tied_gemms.onnx"), device);
+        var x = Tensor.From(new float[] { 1, 2, 3, 4, 5 }, new Shape(1, 5), device);
+        var before = Unrecorded();
+        Assert.Equal(before, Unrecorded());
+        var optimizer = new Sgd(network.Parameters, learningRate: 0.1f);
+        using var recorded = network.Forward(x).Keep();
+        Assert.Equal(before, recorded.ToArray());
+        recorded.Backward(Tensor.Full(recorded.Shape, 1, device));
+        optimizer.Step();
+        var after = Unrecorded();
+        Assert.NotEqual(before, after);
+        using var again = network.Forward(x).Keep();
+        Assert.Equal(again.ToArray(), after);
+
+        float[] Unrecorded()
+        {
+            using (Tape.NoGrad()) return network.Forward(x).ToArray();
         }
     }
 }
