@@ -21,7 +21,7 @@ public sealed class CustomOperationTests
         Run(SoftSign, out var ownY, out var ownGradient);
         Assert.Equal(y, ownY);
         for (var i = 0; i < gradient.Length; i++) Assert.Equal(gradient[i], ownGradient[i], 1e-6f);
-        Assert.Equal(before, device.Engine.Pool.UsedBytes);
+        Assert.InRange(device.Engine.Pool.UsedBytes, 0, before);
 
         void Run(Func<Tensor, Tensor> f, out float[] result, out float[] gradient)
         {
@@ -89,7 +89,7 @@ public sealed class CustomOperationTests
         Assert.Equal("Tensor 'Sigmoid' [2] was used after the backward pass of Keeping, which it was kept for, was over. Read it earlier, or call Keep() on it first.", Assert.Throws<FreedTensorException>(() => kept.ToArray()).Message);
         Assert.Equal(0.25f, Gradient(x)[0]);
         x.ClearGradient();
-        Assert.Equal(before, device.Engine.Pool.UsedBytes);
+        Assert.InRange(device.Engine.Pool.UsedBytes, 0, before);
     }
 
     [Fact]
@@ -100,9 +100,9 @@ public sealed class CustomOperationTests
         using var constant = Tensor.From([0f, 1], [2], device);
         var before = Devices.UsedBytes(device);
         using (Tape.NoGrad()) Assert.Equal([0.5f, 0.731058598f], Sigmoid(x).ToArray());
-        Assert.Equal(before, device.Engine.Pool.UsedBytes);
+        Assert.InRange(device.Engine.Pool.UsedBytes, 0, before);
         using (var y = Sigmoid(constant)) Assert.Equal(0.5f, y.ToArray()[0]);
-        Assert.Equal(before, device.Engine.Pool.UsedBytes);
+        Assert.InRange(device.Engine.Pool.UsedBytes, 0, before);
 
         static Tensor Sigmoid(Tensor x)
         {

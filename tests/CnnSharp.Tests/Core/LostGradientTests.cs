@@ -284,7 +284,7 @@ public sealed class LostGradientTests
             Assert.Equal([16f, 0, 48], Gradient(x));
         }
 
-        Assert.Equal(before, Devices.UsedBytes(device));
+        Assert.InRange(Devices.UsedBytes(device), 0, before);
     }
 
     [Fact]

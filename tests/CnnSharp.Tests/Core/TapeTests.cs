@@ -23,7 +23,7 @@ public sealed class TapeTests
         Check(x => (2 - x) * (2 - x), v => -2 * (2 - v));
         Check(x => -(1 + x) / 4 - (x - 1), v => -1.25);
         Check(x => Concat([x, x, x], 0), v => 3);
-        Assert.Equal(before, device.Engine.Pool.UsedBytes);
+        Assert.InRange(device.Engine.Pool.UsedBytes, 0, before);
 
         void Check(Func<Tensor, Tensor> f, Func<double, double> derivative)
         {
@@ -161,7 +161,7 @@ public sealed class TapeTests
 
         Assert.True(Tape.IsRecording);
         Assert.True(y.IsFreed);
-        Assert.Equal(before, device.Engine.Pool.UsedBytes);
+        Assert.InRange(device.Engine.Pool.UsedBytes, 0, before);
     }
 
     [Fact]

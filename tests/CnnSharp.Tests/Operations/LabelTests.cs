@@ -44,7 +44,7 @@ public sealed class LabelTests
             AssertNear($"{what}: dx", Numbers(entry, "dx"), dx.ToArray<double>());
         }
 
-        Assert.Equal(before, device.Engine.Pool.UsedBytes);
+        Assert.InRange(device.Engine.Pool.UsedBytes, 0, before);
     }
 
     /// <summary>Where the loss is computed, or on a GPU where it is read. Training on would be the alternative.</summary>
@@ -82,7 +82,7 @@ public sealed class LabelTests
             }
         }
 
-        Assert.Equal(before, Devices.UsedBytes(device));
+        Assert.InRange(Devices.UsedBytes(device), 0, before);
     }
 
     /// <summary>The exception is of the loss that was wrong, once; after it the device goes on.</summary>

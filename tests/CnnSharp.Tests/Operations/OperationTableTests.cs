@@ -84,7 +84,7 @@ public sealed class OperationTableTests
             }
         }
 
-        Assert.Equal(before, device.Engine.Pool.UsedBytes);
+        Assert.InRange(device.Engine.Pool.UsedBytes, 0, before);
     }
 
     [SkippableTheory]
@@ -102,7 +102,7 @@ public sealed class OperationTableTests
             AssertAlike($"{name} {sample.Attributes} sample {s}", expected, actual, Tolerance.Of(row, device));
         }
 
-        Assert.Equal(before, device.Engine.Pool.UsedBytes);
+        Assert.InRange(device.Engine.Pool.UsedBytes, 0, before);
     }
 
     [SkippableTheory]
@@ -197,7 +197,7 @@ public sealed class OperationTableTests
             foreach (var (input, first) in differentiable.Zip(once)) Assert.Equal(first.Select(value => value + value), Take(input));
         }
 
-        Assert.Equal(before, Devices.UsedBytes(device));
+        Assert.InRange(Devices.UsedBytes(device), 0, before);
 
         static float[] Take(Tensor input)
         {

@@ -20,7 +20,7 @@ public static class ReadmePrograms
         {
             Epochs = 10,
             BatchSize = 128,
-            Optimizer = new SgdOptions { Momentum = 0.9f, Nesterov = true, WeightDecay = 5e-4f },
+            Optimizer = new SgdOptions { Momentum = 0.9, Nesterov = true, WeightDecay = 5e-4 },
             Schedule = Schedule.OneCycle(peak: 0.2),
             Augmentation = Augment.PadAndCrop(4).Then(Augment.Flip()),
             Seed = 1,
@@ -34,12 +34,12 @@ public static class ReadmePrograms
         PretrainedWeights.Load(model, "resnet18.pth");
         model.Replace("fc", new Linear(512, 5));
         model.Freeze("conv1.*", "bn1.*", "layer1.*");
-        Trainer.Fit(model, train, validation, new() { LearningRates = [new("layer*", 0.1f)] });
+        Trainer.Fit(model, train, validation, new() { LearningRates = [new("layer*", 0.1)] });
     }
 
     internal static void Loop(Layer model, PictureSet train)
     {
-        var optimizer = new Sgd(model.Parameters, learningRate: 0.1f, momentum: 0.9f);
+        var optimizer = new Sgd(model.Parameters, learningRate: 0.1, momentum: 0.9);
         foreach (var (images, labels) in new DataLoader(train, batchSize: 128, seed: 1))
         {
             using var loss = Loss.CrossEntropy(model.Forward(images), labels);

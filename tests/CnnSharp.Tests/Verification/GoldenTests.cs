@@ -32,7 +32,7 @@ public sealed class GoldenTests
         var results = Verifier.Run(folder, device).ToList();
         Assert.NotEmpty(results);
         Assert.Equal("", string.Join("\n", results.Where(result => result.Outcome != CaseOutcome.Passed).Select(result => $"{result.Name} {result.Outcome}: {result.Detail}")));
-        Assert.Equal(before, Devices.UsedBytes(device));
+        Assert.InRange(Devices.UsedBytes(device), 0, before);
     }
 
     /// <summary>The large set; null where there is none.</summary>
