@@ -54,7 +54,7 @@ public sealed partial class Tensor : IDisposable
     }
 
     /// <summary>The gradient that <see cref="Backward"/> left, or null. Successive calls add up until <see cref="ClearGradient"/>.</summary>
-    public Tensor? Gradient => GradientData is { } gradient ? new Tensor(Shape, gradient.Retain(), Device) { Name = $"{Name}.gradient" } : null;
+    public Tensor? Gradient => GradientData is { } gradient ? new Tensor(Shape, gradient.Retain(), Device) { Name = Name is null ? "gradient" : $"{Name}.gradient" } : null;
 
     /// <summary>The memory.</summary>
     /// <exception cref="FreedTensorException">It was given back.</exception>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using CnnSharp.Kernels;
 
 namespace CnnSharp.Training;
@@ -23,7 +24,7 @@ public abstract class Optimizer
     /// <param name="groups">The parameters, each once, all on one device.</param>
     /// <param name="options">The settings that every optimiser has.</param>
     /// <param name="slots">The names of the state tensors that each parameter has, e.g. <c>velocity</c>.</param>
-    /// <exception cref="ArgumentException">A setting is out of its range, there are no parameters, or one occurs twice.</exception>
+    /// <exception cref="ArgumentException">A setting is out of its range, there are no parameters, or one occurs twice, is the result of an operation or holds whole numbers.</exception>
     protected Optimizer(IReadOnlyList<ParameterGroup> groups, OptimizerOptions options, params ReadOnlySpan<string> slots)
     {
         ArgumentNullException.ThrowIfNull(groups);
@@ -39,7 +40,9 @@ public abstract class Optimizer
         {
             foreach (var parameter in group.Parameters)
             {
-                if (!seen.Add(parameter)) throw new ArgumentException($"{GetType().Name}: parameter '{parameter.Name}' {parameter.Shape} occurs twice.", nameof(groups));
+                if (parameter.Node is not null) throw new ArgumentException($"{GetType().Name}: {parameter.Label} is the result of an operation, which no step would change for good: the next forward pass computes it anew. Give what it is computed from, with RequiresGrad; Detach() of it for a tensor of its own.", nameof(groups));
+                if (parameter.DType is not (DType.Float32 or DType.Float64)) throw new ArgumentException($"{GetType().Name}: {parameter.Label} holds {parameter.DType}; only floating-point tensors are trained.", nameof(groups));
+                if (!seen.Add(parameter)) throw new ArgumentException($"{GetType().Name}: parameter {parameter.Label} occurs twice.", nameof(groups));
                 var decays = options.DecayVectors || parameter.Shape.Rank > 1;
                 list.Add(new(parameter, group.LearningRateScale, group.WeightDecay ?? (decays ? options.WeightDecay : 0), new Tensor?[slots.Length]));
             }
@@ -99,6 +102,9 @@ public abstract class Optimizer
     {
         foreach (var entry in entries) entry.Parameter.ClearGradient();
     }
+
+    /// <summary>Its kind, what it trains, and the rate of its next step: <c>Sgd(65 parameters, 269722 weights, learning rate 0.1)</c>.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{GetType().Name}({entries.Length} parameters, {entries.Sum(entry => entry.Parameter.Count)} weights, learning rate {LearningRate})");
 
     /// <summary>The state that exists so far, as slot/parameter: <c>velocity/layer1.0.conv1.weight</c>.</summary>
     public IEnumerable<(string Name, Tensor Tensor)> StateTensors()

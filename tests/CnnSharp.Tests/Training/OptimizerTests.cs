@@ -127,6 +127,24 @@ public class OptimizerTests
         Assert.Equal([-0.9f, -1.2f], [a.ToArray()[0], b.ToArray()[0]], Close);
     }
 
+    /// <summary>A step on a result would be undone by the next forward pass: PyTorch's "can't optimize a non-leaf Tensor".</summary>
+    [Fact]
+    public void What_no_step_can_train_is_refused()
+    {
+        using var w = Tensor.Ones([2], Device.Reference);
+        w.RequiresGrad = true;
+        using var doubled = w * 2;
+        doubled.Name = "doubled";
+        Assert.StartsWith("Sgd: 'doubled' [2] is the result of an operation", Assert.Throws<ArgumentException>(() => new Sgd([doubled], 0.1)).Message, StringComparison.Ordinal);
+        using var labels = Tensor.From(new[] { 1, 2 }, Device.Reference);
+        Assert.StartsWith("Adam: [2] holds Int32; only floating-point tensors are trained.", Assert.Throws<ArgumentException>(() => new Adam([labels])).Message, StringComparison.Ordinal);
+        Assert.StartsWith("Sgd: parameter [2] occurs twice.", Assert.Throws<ArgumentException>(() => new Sgd([w, w], 0.1)).Message, StringComparison.Ordinal);
+
+        // What is frozen now may be trained later.
+        using var frozen = Tensor.Ones([3], Device.Reference);
+        Assert.Equal("Sgd(2 parameters, 5 weights, learning rate 0.1)", new Sgd([w, frozen], 0.1).ToString());
+    }
+
     [Fact]
     public void Settings_out_of_range_are_refused()
     {
