@@ -12,8 +12,9 @@ namespace CnnSharp.Layers;
 /// <remarks>
 /// Fields are walked in the order of their declaration, base classes first. A field holding a <see cref="Tensor"/> with
 /// <see cref="Tensor.RequiresGrad"/> is a parameter, one without a buffer (running statistics); a <see cref="Layer"/>, or a
-/// list of them, is a sub-layer; a dictionary of tensors gives each under its own name. Names are the fields' names in camel
-/// case without a leading underscore; lists give indices, or the names that stand beside the layers: <c>layer1.0.conv1.weight</c>.
+/// list or dictionary of them, is a sub-layer; a dictionary of tensors gives each under its own name. Names are the fields' names in camel
+/// case without a leading underscore; lists give indices, or the names that stand beside the layers, dictionaries their keys:
+/// <c>layer1.0.conv1.weight</c>.
 /// The same names stand in checkpoints, summaries and errors.
 /// </remarks>
 [DynamicallyAccessedMembers(WhatIsWalked)]
@@ -157,19 +158,28 @@ public abstract partial class Layer
                     foreach (var (name, layer) in named) yield return (Prefix(field) + name, layer);
                     break;
                 case IEnumerable list and not string:
-                    var i = 0;
-                    foreach (var item in list)
-                    {
-                        if (item is Layer layer) yield return ($"{Prefix(field)}{i}", layer);
-                        i++;
-                    }
-
+                    foreach (var child in Items(list, Prefix(field))) yield return child;
                     break;
             }
         }
 
         // A Sequential's own list adds no level to the path: its items are "0", "1", ...
         static string Prefix(FieldInfo field) => field.IsDefined(typeof(InlineAttribute)) ? "" : $"{NameOf(field)}.";
+    }
+
+    /// <summary>The layers in a list by their places, in a dictionary by their keys, and those in lists and dictionaries within.</summary>
+    static IEnumerable<(string Name, Layer Layer)> Items(IEnumerable list, string prefix)
+    {
+        if (list is Array && list.GetType().GetElementType()!.IsPrimitive) yield break;
+        var items = list is IDictionary dictionary ? dictionary.Keys.Cast<object>().Zip(dictionary.Values.Cast<object?>(), (key, value) => ($"{key}", value)) : list.Cast<object?>().Select((item, i) => ($"{i}", item));
+        foreach (var (name, item) in items)
+        {
+            if (item is Layer layer) yield return (prefix + name, layer);
+            if (item is not Layer and (IList or IDictionary))
+            {
+                foreach (var child in Items((IEnumerable)item, $"{prefix}{name}.")) yield return child;
+            }
+        }
     }
 
     /// <summary>Parameters and buffers with their dotted paths; a tensor reached twice is named once.</summary>

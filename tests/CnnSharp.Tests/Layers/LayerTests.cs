@@ -112,6 +112,31 @@ public sealed class LayerTests
         Assert.Equal(before, pool.UsedBytes);
     }
 
+    /// <summary>Wherever a layer keeps its sub-layers, none of their weights is left untrained and unsaved.</summary>
+    [Fact]
+    public void SubLayersAreFoundInListsAndDictionaries()
+    {
+        var model = new Keeper();
+        Assert.Equal(["byName.left.bias", "byName.left.weight", "byName.right.0.bias", "byName.right.0.weight", "table.0.1.bias", "table.0.1.weight", "table.1.0.bias", "table.1.0.weight"], model.NamedTensors().Select(t => t.Name).Order(StringComparer.Ordinal));
+        using var x = Tensor.Ones([1, 2], Device);
+        using var loss = Functional.Sum(model.Forward(x));
+        loss.Backward();
+        Assert.All(model.Parameters, parameter => Assert.NotNull(parameter.Gradient));
+        foreach (var parameter in model.Parameters) parameter.ClearGradient();
+    }
+
+    sealed class Keeper : Layer
+    {
+        readonly Dictionary<string, Layer> byName = new() { ["left"] = Part(), ["right"] = new Sequential(Part()) };
+        readonly List<Layer?[]> table = [[null, Part()], [Part()]];
+        readonly int[] numbers = [1, 2];
+        readonly object[] others = ["text", new List<string> { "more" }];
+
+        protected override Tensor Compute(Tensor x) => table[1][0]!.Forward(table[0][1]!.Forward(byName["right"].Forward(byName["left"].Forward(x)))) * (numbers.Length + others.Length);
+
+        static Linear Part() => new(2, 2, device: Device);
+    }
+
     [Fact]
     public void TheSummaryCountsShapesWeightsAndArithmetic()
     {
