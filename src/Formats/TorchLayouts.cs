@@ -20,6 +20,9 @@ sealed class TorchLayouts
     /// <summary>The largest image that is looked for, in rows and columns.</summary>
     const int MaxSize = 256;
 
+    /// <summary>How many kinds of input are tried.</summary>
+    const int MaxInputs = 8;
+
     /// <summary>Sizes that are tried first where the input's is not known: those of common data sets.</summary>
     static readonly int[] UsualSizes = [32, 28, 224, 64, 96, 128, 227, 256, 299, 48, 16, 40, 56, 112, 8, 84, 100, 160, 192, 384, 512];
 
@@ -134,21 +137,24 @@ sealed class TorchLayouts
         inputIsGuessed = false;
         if (input is { } known) return Follow(layer, known, Device.Shapes) || (names.Keys.FirstOrDefault()?.Device is { Engine.HasElements: true } device && Follow(layer, known, device));
 
-        var first = layer.Descend().FirstOrDefault(l => l is Conv2d or ConvTranspose2d or Linear);
-        switch (first)
+        // Of a part, what comes before it is not known; of the whole, its features are what it is given.
+        if (layer != model && layer is Linear) return false;
+
+        // The first in the order of the fields is mostly the first that runs; else the model does not take that layer's input.
+        var inputs = layer.Descend().Select(l => l switch
         {
-            case Linear linear:
-                // Of a part, what comes before it is not known; of the whole, its features are what it is given.
-                inputIsGuessed = true;
-                if (layer != model && layer is Linear) return false;
-                return Follow(layer, new(linear.Weight.Shape[0]), Device.Shapes);
-            case Conv2d convolution:
-                return FollowImages(layer, convolution.Weight.Shape[2] * convolution.Options.Groups);
-            case ConvTranspose2d transposed:
-                return FollowImages(layer, transposed.Weight.Shape[2] * transposed.Options.Groups);
-            default:
-                return false;
+            Linear linear => (IsImage: false, Size: linear.Weight.Shape[0]),
+            Conv2d convolution => (IsImage: true, Size: convolution.Weight.Shape[2] * convolution.Options.Groups),
+            ConvTranspose2d transposed => (IsImage: true, Size: transposed.Weight.Shape[2] * transposed.Options.Groups),
+            _ => default,
+        });
+        foreach (var (isImage, size) in inputs.Where(found => found.Size > 0).Distinct().Take(MaxInputs))
+        {
+            inputIsGuessed = !isImage;
+            if (isImage ? FollowImages(layer, size) : Follow(layer, new(size), Device.Shapes)) return true;
         }
+
+        return false;
     }
 
     /// <summary>Looks for the size of the images that a layer takes: where linear layers fix it, by how it shrinks on the way to them.</summary>

@@ -103,6 +103,25 @@ public sealed class TorchWeightsTests
         }
     }
 
+    /// <summary>The input is found whatever the order in which a layer's fields are declared.</summary>
+    [Fact]
+    public void FieldsMayBeDeclaredInAnyOrder()
+    {
+        var (late, early) = (new HeadFirst(), new Sequential(("conv", new Conv2d(3, 4, 3, device: Device.Reference)), ("flat", new Flatten()), ("fc", new Linear(36, 36, device: Device.Reference)), ("head", new Linear(36, 36, device: Device.Reference))));
+        foreach (var (name, tensor) in early.NamedTensors()) tensor.Write<float>(late.NamedTensors().Single(t => t.Name == name).Tensor.ToArray());
+        var expected = TorchWeights.ToStateDict(early).ToDictionary(t => t.Name);
+        foreach (var tensor in TorchWeights.ToStateDict(late)) Assert.Equal(expected[tensor.Name].ReadBytes(), tensor.ReadBytes());
+    }
+
+    sealed class HeadFirst : Layer
+    {
+        readonly Linear head = new(36, 36, device: Device.Reference);
+        readonly Linear fc = new(36, 36, device: Device.Reference);
+        readonly Conv2d conv = new(3, 4, 3, device: Device.Reference);
+
+        protected override Tensor Compute(Tensor x) => head.Forward(fc.Forward(conv.Forward(x).Flatten()));
+    }
+
     /// <summary>A weight for each place of an image fixes its size, which is not searched for rows and columns that differ.</summary>
     [Fact]
     public void AModelWhoseInputIsNotFoundAsksForIt()
