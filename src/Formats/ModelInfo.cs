@@ -73,6 +73,7 @@ public sealed record ModelInfo
     internal Dictionary<string, string> ToMetadata()
     {
         if (Mean.Count != Std.Count) throw new ArgumentException($"ModelInfo: {Mean.Count} means and {Std.Count} standard deviations; expected one of each a channel.");
+        if (!Mean.All(float.IsFinite) || !Std.All(value => float.IsFinite(value) && value > 0)) throw new ArgumentException($"ModelInfo: means [{Text(Mean)}] and standard deviations [{Text(Std)}]; expected finite numbers, the latter above 0.");
         if (ClassNames.Count > 0 && Classes is { } count && count != ClassNames.Count) throw new ArgumentException($"ModelInfo: {ClassNames.Count:N0} names for {count:N0} classes.");
         var metadata = new Dictionary<string, string>();
         var model = new JsonObject();
@@ -86,6 +87,8 @@ public sealed record ModelInfo
         if (Mean.Count > 0) metadata["mean"] = Array(Mean).ToJsonString();
         if (Std.Count > 0) metadata["std"] = Array(Std).ToJsonString();
         return metadata;
+
+        static string Text(IReadOnlyList<float> values) => string.Join(", ", values.Select(value => value.ToString(CultureInfo.InvariantCulture)));
 
         static JsonArray Array<T>(IReadOnlyList<T> values)
             where T : IFormattable

@@ -199,6 +199,18 @@ public sealed class SafeTensorsTests : IDisposable
         Assert.False(File.Exists(folder.File("w")));
     }
 
+    /// <summary>What no reader could use is refused where it is written.</summary>
+    [Theory]
+    [InlineData(0.5f, 0f, "ModelInfo: means [0.5] and standard deviations [0]; expected finite numbers, the latter above 0.")]
+    [InlineData(0.5f, float.NaN, "ModelInfo: means [0.5] and standard deviations [NaN]; expected finite numbers, the latter above 0.")]
+    [InlineData(float.PositiveInfinity, 1f, "ModelInfo: means [Infinity] and standard deviations [1]; expected finite numbers, the latter above 0.")]
+    public void ANormalizationThatDividesByZeroIsNotWritten(float mean, float std, string message)
+    {
+        var model = new Layers.Linear(1, 1, device: Device.Reference);
+        Assert.Equal(message, Assert.Throws<ArgumentException>(() => model.Save(folder.File("w"), new ModelInfo { Mean = [mean], Std = [std] })).Message);
+        Assert.False(File.Exists(folder.File("w")));
+    }
+
     [Fact]
     public void AFileIsReplacedWholeOrNotAtAll()
     {
