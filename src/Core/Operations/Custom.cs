@@ -4,6 +4,10 @@ namespace CnnSharp;
 
 public static partial class Functional
 {
+    /// <inheritdoc cref="Custom(string, ReadOnlySpan{Tensor}, Func{Tensor}, Func{Tensor, IReadOnlyList{Tensor?}})"/>
+    public static Tensor Custom(string operation, Tensor[] inputs, Func<Tensor> forward, Func<Tensor, IReadOnlyList<Tensor?>> backward)
+        => Custom(operation, (ReadOnlySpan<Tensor>)inputs, forward, backward);
+
     /// <summary>
     /// An operation of one's own with a gradient of one's own, both written with tensors: for a derivative that is simpler,
     /// steadier or spares memory, or differs from the true one on purpose. Nothing within is recorded, so between the passes

@@ -17,9 +17,15 @@ public static partial class Functional
     /// <exception cref="ShapeException">An axis does not exist or is named twice.</exception>
     public static Tensor Sum(Tensor x, ReadOnlySpan<int> axes, bool keepAxes = false) => ReduceAxes("Sum", x, axes, keepAxes, mean: false);
 
+    /// <inheritdoc cref="Sum(Tensor, ReadOnlySpan{int}, bool)"/>
+    public static Tensor Sum(Tensor x, int[] axes, bool keepAxes = false) => Sum(x, (ReadOnlySpan<int>)axes, keepAxes);
+
     /// <summary>The mean over some axes.</summary>
     /// <inheritdoc cref="Sum(Tensor, ReadOnlySpan{int}, bool)"/>
     public static Tensor Mean(Tensor x, ReadOnlySpan<int> axes, bool keepAxes = false) => ReduceAxes("Mean", x, axes, keepAxes, mean: true);
+
+    /// <inheritdoc cref="Mean(Tensor, ReadOnlySpan{int}, bool)"/>
+    public static Tensor Mean(Tensor x, int[] axes, bool keepAxes = false) => Mean(x, (ReadOnlySpan<int>)axes, keepAxes);
 
     static Tensor ReduceAxes(string operation, Tensor x, ReadOnlySpan<int> axes, bool keepAxes, bool mean)
     {

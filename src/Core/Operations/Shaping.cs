@@ -58,6 +58,9 @@ public static partial class Functional
         return Tape.Record("Permute", order.ToArray(), y, [x], (dy, gradients) => k.CopyRegion(Reverse(g), dy, gradients.For(x)));
     }
 
+    /// <inheritdoc cref="Concat(ReadOnlySpan{Tensor}, int)"/>
+    public static Tensor Concat(Tensor[] tensors, int axis = -1) => Concat((ReadOnlySpan<Tensor>)tensors, axis);
+
     /// <summary>Tensors one behind the other along an axis.</summary>
     /// <param name="tensors">At least one; alike but for that axis.</param>
     /// <param name="axis">Which; default -1, the channels.</param>

@@ -49,6 +49,26 @@ public sealed class PublicApiTests
         Assert.Empty(missing);
     }
 
+    /// <summary>F# does not turn an array that is written out into a span: what an operation takes as a span, it takes as an array too.</summary>
+    [Fact]
+    public void OperationsTakeArraysForSpans()
+    {
+        var operations = typeof(Functional).GetMethods(Own);
+        foreach (var operation in operations)
+        {
+            var types = operation.GetParameters().Select(p => p.ParameterType).ToArray();
+            var arrays = types.Select(t => t.IsGenericType && t.GetGenericTypeDefinition() == typeof(ReadOnlySpan<>) ? t.GetGenericArguments()[0].MakeArrayType() : t).ToArray();
+            Assert.True(operations.Any(other => other.Name == operation.Name && other.GetParameters().Select(p => p.ParameterType).SequenceEqual(arrays)), $"{operation} has no form with arrays.");
+        }
+
+        var x = Tensor.From([1f, 2f, 3f, 4f], [2, 2], Device.Reference);
+        int[] axes = [1];
+        Tensor[] both = [x, x];
+        Assert.Equal([3f, 7f], Functional.Sum(x, axes).ToArray());
+        Assert.Equal([1.5f, 3.5f], Functional.Mean(x, axes).ToArray());
+        Assert.Equal([1f, 2f, 1f, 2f, 3f, 4f, 3f, 4f], Functional.Concat(both).ToArray());
+    }
+
     [Fact]
     public void NumbersAreTakenAsTheyAreWritten()
     {
