@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.Threading.Channels;
 using CnnSharp.Kernels;
 
@@ -104,6 +105,9 @@ public sealed class DataLoader : IEnumerable<Batch>
 
     /// <inheritdoc/>
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    /// <summary>What it loads, and how: <c>cifar10: 50000 images in 391 batches of 128 on cpu</c>.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{set.Name}: {set.Count} images in {Batches} batches of {BatchSize} on {Device}");
 
     IEnumerable<Batch> Enumerate(int epoch, int firstBatch)
     {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Serialization;
 
 namespace CnnSharp.Training;
@@ -52,6 +53,14 @@ public sealed class History
     public double Seconds { get; internal set; }
 
     internal void Add(EpochResult epoch) => epochs.Add(epoch);
+
+    /// <summary>A line an epoch: losses, and the shares of images whose class was found.</summary>
+    public override string ToString()
+    {
+        var lines = epochs.Select(e => string.Create(CultureInfo.InvariantCulture, $"epoch {e.Epoch}: loss {e.TrainLoss:F4}, accuracy {100 * e.TrainAccuracy:F1}%")
+            + (e is { ValidationLoss: { } loss, ValidationAccuracy: { } accuracy } ? string.Create(CultureInfo.InvariantCulture, $"; validation loss {loss:F4}, accuracy {100 * accuracy:F1}%") : ""));
+        return epochs.Count == 0 ? "no epoch was finished" : string.Join('\n', lines);
+    }
 }
 
 /// <summary>The figures of one epoch.</summary>

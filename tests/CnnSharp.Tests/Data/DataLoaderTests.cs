@@ -32,6 +32,7 @@ public sealed class DataLoaderTests
     public void WithoutShuffleTheBatchesAreTheSetsPicturesNormalised()
     {
         var loader = new DataLoader(Set(5, new([0.5f, 0.25f], [0.5f, 0.25f])), batchSize: 2, Device, shuffle: false);
+        Assert.EndsWith(": 5 images in 3 batches of 2 on reference", loader.ToString(), StringComparison.Ordinal);
         var batches = Collect(loader);
         Assert.Equal(3, loader.Batches);
         Assert.Equal(new[] { [0, 1], [2, 3], new[] { 4 } }, batches.Select(b => b.Labels));

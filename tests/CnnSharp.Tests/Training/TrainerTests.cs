@@ -23,6 +23,7 @@ public class TrainerTests
         Assert.Equal(history.Last.ValidationAccuracy, history.Last.Accuracy);
         Assert.False(history.IsCancelled);
         Assert.Null(history.Checkpoint);
+        Assert.Matches(@"^(epoch \d: loss \d\.\d{4}, accuracy \d+\.\d%; validation loss \d\.\d{4}, accuracy \d+\.\d%(\n|$)){3}$", history.ToString());
     }
 
     /// <summary>On a whole data set: measured on its validation pictures, else on its test pictures.</summary>
