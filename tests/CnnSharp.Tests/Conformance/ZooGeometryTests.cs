@@ -12,7 +12,7 @@ namespace CnnSharp.Tests;
 /// CUDA devices too, where there are any. A failure names the test to run again.
 /// </summary>
 [Collection(DeviceTests.Name)]
-public sealed class ZooGeometryTests
+public sealed class ZooGeometryTests : IDisposable
 {
     /// <summary>Of the largest value, and absolute: what <c>verify</c> allows an operation in single precision.</summary>
     const double Relative = 1e-4, Absolute = 1e-5;
@@ -22,8 +22,6 @@ public sealed class ZooGeometryTests
     static readonly Dictionary<string, ConvGeometry> ConvolutionsByName = ZooGeometries.Convolutions.ToDictionary(Name);
 
     static readonly Dictionary<string, (bool Maximum, PoolGeometry Geometry)> PoolingsByName = ZooGeometries.Poolings.ToDictionary(Name);
-
-    static readonly Dictionary<(SimdLevel, int, ConvolutionAlgorithms), Device> Engines = [];
 
     /// <summary>A part of the running test's name.</summary>
     string again = "";
@@ -51,6 +49,8 @@ public sealed class ZooGeometryTests
             return data;
         }
     }
+
+    public void Dispose() => Device.ReferenceFloat64.Engine.Pool.Trim();
 
     [Fact]
     public void TheZooHasManyGeometries()
@@ -236,16 +236,20 @@ public sealed class ZooGeometryTests
     {
         foreach (var level in Enum.GetValues<SimdLevel>().Where(level => level <= CpuEngine.WidestLevel))
         {
-            foreach (var chosen in algorithms) yield return ($"{level}, algorithms {chosen}", Threads.Select(threads => Engine(level, threads, chosen)));
+            foreach (var chosen in algorithms) yield return ($"{level}, algorithms {chosen}", Engines(level, chosen));
         }
 
         foreach (var report in Device.List().Where(report => report.Name.StartsWith("cuda", StringComparison.Ordinal) && report.Device is not null)) yield return (report.Name, [report.Device!]);
     }
 
-    static Device Engine(SimdLevel level, int threads, ConvolutionAlgorithms algorithms)
+    /// <summary>An engine after the other, each given back before the next: their pools together would hold gigabytes.</summary>
+    static IEnumerable<Device> Engines(SimdLevel level, ConvolutionAlgorithms algorithms)
     {
-        if (!Engines.TryGetValue((level, threads, algorithms), out var device)) Engines.Add((level, threads, algorithms), device = new(new CpuEngine(threads, level, algorithms)));
-        return device;
+        foreach (var threads in Threads)
+        {
+            using var device = new Device(new CpuEngine(threads, level, algorithms));
+            yield return device;
+        }
     }
 
     /// <summary>All as the engine chooses, the general algorithm, and, where it would choose among several, each alone.</summary>
