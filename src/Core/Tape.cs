@@ -290,6 +290,8 @@ internal sealed class Node
     /// <exception cref="InvalidOperationException">The tensor has changed since it was recorded.</exception>
     public void CheckUnchanged(Tensor tensor)
     {
+        // Whoever reads it says why it was freed.
+        if (tensor.IsFreed) return;
         var now = tensor.VersionOfData;
         if (tensor == Output && now != version) throw Changed($"its result {tensor.Label}", version, now);
         foreach (var (input, read) in Inputs)

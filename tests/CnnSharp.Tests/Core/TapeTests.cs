@@ -128,6 +128,12 @@ public sealed class TapeTests
         var disposed = Parameter(Device.Reference, [1]);
         disposed.Dispose();
         Assert.Equal("Tensor [1] was used after it was disposed. Read it earlier, or call Keep() on it first.", Assert.Throws<FreedTensorException>(() => disposed.Item()).Message);
+
+        using var needed = Parameter(Device.Reference, [2]);
+        using var other = Parameter(Device.Reference, [3]);
+        using var product = needed * other;
+        needed.Dispose();
+        Assert.Equal("Tensor [1] was used after it was disposed. Read it earlier, or call Keep() on it first.", Assert.Throws<FreedTensorException>(() => product.Backward()).Message);
     }
 
     [Fact]
