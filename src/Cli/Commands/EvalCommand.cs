@@ -56,14 +56,14 @@ internal static class EvalCommand
             if ((file is null ? 0 : 1) + (parsed.GetValue(weights) is null ? 0 : 1) + (distance is null ? 0 : 1) != 1) throw new UsageException("expected either --checkpoint FILE, or --model NAME with --weights FILE, or --weights FILE.onnx, or --model knn-l1 or knn-l2.");
             if (parsed.GetValue(neighbours) is not null && distance is null) throw new UsageException("--neighbours: it is for --model knn-l1 and knn-l2.");
             if (isOnnx && parsed.GetValue(model) is not null) throw new UsageException("--model: an ONNX file says itself which network it is.");
-            if (file is null && !isOnnx && parsed.GetValue(model) is null) throw new UsageException("--weights: say with --model which network they are of.");
+
+            // What a file of weights says of itself, as model.Save writes it.
+            var saved = parsed.GetValue(weights) is { } given && !isOnnx ? ModelWeights.InfoOf(ModelWeights.Existing("--weights", given)) : new();
+            if (file is null && !isOnnx && (parsed.GetValue(model) ?? saved.Name) is null) throw new UsageException("--weights: say with --model which network they are of.");
             if (file is not null && parsed.GetValue(model) is { } other && other != trained!.Model.Name) throw new UsageException($"--model {other}: '{file}' is of the model '{trained.Model.Name}'.");
 
             var foreign = imported.Of(parsed, parsed.GetValue(weights));
             var dump = Outputs.Check(terminal, "--dump-logits", parsed.GetValue(logits), file, parsed.GetValue(weights));
-
-            // What a file of weights says of itself, as model.Save writes it.
-            var saved = parsed.GetValue(weights) is { } given && !isOnnx ? ModelWeights.InfoOf(ModelWeights.Existing("--weights", given)) : new();
 
             // What the training was measured on, where it said so, is what its checkpoint is measured on.
             var run = file is null ? null : TrainSettings.Read(Path.GetDirectoryName(Path.GetFullPath(file))!);
@@ -80,7 +80,7 @@ internal static class EvalCommand
             var network = distance is not null ? Remember(pictures.Split(validation).Train, normalization, parsed.GetValue(neighbours) ?? 1, distance.Value)
                 : file is not null ? FromCheckpoint(file, trained!, set, where)
                 : onnx is not null ? onnx.Layer
-                : FromWeights(ModelWeights.Existing("--weights", parsed.GetValue(weights)!), parsed.GetValue(model)!, Options.ParseShortcut(parsed.GetValue(shortcut)), foreign, set, where);
+                : FromWeights(ModelWeights.Existing("--weights", parsed.GetValue(weights)!), parsed.GetValue(model) ?? saved.Name!, Options.ParseShortcut(parsed.GetValue(shortcut) ?? saved.Options.GetValueOrDefault("shortcut")), foreign, set, where);
             return Run(terminal, network, set, normalization, dump, onnx?.Batch ?? parsed.GetValue(batch) ?? 256, parsed.GetValue(json));
         });
         return command;

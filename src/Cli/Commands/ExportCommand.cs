@@ -31,8 +31,11 @@ internal static class ExportCommand
         command.SetAction(parsed =>
         {
             var (file, name, trained) = (parsed.GetValue(checkpoint), parsed.GetValue(model), parsed.GetValue(weights));
-            if ((file is null) == (name is null)) throw new UsageException("expected either --checkpoint FILE or --model NAME.");
             if (file is not null && trained is not null) throw new UsageException("--weights: the checkpoint has its own.");
+
+            // What a file of weights says of itself, as model.Save writes it.
+            var saved = trained is null ? new() : ModelWeights.InfoOf(ModelWeights.Existing("--weights", trained));
+            if ((file is null) == ((name ?? saved.Name) is null)) throw new UsageException("expected either --checkpoint FILE or --model NAME.");
             var path = Outputs.Check(terminal, "--out", parsed.GetValue(output), file, trained)!;
             var written = parsed.GetValue(format) ?? FormatOf(path);
             if (written != Onnx && parsed.GetValue(fold)) throw new UsageException("--fold-batch-norm: it is for --format onnx; PyTorch's network has its batch normalizations.");
@@ -40,7 +43,13 @@ internal static class ExportCommand
             var options = imported.Of(parsed, trained);
             var (network, input) = file is not null
                 ? FromCheckpoint(ModelWeights.Existing("--checkpoint", file))
-                : FromZoo(name!, trained, options, new() { Classes = parsed.GetValue(classes), Shortcut = Options.ParseShortcut(parsed.GetValue(shortcut)), Device = Device.Cpu });
+                : FromZoo(name ?? saved.Name!, trained, options, new()
+                {
+                    Input = saved.Input.Count == 3 ? new([.. saved.Input]) : null,
+                    Classes = parsed.GetValue(classes) ?? saved.Classes,
+                    Shortcut = Options.ParseShortcut(parsed.GetValue(shortcut) ?? saved.Options.GetValueOrDefault("shortcut")),
+                    Device = Device.Cpu,
+                });
             if (written != Onnx) return SaveForPyTorch(terminal, network, input, path, written, parsed.GetValue(json));
             if (parsed.GetValue(withCase) && file is null && trained is null) Randomize(network);
             var graph = network.ToOnnx(input, new() { FoldBatchNorm = parsed.GetValue(fold) });
@@ -92,12 +101,12 @@ internal static class ExportCommand
     {
         var entry = Zoo.Find(name);
         if (weights is null) return (Zoo.Build(name, model), entry.Input);
-        ModelWeights.Existing("--weights", weights);
-        options = options with { ModelName = name, Input = entry.Input };
+        var input = model.Input ?? entry.Input;
+        options = options with { ModelName = name, Input = input };
         var classes = model.Classes ?? StartingWeights.ClassesOf(weights, options, entry.Classes, (count, where) => Zoo.Build(name, model with { Classes = count, Device = where }));
         var network = Zoo.Build(name, model with { Classes = classes });
         ModelWeights.Load(weights, network, options);
-        return (network, entry.Input);
+        return (network, input);
     }
 
     /// <summary>Weights in proportion to their fan in, statistics and scales around what a trained network has.</summary>

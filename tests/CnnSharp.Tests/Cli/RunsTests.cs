@@ -213,7 +213,10 @@ public sealed class RunsTests : CliTest
         string[] data = ["--dataset", "mnist", "--data", At("bars"), "--json"];
         Assert.Equal(
             Run(["eval", "--checkpoint", At("run", "checkpoint.safetensors"), .. data]).IsDone().Json.GetProperty("loss").GetDouble(),
-            Run(["eval", "--model", "lenet5", "--weights", At("saved.safetensors"), .. data]).IsDone().Json.GetProperty("loss").GetDouble());
+            Run(["eval", "--weights", At("saved.safetensors"), .. data]).IsDone().Json.GetProperty("loss").GetDouble());
+        Run("export", "--weights", At("saved.safetensors"), "--out", At("saved.pt")).IsDone();
+        Run("export", "--checkpoint", At("run", "checkpoint.safetensors"), "--out", At("trained.pt")).IsDone();
+        Assert.Equal(File.ReadAllBytes(At("trained.pt")), File.ReadAllBytes(At("saved.pt")));
         Run("predict", "--model", "mlp", "--checkpoint", At("saved.safetensors"), image).IsRefused("--model mlp:", "is of the model 'lenet5'");
 
         // Without, each is asked for; given, they do the same.
