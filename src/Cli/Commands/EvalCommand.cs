@@ -69,7 +69,7 @@ internal static class EvalCommand
             var run = file is null ? null : TrainSettings.Read(Path.GetDirectoryName(Path.GetFullPath(file))!);
             var where = Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(precision));
             var onnx = isOnnx ? OnnxClassifier.Load(ModelWeights.Existing("--weights", parsed.GetValue(weights)!), parsed.GetValue(size), where) : null;
-            var pictures = FindSet(terminal, parsed.GetValue(dataset) ?? trained?.Dataset ?? "cifar10", new() { Data = parsed.GetValue(data), Size = parsed.GetValue(size), Resize = parsed.GetValue(resize) }, run, trained, onnx);
+            var pictures = FindSet(terminal, parsed.GetValue(dataset) ?? trained?.Dataset ?? "cifar10", new() { Data = parsed.GetValue(data), Size = parsed.GetValue(size), Resize = parsed.GetValue(resize) }, run, trained, onnx, parsed.GetValue(anyClasses));
             var validation = parsed.GetValue(valSplit) ?? run?.ValSplit ?? 0;
             var set = WithTrainedClasses(Pictures(pictures, parsed.GetValue(split), validation), file ?? parsed.GetValue(weights), trained?.ClassNames ?? saved.ClassNames, parsed.GetValue(anyClasses));
             if (validation > 0 && (parsed.GetValue(split) ?? "val") == "val" && trained?.Images is { } images && trained.Dataset == set.Name && pictures.Train.Count - validation != images)
@@ -87,13 +87,13 @@ internal static class EvalCommand
     }
 
     /// <summary>The data set; of a folder, its pictures are read as those of the training were.</summary>
-    static DataSet FindSet(Terminal terminal, string name, TrainSettings said, TrainSettings? run, CheckpointInfo? trained, OnnxClassifier? onnx)
+    static DataSet FindSet(Terminal terminal, string name, TrainSettings said, TrainSettings? run, CheckpointInfo? trained, OnnxClassifier? onnx, bool anyClasses)
     {
         if (name != PictureFolder.Name) return Folders.Find(terminal, name, said.Or(new() { Data = run?.Data }));
         var settings = said.Or(new() { Data = run?.Data, Resize = run?.Resize, SkipCorrupt = run?.SkipCorrupt, Cache = run?.Cache, Size = trained?.Model.Input[0] ?? onnx?.Size, Channels = trained?.Model.Input[2] ?? onnx?.Channels });
 
         // In the folder's own order, which decides what is held out.
-        return Folders.Find(terminal, name, settings, trained is { ClassNames.Count: > 0 } ? [.. trained.ClassNames.Order(StringComparer.Ordinal)] : null, trained?.Normalization);
+        return Folders.Find(terminal, name, settings, trained is { ClassNames.Count: > 0 } && !anyClasses ? [.. trained.ClassNames.Order(StringComparer.Ordinal)] : null, trained?.Normalization);
     }
 
     static int Run(Terminal terminal, Layer model, PictureSet set, Normalization normalization, string? logitsFile, int batch, bool json)
