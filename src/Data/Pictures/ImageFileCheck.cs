@@ -60,7 +60,7 @@ static class ImageFileCheck
             case PbmFormat:
                 return new(Netpbm(bytes, name), IsOpaque: true);
             case TiffFormat:
-                return Tiff(bytes);
+                return Tiff(bytes, name);
             default:
                 return new(bytes);
         }
@@ -358,17 +358,21 @@ static class ImageFileCheck
     /// A TIFF with the tag BitsPerSample, which the package asks for. Black and white images go without, since it is 1 then:
     /// the directory is written anew behind the file, with the tag. Without the tag ExtraSamples there is no alpha.
     /// </summary>
-    public static CheckedImage Tiff(byte[] bytes)
+    public static CheckedImage Tiff(byte[] bytes, string name)
     {
         const int entryLength = 12, tag = 258, extraSamples = 338;
         var unknown = new CheckedImage(bytes);
         if (bytes.Length < 8) return unknown;
         var isLittle = bytes[0] == 'I';
         var directory = Long(4);
-        if (Short(2) != 42 || directory > bytes.Length - 2) return unknown;
+        if (Short(2) != 42) return unknown;
+
+        // Most writers put the directory last, so a file that is cut off has none.
+        if (directory > bytes.Length - 2) throw CutOff(name, $"the directory of the image, at byte {directory:N0} of {bytes.Length:N0}");
         var count = (int)Short((int)directory);
         var entries = (int)directory + 2;
-        if (count == 0 || entries + (count * entryLength) > bytes.Length) return unknown;
+        if (count == 0) return unknown;
+        if (entries + (count * entryLength) > bytes.Length) throw CutOff(name, $"the last of {count:N0} entries of the image's directory");
         var (before, hasTag, hasAlpha) = (0, false, false);
         for (var i = 0; i < count; i++)
         {

@@ -42,7 +42,7 @@ static class ImageSharpCodec
         if (format is PngFormat) return ImageFileCheck.PngSize(bytes, name);
         if (format is WebpFormat) return ImageFileCheck.WebpSize(bytes, name);
         if (format is BmpFormat) return ImageFileCheck.BmpSize(bytes, name);
-        var info = Image.Identify(Configuration, format is TiffFormat ? ImageFileCheck.Tiff(bytes).Bytes : bytes, out _) ?? throw new DataFormatException(name, $"has no sound {format.Name} header");
+        var info = Image.Identify(Configuration, format is TiffFormat ? ImageFileCheck.Tiff(bytes, name).Bytes : bytes, out _) ?? throw new DataFormatException(name, $"has no sound {format.Name} header");
 
         // A frame is decoded whole, also where it exceeds the canvas.
         var frame = format is GifFormat ? ImageFileCheck.FirstGifFrame(bytes).Size : default;

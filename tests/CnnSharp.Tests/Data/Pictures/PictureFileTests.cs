@@ -384,6 +384,18 @@ public sealed class PictureFileTests : IDisposable
         return file;
     }
 
+    /// <summary>Most writers put the directory behind the pixels, so half a file has none, or half of one.</summary>
+    [Fact]
+    public void ATiffThatEndsBeforeItsDirectorySaysSo()
+    {
+        var sound = ImageFrames.Tiff(200, 100, pages: 1);
+        var directory = BinaryPrimitives.ReadInt32LittleEndian(sound.AsSpan(4));
+        Says($"is cut off: it ends before the directory of the image, at byte {directory:N0} of {directory / 2:N0}", sound[..(directory / 2)]);
+        Says("is cut off: it ends before the last of ", sound[..(directory + 30)]);
+
+        static void Says(string text, byte[] file) => Assert.Contains(text, Assert.Throws<DataFormatException>(() => PictureFile.Decode(file, "picture")).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void APngSaysWhatIsWrongWithIt()
     {
