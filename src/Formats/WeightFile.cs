@@ -77,6 +77,10 @@ static class WeightFile
         return null;
     }
 
+    /// <summary>As <see cref="Explain"/>, of a file that is no ONNX model.</summary>
+    public static string? ExplainOnnx(ReadOnlySpan<byte> start)
+        => IsTorch(start) ? "is a file of torch.save, not an ONNX model: write one with torch.onnx.export" : Explain(start);
+
     /// <summary>Whether a file that begins so is one of torch.save, or another zip archive.</summary>
     public static bool IsTorch(ReadOnlySpan<byte> start) => IsZip(start) || IsLegacy(start);
 

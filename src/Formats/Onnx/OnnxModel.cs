@@ -62,6 +62,18 @@ public sealed class OnnxModel
     public static OnnxModel Read(byte[] bytes, string path)
     {
         ArgumentNullException.ThrowIfNull(bytes);
+        try
+        {
+            return ReadModel(bytes, path);
+        }
+        catch (DataFormatException) when (WeightFile.ExplainOnnx(bytes) is { } problem)
+        {
+            throw new DataFormatException(path, problem);
+        }
+    }
+
+    static OnnxModel ReadModel(byte[] bytes, string path)
+    {
         var message = new ProtoReader(bytes, path, "the model");
         var source = new OnnxSource(path);
         var functions = new Dictionary<(string Domain, string Name, string Overload), OnnxFunction>();

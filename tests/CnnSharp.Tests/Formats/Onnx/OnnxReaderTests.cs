@@ -191,6 +191,18 @@ public class OnnxReaderTests
         Assert.Equal("net.onnx: the model: field 7 claims 2,147,483,647 bytes, 1 follow (at byte 6).", e.Message);
     }
 
+    /// <summary>What a download or a clone leaves in a model's place is named for what it is, not for the bytes that do not parse.</summary>
+    [Theory]
+    [InlineData("<!DOCTYPE html><html></html>", "is a web page (HTML or XML), not weights")]
+    [InlineData("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "is a pointer of Git LFS, not the weights themselves: fetch them with 'git lfs pull'")]
+    [InlineData("{\"error\": 404}", "is JSON text, not weights")]
+    [InlineData("", "is empty: fetch it again")]
+    public void AFileOfAnotherKindIsNamed(string text, string expected)
+    {
+        var e = Assert.Throws<DataFormatException>(() => OnnxModel.Read(System.Text.Encoding.ASCII.GetBytes(text), File));
+        Assert.StartsWith($"net.onnx: {expected}", e.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void ACycleIsRefused()
         => Refused([Node("Relu", "b", "a"), Node("Relu", "a", "b"), Node("Add", "x", "y")], "it stands on a cycle", "(Relu)");
