@@ -36,8 +36,8 @@ public sealed class SafeTensor
     }
 
     /// <summary>A tensor whose bytes something else reads, each time they are asked for.</summary>
-    internal SafeTensor(string name, TensorType type, long[] shape, long byteLength, Func<byte[]> source)
-        : this(name, type, shape, "")
+    internal SafeTensor(string name, TensorType type, long[] shape, string file, long byteLength, Func<byte[]> source)
+        : this(name, type, shape, file)
     {
         this.source = source;
         ByteLength = byteLength;

@@ -221,7 +221,7 @@ sealed class TorchArchive : IDisposable
         for (var axis = 0; axis < tensor.Shape.Length; axis++) last += (Int128)(tensor.Shape[axis] - 1) * tensor.Strides[axis];
         if (needed > 0 && (tensor.Offset < 0 || last >= elements || Array.Exists(tensor.Strides, stride => stride < 0)))
             throw new DataFormatException(Path, $"tensor '{fullName}': offset {tensor.Offset}, shape {SafeTensor.Text(tensor.Shape)}, strides {SafeTensor.Text(tensor.Strides)}", $"elements within the {elements:N0} of its storage", $"one at {last}");
-        return first[tensor] = new(name, tensor.Type, tensor.Shape, needed, () => Take(fullName, tensor, needed, size));
+        return first[tensor] = new(name, tensor.Type, tensor.Shape, Path, needed, () => Take(fullName, tensor, needed, size));
     }
 
     /// <summary>A tensor's elements in C order, gathered along its strides.</summary>

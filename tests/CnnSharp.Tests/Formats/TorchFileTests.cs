@@ -122,6 +122,15 @@ public sealed class TorchFileTests
         Assert.Contains("has no entry 'emma' with tensors; it has 'model', 'ema', 'optimizer'", e.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void TruthValuesAreNoWeights()
+    {
+        using var folder = new TemporaryFolder();
+        TorchFile.Save(folder.File("mask.pt"), [new SafeTensor("0.weight", TensorType.Bool, [1, 2], [1, 0]), SafeTensor.Create<float>("0.bias", [1], [0])]);
+        var e = Assert.Throws<DataFormatException>(() => PretrainedWeights.Load(new Sequential(new Linear(2, 1, device: Device.Reference)), folder.File("mask.pt")));
+        Assert.Equal($"{folder.File("mask.pt")}: tensor '0.weight': expected numbers, got BOOL.", e.Message);
+    }
+
     [Theory]
     [InlineData("sparse.pt", "'0.weight' is a sparse tensor, which is not read")]
     [InlineData("complex.pt", "'0.weight' is a tensor in a torch.ComplexFloatStorage, which is not read")]
