@@ -41,6 +41,7 @@ sealed class TorchLayouts
     readonly HashSet<Tensor> linearWeights;
     readonly Dictionary<Tensor, Tag> tags = new(ReferenceEqualityComparer.Instance);
     readonly Dictionary<Tensor, List<Tensor>> sources = new(ReferenceEqualityComparer.Instance);
+    readonly Dictionary<Tensor, Tensor> transposed = new(ReferenceEqualityComparer.Instance);
     readonly Dictionary<Tensor, List<Use>> uses = new(ReferenceEqualityComparer.Instance);
     readonly HashSet<string> inMainPass = new(StringComparer.Ordinal);
     bool inputIsGuessed;
@@ -238,6 +239,7 @@ sealed class TorchLayouts
         {
             Tape.Observer = outer;
             tags.Clear();
+            transposed.Clear();
             foreach (var l in training) l.SetTraining();
         }
     }
@@ -248,6 +250,8 @@ sealed class TorchLayouts
         var (inputs, y) = (operation.Inputs, operation.Output);
         if (!Array.Exists(inputs, input => input is not null && tags.ContainsKey(input)))
         {
+            if (operation is { Name: "Permute", Settings: int[] and [1, 0] } && sources.ContainsKey(inputs[0]!)) transposed[y] = inputs[0]!;
+
             // Made of weights alone, element by element: what is said of it is said of them.
             if (KeepingOrder.Contains(operation.Name) || Arithmetic.Contains(operation.Name)) sources[y] = [.. inputs.OfType<Tensor>().Where(input => input.Shape == y.Shape && sources.ContainsKey(input)).SelectMany(input => sources[input]).Distinct()];
             return;
@@ -306,6 +310,7 @@ sealed class TorchLayouts
 
         // Of features, their order is free until something reads them as an image.
         Tag result = y.Shape.Rank == 4 ? Tag.OfImage : new(y.Shape.Rank == 2 ? new Order() : Order.Natural);
+        if (transposed.TryGetValue(w, out var tied)) Tie(tied, TagOf(x).Order, result.Order);
         Note(w, new(sources.GetValueOrDefault(w) is [var one] && !linearWeights.Contains(one) ? TorchForm.PlainMatrix : TorchForm.Matrix), TagOf(x).Order, result.Order);
         Note(operation.Inputs[2], TorchLayout.Plain, null, result.Order);
         return result;
@@ -328,6 +333,18 @@ sealed class TorchLayouts
         var tag = TagOf(operation.Inputs[0]);
         Note(operation.Inputs[1], TorchLayout.Plain, null, operation.Inputs[1]!.Count == 1 ? null : tag.Order);
         return tag;
+    }
+
+    /// <summary>A matrix that is used the other way round as well, as autoencoders tie theirs: what it writes lies as what it reads elsewhere.</summary>
+    void Tie(Tensor weight, Order inputs, Order outputs)
+    {
+        foreach (var tensor in sources[weight])
+        {
+            var other = uses.TryGetValue(tensor, out var list) ? list[0] : null;
+            if (other?.Inputs is { } reads) outputs.Unify(reads);
+            if (other?.Outputs is { } writes) inputs.Unify(writes);
+            Note(tensor, other?.Form ?? new(linearWeights.Contains(tensor) ? TorchForm.Matrix : TorchForm.PlainMatrix), outputs, inputs);
+        }
     }
 
     Tag Binary(TracedOperation operation)

@@ -103,6 +103,45 @@ public sealed class TorchWeightsTests
         }
     }
 
+    /// <summary>What a tied matrix decodes lies as the flattened image that it encodes, and so does what reads it.</summary>
+    [Fact]
+    public void TiedMatricesKeepTheOrderOfAFlattenedImage()
+    {
+        var model = new TiedAutoencoder();
+        foreach (var (_, tensor) in model.NamedTensors()) tensor.Write<float>([.. Enumerable.Range(0, (int)tensor.Count).Select(i => (float)i)]);
+        var state = TorchWeights.ToStateDict(model, new() { Input = new(2, 2, 3) }).ToDictionary(t => t.Name, t => t.AsFloat32());
+
+        // Element (pixel, channel) here is (channel, pixel) there.
+        var place = Enumerable.Range(0, 12).Select(i => (i % 3 * 4) + (i / 3)).ToArray();
+        for (var i = 0; i < 12; i++)
+        {
+            Assert.Equal(i, state["decoded"][place[i]]);
+            for (var o = 0; o < 5; o++) Assert.Equal((i * 5) + o, state["encoder.weight"][(o * 12) + place[i]]);
+            for (var o = 0; o < 2; o++) Assert.Equal((i * 2) + o, state["head.weight"][(o * 12) + place[i]]);
+        }
+    }
+
+    sealed class TiedAutoencoder : Layer
+    {
+        readonly Conv2d conv = new(3, 3, 1, device: Device.Reference);
+        readonly Linear encoder = new(12, 5, device: Device.Reference);
+        readonly Tensor decoded = Parameter(12);
+        readonly Linear head = new(12, 2, device: Device.Reference);
+
+        protected override Tensor Compute(Tensor x)
+        {
+            var code = encoder.Forward(conv.Forward(x).Flatten(), Activation.Relu);
+            return head.Forward(Functional.Relu(Functional.Linear(code, Functional.Permute(encoder.Weight, 1, 0), decoded)));
+        }
+
+        static Tensor Parameter(int count)
+        {
+            var tensor = Tensor.Zeros(new(count), Device.Reference);
+            tensor.RequiresGrad = true;
+            return tensor;
+        }
+    }
+
     /// <summary>The input is found whatever the order in which a layer's fields are declared.</summary>
     [Fact]
     public void FieldsMayBeDeclaredInAnyOrder()
