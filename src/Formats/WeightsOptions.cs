@@ -28,6 +28,6 @@ public sealed record WeightsOptions
     /// <summary>Of a checkpoint with several sets of weights (<c>model</c>, <c>ema</c>), the key of the one that is meant, or the prefix of its names; default: the only one that fits the model.</summary>
     public string? Key { get; init; }
 
-    /// <summary>By the path of a layer, the channels of the images that it reads flattened, 1 where its features have the same order in PyTorch: for layers that no forward pass of the model shows. Default none.</summary>
+    /// <summary>By the path of a layer, the channels of the images that it reads flattened, 1 where its features have the same order in PyTorch: for layers that no forward pass of the model shows, and for those of a network that permutes its images to [N, H, W, C] in PyTorch before it flattens them. Default none: a flattening here is one of [N, C, H, W] there.</summary>
     public IReadOnlyDictionary<string, int>? FlattenedChannels { get; init; }
 }
