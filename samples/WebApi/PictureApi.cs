@@ -103,13 +103,13 @@ public static class PictureApi
             {
                 if (!type.StartsWith("image/", StringComparison.OrdinalIgnoreCase) && !type.StartsWith("application/octet-stream", StringComparison.OrdinalIgnoreCase))
                     throw new RefusedException(StatusCodes.Status415UnsupportedMediaType, $"Expected a picture (image/...) or a form with one (multipart/form-data), got '{type}'.");
-                return await ReadAll(request.Body, cancellation);
+                return await ReadAll(request.Body, request.ContentLength, cancellation);
             }
 
             var form = await request.ReadFormAsync(cancellation);
             if (form.Files.Count != 1) throw new RefusedException(StatusCodes.Status400BadRequest, $"Expected a form with one file, got {form.Files.Count}.");
             await using var file = form.Files[0].OpenReadStream();
-            return await ReadAll(file, cancellation);
+            return await ReadAll(file, file.Length, cancellation);
         }
         catch (BadHttpRequestException e)
         {
@@ -122,8 +122,16 @@ public static class PictureApi
         }
     }
 
-    static async Task<byte[]> ReadAll(Stream stream, CancellationToken cancellation)
+    /// <summary>The stream to its end: without buffers on the way, which would be garbage, where the client says how long it is.</summary>
+    static async Task<byte[]> ReadAll(Stream stream, long? length, CancellationToken cancellation)
     {
+        if (length <= MaxBodyBytes)
+        {
+            var bytes = new byte[length.Value];
+            var read = await stream.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancellation);
+            return read == bytes.Length ? bytes : bytes[..read];
+        }
+
         var memory = new MemoryStream();
         await stream.CopyToAsync(memory, cancellation);
         return memory.ToArray();
