@@ -173,7 +173,22 @@ static class ImageSharpCodec
     }
 
     static IImageFormat Detect(byte[] bytes, string name) => Image.DetectFormat(Configuration, bytes)
-        ?? throw new DataFormatException(name, $"is no image: its first bytes, {Convert.ToHexString(bytes.AsSpan(0, Math.Min(8, bytes.Length)))}, are those of none of PNG, JPEG, WebP, GIF, TIFF, BMP, PGM and PPM");
+        ?? throw new DataFormatException(name, Explain(bytes) ?? $"is no image: its first bytes, {Convert.ToHexString(bytes.AsSpan(0, Math.Min(8, bytes.Length)))}, are those of none of PNG, JPEG, WebP, GIF, TIFF, BMP, PGM and PPM");
+
+    /// <summary>What a file is that is not read here, and what to do; null where its first bytes do not tell.</summary>
+    static string? Explain(ReadOnlySpan<byte> start)
+    {
+        var brand = start.Length >= 12 && start[4..8].SequenceEqual("ftyp"u8) ? start[8..12] : default;
+        var kind = brand.StartsWith("avi"u8) ? "an AVIF image"
+            : brand.StartsWith("hei"u8) || brand.StartsWith("hev"u8) || brand.SequenceEqual("mif1"u8) || brand.SequenceEqual("msf1"u8) ? "an HEIC image"
+            : start.StartsWith<byte>([0xFF, 0x0A]) || start.StartsWith("\0\0\0\u000CJXL "u8) ? "a JPEG XL image"
+            : start.StartsWith("\0\0\0\u000CjP  "u8) ? "a JPEG 2000 image"
+            : start.StartsWith("8BPS"u8) ? "a Photoshop file"
+            : null;
+        if (kind is not null) return $"is {kind}, which is not read: convert it to PNG or JPEG";
+        if (start.StartsWith("version https://git-lfs"u8)) return "is a pointer of Git LFS, not the image itself: fetch it with 'git lfs pull'";
+        return start.TrimStart(" \t\r\n"u8).StartsWith("<"u8) ? "is text (SVG, or a web page in an image's place), not an image of pixels" : null;
+    }
 
     /// <summary>Refuses what the package decodes to other values than are meant: samples without a range, and strips beyond the end of the file.</summary>
     static void CheckTiff(ExifProfile tags, long length, string name)

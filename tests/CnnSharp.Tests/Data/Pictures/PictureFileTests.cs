@@ -396,6 +396,19 @@ public sealed class PictureFileTests : IDisposable
         static void Says(string text, byte[] file) => Assert.Contains(text, Assert.Throws<DataFormatException>(() => PictureFile.Decode(file, "picture")).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("\0\0\0\u0018ftypheic\0\0\0\0", "is an HEIC image, which is not read: convert it to PNG or JPEG")]
+    [InlineData("\0\0\0\u0018ftypmif1\0\0\0\0", "is an HEIC image, which is not read")]
+    [InlineData("\0\0\0\u0018ftypavif\0\0\0\0", "is an AVIF image, which is not read")]
+    [InlineData("\0\0\0\u000CJXL \r\n", "is a JPEG XL image, which is not read")]
+    [InlineData("\0\0\0\u000CjP  \r\n", "is a JPEG 2000 image, which is not read")]
+    [InlineData("8BPS\0\u0001", "is a Photoshop file, which is not read")]
+    [InlineData("version https://git-lfs.github.com/spec/v1\n", "is a pointer of Git LFS, not the image itself: fetch it with 'git lfs pull'")]
+    [InlineData("<!DOCTYPE html>", "is text (SVG, or a web page in an image's place)")]
+    [InlineData("hello", "is no image: its first bytes, 68656C6C6F, are those of none of")]
+    public void WhatIsNotReadIsNamed(string start, string expected)
+        => Assert.Contains(expected, Assert.Throws<DataFormatException>(() => PictureFile.Decode(System.Text.Encoding.ASCII.GetBytes(start), "picture")).Message, StringComparison.Ordinal);
+
     [Fact]
     public void APngSaysWhatIsWrongWithIt()
     {
