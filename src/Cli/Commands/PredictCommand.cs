@@ -36,7 +36,7 @@ internal static class PredictCommand
         imported.AddTo(command);
         command.SetAction(parsed =>
         {
-            var files = Files(parsed.GetValue(pictures)!);
+            var files = Files(terminal, parsed.GetValue(pictures)!);
             var where = Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads));
             var names = parsed.GetValue(classes) is { } list ? File.ReadAllLines(ModelWeights.Existing("--classes", list)).Select(line => line.Trim()).Where(line => line.Length > 0).ToArray() : null;
             var (file, foreign, name, asked) = (parsed.GetValue(checkpoint), parsed.GetValue(weights), parsed.GetValue(model), parsed.GetValue(size));
@@ -149,18 +149,25 @@ internal static class PredictCommand
     static List<(int Label, float Probability)> Top(float[] row, int count)
         => [.. row.Select((probability, label) => (label, probability)).OrderByDescending(r => r.probability).ThenBy(r => r.label).Take(count)];
 
-    static List<string> Files(string[] paths)
+    static List<string> Files(Terminal terminal, string[] paths)
     {
         var files = new List<string>();
         foreach (var path in paths)
         {
             if (File.Exists(path)) files.Add(path);
             else if (!Directory.Exists(path)) throw new UsageException($"there is no file or folder '{path}'.");
-            else if (PictureFolder.Files(path) is { Count: > 0 } inside) files.AddRange(inside);
-            else throw new UsageException($"the folder '{path}' has no pictures ({string.Join(", ", PictureFile.Extensions)}).");
+            else AddFolder(path);
         }
 
         return [.. files.Distinct()];
+
+        void AddFolder(string path)
+        {
+            var inside = PictureFolder.Files(path, out var ignored);
+            if (inside.Count == 0) throw new UsageException($"the folder '{path}' has no pictures ({string.Join(", ", PictureFile.Extensions)}){(ignored.Count > 0 ? $"; it has {Folders.Listed(ignored)}" : "")}.");
+            if (ignored.Count > 0) terminal.WriteLine($"ignored, as no images: {Folders.Listed(ignored)}");
+            files.AddRange(inside);
+        }
     }
 
     static Network FromCheckpoint(string file, int? size, string[]? names, Device device)

@@ -24,9 +24,12 @@ internal static class Folders
 
         var folder = said.Data ?? throw new UsageException($"--dataset {PictureFolder.Name}: say with --data which folder; it holds a folder of pictures a class, or 'train' and 'val' with such folders inside.");
         var set = PictureFolder.Load(folder, OptionsOf(terminal, said) with { Classes = classes, Normalization = normalization });
-        if (set.Ignored.Count > 0) terminal.WriteLine($"ignored, as no images: {string.Join(", ", set.Ignored.Select(kind => $"{kind.Value:N0} {kind.Key}"))}");
+        if (set.Ignored.Count > 0) terminal.WriteLine($"ignored, as no images: {Listed(set.Ignored)}");
         return set;
     }
+
+    /// <summary>Files that are no images, by their endings.</summary>
+    public static string Listed(IReadOnlyDictionary<string, int> ignored) => string.Join(", ", ignored.Select(kind => $"{kind.Value:N0} {kind.Key}"));
 
     /// <summary>How a folder's pictures are read.</summary>
     public static PictureFolderOptions OptionsOf(Terminal terminal, TrainSettings said)

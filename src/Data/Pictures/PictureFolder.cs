@@ -101,10 +101,17 @@ public static class PictureFolder
 
     /// <summary>The picture files in a folder, in order of their names, and in its folders; those in a folder that several links lead to once.</summary>
     /// <exception cref="DataFormatException">Links lead in a circle or nowhere.</exception>
-    public static IReadOnlyList<string> Files(string folder)
+    public static IReadOnlyList<string> Files(string folder) => Files(folder, out _);
+
+    /// <summary>As <see cref="Files(string)"/>, with what is no image.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="ignored">How many files of each ending are left out, as <see cref="DataSet.Ignored"/> has them.</param>
+    /// <exception cref="DataFormatException">Links lead in a circle or nowhere.</exception>
+    public static IReadOnlyList<string> Files(string folder, out IReadOnlyDictionary<string, int> ignored)
     {
-        var files = new List<string>();
-        Collect(folder, RealPath(folder), files, [], [], new(StringComparer.Ordinal));
+        var (files, others) = (new List<string>(), new SortedDictionary<string, int>(StringComparer.Ordinal));
+        Collect(folder, RealPath(folder), files, [], [], others);
+        ignored = others;
         return files;
     }
 
@@ -148,6 +155,13 @@ public static class PictureFolder
         return wanted;
     }
 
+    static string Others(string folder)
+    {
+        if (!Directory.Exists(folder)) return "";
+        Files(folder, out var others);
+        return others.Count == 0 ? "" : $"; it has {string.Join(", ", others.Select(kind => $"{kind.Value:N0} {kind.Key}"))}";
+    }
+
     static PictureSet LoadPart(string folder, IReadOnlyList<string> classes, PictureFolderOptions options, bool isTraining, SortedDictionary<string, int> ignored, ref long budget)
     {
         var (files, labels) = (new List<string>(), new List<int>());
@@ -158,7 +172,7 @@ public static class PictureFolder
             var path = Path.Combine(folder, classes[label]);
             var before = files.Count;
             if (Directory.Exists(path)) Collect(path, RealPath(real, new(path)), files, [real], [], ignored);
-            if (files.Count == before && isTraining) throw new DataFormatException(path, $"the class has no images ({string.Join(", ", PictureFile.Extensions)})");
+            if (files.Count == before && isTraining) throw new DataFormatException(path, $"the class has no images ({string.Join(", ", PictureFile.Extensions)}){Others(path)}");
             labels.AddRange(Enumerable.Repeat(label, files.Count - before));
         }
 

@@ -158,6 +158,9 @@ public sealed class PictureCommandTests : CliTest
             Assert.Contains("ignored, as no images: 1 .heic", measured.Output, StringComparison.Ordinal);
         }
 
+        Assert.Contains("ignored, as no images: 1 .heic", Run("predict", At("alone"), "--checkpoint", At("run", "checkpoint.safetensors")).IsDone().Output, StringComparison.Ordinal);
+        File.WriteAllText(Path.Combine(Directory.CreateDirectory(At("phone")).FullName, "a.heic"), "");
+        Run("predict", At("phone"), "--checkpoint", At("run", "checkpoint.safetensors")).IsRefused("has no pictures (", "); it has 1 .heic.");
         Run("eval", "--checkpoint", At("run", "checkpoint.safetensors"), "--data", At("alone"), "--split", "val").IsRefused("folder has 0 training pictures");
         Run("train", "--dataset", "folder", "--data", At("alone"), "--model", "linear", "--out", At("other")).IsRefused($"{At("alone")} has only test images of folder; there are none to train on.");
     }

@@ -247,7 +247,9 @@ public sealed class PictureFolderTests : IDisposable
         var root = WriteFolder();
         Directory.CreateDirectory(Path.Combine(root, "damson"));
         Says("the class has no images (.png, .jpg,", root);
-        Directory.Delete(Path.Combine(root, "damson"));
+        File.WriteAllText(Path.Combine(root, "damson", "a.HEIC"), "");
+        Says(".apng); it has 1 .heic.", root);
+        Directory.Delete(Path.Combine(root, "damson"), recursive: true);
         Assert.Contains("only the data has 'cherry'", Assert.Throws<DataFormatException>(() => PictureFolder.Load(root, Small with { Classes = ["apple", "banana"] })).Message, StringComparison.Ordinal);
         Assert.Contains("Resize must be from Size, 16,", Assert.Throws<ArgumentOutOfRangeException>(() => PictureFolder.Load(root, Small with { Resize = 8 })).Message, StringComparison.Ordinal);
         foreach (var name in new[] { "rose.png", "readme.txt" }) File.WriteAllText(Path.Combine(folder.File("bare"), name), "");
