@@ -51,8 +51,20 @@ internal static class StartingWeights
 
         void Read(Layer into)
         {
-            if (isCheckpoint) Checkpoint.Load(path, into);
-            else PretrainedWeights.Load(into, path, options);
+            if (!isCheckpoint)
+            {
+                PretrainedWeights.Load(into, path, options);
+                return;
+            }
+
+            try
+            {
+                Checkpoint.Load(path, into);
+            }
+            catch (DataFormatException e) when (options.Input is { } input && !info!.Model.Input.SequenceEqual([(int)input[^3], (int)input[^2], (int)input[^1]]))
+            {
+                throw new DataFormatException(path, $"was trained on images [{string.Join(", ", info.Model.Input)}], and its weights do not fit these, [{input[^3]}, {input[^2]}, {input[^1]}]: {e.Problem}. Bring them to the same size and channels: of a folder by --size and --channels");
+            }
         }
     }
 

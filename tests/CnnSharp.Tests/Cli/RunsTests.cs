@@ -55,6 +55,7 @@ public sealed class RunsTests : CliTest
         Run("eval", "--checkpoint", checkpoint).IsRefused("a-square", Renamed);
         Run("eval", "--checkpoint", checkpoint, "--any-classes").IsDone();
         Assert.Contains($"which is for 3 classes; the images have 3 classes ({Renamed}), so the head starts anew: 11.weight, 11.bias", Run([.. train, "--out", At("tuned"), "--weights", checkpoint]).IsDone().Prose, StringComparison.Ordinal);
+        Run("train", "--dataset", "folder", "--data", data, "--size", "24", "--out", At("larger"), "--weights", checkpoint).IsRefused("was trained on images [16, 16, 3], and its weights do not fit these, [24, 24, 3]: ", "by --size and --channels");
 
         Directory.Move(Path.Combine(data, "a-square"), At("away"));
         Run("train", "--resume", "--out", At("run"), "--epochs", "2").IsRefused("only the model has 'square'");
