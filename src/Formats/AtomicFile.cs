@@ -140,8 +140,8 @@ public static class AtomicFile
         }
     }
 
-    /// <summary>What failed may be the whole file system: then its own message is the one to be read.</summary>
-    static void TryDelete(string file)
+    /// <summary>Deletes a file that does no harm where it stays. What failed may be the whole file system: then its own message is the one to be read.</summary>
+    internal static void TryDelete(string file)
     {
         try
         {

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using CnnSharp.Formats;
 
 namespace CnnSharp.Training;
 
@@ -110,12 +111,12 @@ sealed class RunLock : IDisposable
 
     public void Dispose()
     {
-        TryDelete(Path.Combine(folder, OwnerName));
+        AtomicFile.TryDelete(Path.Combine(folder, OwnerName));
 
         // Before it is given up, or another's would be deleted; Windows deletes no open file, and then another's cannot be deleted.
-        if (!OperatingSystem.IsWindows()) TryDelete(file.Name);
+        if (!OperatingSystem.IsWindows()) AtomicFile.TryDelete(file.Name);
         file.Dispose();
-        if (OperatingSystem.IsWindows()) TryDelete(file.Name);
+        if (OperatingSystem.IsWindows()) AtomicFile.TryDelete(file.Name);
     }
 
     /// <summary>Whether opening failed because another has the file: Windows' sharing violation, or EWOULDBLOCK of Linux and macOS.</summary>
@@ -138,17 +139,5 @@ sealed class RunLock : IDisposable
         }
 
         return new(folder, null, "an unknown host", "an unknown time", inner);
-    }
-
-    static void TryDelete(string path)
-    {
-        try
-        {
-            File.Delete(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // A file that is left here locks nothing.
-        }
     }
 }

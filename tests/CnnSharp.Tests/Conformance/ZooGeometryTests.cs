@@ -68,8 +68,8 @@ public sealed class ZooGeometryTests : IDisposable
         var g = ConvolutionsByName[again = name];
         var random = new Random(g.GetHashCode() & 0xffff);
         long pixels = (long)g.N * g.H * g.W, results = (long)g.N * g.OutH * g.OutW;
-        var (x, w, b, dy) = (Draw(random, pixels * g.C), Draw(random, (long)g.KernelH * g.KernelW * g.GroupC * g.K), Draw(random, g.K), Draw(random, results * g.K));
-        var (scale, shift, mean, variance) = (Draw(random, g.K), Draw(random, g.K), Draw(random, g.K), Draw(random, g.K, 0.5f, 2));
+        var (x, w, b, dy) = (GpuRun.Real(random, pixels * g.C), GpuRun.Real(random, (long)g.KernelH * g.KernelW * g.GroupC * g.K), GpuRun.Real(random, g.K), GpuRun.Real(random, results * g.K));
+        var (scale, shift, mean, variance) = (GpuRun.Real(random, g.K), GpuRun.Real(random, g.K), GpuRun.Real(random, g.K), GpuRun.Real(random, g.K, 0.5f, 2));
 
         // The truth, projected: y and dw over the output channels, dx over the input channels.
         var (outputs, inputs) = (new ChannelProjection(g.K, g.Groups, random), new ChannelProjection(g.C, g.Groups, random));
@@ -121,7 +121,7 @@ public sealed class ZooGeometryTests : IDisposable
     {
         var (maximum, g) = PoolingsByName[again = name];
         var random = new Random(7);
-        var (x, dy) = (Draw(random, (long)g.N * g.H * g.W * g.C), Draw(random, (long)g.N * g.OutH * g.OutW * g.C));
+        var (x, dy) = (GpuRun.Real(random, (long)g.N * g.H * g.W * g.C), GpuRun.Real(random, (long)g.N * g.OutH * g.OutW * g.C));
         CheckFully([x, dy, new float[dy.Length], new float[x.Length], new int[dy.Length]], (k, a) =>
         {
             if (maximum)
@@ -142,8 +142,8 @@ public sealed class ZooGeometryTests : IDisposable
     {
         again = $"{nameof(BatchNorm)}(rows: {rows}, channels: {channels})";
         var random = new Random(9);
-        var (x, dy, add) = (Draw(random, rows * channels), Draw(random, rows * channels), Draw(random, rows * channels));
-        var (weight, bias, mean, variance) = (Draw(random, channels), Draw(random, channels), Draw(random, channels), Draw(random, channels, 0.5f, 2));
+        var (x, dy, add) = (GpuRun.Real(random, rows * channels), GpuRun.Real(random, rows * channels), GpuRun.Real(random, rows * channels));
+        var (weight, bias, mean, variance) = (GpuRun.Real(random, channels), GpuRun.Real(random, channels), GpuRun.Real(random, channels), GpuRun.Real(random, channels, 0.5f, 2));
         foreach (var activation in (Activation[])[Activation.None, Activation.Relu])
         {
             var g = new BatchNormGeometry(rows, channels, 1e-5f, 0.1f, activation);
@@ -173,7 +173,7 @@ public sealed class ZooGeometryTests : IDisposable
         foreach (var g in (MatMulGeometry[])[new(m, n, k), new(m, k, n, TransposeB: true), new(k, n, m, TransposeA: true)])
         {
             var random = new Random(11);
-            var (a, b, bias) = (Draw(random, (long)g.M * g.K), Draw(random, (long)g.K * g.N), Draw(random, g.N));
+            var (a, b, bias) = (GpuRun.Real(random, (long)g.M * g.K), GpuRun.Real(random, (long)g.K * g.N), GpuRun.Real(random, g.N));
             var projection = new ChannelProjection(g.N, 1, random);
             var expected = new double[(long)g.M * projection.Count];
             var columns = g.TransposeB ? Transposed(b, g.N, g.K) : b;
@@ -183,7 +183,7 @@ public sealed class ZooGeometryTests : IDisposable
                 float[][]? first = null;
                 foreach (var device in devices)
                 {
-                    float[] c = new float[(long)g.M * g.N], rectified = new float[c.Length], added = Draw(new(12), c.Length);
+                    float[] c = new float[(long)g.M * g.N], rectified = new float[c.Length], added = GpuRun.Real(new(12), c.Length);
                     var before = (float[])added.Clone();
                     KernelCall.InPlace(device, (kernels, p) => kernels.MatMul(g, p[0], p[1], p[2], p[3]), a, b, bias, c);
                     KernelCall.InPlace(device, (kernels, p) => kernels.MatMul(g, p[0], p[1], p[2], p[3], Activation.Relu), a, b, bias, rectified);
@@ -291,13 +291,6 @@ public sealed class ZooGeometryTests : IDisposable
             var same = MemoryMarshal.AsBytes<float>(expected[i]).CommonPrefixLength(MemoryMarshal.AsBytes<float>(actual[i])) / sizeof(float);
             if (same < expected[i].Length) Fail($"{what[i]} on {label} ({device.Engine.Description}): element {same} of {expected[i].Length} is {actual[i][same]:g9}, with {Threads[0]} thread {expected[i][same]:g9}");
         }
-    }
-
-    static float[] Draw(Random random, long count, float least = -1, float greatest = 1)
-    {
-        var values = new float[count];
-        for (var i = 0; i < values.Length; i++) values[i] = least + (random.NextSingle() * (greatest - least));
-        return values;
     }
 
     static float[][] Vectors(int length, int count) => [.. Enumerable.Range(0, count).Select(_ => new float[length])];
