@@ -6,7 +6,7 @@ $ErrorActionPreference = 'Stop'
 
 if (-not $From) { $From = if ($Direction -eq 'export') { 'data/cifar10' } else { 'data/cifar10-png' } }
 if (-not $To) { $To = if ($Direction -eq 'export') { 'data/cifar10-png' } else { 'data/cifar10-packed' } }
-$arguments = @('pictures', $Direction, '--data', $From, '--out', $To)
+$arguments = @('images', $Direction, '--data', $From, '--out', $To)
 if ($Direction -eq 'export') { $arguments += '--dataset', 'cifar10' }
 if (Get-Command cnnsharp -ErrorAction SilentlyContinue) { cnnsharp @arguments }
 else { dotnet run -c Release --project "$PSScriptRoot/../src/Cli" -- @arguments }

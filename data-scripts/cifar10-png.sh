@@ -10,8 +10,8 @@ cnnsharp() {
 }
 
 case "${1:-}" in
-    export) cnnsharp pictures export --dataset cifar10 --data "${2:-data/cifar10}" --out "${3:-data/cifar10-png}" ;;
-    pack) cnnsharp pictures pack --data "${2:-data/cifar10-png}" --out "${3:-data/cifar10-packed}" ;;
+    export) cnnsharp images export --dataset cifar10 --data "${2:-data/cifar10}" --out "${3:-data/cifar10-png}" ;;
+    pack) cnnsharp images pack --data "${2:-data/cifar10-png}" --out "${3:-data/cifar10-packed}" ;;
     *)
         echo "usage: $0 export [CIFAR10 [PNG]] | pack [PNG [CIFAR10]]" >&2
         exit 2

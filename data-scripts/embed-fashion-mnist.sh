@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the files of src/Data/Embedded out of the full Fashion-MNIST (Debian: apt install dataset-fashion-mnist brotli):
-# the first 4,000 training and the first 1,000 test pictures, with headers that say so. The same input gives the same bytes.
+# the first 4,000 training and the first 1,000 test images, with headers that say so. The same input gives the same bytes.
 set -eu # and no pipefail: head closes the pipe before gzip -dc is done
 
 from=${1:-/usr/share/datasets/fashion-mnist}

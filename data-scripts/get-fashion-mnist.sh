@@ -2,7 +2,7 @@
 # Gets Fashion-MNIST (30 MB; https://github.com/zalandoresearch/fashion-mnist) into data/fashion-mnist, or into the folder given.
 source "$(dirname "$0")/common.sh"
 
-# Debian's package dataset-fashion-mnist has the same pictures; its checksums are its own, and apt has verified them.
+# Debian's package dataset-fashion-mnist has the same images; its checksums are its own, and apt has verified them.
 debian=/usr/share/datasets/fashion-mnist
 if [ -z "${CNNSHARP_MIRROR:-}" ] && [ -d "$debian" ]; then
     echo "Taking them from Debian's package, $debian."

@@ -9,7 +9,7 @@
 #     --python FILE        the Python that has PyTorch; default python3
 #     --models "A B"       default "resnet20 resnet18-cifar vgg16-cifar"
 #     --precisions "A B"   default "float32 tf32 bf16"
-#     --batch N            pictures a training step; default 512
+#     --batch N            images a training step; default 512
 #     --steps N            training steps that are timed; default 100
 #     --rounds N           how often CnnSharp and PyTorch train by turns; the medians count; default 3
 #     --kernels TEXT       only kernels whose name holds this; "none": no kernel benchmark

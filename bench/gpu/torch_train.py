@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Trains a net on made-up CIFAR-sized pictures with PyTorch, in each of the ways that may be its fastest, and prints one JSON line.
+"""Trains a net on made-up CIFAR-sized images with PyTorch, in each of the ways that may be its fastest, and prints one JSON line.
 
 What `cnnsharp bench train` does, done by the peer: forward, cross-entropy, backward and an SGD step (momentum 0.9,
-Nesterov, weight decay 5e-4) on pictures that are on the device already. The ways: NCHW and channels-last, each step by
-step and, on a CUDA device, as one captured graph. Pictures a second: the batch over a step of the median stretch, the
+Nesterov, weight decay 5e-4) on images that are on the device already. The ways: NCHW and channels-last, each step by
+step and, on a CUDA device, as one captured graph. Images/s: the batch over a step of the median stretch, the
 device being waited for at the end of each of ten stretches. Exit code 3: there is no PyTorch, or it has no such device.
 """
 import argparse
@@ -30,14 +30,14 @@ def training_step(model, layout, batch, precision, device):
     """A function that trains one step."""
     net = MODELS[model]().to(device).to(memory_format=LAYOUTS[layout])
     optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4)
-    pictures = torch.randn(batch, 3, 32, 32, device=device).to(memory_format=LAYOUTS[layout])
+    images = torch.randn(batch, 3, 32, 32, device=device).to(memory_format=LAYOUTS[layout])
     labels = torch.randint(0, 10, (batch,), device=device)
 
     def step():
         optimizer.zero_grad(set_to_none=True)
         # Every weight is cast once a step: a cache of casts would only be in a graph's way.
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16", cache_enabled=False):
-            loss = F.cross_entropy(net(pictures), labels)
+            loss = F.cross_entropy(net(images), labels)
         loss.backward()
         optimizer.step()
 

@@ -4,8 +4,8 @@
     npm install --ignore-scripts --prefix bench/peers/onnxruntime    # once; the CPU build is in the package
     python3 bench/peers/inference.py                                 # resnet50 and vgg16, batch 1 and 16, 5 rounds
 
-ONNX Runtime gets the file that 'cnnsharp export --fold-batch-norm' writes, pictures of 224 x 224, as many threads, and all
-its graph optimisations. Turns, because a shared machine's speed drifts: each round runs both, each in a process of its
+ONNX Runtime gets the file that 'cnnsharp export --fold-batch-norm' writes, images of 224 x 224, as many threads, and all
+its graph optimizations. Turns, because a shared machine's speed drifts: each round runs both, each in a process of its
 own. Printed are the medians over the rounds and their range. Needs the .NET 10 SDK and node.
 """
 import argparse
@@ -23,9 +23,9 @@ CNNSHARP, PEER = "CnnSharp", "ONNX Runtime"
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--models", nargs="+", default=["resnet50", "vgg16"], help="models of the zoo for pictures of 224 x 224")
+    parser.add_argument("--models", nargs="+", default=["resnet50", "vgg16"], help="models of the zoo for images of 224 x 224")
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 16])
-    parser.add_argument("--pictures", type=int, default=64, help="pictures that a turn times, at least five passes")
+    parser.add_argument("--images", type=int, default=64, help="images that a turn times, at least five passes")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--json", action="store_true", help="one JSON object as the last line")
@@ -41,7 +41,7 @@ def main():
             file = os.path.join(folder, f"{model}.onnx")
             subprocess.run([*tool, "export", "--model", model, "--out", file, "--fold-batch-norm"], check=True, stdout=subprocess.DEVNULL)
             for batch in arguments.batches:
-                steps = max(5, arguments.pictures // batch)
+                steps = max(5, arguments.images // batch)
                 commands = {
                     CNNSHARP: [*tool, "bench", "infer", "--model", model, "--batch", str(batch), "--steps", str(steps), "--threads", str(arguments.threads), "--json"],
                     PEER: ["node", os.path.join(HERE, "onnxruntime", "infer.mjs"), file, str(batch), str(steps), str(arguments.threads)],

@@ -1,10 +1,10 @@
-"""The nets of the side-by-side runs in PyTorch: the same layers as CnnSharp's models of the same names, for 32x32 pictures."""
+"""The nets of the side-by-side runs in PyTorch: the same layers as CnnSharp's models of the same names, for 32x32 images."""
 from torch import nn
 from torch.nn import functional as F
 
 
 def lenet5():
-    """LeCun et al. 1998 in today's form: ReLU, max pooling, softmax; for pictures of three channels."""
+    """LeCun et al. 1998 in today's form: ReLU, max pooling, softmax; for images of three channels."""
     return nn.Sequential(
         nn.Conv2d(3, 6, 5), nn.ReLU(), nn.MaxPool2d(2),
         nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),
@@ -50,12 +50,12 @@ def resnet20():
 
 
 def resnet18_cifar():
-    """He et al. 2015, table 1, 18 layers, in its form for small pictures."""
+    """He et al. 2015, table 1, 18 layers, in its form for small images."""
     return residual((64, 128, 256, 512), 2)
 
 
 def vgg16_cifar():
-    """Simonyan and Zisserman 2014, configuration D, with batch normalisation; 512 channels go to the classes at once."""
+    """Simonyan and Zisserman 2014, configuration D, with batch normalization; 512 channels go to the classes at once."""
     layers, inputs = [], 3
     for outputs, convolutions in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
         for _ in range(convolutions):

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Trains a net on made-up CIFAR-sized pictures with PyTorch on the CPU and prints how fast, as one JSON line.
+"""Trains a net on made-up CIFAR-sized images with PyTorch on the CPU and prints how fast, as one JSON line.
 
 What `cnnsharp bench train` does, done by the peer: forward, cross-entropy, backward and an SGD step (momentum 0.9,
-Nesterov, weight decay 5e-4) on pictures that are there already. Pictures a second: the batch over the median step.
+Nesterov, weight decay 5e-4) on images that are there already. Images/s: the batch over the median step.
 
 On Debian: apt install python3-torch libopenblas0-pthread; then run it with /usr/bin/python3.
 """
@@ -24,13 +24,13 @@ LAYOUTS = {"nchw": torch.contiguous_format, "channels_last": torch.channels_last
 def images_per_second(model, layout, batch, steps, warm_up):
     net = MODELS[model]().to(memory_format=LAYOUTS[layout])
     optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4)
-    pictures = torch.randn(batch, 3, 32, 32).to(memory_format=LAYOUTS[layout])
+    images = torch.randn(batch, 3, 32, 32).to(memory_format=LAYOUTS[layout])
     labels = torch.randint(0, 10, (batch,))
     seconds = []
     for step in range(warm_up + steps):
         start = time.perf_counter()
         optimizer.zero_grad(set_to_none=True)
-        F.cross_entropy(net(pictures), labels).backward()
+        F.cross_entropy(net(images), labels).backward()
         optimizer.step()
         if step >= warm_up:
             seconds.append(time.perf_counter() - start)

@@ -26,7 +26,7 @@ var model = new Sequential(
     new Linear(7 * 7 * 16, 10));
 var history = Trainer.Fit(model, train, validation, new() { Epochs = int.Parse(args.ElementAtOrDefault(0) ?? "3"), Optimizer = new AdamOptions { LearningRate = 3e-3 }, Seed = 1 });
 Console.WriteLine($"validation accuracy {history.Last.Accuracy:P1}");
-foreach (var (name, tensor) in model.NamedTensors().Where(t => t.Name.EndsWith("beta", StringComparison.Ordinal)))
+foreach (var (name, tensor) in model.StateDict().Where(t => t.Name.EndsWith("beta", StringComparison.Ordinal)))
     Console.WriteLine($"{name}: {string.Join(" ", tensor.ToArray().Select(beta => $"{beta:F2}"))}");
 
 // A single number of every element of the result, each with a weight of its own: a wrong gradient cannot hide in a sum.

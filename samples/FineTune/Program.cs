@@ -1,5 +1,5 @@
-// Teaches a network that knows CIFAR-10 to tell other pictures apart: a new head, the first layers as they are, the others
-// at a tenth of the rate. The pictures lie in a folder a class, named like it.
+// Teaches a network that knows CIFAR-10 to tell other images apart: a new head, the first layers as they are, the others
+// at a tenth of the rate. The images lie in a folder a class, named like it.
 //
 //   dotnet run -c Release --project samples/FineTune -- cifar10.safetensors flowers 5     WEIGHTS FOLDER EPOCHS
 using CnnSharp.Data;
@@ -16,7 +16,7 @@ if (args.Length < 2)
 
 try
 {
-    var data = PictureFolder.Load(args[1], new() { Size = 32, Normalization = Cifar10.Normalization });
+    var data = ImageFolder.Load(args[1], new() { Size = 32, Normalization = Cifar10.Normalization });
     var (train, validation) = data.Split(validation: data.Train.Count / 5);
 
     var model = ResNet.Cifar(depth: 20);

@@ -1,4 +1,4 @@
-// The loop that Trainer.Fit runs, by hand: what a network, an optimiser and a loader are, and no more.
+// The loop that Trainer.Fit runs, by hand: what a network, an optimizer and a loader are, and no more.
 //
 //   dotnet run -c Release --project samples/TrainingLoop                   LeNet-5 on the built-in clothes of 28 x 28: seconds
 //   dotnet run -c Release --project samples/TrainingLoop -- mnist 5        DATASET EPOCHS

@@ -47,7 +47,7 @@ public static class CommandLine
             TrainCommand.Create(terminal),
             EvalCommand.Create(terminal),
             PredictCommand.Create(terminal),
-            PicturesCommand.Create(terminal),
+            ImagesCommand.Create(terminal),
             VerifyCommand.Create(terminal),
             ExportCommand.Create(terminal),
             ImportCommand.Create(terminal),

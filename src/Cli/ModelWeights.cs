@@ -42,7 +42,7 @@ internal static class ModelWeights
     /// <param name="where">For what, in words.</param>
     public static FailedException NotANumber(Layer model, string where)
     {
-        var bad = model.NamedTensors().Where(t => t.Tensor.DType != Kernels.DType.Int32 && t.Tensor.DType != Kernels.DType.UInt8 && !t.Tensor.ToArray<double>().All(double.IsFinite)).Select(t => $"'{t.Name}'").ToList();
+        var bad = model.StateDict().Where(t => t.Tensor.DType != Kernels.DType.Int32 && t.Tensor.DType != Kernels.DType.UInt8 && !t.Tensor.ToArray<double>().All(double.IsFinite)).Select(t => $"'{t.Name}'").ToList();
         var why = bad.Count == 0 ? "the weights are all finite, so something between overflows; compare --mean and --std with those of the training" : $"the weights hold NaN or infinity in {string.Join(", ", bad.Take(5))}{(bad.Count > 5 ? $" and {bad.Count - 5} more" : "")}";
         return new($"the output is NaN {where}: {why}.");
     }

@@ -34,7 +34,7 @@ internal static class Options
     public static Option<int?> Seed() => Whole("--seed", "what weights, shuffles and augmentation are drawn from; default 1", minimum: 0);
 
     /// <summary><c>--batch</c>.</summary>
-    public static Option<int?> Batch(string defaults) => Whole("--batch", $"pictures a step; default {defaults}", minimum: 1, maximum: 65_536);
+    public static Option<int?> Batch(string defaults) => Whole("--batch", $"images a step; default {defaults}", minimum: 1, maximum: 65_536);
 
     /// <summary><c>--json</c>.</summary>
     public static Option<bool> Json() => new("--json") { Description = "one JSON object, alone, on standard output; what is for people goes to standard error" };
@@ -123,25 +123,25 @@ internal static class Options
     public static Option<string?> Model(string defaults) => Choice("--model", "model", $"the network (default {defaults})", [.. Zoo.Entries.Select(entry => entry.Name)]);
 
     /// <summary><c>--dataset</c>, by name.</summary>
-    public static Option<string?> Dataset(string defaults) => Choice("--dataset", "data set", $"the pictures (default {defaults})", [.. DataSets.Names, PictureFolder.Name]);
+    public static Option<string?> Dataset(string defaults) => Choice("--dataset", "data set", $"the images (default {defaults})", [.. DataSets.Names, ImageFolder.Name]);
 
     /// <summary><c>--data</c>.</summary>
     public static Option<string?> Data() => Text("--data", "DIR", $"the folder, archive or file of the data set; by default ${DataSets.Variable}, ./data, the user's cache and the system's places are searched");
 
-    /// <summary><c>--size</c>, of pictures in a folder.</summary>
-    public static Option<int?> Size(string defaults) => Whole("--size", $"rows and columns to which pictures of a folder are brought (default {defaults})", minimum: 1, maximum: 4096);
+    /// <summary><c>--size</c>, of images in a folder.</summary>
+    public static Option<int?> Size(string defaults) => Whole("--size", $"rows and columns to which images of a folder are brought (default {defaults})", minimum: 1, maximum: 4096);
 
-    /// <summary><c>--resize</c>, of pictures in a folder.</summary>
-    public static Option<int?> Resize() => Whole("--resize", "pixels of a picture's shorter side before --size is cut out of it; default --size", minimum: 1, maximum: 4096);
+    /// <summary><c>--resize</c>, of images in a folder.</summary>
+    public static Option<int?> Resize() => Whole("--resize", "pixels of an image's shorter side before --size is cut out of it; default --size", minimum: 1, maximum: 4096);
 
-    /// <summary><c>--channels</c>, of pictures in a folder.</summary>
-    public static Option<int?> Channels() => Whole("--channels", "of pictures of a folder: 3 for colour, 1 for grey; default 3", minimum: 1, maximum: 3);
+    /// <summary><c>--channels</c>, of images in a folder.</summary>
+    public static Option<int?> Channels() => Whole("--channels", "of images of a folder: 3 for color, 1 for gray; default 3", minimum: 1, maximum: 3);
 
-    /// <summary><c>--cache</c>, of pictures in a folder.</summary>
-    public static Option<int?> Cache() => Whole("--cache", "MiB of decoded pictures of a folder that are kept in memory; where there are more, files are read in each epoch. Default 1024", minimum: 0, maximum: 1 << 20);
+    /// <summary><c>--cache</c>, of images in a folder.</summary>
+    public static Option<int?> Cache() => Whole("--cache", "MiB of decoded images of a folder that are kept in memory; where there are more, files are read in each epoch. Default 1024", minimum: 0, maximum: 1 << 20);
 
-    /// <summary><c>--skip-corrupt</c>, of pictures in a folder.</summary>
-    public static Option<bool> SkipCorrupt() => new("--skip-corrupt") { Description = "leave out pictures that cannot be read, and name them; without, the first ends the work" };
+    /// <summary><c>--skip-corrupt</c>, of images in a folder.</summary>
+    public static Option<bool> SkipCorrupt() => new("--skip-corrupt") { Description = "leave out images that cannot be read, and name them; without, the first ends the work" };
 
     /// <summary><c>--shortcut</c>, of residual networks.</summary>
     public static Option<string?> Shortcut() => Choice("--shortcut", "shortcut", "of residual networks where the shape changes: subsampling without weights (a, the default) or a 1x1 convolution (b)", ["a", "b"]);

@@ -23,7 +23,7 @@ internal sealed class Terminal
     /// <summary>Creates a terminal.</summary>
     /// <param name="output">For results.</param>
     /// <param name="error">For what went wrong.</param>
-    /// <param name="interactive">Whether a person is looking at the output: colours, live progress.</param>
+    /// <param name="interactive">Whether a person is looking at the output: colors, live progress.</param>
     /// <param name="errorInteractive">Whether a person is looking at the error stream.</param>
     public Terminal(TextWriter output, TextWriter error, bool interactive, bool errorInteractive = false)
     {

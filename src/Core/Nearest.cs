@@ -26,7 +26,7 @@ internal static class Nearest
         return best is not null && 2 * fewest <= Math.Max(name.Length, best.Length) ? best : null;
     }
 
-    /// <summary>Insertions, deletions, replacements and exchanges of neighbours between two words (Damerau 1964).</summary>
+    /// <summary>Insertions, deletions, replacements and exchanges of neighbors between two words (Damerau 1964).</summary>
     static int Edits(string a, string b)
     {
         var d = new int[a.Length + 1, b.Length + 1];

@@ -4,7 +4,7 @@ using CnnSharp.Kernels;
 
 namespace CnnSharp;
 
-/// <summary>The extents of a tensor's axes, outermost first: pictures are [N, H, W, C]. Immutable; equal by value. Written <c>[1, 32, 32, 3]</c>.</summary>
+/// <summary>The extents of a tensor's axes, outermost first: images are [N, H, W, C]. Immutable; equal by value. Written <c>[1, 32, 32, 3]</c>.</summary>
 [CollectionBuilder(typeof(Shape), nameof(Create))]
 [SuppressMessage("Naming", "CA1710:Identifiers should have correct suffix", Justification = "It is a shape, not a collection.")]
 public readonly struct Shape : IEquatable<Shape>

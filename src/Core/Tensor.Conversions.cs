@@ -17,7 +17,7 @@ public sealed partial class Tensor
     /// and bytes stay what they are.
     /// </summary>
     /// <param name="values">As many as the shape has elements.</param>
-    /// <param name="shape">The extents; pictures are [N, H, W, C].</param>
+    /// <param name="shape">The extents; images are [N, H, W, C].</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
     /// <exception cref="ShapeException">The number of values is not the shape's.</exception>
     public static Tensor From<T>(ReadOnlySpan<T> values, Shape shape, Device? device = null)
@@ -54,13 +54,13 @@ public sealed partial class Tensor
         where T : unmanaged => From<T>((Array)values, device);
 
     /// <summary>A tensor with the elements and the extents of an array.</summary>
-    /// <param name="values">Three axes, such as a picture's [H, W, C].</param>
+    /// <param name="values">Three axes, such as an image's [H, W, C].</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
     public static Tensor From<T>(T[,,] values, Device? device = null)
         where T : unmanaged => From<T>((Array)values, device);
 
     /// <summary>A tensor with the elements and the extents of an array.</summary>
-    /// <param name="values">Four axes: pictures are [N, H, W, C].</param>
+    /// <param name="values">Four axes: images are [N, H, W, C].</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
     public static Tensor From<T>(T[,,,] values, Device? device = null)
         where T : unmanaged => From<T>((Array)values, device);

@@ -23,7 +23,7 @@ public sealed partial class Tensor : IDisposable
         this.data = data;
     }
 
-    /// <summary>The extents; pictures are [N, H, W, C].</summary>
+    /// <summary>The extents; images are [N, H, W, C].</summary>
     public Shape Shape { get; }
 
     /// <summary>The type of the elements.</summary>

@@ -3,35 +3,35 @@ using CnnSharp.Kernels;
 namespace CnnSharp.Data;
 
 /// <summary>
-/// What is done at random to a training picture, anew in every epoch. Options are added up by <see cref="Then"/>:
+/// What is done at random to a training image, anew in every epoch. Options are added up by <see cref="Then"/>:
 /// <c>Augment.PadAndCrop(4).Then(Augment.Flip()).Then(Augment.Cutout(8))</c>. They are applied in this order, whatever the
 /// order in which they were added: <see cref="RandomResizedCrop"/> or <see cref="RandomCrop"/>, <see cref="Rotate"/>,
-/// <see cref="FlipUpDown"/>, <see cref="ColourJitter"/>, <see cref="Erase"/> (on the loader's threads), then
+/// <see cref="FlipUpDown"/>, <see cref="ColorJitter"/>, <see cref="Erase"/> (on the loader's threads), then
 /// <see cref="PadAndCrop"/>, <see cref="Flip"/>, <see cref="Cutout"/>, <see cref="Mixup"/> (on the device).
-/// The picture's size does not change.
+/// The image's size does not change.
 /// </summary>
 public sealed partial record Augment
 {
-    // The numbers of a picture fill two blocks of Philox; each decision has its own, whichever others are made.
-    const int BlocksPerPicture = 2;
+    // The numbers of an image fill two blocks of Philox; each decision has its own, whichever others are made.
+    const int BlocksPerImage = 2;
 
     Augment()
     {
     }
 
-    /// <summary>Pictures as they are.</summary>
+    /// <summary>Images as they are.</summary>
     public static Augment None { get; } = new();
 
-    /// <summary>Rows and columns of black around a picture before it is cropped to its own size again; 0: not cropped.</summary>
+    /// <summary>Rows and columns of black around an image before it is cropped to its own size again; 0: not cropped.</summary>
     public int Padding { get; private init; }
 
-    /// <summary>The share of pictures that are mirrored left to right, from 0 to 1.</summary>
+    /// <summary>The share of images that are mirrored left to right, from 0 to 1.</summary>
     public double FlipProbability { get; private init; }
 
     /// <summary>The side of the square that is blanked, in pixels; 0: none.</summary>
     public int CutoutSize { get; private init; }
 
-    /// <summary>Pads a picture with <paramref name="pixels"/> black pixels on each side and crops it to its own size at a random place.</summary>
+    /// <summary>Pads an image with <paramref name="pixels"/> black pixels on each side and crops it to its own size at a random place.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not from 1 to 1,024.</exception>
     public static Augment PadAndCrop(int pixels)
     {
@@ -39,8 +39,8 @@ public sealed partial record Augment
         return new() { Padding = pixels };
     }
 
-    /// <summary>Mirrors a picture left to right.</summary>
-    /// <param name="probability">The share of pictures that are.</param>
+    /// <summary>Mirrors an image left to right.</summary>
+    /// <param name="probability">The share of images that are.</param>
     /// <exception cref="ArgumentOutOfRangeException">Not above 0 and up to 1.</exception>
     public static Augment Flip(double probability = 0.5)
     {
@@ -50,7 +50,7 @@ public sealed partial record Augment
 
     /// <summary>
     /// Blanks a square (DeVries and Taylor 2017, "Improved regularization of convolutional neural networks with cutout"):
-    /// its centre is any pixel, so it may stick out; its pixels become 0 after normalisation, the channel's mean.
+    /// its center is any pixel, so it may stick out; its pixels become 0 after normalization, the channel's mean.
     /// </summary>
     /// <param name="size">The side, in pixels.</param>
     /// <exception cref="ArgumentOutOfRangeException">Not from 1 to 1,024.</exception>
@@ -65,15 +65,15 @@ public sealed partial record Augment
     public Augment Then(Augment next)
     {
         ArgumentNullException.ThrowIfNull(next);
-        if (Padding > 0 && next.Padding > 0) throw new ArgumentException("Augment: a picture is cropped once; PadAndCrop occurs twice.", nameof(next));
-        if (FlipProbability > 0 && next.FlipProbability > 0) throw new ArgumentException("Augment: a picture is flipped once; Flip occurs twice.", nameof(next));
+        if (Padding > 0 && next.Padding > 0) throw new ArgumentException("Augment: an image is cropped once; PadAndCrop occurs twice.", nameof(next));
+        if (FlipProbability > 0 && next.FlipProbability > 0) throw new ArgumentException("Augment: an image is flipped once; Flip occurs twice.", nameof(next));
         if (CutoutSize > 0 && next.CutoutSize > 0) throw new ArgumentException("Augment: one square is blanked; Cutout occurs twice.", nameof(next));
-        if (CropsAtRandom && next.CropsAtRandom) throw new ArgumentException("Augment: a part of a picture is taken once; RandomCrop and RandomResizedCrop occur twice.", nameof(next));
-        if (Degrees > 0 && next.Degrees > 0) throw new ArgumentException("Augment: a picture is turned once; Rotate occurs twice.", nameof(next));
-        if (FlipUpDownProbability > 0 && next.FlipUpDownProbability > 0) throw new ArgumentException("Augment: a picture is turned over once; FlipUpDown occurs twice.", nameof(next));
-        if (Jitter is not null && next.Jitter is not null) throw new ArgumentException("Augment: colours change once; ColourJitter occurs twice.", nameof(next));
+        if (CropsAtRandom && next.CropsAtRandom) throw new ArgumentException("Augment: a part of an image is taken once; RandomCrop and RandomResizedCrop occur twice.", nameof(next));
+        if (Degrees > 0 && next.Degrees > 0) throw new ArgumentException("Augment: an image is turned once; Rotate occurs twice.", nameof(next));
+        if (FlipUpDownProbability > 0 && next.FlipUpDownProbability > 0) throw new ArgumentException("Augment: an image is turned over once; FlipUpDown occurs twice.", nameof(next));
+        if (Jitter is not null && next.Jitter is not null) throw new ArgumentException("Augment: colors change once; ColorJitter occurs twice.", nameof(next));
         if (EraseProbability > 0 && next.EraseProbability > 0) throw new ArgumentException("Augment: one rectangle is erased; Erase occurs twice.", nameof(next));
-        if (MixupAlpha > 0 && next.MixupAlpha > 0) throw new ArgumentException("Augment: pictures are mixed once; Mixup occurs twice.", nameof(next));
+        if (MixupAlpha > 0 && next.MixupAlpha > 0) throw new ArgumentException("Augment: images are mixed once; Mixup occurs twice.", nameof(next));
         return new()
         {
             Padding = Padding + next.Padding,
@@ -106,13 +106,13 @@ public sealed partial record Augment
         return parts.Count == 0 ? "none" : string.Join(", ", parts);
     }
 
-    /// <summary>Writes a placement (see <see cref="IKernels.GatherPictures"/>) for the picture at a position of an epoch.</summary>
-    internal void Place(Span<int> placement, int picture, int height, int width, ulong seed, ulong stream, long position)
+    /// <summary>Writes a placement (see <see cref="IKernels.GatherImages"/>) for the image at a position of an epoch.</summary>
+    internal void Place(Span<int> placement, int image, int height, int width, ulong seed, ulong stream, long position)
     {
-        var (top, left, flip, _) = Philox.Block(seed, stream, (ulong)position * BlocksPerPicture);
-        var (cutTop, cutLeft, _, _) = Philox.Block(seed, stream, ((ulong)position * BlocksPerPicture) + 1);
+        var (top, left, flip, _) = Philox.Block(seed, stream, (ulong)position * BlocksPerImage);
+        var (cutTop, cutLeft, _, _) = Philox.Block(seed, stream, ((ulong)position * BlocksPerImage) + 1);
 
-        placement[0] = picture;
+        placement[0] = image;
         placement[1] = Below(top, (2 * Padding) + 1) - Padding;
         placement[2] = Below(left, (2 * Padding) + 1) - Padding;
         placement[3] = flip < FlipProbability * TwoTo32 ? 1 : 0;

@@ -11,35 +11,35 @@ public sealed partial record Augment
     // Room for what is to come: an option that is added must not move the others' numbers.
     const int BlocksPerTransform = 8;
 
-    /// <summary>Whether a part of a larger picture is taken at a random place, not in its middle.</summary>
+    /// <summary>Whether a part of a larger image is taken at a random place, not in its middle.</summary>
     public bool CropsAtRandom { get; private init; }
 
-    /// <summary>The smallest share of a picture that <see cref="RandomResizedCrop"/> takes; 0: it is not done.</summary>
+    /// <summary>The smallest share of an image that <see cref="RandomResizedCrop"/> takes; 0: it is not done.</summary>
     public double SmallestShare { get; private init; }
 
-    /// <summary>The most degrees by which a picture is turned, either way.</summary>
+    /// <summary>The most degrees by which an image is turned, either way.</summary>
     public double Degrees { get; private init; }
 
-    /// <summary>The share of pictures that are turned upside down, from 0 to 1.</summary>
+    /// <summary>The share of images that are turned upside down, from 0 to 1.</summary>
     public double FlipUpDownProbability { get; private init; }
 
-    /// <summary>How far colours change; null: not at all.</summary>
+    /// <summary>How far colors change; null: not at all.</summary>
     public Jitter? Jitter { get; private init; }
 
-    /// <summary>The share of pictures in which a rectangle is erased, from 0 to 1.</summary>
+    /// <summary>The share of images in which a rectangle is erased, from 0 to 1.</summary>
     public double EraseProbability { get; private init; }
 
-    /// <summary>Both parameters of the distribution of a mixture's shares; 0: pictures are not mixed.</summary>
+    /// <summary>Both parameters of the distribution of a mixture's shares; 0: images are not mixed.</summary>
     public double MixupAlpha { get; private init; }
 
     /// <summary>Whether pixels must be computed before they are sent to the device.</summary>
     internal bool ChangesPixels => CropsAtRandom || Degrees > 0 || FlipUpDownProbability > 0 || Jitter is not null || EraseProbability > 0;
 
-    /// <summary>Takes a picture's window at a random place, where pictures are larger than the set's size; else nothing happens.</summary>
+    /// <summary>Takes an image's window at a random place, where images are larger than the set's size; else nothing happens.</summary>
     public static Augment RandomCrop() => new() { CropsAtRandom = true };
 
     /// <summary>
-    /// Takes a random part of a picture and resizes it to the set's size (Szegedy et al. 2014, "Going deeper with
+    /// Takes a random part of an image and resizes it to the set's size (Szegedy et al. 2014, "Going deeper with
     /// convolutions", section 6): a share of its area between <paramref name="smallest"/> and all of it, of an aspect
     /// between 3:4 and 4:3; one that would stick out is shrunk until it fits.
     /// </summary>
@@ -51,7 +51,7 @@ public sealed partial record Augment
         return new() { CropsAtRandom = true, SmallestShare = smallest };
     }
 
-    /// <summary>Turns a picture about its centre, either way; what comes into view is black.</summary>
+    /// <summary>Turns an image about its center, either way; what comes into view is black.</summary>
     /// <param name="degrees">The most degrees, above 0 and up to 180.</param>
     /// <exception cref="ArgumentOutOfRangeException">Outside that.</exception>
     public static Augment Rotate(double degrees)
@@ -60,8 +60,8 @@ public sealed partial record Augment
         return new() { Degrees = degrees };
     }
 
-    /// <summary>Mirrors a picture top to bottom.</summary>
-    /// <param name="probability">The share of pictures that are.</param>
+    /// <summary>Mirrors an image top to bottom.</summary>
+    /// <param name="probability">The share of images that are.</param>
     /// <exception cref="ArgumentOutOfRangeException">Not above 0 and up to 1.</exception>
     public static Augment FlipUpDown(double probability = 0.5)
     {
@@ -70,18 +70,18 @@ public sealed partial record Augment
     }
 
     /// <summary>
-    /// Changes brightness, then contrast, then saturation by factors from 1 - x to 1 + x, and then the hue. Of grey
-    /// pictures only the first two change.
+    /// Changes brightness, then contrast, then saturation by factors from 1 - x to 1 + x, and then the hue. Of gray
+    /// images only the first two change.
     /// </summary>
     /// <param name="brightness">From 0 to 1: pixels times the factor.</param>
-    /// <param name="contrast">From 0 to 1: the distance from the picture's mean grey times the factor.</param>
-    /// <param name="saturation">From 0 to 1: the distance from the pixel's own grey times the factor.</param>
-    /// <param name="hue">From 0 to 0.5: turns of the colour circle, either way (in YIQ, so that grey stays).</param>
+    /// <param name="contrast">From 0 to 1: the distance from the image's mean gray times the factor.</param>
+    /// <param name="saturation">From 0 to 1: the distance from the pixel's own gray times the factor.</param>
+    /// <param name="hue">From 0 to 0.5: turns of the color circle, either way (in YIQ, so that gray stays).</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range, or all are 0.</exception>
-    public static Augment ColourJitter(double brightness = 0.4, double contrast = 0.4, double saturation = 0.4, double hue = 0)
+    public static Augment ColorJitter(double brightness = 0.4, double contrast = 0.4, double saturation = 0.4, double hue = 0)
     {
         if (!(brightness is >= 0 and <= 1 && contrast is >= 0 and <= 1 && saturation is >= 0 and <= 1 && hue is >= 0 and <= 0.5) || brightness + contrast + saturation + hue == 0)
-            throw new ArgumentOutOfRangeException(nameof(brightness), $"ColourJitter({brightness}, {contrast}, {saturation}, {hue}): expected brightness, contrast and saturation from 0 to 1 and hue from 0 to 0.5, not all 0.");
+            throw new ArgumentOutOfRangeException(nameof(brightness), $"ColorJitter({brightness}, {contrast}, {saturation}, {hue}): expected brightness, contrast and saturation from 0 to 1 and hue from 0 to 0.5, not all 0.");
         return new() { Jitter = new(brightness, contrast, saturation, hue) };
     }
 
@@ -89,7 +89,7 @@ public sealed partial record Augment
     /// Erases a rectangle (Zhong et al. 2017, "Random erasing data augmentation"): 2% to 33% of the area, of an aspect
     /// between 0.3 and 3.3; its pixels become the mean of their channel, rounded.
     /// </summary>
-    /// <param name="probability">The share of pictures in which one is.</param>
+    /// <param name="probability">The share of images in which one is.</param>
     /// <exception cref="ArgumentOutOfRangeException">Not above 0 and up to 1.</exception>
     public static Augment Erase(double probability = 0.5)
     {
@@ -98,11 +98,11 @@ public sealed partial record Augment
     }
 
     /// <summary>
-    /// Mixes each picture of a batch with another of it, and so the loss of its class with the loss of the other's (Zhang et
-    /// al. 2017, "mixup: beyond empirical risk minimization"): picture i with picture N - 1 - i, a share of Beta(alpha, alpha)
+    /// Mixes each image of a batch with another of it, and so the loss of its class with the loss of the other's (Zhang et
+    /// al. 2017, "mixup: beyond empirical risk minimization"): image i with image N - 1 - i, a share of Beta(alpha, alpha)
     /// of the one and the rest of the other, one share a batch.
     /// </summary>
-    /// <param name="alpha">Near 0 pictures hardly mix, 1 makes all shares as likely; above 0 and up to 100.</param>
+    /// <param name="alpha">Near 0 images hardly mix, 1 makes all shares as likely; above 0 and up to 100.</param>
     /// <exception cref="ArgumentOutOfRangeException">Outside that.</exception>
     public static Augment Mixup(double alpha = 0.2)
     {
@@ -110,8 +110,8 @@ public sealed partial record Augment
         return new() { MixupAlpha = alpha };
     }
 
-    /// <summary>Writes the pixels [height, width, channels] of the picture at a position of an epoch, before they are placed.</summary>
-    internal void Render(PictureView source, int channels, int height, int width, Span<byte> target, ReadOnlySpan<byte> mean, ulong seed, ulong stream, long position)
+    /// <summary>Writes the pixels [height, width, channels] of the image at a position of an epoch, before they are placed.</summary>
+    internal void Render(ImageView source, int channels, int height, int width, Span<byte> target, ReadOnlySpan<byte> mean, ulong seed, ulong stream, long position)
     {
         var first = (ulong)position * BlocksPerTransform;
         Resampler.Resize(source, Crop(source, height, width, Philox.Block(seed, stream, first)), channels, height, width, target);
@@ -123,7 +123,7 @@ public sealed partial record Augment
         if (erase < EraseProbability * TwoTo32) EraseRectangle(target, channels, height, width, mean, Philox.Block(seed, stream, first + 3));
     }
 
-    /// <summary>The first picture's share of a mixture, at least a half: the two are mixed both ways round. 1 if pictures are not mixed.</summary>
+    /// <summary>The first image's share of a mixture, at least a half: the two are mixed both ways round. 1 if images are not mixed.</summary>
     internal float Share(ulong seed, ulong stream, int batch)
     {
         // A share takes a handful of numbers; a thousand leave room for any bad luck.
@@ -132,14 +132,14 @@ public sealed partial record Augment
         var numbers = new Generator(seed, stream) { Position = (ulong)batch * numbersPerBatch };
         var (a, b) = (Gamma(numbers, MixupAlpha), Gamma(numbers, MixupAlpha));
 
-        // Both can round to 0 where alpha is tiny: then one picture has all of it.
+        // Both can round to 0 where alpha is tiny: then one image has all of it.
         var share = a + b > 0 ? a / (a + b) : 1;
         return (float)Math.Max(share, 1 - share);
     }
 
-    Region Crop(PictureView source, int height, int width, (uint Top, uint Left, uint Area, uint Aspect) random)
+    Region Crop(ImageView source, int height, int width, (uint Top, uint Left, uint Area, uint Aspect) random)
     {
-        if (!CropsAtRandom) return Region.Centre(source.Height, source.Width, height, width);
+        if (!CropsAtRandom) return Region.Center(source.Height, source.Width, height, width);
         if (SmallestShare == 0) return new(Below(random.Top, source.Height - height + 1), Below(random.Left, source.Width - width + 1), height, width);
 
         var area = Between(random.Area, SmallestShare, 1) * source.Height * source.Width;
@@ -216,7 +216,7 @@ public sealed partial record Augment
     }
 }
 
-/// <summary>How far colours change: see <see cref="Augment.ColourJitter"/>.</summary>
+/// <summary>How far colors change: see <see cref="Augment.ColorJitter"/>.</summary>
 /// <param name="Brightness">0 to 1.</param>
 /// <param name="Contrast">0 to 1.</param>
 /// <param name="Saturation">0 to 1.</param>
@@ -233,7 +233,7 @@ public sealed record Jitter(double Brightness, double Contrast, double Saturatio
         {
             var sum = 0L;
             if (channels == 1) foreach (var value in pixels) sum += value;
-            else for (var at = 0; at < pixels.Length; at += 3) sum += Picture.Grey(pixels[at], pixels[at + 1], pixels[at + 2]);
+            else for (var at = 0; at < pixels.Length; at += 3) sum += DecodedImage.Gray(pixels[at], pixels[at + 1], pixels[at + 2]);
             var mean = (float)(sum * channels) / pixels.Length;
             foreach (ref var value in pixels) value = ToByte(mean + (contrast * (value - mean)));
         }
@@ -245,7 +245,7 @@ public sealed record Jitter(double Brightness, double Contrast, double Saturatio
         {
             float r = pixels[at], g = pixels[at + 1], b = pixels[at + 2];
 
-            // Colour as a distance from grey (I, Q: the axes of NTSC's colours), turned and stretched.
+            // Color as a distance from gray (I, Q: the axes of NTSC's colors), turned and stretched.
             var y = (0.299f * r) + (0.587f * g) + (0.114f * b);
             var i = (0.5959f * r) - (0.2746f * g) - (0.3213f * b);
             var q = (0.2115f * r) - (0.5227f * g) + (0.3112f * b);

@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 namespace CnnSharp.Data;
 
 /// <summary>
-/// Threads that prepare pictures behind a training's back: they have a lower priority than those that compute, so that they
+/// Threads that prepare images behind a training's back: they have a lower priority than those that compute, so that they
 /// take what time is left, and as much as it needs where the training waits for them.
 /// </summary>
 sealed class BackgroundThreads : TaskScheduler
@@ -19,7 +19,7 @@ sealed class BackgroundThreads : TaskScheduler
     BackgroundThreads(int count)
     {
         MaximumConcurrencyLevel = count;
-        for (var i = 0; i < count; i++) new Thread(Work) { IsBackground = true, Name = "CnnSharp pictures", Priority = ThreadPriority.BelowNormal }.UnsafeStart();
+        for (var i = 0; i < count; i++) new Thread(Work) { IsBackground = true, Name = "CnnSharp images", Priority = ThreadPriority.BelowNormal }.UnsafeStart();
     }
 
     public override int MaximumConcurrencyLevel { get; }

@@ -1,7 +1,7 @@
 namespace CnnSharp.Data;
 
 /// <summary>
-/// Some pictures on a device, normalised, with their labels. Belongs to its loader, which takes the memory back when it makes the
+/// Some images on a device, normalized, with their labels. Belongs to its loader, which takes the memory back when it makes the
 /// next batch, unless <see cref="Keep"/> was called. One at which an enumeration was left is not taken back.
 /// </summary>
 /// <param name="Images">[N, H, W, C], the device's float type.</param>
@@ -10,13 +10,13 @@ public sealed record Batch(Tensor Images, Tensor Labels) : IDisposable
 {
     const string Freed = "its loader had moved on to the next batch. Read it earlier, or call Batch.Keep() before that: loader.Select(batch => batch.Keep()).";
 
-    /// <summary>The number of pictures.</summary>
+    /// <summary>The number of images.</summary>
     public int Count => Images.Shape[0];
 
-    /// <summary>Under <see cref="Augment.Mixup"/>, the labels [N] of the pictures mixed in; else null.</summary>
+    /// <summary>Under <see cref="Augment.Mixup"/>, the labels [N] of the images mixed in; else null.</summary>
     public Tensor? OtherLabels { get; init; }
 
-    /// <summary>The share of the picture whose class stands in <see cref="Labels"/>; the rest is of <see cref="OtherLabels"/>'. 1 where pictures are not mixed.</summary>
+    /// <summary>The share of the image whose class stands in <see cref="Labels"/>; the rest is of <see cref="OtherLabels"/>'. 1 where images are not mixed.</summary>
     public float Share { get; init; } = 1;
 
     /// <summary>Keeps the batch when its loader moves on: <c>loader.Select(batch => batch.Keep()).ToList()</c>.</summary>

@@ -1,12 +1,12 @@
 namespace CnnSharp.Data;
 
-/// <summary>CIFAR-10 (Krizhevsky 2009): 50,000 training and 10,000 test pictures [32, 32, 3] of ten classes.</summary>
+/// <summary>CIFAR-10 (Krizhevsky 2009): 50,000 training and 10,000 test images [32, 32, 3] of ten classes.</summary>
 public static class Cifar10
 {
     /// <summary>The classes, in the order of their labels.</summary>
     public static IReadOnlyList<string> ClassNames { get; } = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
-    /// <summary>Mean and deviation of the training pictures.</summary>
+    /// <summary>Mean and standard deviation of the training images.</summary>
     public static Normalization Normalization { get; } = new([.4914f, .4822f, .4465f], [.2470f, .2435f, .2616f]);
 
     static CifarSet Set { get; } = new(
@@ -32,20 +32,20 @@ public static class Cifar10
     /// <exception cref="DataFormatException">The files are missing, or one is not what it should be.</exception>
     public static DataSet Load(string folder) => CifarFile.Load(folder, Set, chosen: 0);
 
-    /// <summary>Writes a picture as one record of the binary version: its label, then its red, green and blue planes.</summary>
+    /// <summary>Writes an image as one record of the binary version: its label, then its red, green and blue planes.</summary>
     /// <param name="stream">The file.</param>
-    /// <param name="picture">[32, 32, 3].</param>
+    /// <param name="image">[32, 32, 3].</param>
     /// <param name="label">0 to 9.</param>
-    /// <param name="name">What messages call the picture.</param>
-    /// <exception cref="DataFormatException">The picture is of another size.</exception>
-    public static void Write(Stream stream, Picture picture, int label, string name)
+    /// <param name="name">What messages call the image.</param>
+    /// <exception cref="DataFormatException">The image is of another size.</exception>
+    public static void Write(Stream stream, DecodedImage image, int label, string name)
     {
         ArgumentNullException.ThrowIfNull(stream);
-        ArgumentNullException.ThrowIfNull(picture);
+        ArgumentNullException.ThrowIfNull(image);
         if (label < 0 || label >= ClassNames.Count) throw new ArgumentOutOfRangeException(nameof(label), label, "CIFAR-10 has the labels 0 to 9.");
-        if ((picture.Height, picture.Width, picture.Channels) != (CifarFile.Side, CifarFile.Side, CifarFile.Channels))
-            throw new DataFormatException(name, "the size of the picture", $"[{CifarFile.Side}, {CifarFile.Side}, {CifarFile.Channels}]", $"[{picture.Height}, {picture.Width}, {picture.Channels}]");
+        if ((image.Height, image.Width, image.Channels) != (CifarFile.Side, CifarFile.Side, CifarFile.Channels))
+            throw new DataFormatException(name, "the size of the image", $"[{CifarFile.Side}, {CifarFile.Side}, {CifarFile.Channels}]", $"[{image.Height}, {image.Width}, {image.Channels}]");
         stream.WriteByte((byte)label);
-        stream.Write(CifarFile.Planes(picture.Pixels));
+        stream.Write(CifarFile.Planes(image.Pixels));
     }
 }

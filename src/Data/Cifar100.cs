@@ -10,7 +10,7 @@ public enum Cifar100Labels
     Coarse,
 }
 
-/// <summary>CIFAR-100 (Krizhevsky 2009): 50,000 training and 10,000 test pictures [32, 32, 3] of 100 classes in 20 groups.</summary>
+/// <summary>CIFAR-100 (Krizhevsky 2009): 50,000 training and 10,000 test images [32, 32, 3] of 100 classes in 20 groups.</summary>
 public static class Cifar100
 {
     /// <summary>The 100 fine classes, in the order of their labels.</summary>
@@ -37,7 +37,7 @@ public static class Cifar100
         "reptiles", "small_mammals", "trees", "vehicles_1", "vehicles_2",
     ];
 
-    /// <summary>Mean and deviation of the training pictures.</summary>
+    /// <summary>Mean and standard deviation of the training images.</summary>
     public static Normalization Normalization { get; } = new([.5071f, .4865f, .4409f], [.2673f, .2564f, .2762f]);
 
     static CifarSet Set { get; } = new(

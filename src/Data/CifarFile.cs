@@ -1,7 +1,7 @@
 namespace CnnSharp.Data;
 
 /// <summary>
-/// The binary layout of CIFAR-10 and CIFAR-100 (https://www.cs.toronto.edu/~kriz/cifar.html): a picture is its label bytes
+/// The binary layout of CIFAR-10 and CIFAR-100 (https://www.cs.toronto.edu/~kriz/cifar.html): an image is its label bytes
 /// and then three planes of 32 x 32, red, green, blue, row by row.
 /// </summary>
 static class CifarFile
@@ -10,20 +10,20 @@ static class CifarFile
     public const int Channels = 3;
     const int Plane = Side * Side;
 
-    /// <summary>The bytes of a picture in memory.</summary>
-    public const int PictureLength = Channels * Plane;
+    /// <summary>The bytes of an image in memory.</summary>
+    public const int ImageLength = Channels * Plane;
 
-    /// <summary>Reads a file of <paramref name="count"/> pictures into place: pixels turned to [row, column, channel], and one of the labels.</summary>
+    /// <summary>Reads a file of <paramref name="count"/> images into place: pixels turned to [row, column, channel], and one of the labels.</summary>
     /// <param name="path">The file, plain or gzipped.</param>
-    /// <param name="count">How many pictures it must hold.</param>
+    /// <param name="count">How many images it must hold.</param>
     /// <param name="classes">The classes of each label byte: CIFAR-100 has a coarse one and a fine one.</param>
     /// <param name="chosen">Which label byte is wanted.</param>
     /// <param name="pixels">Receives [count, 32, 32, 3].</param>
     /// <param name="labels">Receives [count].</param>
-    /// <exception cref="DataFormatException">The size is not that of <paramref name="count"/> pictures, the gzip is corrupt, or a label is outside its classes.</exception>
+    /// <exception cref="DataFormatException">The size is not that of <paramref name="count"/> images, the gzip is corrupt, or a label is outside its classes.</exception>
     public static void Read(string path, int count, ReadOnlySpan<int> classes, int chosen, Span<byte> pixels, Span<int> labels)
     {
-        Read(path, DataFile.ReadExactly(path, checked(count * (classes.Length + PictureLength))), count, classes, chosen, pixels, labels);
+        Read(path, DataFile.ReadExactly(path, checked(count * (classes.Length + ImageLength))), count, classes, chosen, pixels, labels);
     }
 
     /// <summary>Loads a data set of either version, binary or Python's, from a folder or an archive.</summary>
@@ -46,13 +46,13 @@ static class CifarFile
             // What the file holds is known before there is room made for the images.
             if (isBinary)
             {
-                var bytes = entry.ReadExactly(part.Count * (set.Classes.Length + PictureLength));
+                var bytes = entry.ReadExactly(part.Count * (set.Classes.Length + ImageLength));
                 var (pixels, labels) = part.Take(file);
                 Read(entry.Path, bytes, part.Count, set.Classes, chosen, pixels, labels);
             }
             else
             {
-                var (planes, numbers) = CifarPickle.Read(entry.Path, entry.ReadAtMost(2 * part.Count * PictureLength), part.Count, set.Keys[chosen]);
+                var (planes, numbers) = CifarPickle.Read(entry.Path, entry.ReadAtMost(2 * part.Count * ImageLength), part.Count, set.Keys[chosen]);
                 var (pixels, labels) = part.Take(file);
                 Read(entry.Path, planes.Span, numbers, set, chosen, pixels, labels);
             }
@@ -65,33 +65,33 @@ static class CifarFile
         var tested = test.IsRead[0] ? ToSet(test) : null;
         return new(train.IsRead[0] ? ToSet(train) : tested!.Take(0), tested, source.Path);
 
-        PictureSet ToSet(Part part) => new(set.Name, part.Pixels!, part.Labels!, Side, Side, Channels, names, set.Normalization);
+        ImageDataset ToSet(Part part) => new(set.Name, part.Pixels!, part.Labels!, Side, Side, Channels, names, set.Normalization);
     }
 
     static void Read(string path, ReadOnlySpan<byte> planes, long[] numbers, CifarSet set, int chosen, Span<byte> pixels, Span<int> labels)
     {
         for (var i = 0; i < numbers.Length; i++)
         {
-            if (numbers[i] < 0 || numbers[i] >= set.Classes[chosen]) throw new DataFormatException(path, $"the {Kind(set.Classes.Length, chosen)}label of picture {i:N0}", $"0 to {set.Classes[chosen] - 1}", $"{numbers[i]}");
+            if (numbers[i] < 0 || numbers[i] >= set.Classes[chosen]) throw new DataFormatException(path, $"the {Kind(set.Classes.Length, chosen)}label of image {i:N0}", $"0 to {set.Classes[chosen] - 1}", $"{numbers[i]}");
             labels[i] = (int)numbers[i];
-            Interleave(planes.Slice(i * PictureLength, PictureLength), pixels.Slice(i * PictureLength, PictureLength));
+            Interleave(planes.Slice(i * ImageLength, ImageLength), pixels.Slice(i * ImageLength, ImageLength));
         }
     }
 
     static void Read(string path, byte[] bytes, int count, ReadOnlySpan<int> classes, int chosen, Span<byte> pixels, Span<int> labels)
     {
-        var record = classes.Length + PictureLength;
+        var record = classes.Length + ImageLength;
         for (var i = 0; i < count; i++)
         {
             var head = bytes.AsSpan(i * record, classes.Length);
             for (var l = 0; l < classes.Length; l++)
             {
                 if (head[l] >= classes[l])
-                    throw new DataFormatException(path, $"the {Kind(classes.Length, l)}label of picture {i:N0}", $"0 to {classes[l] - 1}", $"{head[l]}", ((long)i * record) + l);
+                    throw new DataFormatException(path, $"the {Kind(classes.Length, l)}label of image {i:N0}", $"0 to {classes[l] - 1}", $"{head[l]}", ((long)i * record) + l);
             }
 
             labels[i] = head[chosen];
-            Interleave(bytes.AsSpan((i * record) + classes.Length, PictureLength), pixels.Slice(i * PictureLength, PictureLength));
+            Interleave(bytes.AsSpan((i * record) + classes.Length, ImageLength), pixels.Slice(i * ImageLength, ImageLength));
         }
     }
 
@@ -110,23 +110,23 @@ static class CifarFile
     }
 
     /// <summary>Pixels [32, 32, 3] as three planes.</summary>
-    public static byte[] Planes(ReadOnlySpan<byte> picture)
+    public static byte[] Planes(ReadOnlySpan<byte> image)
     {
-        var planes = new byte[PictureLength];
-        for (var i = 0; i < picture.Length; i++) planes[(i % Channels * Plane) + (i / Channels)] = picture[i];
+        var planes = new byte[ImageLength];
+        for (var i = 0; i < image.Length; i++) planes[(i % Channels * Plane) + (i / Channels)] = image[i];
         return planes;
     }
 
-    static void Interleave(ReadOnlySpan<byte> planes, Span<byte> picture)
+    static void Interleave(ReadOnlySpan<byte> planes, Span<byte> image)
     {
         var red = planes[..Plane];
         var green = planes.Slice(Plane, Plane);
         var blue = planes.Slice(2 * Plane, Plane);
         for (var p = 0; p < Plane; p++)
         {
-            picture[Channels * p] = red[p];
-            picture[(Channels * p) + 1] = green[p];
-            picture[(Channels * p) + 2] = blue[p];
+            image[Channels * p] = red[p];
+            image[(Channels * p) + 1] = green[p];
+            image[(Channels * p) + 2] = blue[p];
         }
     }
 
@@ -150,9 +150,9 @@ static class CifarFile
         public PartOfFile Take(int file)
         {
             IsRead[file] = true;
-            Pixels ??= new byte[Files.Length * Count * PictureLength];
+            Pixels ??= new byte[Files.Length * Count * ImageLength];
             Labels ??= new int[Files.Length * Count];
-            return new(Pixels.AsSpan(file * Count * PictureLength, Count * PictureLength), Labels.AsSpan(file * Count, Count));
+            return new(Pixels.AsSpan(file * Count * ImageLength, Count * ImageLength), Labels.AsSpan(file * Count, Count));
         }
     }
 

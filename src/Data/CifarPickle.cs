@@ -32,8 +32,8 @@ sealed class CifarPickle(string path, byte[] pickle)
     public static (ReadOnlyMemory<byte> Planes, long[] Labels) Read(string path, byte[] pickle, int count, string key)
     {
         if (new CifarPickle(path, pickle).Read() is not Dictionary<string, object?> entries) throw new DataFormatException(path, "the pickle", "a dictionary", "another object");
-        if (entries.GetValueOrDefault("data") is not NumpyArray { Type: "u1", IsFortran: false, Shape: [var images, CifarFile.PictureLength] } data || data.Data.Length != images * CifarFile.PictureLength)
-            throw new DataFormatException(path, "the entry 'data' of the pickle", $"an array of uint8 [images, {CifarFile.PictureLength}]", "another object");
+        if (entries.GetValueOrDefault("data") is not NumpyArray { Type: "u1", IsFortran: false, Shape: [var images, CifarFile.ImageLength] } data || data.Data.Length != images * CifarFile.ImageLength)
+            throw new DataFormatException(path, "the entry 'data' of the pickle", $"an array of uint8 [images, {CifarFile.ImageLength}]", "another object");
         if (images != count) throw new DataFormatException(path, "the number of images", $"{count:N0}", $"{images:N0}");
         if (entries.GetValueOrDefault(key) is not List<object?> labels || labels.Count != count || !labels.TrueForAll(label => label is long))
             throw new DataFormatException(path, $"the entry '{key}' of the pickle", $"a list of {count:N0} whole numbers", "another object");

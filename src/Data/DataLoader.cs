@@ -8,7 +8,7 @@ using CnnSharp.Kernels;
 namespace CnnSharp.Data;
 
 /// <summary>
-/// Makes batches of a set on a device: shuffled, augmented, normalised. Each enumeration is the next epoch;
+/// Makes batches of a set on a device: shuffled, augmented, normalized. Each enumeration is the next epoch;
 /// <see cref="Epoch"/> gives any. The set's pixels are uploaded once per device, if they fit and do not change, and after
 /// that only placements travel; else each batch's pixels do. The next batches are prepared ahead: placements by the way,
 /// pixels (reading files, augmentation) on threads of low priority. What comes out depends on the set, the options, the seed
@@ -28,7 +28,7 @@ public sealed class DataLoader : IEnumerable<Batch>
     // A few ahead cover any hiccup, and give each thread a batch to work on.
     const int PlannedAhead = 4;
 
-    readonly PictureSet set;
+    readonly ImageDataset set;
     readonly EpochPlan plan;
     readonly DeviceBuffer? resident;
     readonly Tensor scaleOffset;
@@ -42,28 +42,28 @@ public sealed class DataLoader : IEnumerable<Batch>
     readonly ConcurrentBag<byte[]> free = [];
 
     /// <summary>Creates a loader and uploads the set's pixels, unless a loader on that device has.</summary>
-    /// <param name="set">The pictures.</param>
-    /// <param name="batchSize">Pictures a batch; the last of an epoch may have fewer.</param>
+    /// <param name="set">The images.</param>
+    /// <param name="batchSize">Images a batch; the last of an epoch may have fewer.</param>
     /// <param name="device">Where the batches are made; by default the best device.</param>
-    /// <param name="augmentation">What is done to the pictures; by default nothing.</param>
+    /// <param name="augmentation">What is done to the images; by default nothing.</param>
     /// <param name="seed">The key of the order and the augmentation.</param>
     /// <param name="shuffle">Whether each epoch has an order of its own; else it is the set's.</param>
     /// <param name="dropLast">Whether a last batch that is not full is left out.</param>
-    /// <param name="normalization">How pixels are normalised; by default as the set says.</param>
+    /// <param name="normalization">How pixels are normalized; by default as the set says.</param>
     /// <param name="resident">Whether the set's pixels stay on the device; by default if they are in memory, fit (<see cref="Engine.ResidentBytes"/>) and are not changed by the augmentation.</param>
-    /// <param name="threads">Threads that prepare pixels, where pictures are read from files or changed; by default one a processor.</param>
+    /// <param name="threads">Threads that prepare pixels, where images are read from files or changed; by default one a processor.</param>
     /// <exception cref="ArgumentOutOfRangeException">The batch size or the number of threads is not above 0.</exception>
-    /// <exception cref="ArgumentException">The normalisation has other channels, the cutout is larger than a picture, or the set is smaller than the only batch that would not be dropped.</exception>
-    public DataLoader(PictureSet set, int batchSize, Device? device = null, Augment? augmentation = null, ulong seed = 0, bool shuffle = true, bool dropLast = false, Normalization? normalization = null, bool? resident = null, int? threads = null)
+    /// <exception cref="ArgumentException">The normalization has other channels, the cutout is larger than an image, or the set is smaller than the only batch that would not be dropped.</exception>
+    public DataLoader(ImageDataset set, int batchSize, Device? device = null, Augment? augmentation = null, ulong seed = 0, bool shuffle = true, bool dropLast = false, Normalization? normalization = null, bool? resident = null, int? threads = null)
     {
         ArgumentNullException.ThrowIfNull(set);
-        if (batchSize <= 0) throw new ArgumentOutOfRangeException(nameof(batchSize), batchSize, $"DataLoader of '{set.Name}': expected at least 1 picture a batch.");
-        if (dropLast && set.Count < batchSize) throw new ArgumentException($"DataLoader of '{set.Name}': {set.Count:N0} pictures do not fill a batch of {batchSize:N0}, and a batch that is not full is dropped.", nameof(dropLast));
+        if (batchSize <= 0) throw new ArgumentOutOfRangeException(nameof(batchSize), batchSize, $"DataLoader of '{set.Name}': expected at least 1 image a batch.");
+        if (dropLast && set.Count < batchSize) throw new ArgumentException($"DataLoader of '{set.Name}': {set.Count:N0} images do not fill a batch of {batchSize:N0}, and a batch that is not full is dropped.", nameof(dropLast));
         normalization ??= set.Normalization;
-        if (normalization.Channels != set.Channels) throw new ArgumentException($"DataLoader of '{set.Name}': the normalisation is of {normalization.Channels} channels, the pictures have {set.Channels}.", nameof(normalization));
+        if (normalization.Channels != set.Channels) throw new ArgumentException($"DataLoader of '{set.Name}': the normalization is of {normalization.Channels} channels, the images have {set.Channels}.", nameof(normalization));
         if (threads <= 0) throw new ArgumentOutOfRangeException(nameof(threads), threads, $"DataLoader of '{set.Name}': expected at least 1 thread.");
         augmentation ??= Augment.None;
-        if (augmentation.CutoutSize > Math.Max(set.Height, set.Width)) throw new ArgumentException($"DataLoader of '{set.Name}': a cutout of {augmentation.CutoutSize} pixels blanks whole pictures of {set.Height} x {set.Width}.", nameof(augmentation));
+        if (augmentation.CutoutSize > Math.Max(set.Height, set.Width)) throw new ArgumentException($"DataLoader of '{set.Name}': a cutout of {augmentation.CutoutSize} pixels blanks whole images of {set.Height} x {set.Width}.", nameof(augmentation));
 
         this.set = set;
         Device = device ?? Device.Best();
@@ -71,8 +71,8 @@ public sealed class DataLoader : IEnumerable<Batch>
         plan = new(set, batchSize, augmentation, seed, shuffle, dropLast, normalization);
         cutout = augmentation.CutoutSize;
         var canReside = set.AllPixels is not null && !augmentation.ChangesPixels;
-        if (resident == true && !canReside) throw new ArgumentException($"DataLoader of '{set.Name}': pictures that are read from files, of several sizes, or changed by the augmentation ({augmentation}) cannot stay on the device.", nameof(resident));
-        if (canReside && (resident ?? (set.AllPixels!.Length <= Device.Engine.ResidentBytes))) this.resident = ResidentPictures.On(Device.Engine, set);
+        if (resident == true && !canReside) throw new ArgumentException($"DataLoader of '{set.Name}': images that are read from files, of several sizes, or changed by the augmentation ({augmentation}) cannot stay on the device.", nameof(resident));
+        if (canReside && (resident ?? (set.AllPixels!.Length <= Device.Engine.ResidentBytes))) this.resident = ResidentImages.On(Device.Engine, set);
         if (!canReside) this.threads = BackgroundThreads.Of(threads ?? Environment.ProcessorCount);
         scaleOffset = Tensor.From(normalization.ScaleOffset(), new(2 * set.Channels), Device);
     }
@@ -80,7 +80,7 @@ public sealed class DataLoader : IEnumerable<Batch>
     /// <summary>Where the batches are made.</summary>
     public Device Device { get; }
 
-    /// <summary>Pictures a batch, but for the last of an epoch.</summary>
+    /// <summary>Images a batch, but for the last of an epoch.</summary>
     public int BatchSize { get; }
 
     /// <summary>Batches in an epoch.</summary>
@@ -151,7 +151,7 @@ public sealed class DataLoader : IEnumerable<Batch>
     PlannedBatch Plan(int epoch, int[] order, int batch)
     {
         if (resident is not null) return plan.Plan(epoch, order, batch, pixels: null);
-        if (!free.TryTake(out var pixels)) pixels = new byte[checked(Math.Min(BatchSize, set.Count) * set.PictureLength)];
+        if (!free.TryTake(out var pixels)) pixels = new byte[checked(Math.Min(BatchSize, set.Count) * set.ImageLength)];
         return plan.Plan(epoch, order, batch, pixels);
     }
 
@@ -179,10 +179,10 @@ public sealed class DataLoader : IEnumerable<Batch>
             return new(images, labels);
         }
 
-        // Every picture with the one that stands as far from the other end: the order is random, so are the pairs.
-        using (var others = Gather(Reversed(planned.Placements, PictureGeometry.PlacementLength), count, sent ?? resident!))
+        // Every image with the one that stands as far from the other end: the order is random, so are the pairs.
+        using (var others = Gather(Reversed(planned.Placements, ImageGeometry.PlacementLength), count, sent ?? resident!))
         {
-            Device.Kernels.Unary(UnaryOp.Scale, planned.Share, images.Data, images.Data);
+            Device.Kernels.Unary(UnaryOp.MultiplyScalar, planned.Share, images.Data, images.Data);
             Device.Kernels.AddScaled(1 - planned.Share, others.Data, images.Data);
         }
 
@@ -190,12 +190,12 @@ public sealed class DataLoader : IEnumerable<Batch>
         return new(images, labels) { OtherLabels = Tensor.From(Reversed(planned.Labels, 1), new(count), Device), Share = planned.Share };
     }
 
-    Tensor Gather(int[] placing, int count, DeviceBuffer pictures)
+    Tensor Gather(int[] placing, int count, DeviceBuffer source)
     {
-        var geometry = new PictureGeometry(count, set.Height, set.Width, set.Channels, set.Height, set.Width, cutout);
+        var geometry = new ImageGeometry(count, set.Height, set.Width, set.Channels, set.Height, set.Width, cutout);
         var images = Tensor.Uninitialized(new(count, set.Height, set.Width, set.Channels), Device);
-        using var placements = Tensor.From(placing, new(count, PictureGeometry.PlacementLength), Device);
-        Device.Kernels.GatherPictures(geometry, pictures, placements.Data, scaleOffset.Data, images.Data);
+        using var placements = Tensor.From(placing, new(count, ImageGeometry.PlacementLength), Device);
+        Device.Kernels.GatherImages(geometry, source, placements.Data, scaleOffset.Data, images.Data);
         return images;
     }
 
@@ -209,8 +209,8 @@ public sealed class DataLoader : IEnumerable<Batch>
 
     DeviceBuffer Sent(byte[] pixels, int count)
     {
-        var buffer = Device.Engine.Rent(DType.UInt8, count * set.PictureLength);
-        Device.Engine.Upload<byte>(pixels.AsSpan(0, count * set.PictureLength), buffer);
+        var buffer = Device.Engine.Rent(DType.UInt8, count * set.ImageLength);
+        Device.Engine.Upload<byte>(pixels.AsSpan(0, count * set.ImageLength), buffer);
         free.Add(pixels);
         return buffer;
     }

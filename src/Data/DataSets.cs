@@ -62,7 +62,7 @@ public static class DataSets
 
         if (data is not null) throw new DataFormatException(data, $"the folder holds neither {wanted.Name} nor {second.Name}; to get {wanted.Name}, {wanted.HowToGet}");
         var embedded = EmbeddedFashionMnist.Load();
-        notice = $"{absent} Taking the embedded part of Fashion-MNIST ({embedded.Train.Count:N0} training and {embedded.RequireTest().Count:N0} test pictures) instead.";
+        notice = $"{absent} Taking the embedded part of Fashion-MNIST ({embedded.Train.Count:N0} training and {embedded.RequireTest().Count:N0} test images) instead.";
         return embedded;
     }
 

@@ -3,10 +3,10 @@ using CnnSharp.Kernels;
 namespace CnnSharp.Data;
 
 /// <summary>
-/// Which picture stands where in each epoch, and how it is augmented: a function of (seed, epoch, position) alone, so the
+/// Which image stands where in each epoch, and how it is augmented: a function of (seed, epoch, position) alone, so the
 /// same on every device, for any number of threads, and after a resume.
 /// </summary>
-sealed class EpochPlan(PictureSet set, int batchSize, Augment augmentation, ulong seed, bool shuffle, bool dropLast, Normalization normalization)
+sealed class EpochPlan(ImageDataset set, int batchSize, Augment augmentation, ulong seed, bool shuffle, bool dropLast, Normalization normalization)
 {
     // Streams of their own under the seed: layers, which draw from it too, are numbered from 0.
     const uint MixupStream = 0xFF_FFFC;
@@ -14,13 +14,13 @@ sealed class EpochPlan(PictureSet set, int batchSize, Augment augmentation, ulon
     const uint ShuffleStream = 0xFF_FFFE;
     const uint AugmentStream = 0xFF_FFFF;
 
-    // What is erased has the normalised value 0, as near as a byte comes to it.
+    // What is erased has the normalized value 0, as near as a byte comes to it.
     readonly byte[] mean = [.. normalization.Mean.ToArray().Select(m => (byte)Math.Clamp(MathF.Round(m * 255), 0, 255))];
 
     /// <summary>Batches in an epoch.</summary>
     public int Batches { get; } = dropLast ? set.Count / batchSize : (int)(((long)set.Count + batchSize - 1) / batchSize);
 
-    /// <summary>The order of an epoch: entry i is the index within the set of the picture at position i.</summary>
+    /// <summary>The order of an epoch: entry i is the index within the set of the image at position i.</summary>
     public int[] Order(int epoch)
     {
         var order = new int[set.Count];
@@ -47,15 +47,15 @@ sealed class EpochPlan(PictureSet set, int batchSize, Augment augmentation, ulon
     {
         var start = batch * (long)batchSize;
         var count = (int)Math.Min(batchSize, set.Count - start);
-        var placements = new int[count * PictureGeometry.PlacementLength];
+        var placements = new int[count * ImageGeometry.PlacementLength];
         var labels = new int[count];
         var (placing, rendering) = (Philox.Stream((ulong)epoch, AugmentStream), Philox.Stream((ulong)epoch, PixelStream));
         for (var n = 0; n < count; n++)
         {
             var index = order[start + n];
-            if (pixels is not null) augmentation.Render(set.View(ref index), set.Channels, set.Height, set.Width, pixels.AsSpan(n * set.PictureLength, set.PictureLength), mean, seed, rendering, start + n);
+            if (pixels is not null) augmentation.Render(set.View(ref index), set.Channels, set.Height, set.Width, pixels.AsSpan(n * set.ImageLength, set.ImageLength), mean, seed, rendering, start + n);
             labels[n] = set.Labels[index];
-            augmentation.Place(placements.AsSpan(n * PictureGeometry.PlacementLength, PictureGeometry.PlacementLength), pixels is null ? set.Start + index : n, set.Height, set.Width, seed, placing, start + n);
+            augmentation.Place(placements.AsSpan(n * ImageGeometry.PlacementLength, ImageGeometry.PlacementLength), pixels is null ? set.Start + index : n, set.Height, set.Width, seed, placing, start + n);
         }
 
         return new(placements, labels, pixels, augmentation.Share(seed, Philox.Stream((ulong)epoch, MixupStream), batch));
@@ -63,8 +63,8 @@ sealed class EpochPlan(PictureSet set, int batchSize, Augment augmentation, ulon
 }
 
 /// <summary>A batch before it is made on a device.</summary>
-/// <param name="Placements">[N, 6]: see <see cref="IKernels.GatherPictures"/>.</param>
+/// <param name="Placements">[N, 6]: see <see cref="IKernels.GatherImages"/>.</param>
 /// <param name="Labels">[N].</param>
 /// <param name="Pixels">[N, H, W, C] and perhaps more, or null where the set is resident on the device.</param>
-/// <param name="Share">Of a mixture, the part of the picture itself; 1 where pictures are not mixed.</param>
+/// <param name="Share">Of a mixture, the part of the image itself; 1 where images are not mixed.</param>
 sealed record PlannedBatch(int[] Placements, int[] Labels, byte[]? Pixels, float Share);

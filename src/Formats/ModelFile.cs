@@ -28,7 +28,7 @@ public static class ModelFile
     /// <param name="model">Whose.</param>
     /// <param name="prefix">Put before each name; default none.</param>
     public static IEnumerable<SafeTensor> ToSafeTensors(this Layer model, string prefix = "")
-        => model.NamedTensors().Select(t => ToSafeTensor(prefix + t.Name, t.Tensor));
+        => model.StateDict().Select(t => ToSafeTensor(prefix + t.Name, t.Tensor));
 
     /// <summary>A tensor's elements as an entry of a file.</summary>
     internal static SafeTensor ToSafeTensor(string name, Tensor tensor)
@@ -63,7 +63,7 @@ public static class ModelFile
     {
         var stored = file.Tensors.Where(t => t.Name.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(t => t.Name[prefix.Length..]);
         var values = new List<(Tensor Tensor, double[] Values)>();
-        foreach (var (name, tensor) in model.NamedTensors())
+        foreach (var (name, tensor) in model.StateDict())
         {
             if (!stored.Remove(name, out var entry)) throw new DataFormatException(path, $"has no tensor '{prefix}{name}', which the model needs as {tensor.Shape}");
             if (!entry.Shape.SequenceEqual(tensor.Shape.ToArray().Select(e => (long)e))) throw new DataFormatException(path, $"tensor '{entry.Name}'", $"{tensor.Shape}", SafeTensor.Text(entry.Shape));

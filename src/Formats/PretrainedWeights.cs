@@ -110,7 +110,7 @@ public static class PretrainedWeights
 
     /// <summary>Whether tensors are all of those that only take part in training.</summary>
     static bool AreHeads(Layer model, List<string> names, Lazy<TorchLayouts> layouts)
-        => model is IAuxiliaryHeads && names.TrueForAll(name => !layouts.Value.IsUsed(name)) && names.Count == model.NamedTensors().Count(t => !layouts.Value.IsUsed(t.Name));
+        => model is IAuxiliaryHeads && names.TrueForAll(name => !layouts.Value.IsUsed(name)) && names.Count == model.StateDict().Count(t => !layouts.Value.IsUsed(t.Name));
 
     /// <summary>How the weights lie: what is said, what the file says, and else what its names and shapes leave possible.</summary>
     static WeightLayout LayoutOf(WeightMatch found, WeightSource weights, WeightsOptions options, Lazy<TorchLayouts> layouts)

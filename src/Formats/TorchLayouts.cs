@@ -29,7 +29,7 @@ sealed class TorchLayouts
     /// <summary>Operations that treat every element by itself, or all elements of the last axis alike.</summary>
     static readonly HashSet<string> KeepingOrder = new(StringComparer.Ordinal)
     {
-        "Relu", "LeakyRelu", "Elu", "Sigmoid", "Tanh", "Gelu", "Silu", "Softplus", "Exp", "Log", "Sqrt", "Abs", "Square", "Scale", "Offset", "Dropout", "Softmax", "LogSoftmax", "Clamp",
+        "Relu", "LeakyRelu", "Elu", "Sigmoid", "Tanh", "Gelu", "Silu", "Softplus", "Exp", "Log", "Sqrt", "Abs", "Square", "MultiplyScalar", "AddScalar", "Dropout", "Softmax", "LogSoftmax", "Clamp",
     };
 
     /// <summary>Operations of two tensors, element by element, the smaller repeated.</summary>
@@ -52,19 +52,19 @@ sealed class TorchLayouts
     {
         this.model = model;
         this.flattened = flattened ?? new Dictionary<string, int>();
-        foreach (var (name, tensor) in model.NamedTensors())
+        foreach (var (name, tensor) in model.StateDict())
         {
             names.Add(tensor, name);
             sources.Add(tensor, [tensor]);
         }
 
-        linearWeights = new(model.Descend().OfType<Linear>().Select(linear => linear.Weight), ReferenceEqualityComparer.Instance);
+        linearWeights = new(model.Modules().OfType<Linear>().Select(linear => linear.Weight), ReferenceEqualityComparer.Instance);
         if (!Pass(model, input)) failure = input is null ? "no input was found that the model takes, so no forward pass of it could be followed" : $"the model does not take an input {input}, so no forward pass of it could be followed";
         foreach (var tensor in uses.Keys) inMainPass.Add(names[tensor]);
         PassUnused(model);
 
         // A part that was followed by itself has given its tensors and layers names that begin there.
-        foreach (var (name, tensor) in model.NamedTensors()) tensor.Name = name;
+        foreach (var (name, tensor) in model.StateDict()) tensor.Name = name;
     }
 
     /// <summary>The layouts of a model's weights.</summary>
@@ -110,7 +110,7 @@ sealed class TorchLayouts
     /// <summary>What no operation reads in a forward pass: the layer's kind tells of a convolution, not of what a linear layer reads.</summary>
     TorchLayout Unused(Tensor tensor)
     {
-        foreach (var layer in model.Descend())
+        foreach (var layer in model.Modules())
         {
             if (layer is Conv2d convolution && convolution.Weight == tensor) return new(TorchForm.Convolution);
             if (layer is ConvTranspose2d transposed && transposed.Weight == tensor) return new(TorchForm.TransposedConvolution, transposed.Options.Groups);
@@ -118,7 +118,7 @@ sealed class TorchLayouts
 
         var reason = failure ?? "the model's forward pass does not read it";
         if (linearWeights.Contains(tensor)) return new(TorchForm.Matrix) { Doubt = tensor.Shape[0] == 1 ? null : reason };
-        return TorchLayout.Plain with { Doubt = tensor.Shape.Rank == 1 && tensor.Shape[0] > 1 && model.Descend().Any(layer => (layer is BatchNorm2d norm && (norm.Weight == tensor || norm.Bias == tensor || norm.RunningMean == tensor || norm.RunningVariance == tensor)) || (layer is PRelu slopes && slopes.Weight == tensor)) ? reason : null };
+        return TorchLayout.Plain with { Doubt = tensor.Shape.Rank == 1 && tensor.Shape[0] > 1 && model.Modules().Any(layer => (layer is BatchNorm2d norm && (norm.Weight == tensor || norm.Bias == tensor || norm.RunningMean == tensor || norm.RunningVariance == tensor)) || (layer is PRelu slopes && slopes.Weight == tensor)) ? reason : null };
     }
 
     /// <summary>Follows the largest parts of the model that no pass has reached, each by itself: heads that only take part in training, a decoder that is called by itself.</summary>
@@ -126,7 +126,7 @@ sealed class TorchLayouts
     {
         foreach (var (_, child) in layer.Children())
         {
-            var own = child.NamedTensors().Select(t => t.Tensor).Where(names.ContainsKey).ToList();
+            var own = child.StateDict().Select(t => t.Tensor).Where(names.ContainsKey).ToList();
             if (own.Count == 0 || own.TrueForAll(uses.ContainsKey)) continue;
             if (own.Exists(uses.ContainsKey) || !Pass(child, null)) PassUnused(child);
         }
@@ -142,7 +142,7 @@ sealed class TorchLayouts
         if (layer != model && layer is Linear) return false;
 
         // The first in the order of the fields is mostly the first that runs; else the model does not take that layer's input.
-        var inputs = layer.Descend().Select(l => l switch
+        var inputs = layer.Modules().Select(l => l switch
         {
             Linear linear => (IsImage: false, Size: linear.Weight.Shape[0]),
             Conv2d convolution => (IsImage: true, Size: convolution.Weight.Shape[2] * convolution.Options.Groups),
@@ -189,7 +189,7 @@ sealed class TorchLayouts
             depth = lastFlattened is { } image ? image[3] : depth;
         }
 
-        foreach (var inputs in layer.Descend().OfType<Linear>().Select(linear => linear.Weight.Shape[0]).Where(inputs => depth > 0 && inputs % depth == 0).Distinct())
+        foreach (var inputs in layer.Modules().OfType<Linear>().Select(linear => linear.Weight.Shape[0]).Where(inputs => depth > 0 && inputs % depth == 0).Distinct())
         {
             foreach (var (height, size) in rows)
             {
@@ -206,7 +206,7 @@ sealed class TorchLayouts
     /// <param name="device">That of shapes alone; the model's own for a model that looks at elements on the way.</param>
     bool Follow(Layer layer, Shape input, Device device)
     {
-        var training = layer.Descend().Where(l => l.IsTraining).ToArray();
+        var training = layer.Modules().Where(l => l.IsTraining).ToArray();
         var outer = Tape.Observer;
         var before = uses.ToDictionary(pair => pair.Key, pair => pair.Value.Count);
         lastFlattened = null;

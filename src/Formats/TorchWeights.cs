@@ -217,12 +217,12 @@ public static partial class TorchWeights
         Walk(model, "");
 
         // Each layer was asked for its own names; this gives the tensors and layers the model's again.
-        var once = model.NamedTensors().ToArray();
+        var once = model.StateDict().ToArray();
         return all.Count > once.Length && once.Select(t => t.Name).All(all.Select(t => t.Name).ToHashSet(StringComparer.Ordinal).Contains) ? [.. all] : once;
 
         void Walk(Layer layer, string prefix)
         {
-            foreach (var (name, tensor) in layer.NamedTensors())
+            foreach (var (name, tensor) in layer.StateDict())
             {
                 if (!name.Contains('.', StringComparison.Ordinal)) all.Add((prefix + name, tensor));
             }

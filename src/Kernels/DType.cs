@@ -12,7 +12,7 @@ public enum DType
     /// <summary>Signed 32-bit integers: labels, indices.</summary>
     Int32,
 
-    /// <summary>Unsigned bytes: pictures before they are normalised.</summary>
+    /// <summary>Unsigned bytes: images before they are normalized.</summary>
     UInt8,
 }
 

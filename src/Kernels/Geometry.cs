@@ -1,7 +1,7 @@
 namespace CnnSharp.Kernels;
 
 /// <summary>A height and a width: <c>2</c> means 2 by 2, <c>(1, 7)</c> one row of seven.</summary>
-/// <param name="H">Along the picture's rows.</param>
+/// <param name="H">Along the image's rows.</param>
 /// <param name="W">Along a row.</param>
 public readonly record struct Size2d(int H, int W)
 {
@@ -15,7 +15,7 @@ public readonly record struct Size2d(int H, int W)
     public override string ToString() => H == W ? $"{H}" : $"({H}, {W})";
 }
 
-/// <summary>Rows and columns added around a picture, each side on its own.</summary>
+/// <summary>Rows and columns added around an image, each side on its own.</summary>
 /// <param name="Top">Rows above.</param>
 /// <param name="Bottom">Rows below.</param>
 /// <param name="Left">Columns before.</param>
@@ -46,7 +46,7 @@ public enum Activation
 /// A 2-D convolution of x [N, H, W, C] with w [KernelH, KernelW, C / Groups, K] to y [N, OutH, OutW, K].
 /// A transposed convolution is described by the convolution that it is the gradient of: its input is y, its output x.
 /// </summary>
-/// <param name="N">Pictures.</param>
+/// <param name="N">Images.</param>
 /// <param name="H">Rows of x.</param>
 /// <param name="W">Columns of x.</param>
 /// <param name="C">Channels of x.</param>
@@ -173,7 +173,7 @@ public readonly record struct ConvGeometry(
 /// <summary>
 /// Windows over x [N, H, W, C] that give y [N, OutH, OutW, C]: fixed kernels, or adaptive ones that divide x evenly.
 /// </summary>
-/// <param name="N">Pictures.</param>
+/// <param name="N">Images.</param>
 /// <param name="H">Rows of x.</param>
 /// <param name="W">Columns of x.</param>
 /// <param name="C">Channels.</param>
@@ -183,15 +183,15 @@ public readonly record struct ConvGeometry(
 /// <param name="KernelW">Columns of a window (0: adaptive).</param>
 /// <param name="StrideH">Rows between windows.</param>
 /// <param name="StrideW">Columns between windows.</param>
-/// <param name="Padding">Around x; never the greatest, and counted by an average only if <paramref name="CountPadding"/>.</param>
-/// <param name="CountPadding">Whether an average divides by the padded window's size.</param>
+/// <param name="Padding">Around x; never the greatest, and counted by an average only if <paramref name="CountIncludePad"/>.</param>
+/// <param name="CountIncludePad">Whether an average divides by the padded window's size.</param>
 public readonly record struct PoolGeometry(
     int N, int H, int W, int C,
     int OutH, int OutW,
     int KernelH, int KernelW,
     int StrideH, int StrideW,
     Padding2d Padding,
-    bool CountPadding)
+    bool CountIncludePad)
 {
     /// <summary>Checks a pooling and works out its output.</summary>
     /// <param name="x">[N, H, W, C].</param>
@@ -199,9 +199,9 @@ public readonly record struct PoolGeometry(
     /// <param name="stride">At least 1.</param>
     /// <param name="padding">At most half the window.</param>
     /// <param name="ceilMode">Whether a last, partial window counts (one that starts inside x or its leading padding).</param>
-    /// <param name="countPadding">For averages: whether padding counts as zeros.</param>
+    /// <param name="countIncludePad">For averages: whether padding counts as zeros.</param>
     /// <exception cref="ShapeException">Something does not fit.</exception>
-    public static PoolGeometry Create(ReadOnlySpan<int> x, Size2d kernel, Size2d stride, Padding2d padding, bool ceilMode, bool countPadding)
+    public static PoolGeometry Create(ReadOnlySpan<int> x, Size2d kernel, Size2d stride, Padding2d padding, bool ceilMode, bool countIncludePad)
     {
         const string Operation = "Pool2d";
         if (x.Length != 4) throw new ShapeException(Operation, $"expected an input [N, H, W, C], got {Geometry.Text(x)}.");
@@ -219,7 +219,7 @@ public readonly record struct PoolGeometry(
             throw new ShapeException(Operation, $"the kernel {kernel} is larger than the input {Geometry.Text(x)} with padding {padding}.");
 
         // A stride beyond the padded input has one window and no meaning.
-        return new(x[0], x[1], x[2], x[3], outH, outW, kernel.H, kernel.W, Math.Min(stride.H, height), Math.Min(stride.W, width), padding, countPadding);
+        return new(x[0], x[1], x[2], x[3], outH, outW, kernel.H, kernel.W, Math.Min(stride.H, height), Math.Min(stride.W, width), padding, countIncludePad);
     }
 
     /// <summary>Windows that divide x into <paramref name="output"/> parts: part o is [floor(o H / OutH), ceil((o + 1) H / OutH)).</summary>
@@ -262,7 +262,7 @@ public readonly record struct PoolGeometry(
     }
 }
 
-/// <summary>Batch normalisation of x [Rows, Channels] (rows are N x H x W), each channel over its rows.</summary>
+/// <summary>Batch normalization of x [Rows, Channels] (rows are N x H x W), each channel over its rows.</summary>
 /// <param name="Rows">N x H x W.</param>
 /// <param name="Channels">C.</param>
 /// <param name="Epsilon">Added to the variance.</param>
@@ -270,7 +270,7 @@ public readonly record struct PoolGeometry(
 /// <param name="Activation">Applied to the result, after the addend.</param>
 public readonly record struct BatchNormGeometry(long Rows, int Channels, float Epsilon, float Momentum, Activation Activation);
 
-/// <summary>Local response normalisation across the channels of x [Rows, Channels].</summary>
+/// <summary>Local response normalization across the channels of x [Rows, Channels].</summary>
 /// <param name="Rows">N x H x W.</param>
 /// <param name="Channels">C.</param>
 /// <param name="Size">Channels in the window: [c - Size / 2, c + (Size - 1) / 2], clipped.</param>
@@ -349,13 +349,13 @@ public readonly record struct RegionGeometry(
 public readonly record struct ReduceGeometry(long Outer, long Reduced, long Inner);
 
 /// <summary>Enlarging x [N, H, W, C] to y [N, OutH, OutW, C].</summary>
-/// <param name="N">Pictures.</param>
+/// <param name="N">Images.</param>
 /// <param name="H">Rows of x.</param>
 /// <param name="W">Columns of x.</param>
 /// <param name="C">Channels.</param>
 /// <param name="OutH">Rows of y.</param>
 /// <param name="OutW">Columns of y.</param>
-/// <param name="AlignCorners">Bilinear only: whether the corner pixels' centres coincide (otherwise their outer edges do).</param>
+/// <param name="AlignCorners">Bilinear only: whether the corner pixels' centers coincide (otherwise their outer edges do).</param>
 public readonly record struct UpsampleGeometry(int N, int H, int W, int C, int OutH, int OutW, bool AlignCorners);
 
 /// <summary>A sparse matrix [Rows, Columns] times the middle axis of x [Outer, Columns, Inner]: y [Outer, Rows, Inner].</summary>
@@ -366,18 +366,18 @@ public readonly record struct UpsampleGeometry(int N, int H, int W, int C, int O
 public readonly record struct SparseGeometry(int Outer, int Rows, int Columns, int Inner);
 
 /// <summary>
-/// Reading a batch y [N, OutH, OutW, C] out of resident pictures [count, H, W, C] (uint8), each with its own placement.
+/// Reading a batch y [N, OutH, OutW, C] out of resident images [count, H, W, C] (uint8), each with its own placement.
 /// </summary>
-/// <param name="N">Pictures in the batch.</param>
-/// <param name="H">Rows of a resident picture.</param>
-/// <param name="W">Columns of a resident picture.</param>
+/// <param name="N">Images in the batch.</param>
+/// <param name="H">Rows of a resident image.</param>
+/// <param name="W">Columns of a resident image.</param>
 /// <param name="C">Channels.</param>
-/// <param name="OutH">Rows of a batch picture.</param>
-/// <param name="OutW">Columns of a batch picture.</param>
+/// <param name="OutH">Rows of a batch image.</param>
+/// <param name="OutW">Columns of a batch image.</param>
 /// <param name="Cutout">Side of the square that is blanked where a placement asks for it; 0: none.</param>
-public readonly record struct PictureGeometry(int N, int H, int W, int C, int OutH, int OutW, int Cutout)
+public readonly record struct ImageGeometry(int N, int H, int W, int C, int OutH, int OutW, int Cutout)
 {
-    /// <summary>Integers a placement has: picture, top, left, flip, cutout top, cutout left.</summary>
+    /// <summary>Integers a placement has: image, top, left, flip, cutout top, cutout left.</summary>
     public const int PlacementLength = 6;
 }
 

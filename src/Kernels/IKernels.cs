@@ -43,10 +43,10 @@ public enum UnaryOp
     Square,
 
     /// <summary>a x.</summary>
-    Scale,
+    MultiplyScalar,
 
     /// <summary>x + a.</summary>
-    Offset,
+    AddScalar,
 
     /// <summary>The error function.</summary>
     Erf,
@@ -202,9 +202,9 @@ public readonly record struct RmsPropStep(float LearningRate, float Decay, float
 public readonly record struct AdamStep(float LearningRate, float Beta1, float Beta2, float Epsilon, float WeightDecay, bool Decoupled, double Correction1, double Correction2, float GradientScale = 1f);
 
 /// <summary>
-/// Every primitive, once: what an engine implements. Buffers are contiguous; pictures are [N, H, W, C], "rows" are all
+/// Every primitive, once: what an engine implements. Buffers are contiguous; images are [N, H, W, C], "rows" are all
 /// axes before the channels. Float buffers have the engine's <see cref="Engine.FloatType"/>, labels and indices are
-/// Int32, pictures UInt8. Results are overwritten unless a flag says they are added to. Inputs and results must not be
+/// Int32, images UInt8. Results are overwritten unless a flag says they are added to. Inputs and results must not be
 /// the same buffer except where "in place" is said. Callers have validated shapes.
 /// </summary>
 /// <remarks>
@@ -257,19 +257,19 @@ public interface IKernels
 
     // ---- Pooling ------------------------------------------------------------------------------------------------
 
-    /// <summary>y = the greatest of each window (the first of equals, NaN wins); indices: its place h W + w within the picture, Int32, shaped like y.</summary>
+    /// <summary>y = the greatest of each window (the first of equals, NaN wins); indices: its place h W + w within the image, Int32, shaped like y.</summary>
     void MaxPoolForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer indices);
 
     /// <summary>dx = the sum of dy over the windows whose greatest this was.</summary>
     void MaxPoolBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer indices, DeviceBuffer dx);
 
-    /// <summary>y = the mean of each window: divided by its padded size if CountPadding, else by its elements of x.</summary>
+    /// <summary>y = the mean of each window: divided by its padded size if CountIncludePad, else by its elements of x.</summary>
     void AvgPoolForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y);
 
     /// <summary>dx = the sum of dy / divisor over the windows that hold the element.</summary>
     void AvgPoolBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer dx);
 
-    // ---- Normalisation ------------------------------------------------------------------------------------------
+    // ---- Normalization ------------------------------------------------------------------------------------------
 
     /// <summary>
     /// y = act(weight (x - mean) invStd + bias + add), mean and (biased) variance of each channel of this batch, in two passes;
@@ -428,16 +428,16 @@ public interface IKernels
     /// </summary>
     void SparseMatMul(in SparseGeometry g, DeviceBuffer offsets, DeviceBuffer columns, DeviceBuffer values, DeviceBuffer x, DeviceBuffer y);
 
-    // ---- Pictures -----------------------------------------------------------------------------------------------
+    // ---- Images -----------------------------------------------------------------------------------------------
 
     /// <summary>
-    /// y[n,i,j,c] = p scaleOffset[c] + scaleOffset[C + c] with p = pictures[picture, top + i, left + j', c], j' = OutW - 1 - j if
-    /// flip else j, and p = 0 outside the picture; y = 0 inside the cutout square [ctop, ctop + Cutout) x [cleft, cleft + Cutout)
-    /// of the batch picture where ctop is not Int32.MinValue. placements: Int32 [N, 6] = picture, top, left, flip, ctop, cleft.
+    /// y[n,i,j,c] = p scaleOffset[c] + scaleOffset[C + c] with p = images[image, top + i, left + j', c], j' = OutW - 1 - j if
+    /// flip else j, and p = 0 outside the image; y = 0 inside the cutout square [ctop, ctop + Cutout) x [cleft, cleft + Cutout)
+    /// of the batch image where ctop is not Int32.MinValue. placements: Int32 [N, 6] = image, top, left, flip, ctop, cleft.
     /// </summary>
-    void GatherPictures(in PictureGeometry g, DeviceBuffer pictures, DeviceBuffer placements, DeviceBuffer scaleOffset, DeviceBuffer y);
+    void GatherImages(in ImageGeometry g, DeviceBuffer images, DeviceBuffer placements, DeviceBuffer scaleOffset, DeviceBuffer y);
 
-    // ---- Optimiser steps (w and the state are updated in place) ---------------------------------------------------
+    // ---- Optimizer steps (w and the state are updated in place) ---------------------------------------------------
 
     /// <summary>v = Momentum v + g'; w -= lr (Nesterov: g' + Momentum v; else v); without momentum w -= lr g' and v is null. v starts at 0.</summary>
     void Sgd(in SgdStep step, DeviceBuffer w, DeviceBuffer gradient, DeviceBuffer? velocity);

@@ -3,7 +3,7 @@ namespace CnnSharp.Kernels;
 /// <summary>What an engine's hardware can do at best: the limits that a kernel's speed is a share of.</summary>
 public interface IPeak
 {
-    /// <summary>The batch that keeps the hardware busy with pictures of 32 x 32: what its kernels are measured on.</summary>
+    /// <summary>The batch that keeps the hardware busy with images of 32 x 32: what its kernels are measured on.</summary>
     int Batch { get; }
 
     /// <summary>Measures floating-point operations a second of single-precision multiply-adds on registers, on all of the hardware.</summary>

@@ -2,7 +2,7 @@ using CnnSharp.Kernels;
 
 namespace CnnSharp.Layers;
 
-/// <summary>max(x, 0). A <see cref="Sequential"/> fuses it into a convolution, linear layer or batch normalisation before it. Any shape.</summary>
+/// <summary>max(x, 0). A <see cref="Sequential"/> fuses it into a convolution, linear layer or batch normalization before it. Any shape.</summary>
 public sealed class Relu : Layer
 {
     /// <inheritdoc/>
@@ -72,7 +72,7 @@ public sealed class Softplus : Layer
     protected override Tensor Compute(Tensor x) => Functional.Softplus(x);
 }
 
-/// <summary>The greatest of each group of neighbouring channels (Goodfellow et al. 2013): [N, ..., C pieces] to [N, ..., C].</summary>
+/// <summary>The greatest of each group of neighboring channels (Goodfellow et al. 2013): [N, ..., C pieces] to [N, ..., C].</summary>
 /// <param name="pieces">Channels a group has.</param>
 public sealed class Maxout(int pieces) : Layer
 {

@@ -3,7 +3,7 @@ using CnnSharp.Kernels;
 namespace CnnSharp.Layers;
 
 /// <summary>
-/// Batch normalisation (Ioffe and Szegedy 2015): [N, ..., C] to the same shape, each channel scaled to mean 0 and
+/// Batch normalization (Ioffe and Szegedy 2015): [N, ..., C] to the same shape, each channel scaled to mean 0 and
 /// variance 1 over the batch and its pixels, then by a learned weight and bias. In inference the running statistics are
 /// used. Parameters: weight [C] from 1, bias [C] from 0; buffers: runningMean [C] from 0, runningVariance [C] from 1.
 /// </summary>
@@ -40,7 +40,7 @@ public sealed class BatchNorm2d : Layer, IFusesActivation
     /// <summary>Epsilon and momentum.</summary>
     public BatchNormOptions Options { get; }
 
-    /// <summary>The activation of the normalised input plus an addend, in one pass: the end of a residual unit.</summary>
+    /// <summary>The activation of the normalized input plus an addend, in one pass: the end of a residual unit.</summary>
     /// <param name="x">[N, ..., C].</param>
     /// <param name="activation">Which.</param>
     /// <param name="add">Shaped like x, or null.</param>

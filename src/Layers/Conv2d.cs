@@ -16,7 +16,7 @@ public sealed class Conv2d : Layer, IFusesActivation
     /// <param name="padding">Zeros around the input; default 0.</param>
     /// <param name="dilation">Default 1.</param>
     /// <param name="groups">Divides both numbers of channels; default 1, depthwise at <paramref name="inChannels"/>.</param>
-    /// <param name="bias">Whether there is one; default yes. Of no use before a batch normalisation.</param>
+    /// <param name="bias">Whether there is one; default yes. Of no use before a batch normalization.</param>
     /// <param name="initializer">How the weights begin; default <see cref="Initializers.Default"/>, which the bias follows in any case.</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
     /// <exception cref="ShapeException">The numbers do not fit together.</exception>
@@ -46,10 +46,10 @@ public sealed class Conv2d : Layer, IFusesActivation
     /// <exception cref="ShapeException">The input does not fit.</exception>
     public Tensor Forward(Tensor x, Activation activation) => Run(x, x => Functional.Conv2d(x, Weight, Bias, Options, activation));
 
-    /// <summary>The normalised convolution: in inference without recording one pass, which gives the same values as the two.</summary>
+    /// <summary>The normalized convolution: in inference without recording one pass, which gives the same values as the two.</summary>
     /// <param name="x">[N, H, W, in].</param>
-    /// <param name="norm">The normalisation behind it.</param>
-    /// <param name="activation">Of the normalised result.</param>
+    /// <param name="norm">The normalization behind it.</param>
+    /// <param name="activation">Of the normalized result.</param>
     /// <param name="add">Added before the activation, shaped like the result; or null.</param>
     /// <exception cref="ShapeException">The shapes do not fit.</exception>
     public Tensor Forward(Tensor x, BatchNorm2d norm, Activation activation = Activation.None, Tensor? add = null)

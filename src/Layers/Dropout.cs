@@ -7,7 +7,7 @@ namespace CnnSharp.Layers;
 /// in inference hands its input on. Any shape.
 /// </summary>
 /// <remarks>
-/// The mask is a function of (seed, step, layer), the same on every device. <see cref="Layer.Reseed"/> sets them for a
+/// The mask is a function of (seed, step, layer), the same on every device. <see cref="Layer.ManualSeed"/> sets them for a
 /// whole model; until then the seed comes from <see cref="Generator.Default"/>. The step counts on with each training Forward.
 /// </remarks>
 public sealed class Dropout : Layer, IRandomized
@@ -29,7 +29,7 @@ public sealed class Dropout : Layer, IRandomized
     public double Probability { get; }
 
     /// <inheritdoc/>
-    public void Reseed(ulong seed, ulong step, uint layer) => (this.seed, this.step, this.layer) = (seed, step, layer);
+    public void ManualSeed(ulong seed, ulong step, uint layer) => (this.seed, this.step, this.layer) = (seed, step, layer);
 
     /// <inheritdoc/>
     protected override string Describe() => FormattableString.Invariant($"{Probability}");

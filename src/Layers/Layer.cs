@@ -40,7 +40,7 @@ public abstract partial class Layer
     public bool IsTraining => training;
 
     /// <summary>What Backward computes gradients for, outermost fields first.</summary>
-    public IReadOnlyList<Tensor> Parameters => [.. NamedTensors().Where(t => t.Tensor.RequiresGrad).Select(t => t.Tensor)];
+    public IReadOnlyList<Tensor> Parameters => [.. StateDict().Where(t => t.Tensor.RequiresGrad).Select(t => t.Tensor)];
 
     /// <summary>The number of weights: the elements of all parameters.</summary>
     public long ParameterCount => Parameters.Sum(p => p.Count);
@@ -84,7 +84,7 @@ public abstract partial class Layer
     /// <summary>Switches this layer and all below it to training. Returns this layer.</summary>
     public Layer Train(bool on = true)
     {
-        foreach (var layer in Descend()) layer.training = on;
+        foreach (var layer in Modules()) layer.training = on;
         return this;
     }
 
@@ -105,8 +105,8 @@ public abstract partial class Layer
     public Layer To(Device device)
     {
         ArgumentNullException.ThrowIfNull(device);
-        foreach (var (_, tensor) in NamedTensors()) tensor.MoveTo(device);
-        foreach (var layer in Descend()) layer.OnMoved(device);
+        foreach (var (_, tensor) in StateDict()) tensor.MoveTo(device);
+        foreach (var layer in Modules()) layer.OnMoved(device);
         return this;
     }
 
@@ -122,12 +122,12 @@ public abstract partial class Layer
     /// <param name="seed">The run's seed.</param>
     /// <param name="step">The training step, counted from 0; each training Forward counts it on by one.</param>
     /// <returns>This layer.</returns>
-    public Layer Reseed(ulong seed, ulong step = 0)
+    public Layer ManualSeed(ulong seed, ulong step = 0)
     {
         var id = 0u;
-        foreach (var layer in Descend())
+        foreach (var layer in Modules())
         {
-            (layer as IRandomized)?.Reseed(seed, step, id);
+            (layer as IRandomized)?.ManualSeed(seed, step, id);
             id++;
         }
 
@@ -135,12 +135,12 @@ public abstract partial class Layer
     }
 
     /// <summary>This layer and all below it, in the order of the fields.</summary>
-    public IEnumerable<Layer> Descend()
+    public IEnumerable<Layer> Modules()
     {
         yield return this;
         foreach (var (_, child) in Children())
         {
-            foreach (var layer in child.Descend()) yield return layer;
+            foreach (var layer in child.Modules()) yield return layer;
         }
     }
 
@@ -183,7 +183,7 @@ public abstract partial class Layer
     }
 
     /// <summary>Parameters and buffers with their dotted paths; a tensor reached twice is named once.</summary>
-    public IEnumerable<(string Name, Tensor Tensor)> NamedTensors()
+    public IEnumerable<(string Name, Tensor Tensor)> StateDict()
     {
         var seen = new HashSet<Tensor>(ReferenceEqualityComparer.Instance);
         return Walk("", seen);

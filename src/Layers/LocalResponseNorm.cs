@@ -1,6 +1,6 @@
 namespace CnnSharp.Layers;
 
-/// <summary>Local response normalisation across neighbouring channels (Krizhevsky et al. 2012, section 3.3): [N, ..., C] to the same shape.</summary>
+/// <summary>Local response normalization across neighboring channels (Krizhevsky et al. 2012, section 3.3): [N, ..., C] to the same shape.</summary>
 /// <param name="options">Size, alpha, beta, k; null for the paper's.</param>
 public sealed class LocalResponseNorm(LocalResponseNormOptions? options = null) : Layer
 {

@@ -1,6 +1,6 @@
 namespace CnnSharp.Layers;
 
-/// <summary>What training minimises: the losses of <see cref="Functional"/> under the names a training loop reads best.</summary>
+/// <summary>What training minimizes: the losses of <see cref="Functional"/> under the names a training loop reads best.</summary>
 public static class Loss
 {
     /// <inheritdoc cref="Functional.CrossEntropy"/>
@@ -8,7 +8,7 @@ public static class Loss
         => Functional.CrossEntropy(x, labels, labelSmoothing, reduction, ignoreIndex, classWeights);
 
     /// <summary>
-    /// The mean cross-entropy of mixed pictures (Zhang et al. 2017, "mixup"): a share of that of the one class of each and
+    /// The mean cross-entropy of mixed images (Zhang et al. 2017, "mixup"): a share of that of the one class of each and
     /// the rest of that of the other.
     /// </summary>
     /// <param name="x">Logits [N, classes].</param>
@@ -45,8 +45,8 @@ public static class Loss
     /// <param name="loss">The mean cross-entropy of its logits.</param>
     /// <param name="labels">The classes.</param>
     /// <param name="labelSmoothing">As for the model's own loss; default 0.</param>
-    /// <param name="otherLabels">Of mixed pictures, the other classes; default null.</param>
-    /// <param name="share">Of mixed pictures, the share of <paramref name="labels"/>; default 1.</param>
+    /// <param name="otherLabels">Of mixed images, the other classes; default null.</param>
+    /// <param name="share">Of mixed images, the share of <paramref name="labels"/>; default 1.</param>
     /// <param name="ignoreIndex">As for the model's own loss; default: none is ignored.</param>
     /// <param name="classWeights">As for the model's own loss; default: 1 each.</param>
     public static Tensor OfHeads(Layer model, Tensor loss, Tensor labels, double labelSmoothing = 0, Tensor? otherLabels = null, double share = 1, int? ignoreIndex = null, Tensor? classWeights = null)

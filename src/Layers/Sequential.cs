@@ -54,7 +54,7 @@ public sealed class Sequential : Layer, IReadOnlyList<Layer>
         var mark = BeginForward();
         for (var i = start; i < end; i++)
         {
-            // A normalisation behind a convolution, and a rectifier behind a layer that can apply it while it writes its
+            // A normalization behind a convolution, and a rectifier behind a layer that can apply it while it writes its
             // result, cost no pass of their own. Whoever observes the layers is shown each of them.
             if (Observer is null && layers[i].Layer is Conv2d convolution && i + 1 < end && layers[i + 1].Layer is BatchNorm2d norm)
             {

@@ -16,7 +16,7 @@ public sealed class Flatten(int start = 1) : Layer
     protected override Tensor Compute(Tensor x) => Functional.Flatten(x, Start);
 }
 
-/// <summary>Rows and columns of a constant around each picture: [N, H, W, C] to [N, H + top + bottom, W + left + right, C].</summary>
+/// <summary>Rows and columns of a constant around each image: [N, H, W, C] to [N, H + top + bottom, W + left + right, C].</summary>
 /// <param name="padding">How many on each side; negative ones crop.</param>
 /// <param name="value">The constant; default 0.</param>
 public sealed class Pad2d(Padding2d padding, double value = 0) : Layer

@@ -28,7 +28,7 @@ public sealed class StochasticDepth : Layer, IRandomized
     public double Survival { get; }
 
     /// <inheritdoc/>
-    public void Reseed(ulong seed, ulong step, uint layer) => (this.seed, this.step, this.layer) = (seed, step, layer);
+    public void ManualSeed(ulong seed, ulong step, uint layer) => (this.seed, this.step, this.layer) = (seed, step, layer);
 
     /// <summary>Draws, in training: whether this step goes without the branch. Never in inference.</summary>
     public bool Drops() => IsTraining && new Generator(seed, Philox.Stream(step++, layer)).Uniform() >= Survival;
@@ -37,5 +37,5 @@ public sealed class StochasticDepth : Layer, IRandomized
     protected override string Describe() => FormattableString.Invariant($"{Survival}");
 
     /// <inheritdoc/>
-    protected override Tensor Compute(Tensor x) => IsTraining ? x : Functional.Scale(x, Survival);
+    protected override Tensor Compute(Tensor x) => IsTraining ? x : Functional.MultiplyScalar(x, Survival);
 }

@@ -26,10 +26,10 @@ public sealed record Summary(IReadOnlyList<LayerSummary> Layers, long Weights, l
     /// <exception cref="ShapeException">The model does not take such inputs.</exception>
     public static Summary Of(Layer model, Shape input, Device? device = null)
     {
-        device ??= model.NamedTensors().Select(t => t.Tensor.Device).FirstOrDefault() ?? Device.Best();
+        device ??= model.StateDict().Select(t => t.Tensor.Device).FirstOrDefault() ?? Device.Best();
         var rows = new List<LayerSummary>();
         var seen = new HashSet<Layer>(ReferenceEqualityComparer.Instance);
-        var training = model.Descend().Where(l => l.IsTraining).ToArray();
+        var training = model.Modules().Where(l => l.IsTraining).ToArray();
         var outer = Layer.Observer;
         Layer.Observer = (layer, x, y) =>
         {

@@ -29,9 +29,9 @@ public abstract partial class Layer
         ArgumentNullException.ThrowIfNull(layer);
         Locate(Path);
         var place = Path.Length == 0 ? path : $"{Path}.{path}";
-        var old = Descend().FirstOrDefault(l => l != this && l.Path == place)
-            ?? throw new ArgumentException(Nearest.Unknown("layer", place, [.. Descend().Skip(1).Select(l => l.Path)]), nameof(path));
-        foreach (var owner in Descend())
+        var old = Modules().FirstOrDefault(l => l != this && l.Path == place)
+            ?? throw new ArgumentException(Nearest.Unknown("layer", place, [.. Modules().Skip(1).Select(l => l.Path)]), nameof(path));
+        foreach (var owner in Modules())
         {
             foreach (var field in FieldsOf(owner.GetType()))
             {
@@ -46,8 +46,8 @@ public abstract partial class Layer
     }
 
     /// <summary>
-    /// Keeps parameters as they are: Backward computes no gradients for them, optimisers made afterwards leave them out.
-    /// They are still saved. The running statistics of a batch normalisation move all the same while its layer trains.
+    /// Keeps parameters as they are: Backward computes no gradients for them, optimizers made afterwards leave them out.
+    /// They are still saved. The running statistics of a batch normalization move all the same while its layer trains.
     /// </summary>
     /// <param name="patterns">Of the parameters' paths; <c>*</c> stands for any characters: <c>features.*</c>, <c>*.bn1.*</c>.</param>
     /// <returns>The parameters that are frozen now and were not before.</returns>
@@ -56,7 +56,7 @@ public abstract partial class Layer
     {
         ArgumentNullException.ThrowIfNull(patterns);
         frozen ??= new(ReferenceEqualityComparer.Instance);
-        var named = NamedTensors().Where(t => t.Tensor.RequiresGrad || frozen.Contains(t.Tensor)).ToArray();
+        var named = StateDict().Where(t => t.Tensor.RequiresGrad || frozen.Contains(t.Tensor)).ToArray();
         var names = new List<string>();
         foreach (var pattern in patterns)
         {
@@ -80,7 +80,7 @@ public abstract partial class Layer
     {
         ArgumentNullException.ThrowIfNull(patterns);
         if (frozen is null) return [];
-        var named = NamedTensors().Where(t => frozen.Contains(t.Tensor)).ToArray();
+        var named = StateDict().Where(t => frozen.Contains(t.Tensor)).ToArray();
         var names = new List<string>();
         foreach (var pattern in patterns.Length == 0 ? ["*"] : patterns)
         {
@@ -98,7 +98,7 @@ public abstract partial class Layer
     /// <summary>The parameters whose paths fit a pattern, frozen ones left out.</summary>
     /// <param name="pattern">As for <see cref="Freeze"/>.</param>
     /// <exception cref="ArgumentException">There are none.</exception>
-    public IReadOnlyList<(string Name, Tensor Tensor)> ParametersLike(string pattern) => Matching([.. NamedTensors().Where(t => t.Tensor.RequiresGrad)], pattern);
+    public IReadOnlyList<(string Name, Tensor Tensor)> ParametersLike(string pattern) => Matching([.. StateDict().Where(t => t.Tensor.RequiresGrad)], pattern);
 
     static (string Name, Tensor Tensor)[] Matching((string Name, Tensor Tensor)[] named, string pattern)
     {

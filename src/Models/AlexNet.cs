@@ -4,7 +4,7 @@ using CnnSharp.Layers;
 namespace CnnSharp.Models;
 
 /// <summary>
-/// AlexNet (Krizhevsky et al. 2012, "ImageNet classification with deep convolutional neural networks"), for pictures of
+/// AlexNet (Krizhevsky et al. 2012, "ImageNet classification with deep convolutional neural networks"), for images of
 /// 224x224. [N, H, W, channels] to logits [N, classes]. Parameters have torchvision's names.
 /// </summary>
 public sealed class AlexNet : Layer
@@ -37,7 +37,7 @@ public sealed class AlexNet : Layer
     /// </summary>
     /// <param name="classes">Default 1,000.</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
-    /// <param name="channels">Channels of the pictures; default 3.</param>
+    /// <param name="channels">Channels of the images; default 3.</param>
     /// <param name="hidden">Features of the two hidden linear layers; default 4,096.</param>
     public static AlexNet TwoGroups(int classes = 1000, Device? device = null, int channels = 3, int hidden = 4096) => new(
         new(
@@ -57,7 +57,7 @@ public sealed class AlexNet : Layer
             new Relu(),
             new MaxPool2d(3, stride: 2)), classes, hidden, device);
 
-    /// <summary>One column and no normalisation: Krizhevsky 2014, "One weird trick for parallelizing convolutional neural networks" (arXiv 1404.5997), as in torchvision.</summary>
+    /// <summary>One column and no normalization: Krizhevsky 2014, "One weird trick for parallelizing convolutional neural networks" (arXiv 1404.5997), as in torchvision.</summary>
     /// <inheritdoc cref="TwoGroups"/>
     public static AlexNet OneColumn(int classes = 1000, Device? device = null, int channels = 3, int hidden = 4096) => new(
         new(

@@ -9,10 +9,10 @@ namespace CnnSharp.Models;
 /// </summary>
 public static class AllConvolutional
 {
-    /// <summary>For CIFAR's pictures.</summary>
+    /// <summary>For CIFAR's images.</summary>
     /// <param name="classes">Default 10.</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
-    /// <param name="channels">Channels of the pictures; default 3.</param>
+    /// <param name="channels">Channels of the images; default 3.</param>
     public static Sequential Cifar(int classes = 10, Device? device = null, int channels = 3)
     {
         return new([

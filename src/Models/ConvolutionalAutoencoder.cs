@@ -5,7 +5,7 @@ namespace CnnSharp.Models;
 
 /// <summary>
 /// A convolutional autoencoder (Masci et al. 2011, "Stacked convolutional auto-encoders for hierarchical feature
-/// extraction"): convolutions and pooling down to a small code, transposed convolutions back to the picture.
+/// extraction"): convolutions and pooling down to a small code, transposed convolutions back to the image.
 /// [N, H, W, C] to the same shape, for <see cref="Loss.MeanSquaredError"/> against the input; H and W are multiples of 4.
 /// </summary>
 public sealed class ConvolutionalAutoencoder : Layer
@@ -14,8 +14,8 @@ public sealed class ConvolutionalAutoencoder : Layer
     readonly Sequential decoder;
 
     /// <summary>Creates the network.</summary>
-    /// <param name="channels">Channels of the pictures; default 3.</param>
-    /// <param name="code">Channels of the code; default 16: of 32x32 pictures of three channels it keeps a third of the numbers.</param>
+    /// <param name="channels">Channels of the images; default 3.</param>
+    /// <param name="code">Channels of the code; default 16: of 32x32 images of three channels it keeps a third of the numbers.</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
     public ConvolutionalAutoencoder(int channels = 3, int code = 16, Device? device = null)
     {
@@ -35,13 +35,13 @@ public sealed class ConvolutionalAutoencoder : Layer
             new Conv2d(32, channels, 3, padding: 1, device: device));
     }
 
-    /// <summary>The code of pictures.</summary>
+    /// <summary>The code of images.</summary>
     /// <param name="x">[N, H, W, C].</param>
     /// <returns>[N, H / 4, W / 4, code].</returns>
-    /// <exception cref="ShapeException">The pictures do not fit.</exception>
+    /// <exception cref="ShapeException">The images do not fit.</exception>
     public Tensor Encode(Tensor x) => encoder.Forward(x);
 
-    /// <summary>The pictures of a code.</summary>
+    /// <summary>The images of a code.</summary>
     /// <param name="code">[N, H / 4, W / 4, code].</param>
     /// <returns>[N, H, W, C].</returns>
     /// <exception cref="ShapeException">The code does not fit.</exception>

@@ -120,11 +120,11 @@ public sealed class DenseNet : Layer
         classifier = new(width, classes, device: device);
     }
 
-    /// <summary>The networks of table 1, for pictures of 224x224: growth 32, bottlenecks, compression by half.</summary>
+    /// <summary>The networks of table 1, for images of 224x224: growth 32, bottlenecks, compression by half.</summary>
     /// <param name="depth">Layers with weights: 121, 169 or 201; default 121.</param>
     /// <param name="classes">Default 1,000.</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
-    /// <param name="channels">Channels of the pictures; default 3.</param>
+    /// <param name="channels">Channels of the images; default 3.</param>
     /// <exception cref="ArgumentOutOfRangeException">The table has no such depth.</exception>
     public static DenseNet ImageNet(int depth = 121, int classes = 1000, Device? device = null, int channels = 3)
     {
@@ -145,13 +145,13 @@ public sealed class DenseNet : Layer
             device);
     }
 
-    /// <summary>The networks for small pictures of section 4.2: three blocks of as many layers each.</summary>
+    /// <summary>The networks for small images of section 4.2: three blocks of as many layers each.</summary>
     /// <param name="depth">Layers with weights: 3 n + 4, with bottlenecks 6 n + 4; in the paper 40 and 100.</param>
     /// <param name="growth">Channels that each layer adds; default 12.</param>
     /// <param name="bottleneck">Whether it is a DenseNet-BC, with bottlenecks and compression by half; default yes.</param>
     /// <param name="classes">Default 10.</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
-    /// <param name="channels">Channels of the pictures; default 3.</param>
+    /// <param name="channels">Channels of the images; default 3.</param>
     /// <exception cref="ArgumentOutOfRangeException">No number of layers gives that depth.</exception>
     public static DenseNet Cifar(int depth = 100, int growth = 12, bool bottleneck = true, int classes = 10, Device? device = null, int channels = 3)
     {

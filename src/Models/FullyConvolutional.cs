@@ -5,9 +5,9 @@ namespace CnnSharp.Models;
 
 /// <summary>
 /// Fully convolutional networks (Long et al. 2015, "Fully convolutional networks for semantic segmentation", arXiv 1411.4038):
-/// VGG-16 whose linear layers became convolutions, its class scores enlarged to the picture's size by transposed
+/// VGG-16 whose linear layers became convolutions, its class scores enlarged to the image's size by transposed
 /// convolutions, with finer scores added on the way. [N, H, W, channels] to a pixel's logits [N, H, W, classes], for
-/// <see cref="Loss.CrossEntropy"/> with labels [N, H, W]. Pictures may have any size; the convolutions have torchvision's names.
+/// <see cref="Loss.CrossEntropy"/> with labels [N, H, W]. Images may have any size; the convolutions have torchvision's names.
 /// </summary>
 public sealed class FullyConvolutional : Layer
 {
@@ -45,7 +45,7 @@ public sealed class FullyConvolutional : Layer
     /// <param name="stride">Of the finest scores: 32, 16 or 8; default 8.</param>
     /// <param name="classes">Default 21, of PASCAL VOC.</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
-    /// <param name="channels">Channels of the pictures; default 3.</param>
+    /// <param name="channels">Channels of the images; default 3.</param>
     /// <param name="hidden">Channels of the convolutions that were linear layers; default 4,096.</param>
     /// <exception cref="ArgumentOutOfRangeException">The stride is none of these.</exception>
     public static FullyConvolutional Create(int stride = 8, int classes = 21, Device? device = null, int channels = 3, int hidden = 4096)
@@ -55,15 +55,15 @@ public sealed class FullyConvolutional : Layer
     }
 
     /// <summary>Takes over what a classifier has learned: all weights but those of the scores and the enlargements.</summary>
-    /// <param name="classifier">VGG-16, configuration D without batch normalisation; its linear layers may be on another device.</param>
+    /// <param name="classifier">VGG-16, configuration D without batch normalization; its linear layers may be on another device.</param>
     /// <returns>This network.</returns>
     /// <exception cref="ShapeException">The classifier's layers are not this network's.</exception>
     public FullyConvolutional From(Vgg classifier)
     {
         // [7 7 512, hidden] and [7, 7, 512, hidden] are the same numbers in the same order: that is the whole conversion.
         var linear = classifier.LinearLayers.ToArray();
-        var sources = classifier.Convolutions.NamedTensors().Select(t => t.Tensor).ToList();
-        var targets = features.NamedTensors().Select(t => t.Tensor).ToList();
+        var sources = classifier.Convolutions.StateDict().Select(t => t.Tensor).ToList();
+        var targets = features.StateDict().Select(t => t.Tensor).ToList();
         foreach (var (source, target) in linear.Zip([fc6, fc7]))
         {
             sources.AddRange([source.Weight, source.Bias!]);
@@ -71,7 +71,7 @@ public sealed class FullyConvolutional : Layer
         }
 
         if (linear.Length != 3 || !sources.Select(t => t.Count).SequenceEqual(targets.Select(t => t.Count)))
-            throw new ShapeException("FullyConvolutional", $"expected VGG-16 (configuration D, no batch normalisation, {fc7.Weight.Shape[3]} hidden features), got a network with other layers.");
+            throw new ShapeException("FullyConvolutional", $"expected VGG-16 (configuration D, no batch normalization, {fc7.Weight.Shape[3]} hidden features), got a network with other layers.");
         foreach (var (source, target) in sources.Zip(targets)) target.Write<float>(source.ToArray());
         return this;
     }

@@ -3,7 +3,7 @@ using CnnSharp.Layers;
 
 namespace CnnSharp.Models;
 
-/// <summary>A convolution, batch normalisation and a rectifier: [N, H, W, in] to [N, OutH, OutW, out].</summary>
+/// <summary>A convolution, batch normalization and a rectifier: [N, H, W, in] to [N, OutH, OutW, out].</summary>
 public sealed class NormalizedConv2d : Layer
 {
     readonly Conv2d conv;
@@ -92,8 +92,8 @@ public sealed class InceptionHead : Layer
 }
 
 /// <summary>
-/// GoogLeNet (Szegedy et al. 2014, "Going deeper with convolutions", arXiv 1409.4842, table 1), with batch normalisation,
-/// for pictures of 224x224. [N, H, W, channels] to logits [N, classes]; in training two auxiliary heads give theirs.
+/// GoogLeNet (Szegedy et al. 2014, "Going deeper with convolutions", arXiv 1409.4842, table 1), with batch normalization,
+/// for images of 224x224. [N, H, W, channels] to logits [N, classes]; in training two auxiliary heads give theirs.
 /// Parameters have torchvision's names.
 /// </summary>
 public sealed class GoogLeNet : Layer, IAuxiliaryHeads
@@ -127,7 +127,7 @@ public sealed class GoogLeNet : Layer, IAuxiliaryHeads
     /// <summary>Creates the network.</summary>
     /// <param name="classes">Default 1,000.</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
-    /// <param name="channels">Channels of the pictures; default 3.</param>
+    /// <param name="channels">Channels of the images; default 3.</param>
     /// <param name="auxiliaryHeads">Whether it has them; default yes.</param>
     public GoogLeNet(int classes = 1000, Device? device = null, int channels = 3, bool auxiliaryHeads = true)
     {

@@ -91,7 +91,7 @@ public sealed class PartialConv2d : Layer
 
 /// <summary>
 /// The output layer of LeCun et al. 1998, section II.B: minus the squared distance of its input to each class's code of -1
-/// and 1, the picture of the digit on 7x12 pixels. [N, 84] to [N, classes]. Buffer: codes [84, classes], not trained.
+/// and 1, the image of the digit on 7x12 pixels. [N, 84] to [N, classes]. Buffer: codes [84, classes], not trained.
 /// </summary>
 public sealed class RadialBasis : Layer
 {

@@ -11,15 +11,15 @@ namespace CnnSharp.Models;
 public static class MnistCnn
 {
     /// <summary>[N, 28, 28, 1] to logits [N, classes]; 376,870 weights for ten classes.</summary>
-    /// <param name="size">Rows and columns of the pictures; default 28.</param>
-    /// <param name="channels">Channels of the pictures; default 1.</param>
+    /// <param name="size">Rows and columns of the images; default 28.</param>
+    /// <param name="channels">Channels of the images; default 1.</param>
     /// <param name="classes">Default 10.</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
-    /// <exception cref="ShapeException">The pictures are smaller than 7 x 7.</exception>
+    /// <exception cref="ShapeException">The images are smaller than 7 x 7.</exception>
     public static Sequential Create(Size2d? size = null, int channels = 1, int classes = 10, Device? device = null)
     {
-        var pictures = size ?? 28;
-        if (pictures.H < 7 || pictures.W < 7) throw new ShapeException("MnistCnn", $"expected pictures of at least 7 x 7, got {pictures.H} x {pictures.W}.");
+        var images = size ?? 28;
+        if (images.H < 7 || images.W < 7) throw new ShapeException("MnistCnn", $"expected images of at least 7 x 7, got {images.H} x {images.W}.");
         return new(
             ("conv1", new Conv2d(channels, 8, 3, device: device)),
             ("relu1", new Relu()),
@@ -29,7 +29,7 @@ public static class MnistCnn
             ("relu3", new Relu()),
             ("norm1", new BatchNorm2d(24, device: device)),
             ("flatten", new Flatten()),
-            ("fc1", new Linear(Geometry.Extent("MnistCnn", $"the number of features of {pictures.H} x {pictures.W} pixels", (pictures.H - 6L) * (pictures.W - 6) * 24), 32, device: device)),
+            ("fc1", new Linear(Geometry.Extent("MnistCnn", $"the number of features of {images.H} x {images.W} pixels", (images.H - 6L) * (images.W - 6) * 24), 32, device: device)),
             ("relu4", new Relu()),
             ("fc2", new Linear(32, classes, device: device)),
             ("norm2", new BatchNorm2d(classes, device: device)));

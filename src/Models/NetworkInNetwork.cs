@@ -9,10 +9,10 @@ namespace CnnSharp.Models;
 /// </summary>
 public static class NetworkInNetwork
 {
-    /// <summary>For CIFAR's pictures: the authors' network of section 4.</summary>
+    /// <summary>For CIFAR's images: the authors' network of section 4.</summary>
     /// <param name="classes">Default 10.</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
-    /// <param name="channels">Channels of the pictures; default 3.</param>
+    /// <param name="channels">Channels of the images; default 3.</param>
     public static Sequential Cifar(int classes = 10, Device? device = null, int channels = 3) => new([
         .. Block(channels, 5, 192, 160, 96, device),
         new MaxPool2d(3, stride: 2, ceilMode: true),
@@ -24,11 +24,11 @@ public static class NetworkInNetwork
         new GlobalAvgPool2d(),
         new Flatten()]);
 
-    /// <summary>For ImageNet's pictures of 224x224: the authors' network of Caffe's model zoo.</summary>
+    /// <summary>For ImageNet's images of 224x224: the authors' network of Caffe's model zoo.</summary>
     /// <inheritdoc cref="Cifar"/>
     /// <param name="classes">Default 1,000.</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
-    /// <param name="channels">Channels of the pictures; default 3.</param>
+    /// <param name="channels">Channels of the images; default 3.</param>
     public static Sequential ImageNet(int classes = 1000, Device? device = null, int channels = 3) => new([
         .. Block(channels, 11, 96, 96, 96, device, stride: 4, padding: 0),
         new MaxPool2d(3, stride: 2, ceilMode: true),

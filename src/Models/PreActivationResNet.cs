@@ -4,7 +4,7 @@ using CnnSharp.Layers;
 namespace CnnSharp.Models;
 
 /// <summary>
-/// The residual unit of He et al. 2016, figure 1b: normalisation and rectifier before each convolution, so that nothing
+/// The residual unit of He et al. 2016, figure 1b: normalization and rectifier before each convolution, so that nothing
 /// stands on the way from unit to unit. With dropout between the convolutions, that of wide networks (Zagoruyko and
 /// Komodakis 2016, figure 1d). [N, H, W, in] to [N, H / stride, W / stride, out].
 /// </summary>
@@ -83,7 +83,7 @@ public sealed class PreActivationBottleneck : Layer
 }
 
 /// <summary>
-/// Residual networks for small pictures whose units begin with their normalisation (He et al. 2016, "Identity mappings in
+/// Residual networks for small images whose units begin with their normalization (He et al. 2016, "Identity mappings in
 /// deep residual networks", arXiv 1603.05027), and wide ones (Zagoruyko and Komodakis 2016, "Wide residual networks",
 /// arXiv 1605.07146). [N, H, W, channels] to logits [N, classes].
 /// </summary>
@@ -128,7 +128,7 @@ public sealed class PreActivationResNet : Layer
     /// <param name="bottleneck">Whether units are bottlenecks; default no.</param>
     /// <param name="classes">Default 10.</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
-    /// <param name="channels">Channels of the pictures; default 3.</param>
+    /// <param name="channels">Channels of the images; default 3.</param>
     /// <exception cref="ArgumentOutOfRangeException">No number of units gives that depth.</exception>
     public static PreActivationResNet Cifar(int depth, bool bottleneck = false, int classes = 10, Device? device = null, int channels = 3)
     {
@@ -143,7 +143,7 @@ public sealed class PreActivationResNet : Layer
     /// <param name="dropout">The probability of an element between a unit's convolutions to be dropped; default 0.3, the paper's for CIFAR.</param>
     /// <param name="classes">Default 10.</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
-    /// <param name="channels">Channels of the pictures; default 3.</param>
+    /// <param name="channels">Channels of the images; default 3.</param>
     /// <exception cref="ArgumentOutOfRangeException">No number of units gives that depth.</exception>
     public static PreActivationResNet Wide(int depth = 28, int widen = 10, double dropout = 0.3, int classes = 10, Device? device = null, int channels = 3)
     {

@@ -9,7 +9,7 @@ public enum Shortcut
     /// <summary>Every second pixel and channels of zeros, half before and half behind: no weights. The paper's for CIFAR-10.</summary>
     A,
 
-    /// <summary>A 1x1 convolution with batch normalisation. The paper's for ImageNet.</summary>
+    /// <summary>A 1x1 convolution with batch normalization. The paper's for ImageNet.</summary>
     B,
 }
 
@@ -133,7 +133,7 @@ public sealed class ResNet : Layer
     readonly Flatten flatten = new();
     readonly Linear fc;
 
-    /// <summary>The networks for small pictures.</summary>
+    /// <summary>The networks for small images.</summary>
     ResNet(int units, int channels, int classes, Shortcut shortcut, double survival, Device? device)
     {
         conv1 = Conv3x3(channels, 16, 1, device);
@@ -154,11 +154,11 @@ public sealed class ResNet : Layer
     }
 
     /// <summary>The networks of table 1.</summary>
-    ResNet(int[] units, bool bottleneck, int channels, int classes, bool smallPictures, Device? device)
+    ResNet(int[] units, bool bottleneck, int channels, int classes, bool smallImages, Device? device)
     {
-        conv1 = smallPictures ? Conv3x3(channels, 64, 1, device) : new(channels, 64, 7, stride: 2, padding: 3, bias: false, initializer: Initializer, device: device);
+        conv1 = smallImages ? Conv3x3(channels, 64, 1, device) : new(channels, 64, 7, stride: 2, padding: 3, bias: false, initializer: Initializer, device: device);
         bn1 = new(64, device: device);
-        maxpool = smallPictures ? null : new(3, stride: 2, padding: 1);
+        maxpool = smallImages ? null : new(3, stride: 2, padding: 1);
         var width = 64;
         layer1 = Stage(units[0], 64, 1);
         layer2 = Stage(units[1], 128, 2);
@@ -185,14 +185,14 @@ public sealed class ResNet : Layer
     internal static IInitializer Initializer { get; } = Initializers.HeNormal(Fan.Out);
 
     /// <summary>
-    /// The networks for small pictures of section 4.2: three stages of (depth - 2) / 6 units with 16, 32 and 64 channels.
+    /// The networks for small images of section 4.2: three stages of (depth - 2) / 6 units with 16, 32 and 64 channels.
     /// [N, H, W, channels] to logits [N, classes].
     /// </summary>
     /// <param name="depth">Layers with weights: 6 n + 2; in the paper 20, 32, 44, 56 and 110.</param>
     /// <param name="classes">Default 10.</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
     /// <param name="shortcut">Default A, as in the paper.</param>
-    /// <param name="channels">Channels of the pictures; default 3.</param>
+    /// <param name="channels">Channels of the images; default 3.</param>
     /// <param name="survival">The probability that training runs the last unit, those before it linearly more; default 1: all are always run. Huang et al. use 0.5.</param>
     /// <exception cref="ArgumentOutOfRangeException">No number of units gives that depth, or the probability is not in (0, 1].</exception>
     public static ResNet Cifar(int depth, int classes = 10, Device? device = null, Shortcut shortcut = Shortcut.A, int channels = 3, double survival = 1)
@@ -209,13 +209,13 @@ public sealed class ResNet : Layer
     /// <param name="depth">Layers with weights: 18, 34, 50, 101 or 152.</param>
     /// <param name="classes">Default 1,000.</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
-    /// <param name="channels">Channels of the pictures; default 3.</param>
-    /// <param name="smallPictures">Whether pictures are of CIFAR's size: the first convolution is 3x3 at stride 1 and no pooling follows it. Default no.</param>
+    /// <param name="channels">Channels of the images; default 3.</param>
+    /// <param name="smallImages">Whether images are of CIFAR's size: the first convolution is 3x3 at stride 1 and no pooling follows it. Default no.</param>
     /// <exception cref="ArgumentOutOfRangeException">The table has no such depth.</exception>
-    public static ResNet ImageNet(int depth, int classes = 1000, Device? device = null, int channels = 3, bool smallPictures = false)
+    public static ResNet ImageNet(int depth, int classes = 1000, Device? device = null, int channels = 3, bool smallImages = false)
     {
         if (!Table.TryGetValue(depth, out var row)) throw new ArgumentOutOfRangeException(nameof(depth), depth, $"ResNet.ImageNet: expected a depth of {string.Join(", ", Table.Keys)}.");
-        return new(row.Units, row.Bottleneck, channels, classes, smallPictures, device);
+        return new(row.Units, row.Bottleneck, channels, classes, smallImages, device);
     }
 
     /// <inheritdoc/>

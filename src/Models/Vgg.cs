@@ -10,7 +10,7 @@ public enum VggConfiguration
     /// <summary>11 layers with weights.</summary>
     A,
 
-    /// <summary>A with local response normalisation behind the first convolution.</summary>
+    /// <summary>A with local response normalization behind the first convolution.</summary>
     ALrn,
 
     /// <summary>13 layers.</summary>
@@ -32,7 +32,7 @@ public enum VggConfiguration
 /// </summary>
 public sealed class Vgg : Layer
 {
-    /// <summary>Table 1: channels of a convolution (3x3 unless 1x1 is said), pooling, local response normalisation.</summary>
+    /// <summary>Table 1: channels of a convolution (3x3 unless 1x1 is said), pooling, local response normalization.</summary>
     static readonly Dictionary<VggConfiguration, string> Table = new()
     {
         [VggConfiguration.A] = "64 pool 128 pool 256 256 pool 512 512 pool 512 512 pool",
@@ -48,22 +48,22 @@ public sealed class Vgg : Layer
     readonly Flatten flatten = new();
     readonly Layer classifier;
 
-    Vgg(VggConfiguration configuration, bool batchNorm, int channels, Size2d pooled, bool smallPictures, Func<int, Layer> head, Device? device)
+    Vgg(VggConfiguration configuration, bool batchNorm, int channels, Size2d pooled, bool smallImages, Func<int, Layer> head, Device? device)
     {
-        features = new(Features(configuration, batchNorm, channels, partialWindows: smallPictures, device));
+        features = new(Features(configuration, batchNorm, channels, partialWindows: smallImages, device));
         avgpool = new(pooled);
         classifier = head(512 * pooled.H * pooled.W);
     }
 
-    /// <summary>The networks of the paper, for pictures of 224x224; others are pooled to 7x7 before the linear layers.</summary>
+    /// <summary>The networks of the paper, for images of 224x224; others are pooled to 7x7 before the linear layers.</summary>
     /// <param name="configuration">The column of table 1.</param>
-    /// <param name="batchNorm">Whether a batch normalisation stands behind each convolution; default no, as in the paper.</param>
+    /// <param name="batchNorm">Whether a batch normalization stands behind each convolution; default no, as in the paper.</param>
     /// <param name="classes">Default 1,000.</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
-    /// <param name="channels">Channels of the pictures; default 3.</param>
+    /// <param name="channels">Channels of the images; default 3.</param>
     /// <param name="hidden">Features of the two hidden linear layers; default 4,096.</param>
     public static Vgg ImageNet(VggConfiguration configuration, bool batchNorm = false, int classes = 1000, Device? device = null, int channels = 3, int hidden = 4096)
-        => new(configuration, batchNorm, channels, pooled: 7, smallPictures: false, head: inputs => new Sequential(
+        => new(configuration, batchNorm, channels, pooled: 7, smallImages: false, head: inputs => new Sequential(
             Linear(inputs, hidden, device),
             new Relu(),
             new Dropout(),
@@ -72,25 +72,25 @@ public sealed class Vgg : Layer
             new Dropout(),
             Linear(hidden, classes, device)), device);
 
-    /// <summary>The form in common use for CIFAR's 32x32 pictures: what the convolutions leave, 512 channels, goes to the classes at once.</summary>
+    /// <summary>The form in common use for CIFAR's 32x32 images: what the convolutions leave, 512 channels, goes to the classes at once.</summary>
     /// <param name="configuration">The column of table 1.</param>
-    /// <param name="batchNorm">Whether a batch normalisation stands behind each convolution; default yes.</param>
+    /// <param name="batchNorm">Whether a batch normalization stands behind each convolution; default yes.</param>
     /// <param name="classes">Default 10.</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
-    /// <param name="channels">Channels of the pictures; default 3.</param>
+    /// <param name="channels">Channels of the images; default 3.</param>
     public static Vgg Cifar(VggConfiguration configuration, bool batchNorm = true, int classes = 10, Device? device = null, int channels = 3)
-        => new(configuration, batchNorm, channels, pooled: 1, smallPictures: true, head: inputs => Linear(inputs, classes, device), device);
+        => new(configuration, batchNorm, channels, pooled: 1, smallImages: true, head: inputs => Linear(inputs, classes, device), device);
 
     /// <summary>The convolutions.</summary>
     internal Sequential Convolutions => features;
 
     /// <summary>The linear layers.</summary>
-    internal IEnumerable<Linear> LinearLayers => classifier.Descend().OfType<Linear>();
+    internal IEnumerable<Linear> LinearLayers => classifier.Modules().OfType<Linear>();
 
     /// <inheritdoc/>
     protected override Tensor Compute(Tensor x) => classifier.Forward(flatten.Forward(avgpool.Forward(features.Forward(x))));
 
-    /// <summary>A row of the table. Where the last, partial windows count, pictures may have any size: 28 rows, which 5 poolings would leave nothing of, say.</summary>
+    /// <summary>A row of the table. Where the last, partial windows count, images may have any size: 28 rows, which 5 poolings would leave nothing of, say.</summary>
     internal static IEnumerable<Layer> Features(VggConfiguration configuration, bool batchNorm, int channels, bool partialWindows, Device? device)
     {
         foreach (var entry in Table[configuration].Split(' '))

@@ -6,7 +6,7 @@ namespace CnnSharp.Models;
 /// <summary>What a model of the zoo is built for.</summary>
 public sealed record ModelOptions
 {
-    /// <summary>One picture, [H, W, C]; default: the model's own.</summary>
+    /// <summary>One image, [H, W, C]; default: the model's own.</summary>
     public Shape? Input { get; init; }
 
     /// <summary>Default: the model's own.</summary>
@@ -21,10 +21,10 @@ public sealed record ModelOptions
 
 /// <summary>A model that can be built by name.</summary>
 /// <param name="Name">What it is called, in small letters.</param>
-/// <param name="Input">The pictures it was made for, [H, W, C].</param>
+/// <param name="Input">The images it was made for, [H, W, C].</param>
 /// <param name="Classes">The classes it was made for; 0 if it gives none.</param>
 /// <param name="Paper">Where it comes from.</param>
-/// <param name="Build">Builds it for pictures of a shape and a number of classes.</param>
+/// <param name="Build">Builds it for images of a shape and a number of classes.</param>
 public sealed record ModelEntry(string Name, Shape Input, int Classes, string Paper, Func<Shape, int, ModelOptions, Layer> Build);
 
 /// <summary>The models, by name.</summary>
@@ -58,7 +58,7 @@ public static class Zoo
         ("vgg19", VggConfiguration.E),
     ];
 
-    /// <summary>All models: those for CIFAR's pictures, then those for ImageNet's, then those that give no class.</summary>
+    /// <summary>All models: those for CIFAR's images, then those for ImageNet's, then those that give no class.</summary>
     public static IReadOnlyList<ModelEntry> Entries { get; } =
     [
         Small("linear", Classic, (x, classes, o) => LinearClassifier.Create(x, classes, o.Device)),
@@ -70,7 +70,7 @@ public static class Zoo
         Small("allcnn", Springenberg2014, (x, classes, o) => AllConvolutional.Cifar(classes, o.Device, x[2])),
         .. Each(VggNames, vgg => Small($"{vgg.Name}-cifar", Simonyan2014, (x, classes, o) => Vgg.Cifar(vgg.Configuration, batchNorm: true, classes, o.Device, x[2]))),
         .. Each([20, 32, 44, 56, 110], depth => Small($"resnet{depth}", He2015, (x, classes, o) => ResNet.Cifar(depth, classes, o.Device, o.Shortcut, x[2]))),
-        Small("resnet18-cifar", He2015, (x, classes, o) => ResNet.ImageNet(18, classes, o.Device, x[2], smallPictures: true)),
+        Small("resnet18-cifar", He2015, (x, classes, o) => ResNet.ImageNet(18, classes, o.Device, x[2], smallImages: true)),
         Small("resnet110-stochastic", Huang2016, (x, classes, o) => ResNet.Cifar(110, classes, o.Device, o.Shortcut, x[2], survival: 0.5f)),
         Small("preresnet110", He2016, (x, classes, o) => PreActivationResNet.Cifar(110, bottleneck: false, classes, o.Device, x[2])),
         Small("preresnet164", He2016, (x, classes, o) => PreActivationResNet.Cifar(164, bottleneck: true, classes, o.Device, x[2])),
@@ -98,20 +98,20 @@ public static class Zoo
 
     /// <summary>Builds a model by name, with weights from <see cref="Generator.Default"/>.</summary>
     /// <exception cref="ArgumentException">There is none of that name.</exception>
-    /// <exception cref="ShapeException">It cannot take such pictures.</exception>
+    /// <exception cref="ShapeException">It cannot take such images.</exception>
     public static Layer Build(string name, ModelOptions? options = null)
     {
         var entry = Find(name);
         options ??= new();
         var input = options.Input ?? entry.Input;
-        if (input.Rank != 3) throw new ShapeException(entry.Name, $"expected pictures [H, W, C], got {input}.");
+        if (input.Rank != 3) throw new ShapeException(entry.Name, $"expected images [H, W, C], got {input}.");
         return entry.Build(input, options.Classes ?? entry.Classes, options);
     }
 
-    /// <summary>A model for CIFAR-10's pictures.</summary>
+    /// <summary>A model for CIFAR-10's images.</summary>
     static ModelEntry Small(string name, string paper, Func<Shape, int, ModelOptions, Layer> build) => new(name, new(32, 32, 3), 10, paper, build);
 
-    /// <summary>A model for ImageNet's pictures.</summary>
+    /// <summary>A model for ImageNet's images.</summary>
     static ModelEntry Large(string name, string paper, Func<Shape, int, ModelOptions, Layer> build) => new(name, new(224, 224, 3), 1000, paper, build);
 
     static IEnumerable<ModelEntry> Each<T>(T[] values, Func<T, ModelEntry> entry) => values.Select(entry);

@@ -5,19 +5,19 @@ using CnnSharp.Layers;
 namespace CnnSharp.Training;
 
 /// <summary>
-/// A training's state in one safetensors file: the model's tensors under their own names, the optimiser's under
+/// A training's state in one safetensors file: the model's tensors under their own names, the optimizer's under
 /// <c>optimizer/</c>, the rest as JSON in the file's metadata, a checksum of it all among them. Files are replaced
 /// atomically, and hold nothing that differs between two equal runs: no time, no host, no thread count.
 /// </summary>
 public static class Checkpoint
 {
-    /// <summary>The file of the last state: written at the start, after each epoch, every <see cref="TrainingOptions.CheckpointEvery"/> steps, and when a training is cancelled.</summary>
+    /// <summary>The file of the last state: written at the start, after each epoch, every <see cref="TrainingOptions.CheckpointEvery"/> steps, and when a training is canceled.</summary>
     public const string LastFile = "checkpoint.safetensors";
 
     /// <summary>The file of the state before the last, to go on from if the last is damaged.</summary>
     public const string PreviousFile = "checkpoint.previous.safetensors";
 
-    /// <summary>The file of the best epoch by <see cref="TrainingOptions.Monitor"/>; without the optimiser's state.</summary>
+    /// <summary>The file of the best epoch by <see cref="TrainingOptions.Monitor"/>; without the optimizer's state.</summary>
     public const string BestFile = "best.safetensors";
 
     /// <summary>Writes a checkpoint.</summary>
@@ -34,7 +34,7 @@ public static class Checkpoint
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(info);
         var tensors = new List<SafeTensor>();
-        foreach (var (name, tensor) in model.NamedTensors()) tensors.Add(ModelFile.ToSafeTensor(name, tensor));
+        foreach (var (name, tensor) in model.StateDict()) tensors.Add(ModelFile.ToSafeTensor(name, tensor));
         if (optimizer is not null)
         {
             foreach (var (name, tensor) in optimizer.StateTensors()) tensors.Add(ModelFile.ToSafeTensor(CheckpointFile.OptimizerPrefix + name, tensor));
@@ -50,7 +50,7 @@ public static class Checkpoint
             ["dataset"] = info.Dataset,
             ["class_names"] = CheckpointFile.ToJson(info.ClassNames),
             ["mean"] = CheckpointFile.ToJson(info.Normalization.Mean.ToArray()),
-            ["std"] = CheckpointFile.ToJson(info.Normalization.Deviation.ToArray()),
+            ["std"] = CheckpointFile.ToJson(info.Normalization.Std.ToArray()),
             ["epoch"] = info.Epoch.ToString(CultureInfo.InvariantCulture),
             ["batch"] = info.Batch.ToString(CultureInfo.InvariantCulture),
             ["step"] = info.Step.ToString(CultureInfo.InvariantCulture),
@@ -95,11 +95,11 @@ public static class Checkpoint
         return file.Info;
     }
 
-    /// <summary>Reads a checkpoint into a model and, to go on training, an optimiser of its parameters.</summary>
+    /// <summary>Reads a checkpoint into a model and, to go on training, an optimizer of its parameters.</summary>
     /// <param name="path">The file.</param>
     /// <param name="model">Built like the one that was saved.</param>
     /// <param name="optimizer">Of the same kind as the one that was saved; null leaves its state unread.</param>
-    /// <exception cref="DataFormatException">The file is not a sound checkpoint, or it is of another model or optimiser; the model is then unchanged.</exception>
+    /// <exception cref="DataFormatException">The file is not a sound checkpoint, or it is of another model or optimizer; the model is then unchanged.</exception>
     /// <exception cref="IOException">The file cannot be opened.</exception>
     public static CheckpointInfo Load(string path, Layer model, Optimizer? optimizer = null)
     {

@@ -91,11 +91,11 @@ sealed class CheckpointFile : IDisposable
         if (actual != expected) throw new DataFormatException(Path, "is damaged; the checksum of its contents", expected, actual);
     }
 
-    /// <summary>Reads the tensors into a model and, if not null, an optimiser of its parameters: all or none.</summary>
-    /// <exception cref="DataFormatException">It is of another model or optimiser.</exception>
+    /// <summary>Reads the tensors into a model and, if not null, an optimizer of its parameters: all or none.</summary>
+    /// <exception cref="DataFormatException">It is of another model or optimizer.</exception>
     public void Read(Layer model, Optimizer? optimizer)
     {
-        var targets = model.NamedTensors().ToList();
+        var targets = model.StateDict().ToList();
         var counts = optimizer is null ? [] : Prepare(optimizer, targets);
         StoredTensors.Read(Path, file, targets, optimizer is null ? name => name.StartsWith(OptimizerPrefix, StringComparison.Ordinal) : name => name == StepCountsName);
         optimizer?.StepCounts = counts;
@@ -105,12 +105,12 @@ sealed class CheckpointFile : IDisposable
 
     static JsonTypeInfo<T> JsonType<T>() => (JsonTypeInfo<T>)Json.GetTypeInfo(typeof(T));
 
-    /// <summary>Adds the optimiser's state to what is to be read: that of parameters that have made a step.</summary>
+    /// <summary>Adds the optimizer's state to what is to be read: that of parameters that have made a step.</summary>
     long[] Prepare(Optimizer optimizer, List<(string Name, Tensor Tensor)> targets)
     {
-        if (!file.TryGet(StepCountsName, out var stored)) throw new DataFormatException(Path, "holds no optimiser state; a training goes on from the last checkpoint, not from the best");
+        if (!file.TryGet(StepCountsName, out var stored)) throw new DataFormatException(Path, "holds no optimizer state; a training goes on from the last checkpoint, not from the best");
         var counts = stored.AsInt64();
-        if (counts.Length != optimizer.StepCounts.Length) throw new DataFormatException(Path, "the optimiser's parameters", $"{optimizer.StepCounts.Length}", $"{counts.Length}");
+        if (counts.Length != optimizer.StepCounts.Length) throw new DataFormatException(Path, "the optimizer's parameters", $"{optimizer.StepCounts.Length}", $"{counts.Length}");
         foreach (var (name, tensor, parameter) in optimizer.AllState())
         {
             if (counts[parameter] > 0) targets.Add((OptimizerPrefix + name, tensor));
@@ -124,7 +124,7 @@ sealed class CheckpointFile : IDisposable
         if (!file.Metadata.TryGetValue("format", out var format) || format != Format)
             throw new DataFormatException(Path, "is no checkpoint of a training (weights alone go with --model NAME --weights FILE, or Layer.Load); its metadata's 'format'", $"'{Format}'", format is null ? "none" : $"'{format}'");
         if (Text("version") is var version && version is not (Version or VersionWithoutChecksum)) throw new DataFormatException(Path, "the checkpoint's version", Version, version);
-        var (mean, deviation) = (Parse<float[]>("mean"), Parse<float[]>("std"));
+        var (mean, std) = (Parse<float[]>("mean"), Parse<float[]>("std"));
         try
         {
             return new()
@@ -132,7 +132,7 @@ sealed class CheckpointFile : IDisposable
                 Model = Parse<ModelDescription>("model"),
                 Dataset = Text("dataset"),
                 ClassNames = file.Metadata.ContainsKey("class_names") ? Parse<IReadOnlyList<string>>("class_names") : [],
-                Normalization = new(mean, deviation),
+                Normalization = new(mean, std),
                 Epoch = Parse<int>("epoch"),
                 Batch = Parse<int>("batch"),
                 Step = Parse<long>("step"),

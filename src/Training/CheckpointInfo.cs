@@ -8,13 +8,13 @@ public sealed record CheckpointInfo
     /// <summary>Which model, and how it was built.</summary>
     public required ModelDescription Model { get; init; }
 
-    /// <summary>The name of the training pictures' set.</summary>
+    /// <summary>The name of the training images' set.</summary>
     public required string Dataset { get; init; }
 
     /// <summary>The names of the classes, in the order of their labels; none in files of before they were kept.</summary>
     public IReadOnlyList<string> ClassNames { get; init; } = [];
 
-    /// <summary>How pixels were normalised.</summary>
+    /// <summary>How pixels were normalized.</summary>
     public required Normalization Normalization { get; init; }
 
     /// <summary>Finished epochs.</summary>
@@ -29,7 +29,7 @@ public sealed record CheckpointInfo
     /// <summary>The training's seed.</summary>
     public ulong Seed { get; init; }
 
-    /// <summary>Pictures a step.</summary>
+    /// <summary>Images a step.</summary>
     public required int BatchSize { get; init; }
 
     /// <summary>The number of training images; null in files of before it was kept.</summary>
@@ -60,7 +60,7 @@ public sealed record ModelDescription
     /// <summary>The number of classes.</summary>
     public required int Classes { get; init; }
 
-    /// <summary>A picture's extents, [H, W, C].</summary>
+    /// <summary>An image's extents, [H, W, C].</summary>
     public required IReadOnlyList<int> Input { get; init; }
 
     /// <summary>Further options by name, e.g. <c>shortcut</c>.</summary>

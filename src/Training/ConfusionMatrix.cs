@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace CnnSharp.Training;
 
-/// <summary>How often pictures of each class were taken for each class. Only pairs that occurred take memory, so there may be any number of classes.</summary>
+/// <summary>How often images of each class were taken for each class. Only pairs that occurred take memory, so there may be any number of classes.</summary>
 public sealed class ConfusionMatrix
 {
     readonly Dictionary<(int Actual, int Predicted), long> counts = [];
@@ -22,16 +22,16 @@ public sealed class ConfusionMatrix
     /// <summary>The number of classes.</summary>
     public int Classes => actuals.Length;
 
-    /// <summary>Pictures of class <paramref name="actual"/> that were taken for <paramref name="predicted"/>.</summary>
+    /// <summary>Images of class <paramref name="actual"/> that were taken for <paramref name="predicted"/>.</summary>
     public long this[int actual, int predicted] => counts.GetValueOrDefault(Place(actual, predicted));
 
-    /// <summary>Pictures counted.</summary>
+    /// <summary>Images counted.</summary>
     public long Count { get; private set; }
 
-    /// <summary>The share of pictures whose class was found, 0 to 1; 0 if none was counted.</summary>
+    /// <summary>The share of images whose class was found, 0 to 1; 0 if none was counted.</summary>
     public double Accuracy => Share(hits, Count);
 
-    /// <summary>Counts a picture.</summary>
+    /// <summary>Counts an image.</summary>
     public void Add(int actual, int predicted)
     {
         var place = Place(actual, predicted);
@@ -42,10 +42,10 @@ public sealed class ConfusionMatrix
         if (actual == predicted) hits++;
     }
 
-    /// <summary>The share of a class's pictures that were found, 0 to 1; 0 if it has none.</summary>
+    /// <summary>The share of a class's images that were found, 0 to 1; 0 if it has none.</summary>
     public double Recall(int actual) => Share(this[actual, actual], actuals[actual]);
 
-    /// <summary>The share of right ones among the pictures that were taken for a class, 0 to 1; 0 if there are none.</summary>
+    /// <summary>The share of right ones among the images that were taken for a class, 0 to 1; 0 if there are none.</summary>
     public double Precision(int predicted) => Share(this[predicted, predicted], predictions[predicted]);
 
     /// <summary>A table: a row for what an image is, a column for what it was taken for, and each class's recall and precision. Beyond 20 classes without the columns.</summary>

@@ -6,7 +6,7 @@ namespace CnnSharp.Training;
 [JsonConverter(typeof(JsonStringEnumConverter<Metric>))]
 public enum Metric
 {
-    /// <summary>The share of pictures whose class was found; more is better.</summary>
+    /// <summary>The share of images whose class was found; more is better.</summary>
     Accuracy,
 
     /// <summary>The mean loss; less is better.</summary>

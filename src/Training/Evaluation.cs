@@ -5,30 +5,30 @@ namespace CnnSharp.Training;
 /// <summary>How <see cref="Trainer.Evaluate"/> goes about it.</summary>
 public sealed record EvaluationOptions
 {
-    /// <summary>Pictures at once; at least 1. Default 256.</summary>
+    /// <summary>Images at once; at least 1. Default 256.</summary>
     public int BatchSize { get; init; } = 256;
 
-    /// <summary>How pixels are normalised; default: as the set says.</summary>
+    /// <summary>How pixels are normalized; default: as the set says.</summary>
     public Normalization? Normalization { get; init; }
 
-    /// <summary>Takes the logits, float32, little-endian, [pictures, classes] row by row; default null.</summary>
+    /// <summary>Takes the logits, float32, little-endian, [images, classes] row by row; default null.</summary>
     public Stream? Logits { get; init; }
 }
 
 /// <summary>How good a model is on a set.</summary>
 /// <param name="Loss">The mean cross-entropy.</param>
 /// <param name="Confusion">Which classes were taken for which.</param>
-/// <param name="Top5Accuracy">The share of pictures whose class was among the five first, 0 to 1; equal logits count for the class.</param>
+/// <param name="Top5Accuracy">The share of images whose class was among the five first, 0 to 1; equal logits count for the class.</param>
 /// <param name="Seconds">How long it took.</param>
 public sealed record Evaluation(double Loss, ConfusionMatrix Confusion, double Top5Accuracy, double Seconds)
 {
-    /// <summary>The share of pictures whose class was found, 0 to 1.</summary>
+    /// <summary>The share of images whose class was found, 0 to 1.</summary>
     public double Accuracy => Confusion.Accuracy;
 
-    /// <summary>The number of pictures.</summary>
+    /// <summary>The number of images.</summary>
     public long Count => Confusion.Count;
 
-    /// <summary>Pictures a second.</summary>
+    /// <summary>Images/s.</summary>
     public double ImagesPerSecond => Count / Math.Max(Seconds, 1e-9);
 }
 
@@ -36,13 +36,13 @@ public sealed record Evaluation(double Loss, ConfusionMatrix Confusion, double T
 sealed class Evaluator : IDisposable
 {
     readonly Layers.Layer model;
-    readonly PictureSet set;
+    readonly ImageDataset set;
     readonly DataLoader loader;
     readonly Device device;
 
-    public Evaluator(Layers.Layer model, PictureSet set, Device device, EvaluationOptions options)
+    public Evaluator(Layers.Layer model, ImageDataset set, Device device, EvaluationOptions options)
     {
-        if (set.Count == 0) throw new ArgumentException($"Evaluate: '{set.Name}' has no pictures.", nameof(set));
+        if (set.Count == 0) throw new ArgumentException($"Evaluate: '{set.Name}' has no images.", nameof(set));
         (this.model, this.set, this.device) = (model, set, device);
         loader = new(set, options.BatchSize, device, shuffle: false, normalization: options.Normalization);
         Meter = new(device, loader.Batches, set.Count);

@@ -16,7 +16,7 @@ public enum TrainingEnd
     Stopped,
 
     /// <summary>Its cancellation token was set.</summary>
-    Cancelled,
+    Canceled,
 }
 
 /// <summary>How a training went.</summary>
@@ -31,7 +31,7 @@ public sealed class History
     public IReadOnlyList<EpochResult> Epochs => epochs;
 
     /// <summary>The last finished epoch.</summary>
-    /// <exception cref="InvalidOperationException">None was finished: the training was cancelled in its first.</exception>
+    /// <exception cref="InvalidOperationException">None was finished: the training was canceled in its first.</exception>
     public EpochResult Last => epochs.Count > 0 ? epochs[^1] : throw new InvalidOperationException("History: no epoch was finished.");
 
     /// <summary>The best epoch by <see cref="TrainingOptions.Monitor"/>, the first of equals; null if none was finished.</summary>
@@ -40,8 +40,8 @@ public sealed class History
     /// <summary>Why it ended.</summary>
     public TrainingEnd End { get; internal set; }
 
-    /// <summary>Whether the training was cancelled before its end.</summary>
-    public bool IsCancelled => End == TrainingEnd.Cancelled;
+    /// <summary>Whether the training was canceled before its end.</summary>
+    public bool IsCanceled => End == TrainingEnd.Canceled;
 
     /// <summary>The last checkpoint that was written; null if none was.</summary>
     public string? Checkpoint { get; internal set; }
@@ -66,16 +66,16 @@ public sealed class History
 /// <summary>The figures of one epoch.</summary>
 /// <param name="Epoch">Which, from 1.</param>
 /// <param name="LearningRate">The rate of its last step.</param>
-/// <param name="TrainLoss">The mean over its pictures, each as it was met, with the label smoothing asked for.</param>
-/// <param name="TrainAccuracy">The share of its pictures that were met with the right class first, 0 to 1.</param>
-/// <param name="ValidationLoss">The mean over the validation pictures after the epoch; null without them.</param>
-/// <param name="ValidationAccuracy">The share of validation pictures whose class was found, 0 to 1; null without them.</param>
+/// <param name="TrainLoss">The mean over its images, each as it was met, with the label smoothing asked for.</param>
+/// <param name="TrainAccuracy">The share of its images that were met with the right class first, 0 to 1.</param>
+/// <param name="ValidationLoss">The mean over the validation images after the epoch; null without them.</param>
+/// <param name="ValidationAccuracy">The share of validation images whose class was found, 0 to 1; null without them.</param>
 public sealed record EpochResult(int Epoch, double LearningRate, double TrainLoss, double TrainAccuracy, double? ValidationLoss, double? ValidationAccuracy)
 {
-    /// <summary>The share of validation pictures whose class was among the five first, 0 to 1; null without them.</summary>
+    /// <summary>The share of validation images whose class was among the five first, 0 to 1; null without them.</summary>
     public double? ValidationTop5Accuracy { get; init; }
 
-    /// <summary>All that was measured on the validation pictures, the confusion matrix included; null without them, and for an epoch before a resume.</summary>
+    /// <summary>All that was measured on the validation images, the confusion matrix included; null without them, and for an epoch before a resume.</summary>
     [JsonIgnore]
     public Evaluation? Validation { get; init; }
 
@@ -83,7 +83,7 @@ public sealed record EpochResult(int Epoch, double LearningRate, double TrainLos
     [JsonIgnore]
     public double Seconds { get; init; }
 
-    /// <summary>Training pictures a second; 0 for an epoch before a resume.</summary>
+    /// <summary>Training images/s; 0 for an epoch before a resume.</summary>
     [JsonIgnore]
     public double ImagesPerSecond { get; init; }
 

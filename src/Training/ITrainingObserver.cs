@@ -92,9 +92,9 @@ public sealed class TrainingControl
 /// <param name="Batch">Its finished steps.</param>
 /// <param name="Batches">Of how many.</param>
 /// <param name="Step">Finished steps of the whole training.</param>
-/// <param name="StepLoss">The mean over the last step's pictures.</param>
-/// <param name="Loss">The mean over the epoch's pictures so far.</param>
+/// <param name="StepLoss">The mean over the last step's images.</param>
+/// <param name="Loss">The mean over the epoch's images so far.</param>
 /// <param name="Accuracy">The share of them that were met with the right class first, 0 to 1.</param>
 /// <param name="LearningRate">The rate of the last step.</param>
-/// <param name="ImagesPerSecond">Pictures a second, over this epoch.</param>
+/// <param name="ImagesPerSecond">Images/s, over this epoch.</param>
 public readonly record struct TrainingProgress(int Epoch, int Epochs, int Batch, int Batches, long Step, double StepLoss, double Loss, double Accuracy, double LearningRate, double ImagesPerSecond);

@@ -27,7 +27,7 @@ sealed class Meter : IDisposable
     /// <summary>Room for an epoch.</summary>
     /// <param name="device">Where the losses are.</param>
     /// <param name="maxSteps">Steps of an epoch.</param>
-    /// <param name="maxSamples">Pictures of an epoch.</param>
+    /// <param name="maxSamples">Images of an epoch.</param>
     public Meter(Device device, int maxSteps, int maxSamples)
     {
         this.device = device;
@@ -56,7 +56,7 @@ sealed class Meter : IDisposable
 
     /// <summary>Begins an epoch, or goes on within one from sums that were read earlier.</summary>
     /// <param name="sums">Where to go on from; default: nothing was met.</param>
-    /// <param name="confusion">Also counts the pictures, if not null.</param>
+    /// <param name="confusion">Also counts the images, if not null.</param>
     public void Reset(MeterSums? sums = null, ConfusionMatrix? confusion = null)
     {
         this.confusion = confusion;
@@ -124,7 +124,7 @@ sealed class Meter : IDisposable
     static RegionGeometry Row(int count, int offset) => new(1, 1, 1, count, 0, 0, 0, 0, 1, offset, 0, 0, 0, 1);
 }
 
-/// <summary>Sums over the pictures of an epoch, so far.</summary>
+/// <summary>Sums over the images of an epoch, so far.</summary>
 sealed record MeterSums
 {
     /// <summary>The sum of their losses.</summary>

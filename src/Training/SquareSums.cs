@@ -43,7 +43,7 @@ sealed class SquareSums
     public double Rescaled(DeviceBuffer buffer)
     {
         var small = Device.Engine.Rent(buffer.Type, buffer.Length);
-        Device.Kernels.Unary(UnaryOp.Scale, Factor, buffer, small);
+        Device.Kernels.Unary(UnaryOp.MultiplyScalar, Factor, buffer, small);
         Device.Kernels.SumOfSquares(small, one.Data);
         small.Release();
         return one.Item() / ((double)Factor * Factor);

@@ -6,19 +6,19 @@ namespace CnnSharp.Training;
 /// <summary>How <see cref="Trainer"/> trains.</summary>
 public sealed record TrainingOptions
 {
-    /// <summary>Passes over the training pictures; at least 1. Default 10.</summary>
+    /// <summary>Passes over the training images; at least 1. Default 10.</summary>
     public int Epochs { get; init; } = 10;
 
-    /// <summary>Pictures a step; at least 1. Default 128.</summary>
+    /// <summary>Images a step; at least 1. Default 128.</summary>
     public int BatchSize { get; init; } = 128;
 
     /// <summary>Default: SGD at 0.1 with Nesterov momentum 0.9 and weight decay 5e-4.</summary>
     public OptimizerOptions Optimizer { get; init; } = new SgdOptions { LearningRate = 0.1f, Momentum = 0.9f, Nesterov = true, WeightDecay = 5e-4f };
 
-    /// <summary>The learning rate of each step. Default: half a cosine from the optimiser's rate to 0.</summary>
+    /// <summary>The learning rate of each step. Default: half a cosine from the optimizer's rate to 0.</summary>
     public Schedule Schedule { get; init; } = Schedule.Cosine();
 
-    /// <summary>What is done to the training pictures; default nothing.</summary>
+    /// <summary>What is done to the training images; default nothing.</summary>
     [JsonIgnore]
     public Augment? Augmentation { get; init; }
 
@@ -37,7 +37,7 @@ public sealed record TrainingOptions
     /// <summary>Whether a last batch that is not full is left out; default false.</summary>
     public bool DropLast { get; init; }
 
-    /// <summary>The key of the pictures' order, their augmentation and dropout. Initial weights are the model's own matter. Default 0.</summary>
+    /// <summary>The key of the images' order, their augmentation and dropout. Initial weights are the model's own matter. Default 0.</summary>
     public ulong Seed { get; init; }
 
     /// <summary>
@@ -68,11 +68,11 @@ public sealed record TrainingOptions
     [JsonIgnore]
     public int ReportEvery { get; init; } = 20;
 
-    /// <summary>Validation pictures at once, at least 1; default null: as many as in training, so that it needs no memory beyond training's.</summary>
+    /// <summary>Validation images at once, at least 1; default null: as many as in training, so that it needs no memory beyond training's.</summary>
     [JsonIgnore]
     public int? EvaluationBatchSize { get; init; }
 
-    /// <summary>What the model is called and how it was built, for the checkpoint; default: its type and the pictures' extents.</summary>
+    /// <summary>What the model is called and how it was built, for the checkpoint; default: its type and the images' extents.</summary>
     [JsonIgnore]
     public ModelDescription? Model { get; init; }
 

@@ -12,7 +12,7 @@ namespace CnnSharp.Training;
 sealed class TrainingRun : IDisposable
 {
     readonly Layer model;
-    readonly PictureSet train;
+    readonly ImageDataset train;
     readonly TrainingOptions options;
     readonly ITrainingObserver? observer;
     readonly DataLoader loader;
@@ -36,12 +36,12 @@ sealed class TrainingRun : IDisposable
     /// <summary>The best epoch's weights, where they are to be brought back and no folder keeps them.</summary>
     List<(Tensor Tensor, SafeTensor Values)>? best;
 
-    public TrainingRun(Layer model, PictureSet train, PictureSet? validation, TrainingOptions options, ITrainingObserver? observer)
+    public TrainingRun(Layer model, ImageDataset train, ImageDataset? validation, TrainingOptions options, ITrainingObserver? observer)
     {
         options.Validate();
-        if (train.Count == 0) throw new ArgumentException($"Fit: '{train.Name}' has no pictures.", nameof(train));
+        if (train.Count == 0) throw new ArgumentException($"Fit: '{train.Name}' has no images.", nameof(train));
         if (validation is not null && (validation.Height, validation.Width, validation.Channels, validation.Classes) != (train.Height, train.Width, train.Channels, train.Classes))
-            throw new ArgumentException($"Fit: the validation pictures ({validation}) are not like the training pictures ({train}).", nameof(validation));
+            throw new ArgumentException($"Fit: the validation images ({validation}) are not like the training images ({train}).", nameof(validation));
 
         (this.model, this.train, this.options, this.observer) = (model, train, options, observer);
         var device = Trainer.DeviceOf(model);
@@ -50,9 +50,9 @@ sealed class TrainingRun : IDisposable
         optimizer = options.Optimizer.Create(ParameterGroup.Of(model, options.LearningRates));
         meter = new(device, loader.Batches, train.Count);
 
-        // Validation pixels are normalised like those that were trained on.
+        // Validation pixels are normalized like those that were trained on.
         if (validation is not null) evaluator = new(model, validation, device, new() { BatchSize = options.EvaluationBatchSize ?? options.BatchSize, Normalization = train.Normalization });
-        tensors = [.. model.NamedTensors().Select(t => t.Tensor).Where(t => t.DType == device.FloatType)];
+        tensors = [.. model.StateDict().Select(t => t.Tensor).Where(t => t.DType == device.FloatType)];
         squares = new(device, tensors.Length);
         control = new(model, optimizer);
         history = new([], options.Monitor);
@@ -91,7 +91,7 @@ sealed class TrainingRun : IDisposable
     bool DropsLastImage()
     {
         var isAlone = train.Count < 2 || options.BatchSize < 2 || (!options.DropLast && train.Count % options.BatchSize == 1);
-        if (!isAlone || !model.Descend().Any(layer => layer is BatchNorm2d)) return false;
+        if (!isAlone || !model.Modules().Any(layer => layer is BatchNorm2d)) return false;
         var alone = Summary.Of(model, new(train.Height, train.Width, train.Channels)).Layers.FirstOrDefault(layer => layer.Kind == nameof(BatchNorm2d) && layer.Output.Count == layer.Output[^1]);
         if (alone is null) return false;
         if (train.Count < 2 || options.BatchSize < 2) throw new ArgumentException($"Fit: '{alone.Path}' (BatchNorm2d) gets one value a channel from one image {alone.Output}, so it needs batches of at least 2 images; '{train.Name}' has {train.Count:N0}, the batch size is {options.BatchSize:N0}.");
@@ -106,7 +106,7 @@ sealed class TrainingRun : IDisposable
         var firstStep = step;
         meter.Reset(sums);
         model.Train();
-        model.Reseed(options.Seed, (ulong)step);
+        model.ManualSeed(options.Seed, (ulong)step);
         if (batch < loader.Batches)
         {
             using var batches = loader.Epoch(epoch, batch).GetEnumerator();
@@ -122,7 +122,7 @@ sealed class TrainingRun : IDisposable
                 ThrowIfNotFinite();
                 SaveLast();
                 if (!isOver) continue;
-                history.End = control.IsStopped ? TrainingEnd.Stopped : TrainingEnd.Cancelled;
+                history.End = control.IsStopped ? TrainingEnd.Stopped : TrainingEnd.Canceled;
                 return;
             }
         }
@@ -152,21 +152,21 @@ sealed class TrainingRun : IDisposable
     {
         if (history.End != TrainingEnd.Completed) return true;
         if (control.IsStopped) history.End = TrainingEnd.Stopped;
-        else if (cancellation.IsCancellationRequested) history.End = TrainingEnd.Cancelled;
+        else if (cancellation.IsCancellationRequested) history.End = TrainingEnd.Canceled;
         else if (options.EarlyStopping?.IsOver(history.Epochs, options.Monitor) == true) history.End = TrainingEnd.StoppedEarly;
         return history.End != TrainingEnd.Completed;
     }
 
-    void Step(Batch pictures)
+    void Step(Batch images)
     {
-        using var done = pictures;
+        using var done = images;
         var time = new ScheduleTime(step, TotalSteps, loader.Batches, losses);
         rate = options.Schedule.RateAt(options.Optimizer.LearningRate, time);
         (optimizer.LearningRate, optimizer.Momentum) = (rate, options.Schedule.MomentumAt(time));
-        var logits = Trainer.Forward(model, pictures, train);
-        using var loss = Loss.MixedCrossEntropy(logits, pictures.Labels, pictures.OtherLabels, pictures.Share, options.LabelSmoothing);
-        meter.Add(loss, logits, pictures.Labels);
-        using var total = Loss.OfHeads(model, loss, pictures.Labels, options.LabelSmoothing, pictures.OtherLabels, pictures.Share);
+        var logits = Trainer.Forward(model, images, train);
+        using var loss = Loss.MixedCrossEntropy(logits, images.Labels, images.OtherLabels, images.Share, options.LabelSmoothing);
+        meter.Add(loss, logits, images.Labels);
+        using var total = Loss.OfHeads(model, loss, images.Labels, options.LabelSmoothing, images.OtherLabels, images.Share);
         total.Backward();
         optimizer.Step();
         batch++;
@@ -242,7 +242,7 @@ sealed class TrainingRun : IDisposable
     {
         if (folder is null)
         {
-            if (options.EarlyStopping is { RestoreBest: true }) best = [.. model.NamedTensors().Select(t => (t.Tensor, ModelFile.ToSafeTensor(t.Name, t.Tensor)))];
+            if (options.EarlyStopping is { RestoreBest: true }) best = [.. model.StateDict().Select(t => (t.Tensor, ModelFile.ToSafeTensor(t.Name, t.Tensor)))];
             return;
         }
 
@@ -302,7 +302,7 @@ sealed class TrainingRun : IDisposable
         return checkpoint?.Info.EpochSoFar ?? new();
     }
 
-    /// <summary>Seed and batch size decide which pictures come next, so they must be those of the checkpoint.</summary>
+    /// <summary>Seed and batch size decide which images come next, so they must be those of the checkpoint.</summary>
     void Resume(CheckpointFile checkpoint)
     {
         var (path, info) = (checkpoint.Path, checkpoint.Info);
@@ -318,7 +318,7 @@ sealed class TrainingRun : IDisposable
         Same("the number of training images", train.Count, info.Images ?? train.Count);
         Same("the labels of the training images", now.Labels, info.Labels ?? now.Labels);
         Same("the mean of the normalization", Numbers(now.Normalization.Mean), Numbers(info.Normalization.Mean));
-        Same("the standard deviation of the normalization", Numbers(now.Normalization.Deviation), Numbers(info.Normalization.Deviation));
+        Same("the standard deviation of the normalization", Numbers(now.Normalization.Std), Numbers(info.Normalization.Std));
         Same("the steps made", ((long)info.Epoch * loader.Batches) + info.Batch, info.Step);
         if (info.Batch < 0 || info.Batch >= loader.Batches || info.Epoch < 0) throw new DataFormatException(path, "the place in the training", $"one of {loader.Batches} batches of an epoch", $"epoch {info.Epoch}, batch {info.Batch}");
         Same("the epochs in the history", info.Epoch, info.History.Count);

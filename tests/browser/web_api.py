@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Drops pictures on the page of samples/WebApi in a real Chromium, headless, and reads what it says.
+"""Drops images on the page of samples/WebApi in a real Chromium, headless, and reads what it says.
 
     dotnet build -c Release samples/WebApi && tests/browser/web_api.py [SCREENSHOTS]
 
@@ -31,7 +31,7 @@ def main():
              Program([driver, "--port=0"], r"successfully on port (\d+)") as chrome:
             browser = Browser(f"http://127.0.0.1:{chrome.found}", chromium, flags + [f"--user-data-dir={folder}/profile"])
             try:
-                for test in (page_says_what_it_knows, dropped_picture_is_classified, chosen_picture_is_classified, what_is_no_picture_is_said, too_large_picture_is_said, next_picture_takes_its_place):
+                for test in (page_says_what_it_knows, dropped_image_is_classified, chosen_image_is_classified, what_is_no_image_is_said, too_large_image_is_said, next_image_takes_its_place):
                     try:
                         browser.open(server.found)
                         test(browser, pathlib.Path(folder))
@@ -52,14 +52,14 @@ def main():
 
 
 def page_says_what_it_knows(browser, folder):
-    equal("What is on the picture?", browser.script("return document.title"))
+    equal("What is on the image?", browser.script("return document.title"))
     text = browser.wait("document.getElementById('classes').textContent.trim()")
     equal("I know T-shirt/top, trouser, pullover, dress, coat, sandal, shirt, sneaker, bag, ankle boot.", text)
     outside = [url for url in browser.script("return performance.getEntriesByType('resource').map(entry => entry.name)") if not url.startswith(browser.address) and not url.startswith(("data:", "blob:"))]
     equal([], outside)
 
 
-def dropped_picture_is_classified(browser, folder):
+def dropped_image_is_classified(browser, folder):
     browser.drop(clothes(folder, 1))
     names, shares = answer(browser)
     equal("pullover", names[0])
@@ -69,29 +69,29 @@ def dropped_picture_is_classified(browser, folder):
     equal([28, 28], browser.script("const image = document.querySelector('#answer img'); return [image.naturalWidth, image.naturalHeight]"))
 
 
-def chosen_picture_is_classified(browser, folder):
+def chosen_image_is_classified(browser, folder):
     browser.choose("#file", clothes(folder, 0))
     equal("ankle boot", answer(browser)[0][0])
 
 
-def what_is_no_picture_is_said(browser, folder):
+def what_is_no_image_is_said(browser, folder):
     file = folder / "notes.png"
-    file.write_text("no picture")
+    file.write_text("no image")
     browser.drop(file)
     said = browser.wait("!document.getElementById('wrong').hidden && document.getElementById('wrong').textContent")
-    check(said.startswith("The file is no picture"), said)
+    check(said.startswith("The file is no image"), said)
     equal(True, browser.script("return document.getElementById('answer').hidden"))
 
 
-def too_large_picture_is_said(browser, folder):
+def too_large_image_is_said(browser, folder):
     browser.wait("document.getElementById('classes').textContent.trim()")
     file = folder / "large.png"
     file.write_bytes(bytes(9 << 20))
     browser.drop(file)
-    equal("The picture has 9.0 MiB; at most 8 are taken.", browser.wait("!document.getElementById('wrong').hidden && document.getElementById('wrong').textContent"))
+    equal("The image has 9.0 MiB; at most 8 are taken.", browser.wait("!document.getElementById('wrong').hidden && document.getElementById('wrong').textContent"))
 
 
-def next_picture_takes_its_place(browser, folder):
+def next_image_takes_its_place(browser, folder):
     browser.drop(clothes(folder, 1))
     answer(browser)
     browser.drop(clothes(folder, 2))
@@ -105,11 +105,11 @@ def answer(browser):
 
 
 def clothes(folder, index):
-    """A test picture of the data set that the library carries, as a PNG file."""
-    exported = folder / "pictures"
+    """A test image of the data set that the library carries, as a PNG file."""
+    exported = folder / "images"
     if not exported.exists():
         tool = ["dotnet", "run", "-c", "Release", "--project", str(root / "src/Cli"), "--"]
-        subprocess.run([*tool, "pictures", "export", "--dataset", "embedded", "--out", str(exported)], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([*tool, "images", "export", "--dataset", "embedded", "--out", str(exported)], check=True, stdout=subprocess.DEVNULL)
     return next(exported.glob(f"test/*/{index:05}.png"))
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs README.md from top to bottom: a fresh clone of what is committed, every ```sh block, each command as it is written.
-# What a newcomer brings along (CIFAR-10, pictures, weights) is made up beforehand, by "prepare" below: a command that
+# What a newcomer brings along (CIFAR-10, images, weights) is made up beforehand, by "prepare" below: a command that
 # names something new fails until it is prepared there. Trainings get 8 seconds and then Ctrl-C, after which they must
 # have saved and said how to go on. A block below a line <!-- not run: REASON --> is left out.
 #   tests/readme/run.sh [--suite-has-run]     the option: the caller has run 'dotnet test'; that and what it covers is left out
@@ -52,11 +52,11 @@ absent() {
 check() {
     local batch
     case $1 in
-        *'pictures pack'*) for batch in data/cifar10/*.bin; do cmp "$batch" "cifar10-again/${batch##*/}" || return; done ;;
+        *'images pack'*) for batch in data/cifar10/*.bin; do cmp "$batch" "cifar10-again/${batch##*/}" || return; done ;;
     esac
 }
 
-# CIFAR-10's files (https://www.cs.toronto.edu/~kriz/cifar.html) with made-up pictures: each class a grey of its own.
+# CIFAR-10's files (https://www.cs.toronto.edu/~kriz/cifar.html) with made-up images: each class a gray of its own.
 make_cifar10() {
     [ ! -d data/cifar10 ] || return 0
     local label
@@ -71,18 +71,18 @@ make_cifar10() {
     done
 }
 
-# Six hundred real pictures, if not of flowers: the first of each class that the library carries.
+# Six hundred real images, if not of flowers: the first of each class that the library carries.
 make_flowers() {
     [ ! -d flowers ] || return 0
-    local class picture
-    cnnsharp pictures export --dataset embedded --out "$work/embedded"
+    local class image
+    cnnsharp images export --dataset embedded --out "$work/embedded"
     for class in "$work"/embedded/train/*; do
         mkdir -p "flowers/${class##*/}"
-        while IFS= read -r picture; do cp "$picture" "flowers/${class##*/}"; done < <(find "$class" -name '*.png' | sort | head -60)
+        while IFS= read -r image; do cp "$image" "flowers/${class##*/}"; done < <(find "$class" -name '*.png' | sort | head -60)
     done
 }
 
-# Weights of a ResNet-20 for ten classes of 32 x 32 pictures, as they are drawn.
+# Weights of a ResNet-20 for ten classes of 32 x 32 images, as they are drawn.
 make_weights() {
     [ ! -f resnet20.safetensors ] || return 0
     cnnsharp export --model resnet20 --shortcut a --out resnet20.safetensors

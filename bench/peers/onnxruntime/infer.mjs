@@ -1,4 +1,4 @@
-// Times forward passes of an ONNX file with ONNX Runtime's CPU engine on made-up pictures: the counterpart of
+// Times forward passes of an ONNX file with ONNX Runtime's CPU engine on made-up images: the counterpart of
 // 'cnnsharp bench infer'. Prints one JSON object.
 // Usage: node infer.mjs MODEL.onnx BATCH STEPS THREADS
 import { readFileSync } from 'node:fs';

@@ -11,7 +11,7 @@ namespace CnnSharp.Cli.Bench;
 internal sealed record InferSpeed(double ImagesPerSecond, double StepSeconds, double ProcessorSeconds, long DeviceBytes);
 
 /// <summary>
-/// Times forward passes in inference form, without recording, on made-up pictures that are on the device already; the
+/// Times forward passes in inference form, without recording, on made-up images that are on the device already; the
 /// device is waited for after each. What the peers' scripts under <c>bench/peers</c> do.
 /// </summary>
 internal static class InferBench
@@ -21,9 +21,9 @@ internal static class InferBench
 
     /// <summary>Runs some forward passes.</summary>
     /// <param name="entry">The model.</param>
-    /// <param name="batch">Pictures a pass.</param>
+    /// <param name="batch">Images a pass.</param>
     /// <param name="steps">Passes that are timed, after those of the warm-up.</param>
-    /// <param name="seed">Of weights and pictures.</param>
+    /// <param name="seed">Of weights and images.</param>
     /// <param name="device">Where.</param>
     public static InferSpeed Measure(ModelEntry entry, int batch, int steps, ulong seed, Device device)
     {
@@ -32,7 +32,7 @@ internal static class InferBench
         var shape = new Shape([batch, .. entry.Input.AsSpan()]);
         var pixels = new float[shape.Count];
         new Generator(seed, stream: 1).FillNormal(pixels, 0, 1);
-        var pictures = Tensor.From(pixels, shape, device);
+        var images = Tensor.From(pixels, shape, device);
 
         var clock = Stopwatch.StartNew();
         for (var i = 0; i < 3 || clock.Elapsed < WarmUp; i++) Step();
@@ -53,7 +53,7 @@ internal static class InferBench
         void Step()
         {
             using var inference = Tape.NoGrad();
-            model.Forward(pictures);
+            model.Forward(images);
             device.Engine.Synchronize();
         }
     }

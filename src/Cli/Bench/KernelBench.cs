@@ -11,7 +11,7 @@ namespace CnnSharp.Cli.Bench;
 internal sealed record KernelResult(KernelCase Case, double Speed, double Ceiling, double Share);
 
 /// <summary>
-/// Times kernels against the machine's limits. On shared machines the clock and the neighbours change from one moment to
+/// Times kernels against the machine's limits. On shared machines the clock and the neighbors change from one moment to
 /// the next, so the limit is measured before and after every round and a round is compared with those two alone.
 /// </summary>
 internal static class KernelBench

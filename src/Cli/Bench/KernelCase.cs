@@ -15,14 +15,14 @@ internal enum Limit
 /// <summary>One kernel at one size, on buffers of its own.</summary>
 /// <param name="Kernel">What it is: <c>conv 3x3</c>, <c>batch norm</c>.</param>
 /// <param name="Size">At which size: <c>16@32x32 batch 128</c>.</param>
-/// <param name="Pass"><c>forward</c>, <c>by input</c>, <c>by weight</c>, <c>backward</c>, <c>step</c>.</param>
+/// <param name="Pass"><c>forward</c>, <c>backward-data</c>, <c>by weight</c>, <c>backward</c>, <c>step</c>.</param>
 /// <param name="Limit">What limits it.</param>
 /// <param name="Work">Floating-point operations, or bytes that it must read and write, of a call.</param>
 /// <param name="Call">Runs it once.</param>
 internal sealed record KernelCase(string Kernel, string Size, string Pass, Limit Limit, double Work, Action Call)
 {
     const string Conv = "conv 3x3", Norm = "batch norm + relu", Relu = "relu", Pool = "max pool 2x2", Sgd = "sgd nesterov";
-    const string Forward = "forward", Backward = "backward", ByInput = "by input", ByWeight = "by weight", Step = "step";
+    const string Forward = "forward", Backward = "backward", ByInput = "backward-data", ByWeight = "by weight", Step = "step";
 
     static readonly (string Kernel, string Pass)[] MemoryBound = [(Norm, Forward), (Norm, Backward), (Relu, Forward), (Relu, Backward), (Pool, Forward), (Pool, Backward), (Sgd, Step)];
 
@@ -30,14 +30,14 @@ internal sealed record KernelCase(string Kernel, string Size, string Pass, Limit
     public string Name => NameOf(Kernel, Size, Pass);
 
     /// <summary>Every kernel's name.</summary>
-    /// <param name="batch">Pictures of 32x32; of larger ones an eighth.</param>
+    /// <param name="batch">Images of 32x32; of larger ones an eighth.</param>
     public static IEnumerable<string> Names(int batch) => Convolutions(batch)
         .SelectMany(size => new[] { Forward, ByInput, ByWeight }.Select(pass => NameOf(Conv, size.ToString(), pass)))
         .Concat(MemoryBound.Select(pair => NameOf(pair.Kernel, FirstStage(batch).ToString(), pair.Pass)));
 
     /// <summary>The kernels whose name is wanted, each with its buffers, which live until the next is asked for.</summary>
     /// <param name="engine">Where.</param>
-    /// <param name="batch">Pictures of 32x32; of larger ones an eighth.</param>
+    /// <param name="batch">Images of 32x32; of larger ones an eighth.</param>
     /// <param name="isWanted">By name.</param>
     public static IEnumerable<KernelCase> All(Engine engine, int batch, Func<string, bool> isWanted)
     {
@@ -125,7 +125,7 @@ internal sealed record KernelCase(string Kernel, string Size, string Pass, Limit
 
     static string NameOf(string kernel, string size, string pass) => $"{kernel} {size} {pass}";
 
-    /// <summary>A 3x3 convolution of square pictures, padding 1.</summary>
+    /// <summary>A 3x3 convolution of square images, padding 1.</summary>
     readonly record struct ConvSize(int N, int Side, int C, int K, int Stride)
     {
         public ConvGeometry Geometry => ConvGeometry.Create([N, Side, Side, C], [3, 3, C, K], Stride, 1, 1, 1);

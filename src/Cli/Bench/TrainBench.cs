@@ -13,7 +13,7 @@ namespace CnnSharp.Cli.Bench;
 internal sealed record TrainSpeed(double ImagesPerSecond, double StepSeconds, long DeviceBytes, double Loss);
 
 /// <summary>
-/// Times training steps on made-up pictures that are on the device already: forward, loss, backward and SGD with Nesterov
+/// Times training steps on made-up images that are on the device already: forward, loss, backward and SGD with Nesterov
 /// momentum and weight decay. The loss is the cross-entropy, a pixel's where the model labels pixels; of a model without
 /// classes the squared error against its input. What the peers' scripts under <c>bench/peers</c> do.
 /// </summary>
@@ -30,16 +30,16 @@ internal static class TrainBench
 
     /// <summary>Trains for some steps.</summary>
     /// <param name="entry">The model; residual networks with option B shortcuts.</param>
-    /// <param name="batch">Pictures a step.</param>
+    /// <param name="batch">Images a step.</param>
     /// <param name="steps">Steps that are timed, after those of the warm-up.</param>
-    /// <param name="seed">Of weights and pictures.</param>
+    /// <param name="seed">Of weights and images.</param>
     /// <param name="device">Where.</param>
     public static TrainSpeed Measure(ModelEntry entry, int batch, int steps, ulong seed, Device device)
     {
         Generator.Default = new(seed);
         var model = Zoo.Build(entry.Name, new() { Shortcut = Shortcut.B, Device = device });
         var optimizer = new Sgd(model.Parameters, learningRate: 0.01f, momentum: 0.9f, nesterov: true, weightDecay: 5e-4f);
-        var (pictures, labels) = MakeUp(entry, batch, new(seed, stream: 1), device);
+        var (images, labels) = MakeUp(entry, batch, new(seed, stream: 1), device);
 
         var clock = Stopwatch.StartNew();
         for (var i = 0; i < 3 || clock.Elapsed < WarmUp; i++)
@@ -49,7 +49,7 @@ internal static class TrainBench
         }
 
         var seconds = new double[Math.Min(steps, Stretches)];
-        var loss = pictures;
+        var loss = images;
         for (var stretch = 0; stretch < seconds.Length; stretch++)
         {
             var length = ((stretch + 1) * steps / seconds.Length) - (stretch * steps / seconds.Length);
@@ -64,25 +64,25 @@ internal static class TrainBench
 
         Tensor Step()
         {
-            var result = model.Forward(pictures);
-            var loss = labels is null ? Loss.MeanSquaredError(result, pictures) : Loss.OfHeads(model, Loss.CrossEntropy(result, labels), labels);
+            var result = model.Forward(images);
+            var loss = labels is null ? Loss.MeanSquaredError(result, images) : Loss.OfHeads(model, Loss.CrossEntropy(result, labels), labels);
             loss.Backward();
             optimizer.Step();
             return loss;
         }
     }
 
-    /// <summary>Pictures, and labels for whatever the model's result has classes of; null if it has none.</summary>
-    static (Tensor Pictures, Tensor? Labels) MakeUp(ModelEntry entry, int batch, Generator generator, Device device)
+    /// <summary>Images, and labels for whatever the model's result has classes of; null if it has none.</summary>
+    static (Tensor Images, Tensor? Labels) MakeUp(ModelEntry entry, int batch, Generator generator, Device device)
     {
         var shape = new Shape([batch, .. entry.Input.AsSpan()]);
         var pixels = new float[shape.Count];
         generator.FillNormal(pixels, 0, 1);
-        var pictures = Tensor.From(pixels, shape, device);
-        if (entry.Classes == 0) return (pictures, null);
+        var images = Tensor.From(pixels, shape, device);
+        if (entry.Classes == 0) return (images, null);
         var result = Zoo.Build(entry.Name, new() { Device = Device.Shapes }).Forward(Tensor.Zeros(shape, Device.Shapes)).Shape;
         var labels = new int[result.CountBefore(result.Rank - 1)];
         for (var i = 0; i < labels.Length; i++) labels[i] = (int)(generator.NextUInt32() % (uint)entry.Classes);
-        return (pictures, Tensor.From(labels, new(result.AsSpan()[..^1]), device));
+        return (images, Tensor.From(labels, new(result.AsSpan()[..^1]), device));
     }
 }

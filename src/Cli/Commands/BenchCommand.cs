@@ -5,7 +5,7 @@ using CnnSharp.Cli.Bench;
 
 namespace CnnSharp.Cli.Commands;
 
-/// <summary><c>bench</c>: kernels against the machine's limits; <c>bench train</c>: pictures a second of a whole training step.</summary>
+/// <summary><c>bench</c>: kernels against the machine's limits; <c>bench train</c>: images/s of a whole training step.</summary>
 internal static class BenchCommand
 {
     public static Command Create(Terminal terminal)

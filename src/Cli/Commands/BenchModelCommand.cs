@@ -5,14 +5,14 @@ using CnnSharp.Models;
 
 namespace CnnSharp.Cli.Commands;
 
-/// <summary><c>bench train</c> and <c>bench infer</c>: pictures a second of a whole training step, of a forward pass.</summary>
+/// <summary><c>bench train</c> and <c>bench infer</c>: images/s of a whole training step, of a forward pass.</summary>
 internal static class BenchModelCommand
 {
     public static Command Train(Terminal terminal) => Create(
         terminal,
         "train",
-        "Times training steps on made-up pictures: forward, loss, backward, SGD step.",
-        new("resnet20", 128, "step", "training {0} steps of {1} pictures", Digits: 0),
+        "Times training steps on made-up images: forward, loss, backward, SGD step.",
+        new("resnet20", 128, "step", "training {0} steps of {1} images", Digits: 0),
         (model, batch, steps, seed, device) =>
         {
             var speed = TrainBench.Measure(model, batch, steps, seed, device);
@@ -22,8 +22,8 @@ internal static class BenchModelCommand
     public static Command Infer(Terminal terminal) => Create(
         terminal,
         "infer",
-        "Times forward passes on made-up pictures: inference form, nothing recorded.",
-        new("resnet50", 1, "pass", "inferring {0} batches of {1} pictures", Digits: 1),
+        "Times forward passes on made-up images: inference form, nothing recorded.",
+        new("resnet50", 1, "pass", "inferring {0} batches of {1} images", Digits: 1),
         (model, batch, steps, seed, device) =>
         {
             var speed = InferBench.Measure(model, batch, steps, seed, device);
@@ -44,10 +44,10 @@ internal static class BenchModelCommand
         command.SetAction(parsed =>
         {
             var entry = Zoo.Find(parsed.GetValue(model) ?? form.Model);
-            var (pictures, count) = (parsed.GetValue(batch) ?? form.Batch, parsed.GetValue(steps) ?? 20);
+            var (images, count) = (parsed.GetValue(batch) ?? form.Batch, parsed.GetValue(steps) ?? 20);
             var on = Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(precision));
-            terminal.ShowProgress($"{entry.Name}: {string.Format(null, form.Progress, count, pictures)} ...");
-            Show(terminal, entry, pictures, count, on, form, measure(entry, pictures, count, (ulong)(parsed.GetValue(seed) ?? 1), on), parsed.GetValue(json));
+            terminal.ShowProgress($"{entry.Name}: {string.Format(null, form.Progress, count, images)} ...");
+            Show(terminal, entry, images, count, on, form, measure(entry, images, count, (ulong)(parsed.GetValue(seed) ?? 1), on), parsed.GetValue(json));
             return CommandLine.Done;
         });
         return command;

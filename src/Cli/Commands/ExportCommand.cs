@@ -23,7 +23,7 @@ internal static class ExportCommand
         var imported = new ImportedWeights();
         var shortcut = Options.Shortcut();
         var classes = Options.Whole("--classes", "for --model: how many classes; by default as many as --weights have, or else the model was made for", minimum: 1, maximum: 1_000_000);
-        var fold = new Option<bool>("--fold-batch-norm") { Description = "fold batch normalisations into the convolutions before them" };
+        var fold = new Option<bool>("--fold-batch-norm") { Description = "fold batch normalizations into the convolutions before them" };
         var withCase = new Option<bool>("--case") { Description = "also write test_data_set_0 beside the file: a random input and this network's output, as ONNX backend cases have them. Without --checkpoint or --weights, weights and statistics are random too, for initial ones hide mistakes" };
         var json = Options.Json();
         var command = new Command("export", "Writes a network as an ONNX file (opset 17, inference form), or its weights as PyTorch's load_state_dict takes them.") { output, format, checkpoint, model, weights, shortcut, classes, fold, withCase, json };
@@ -113,7 +113,7 @@ internal static class ExportCommand
     static void Randomize(Layer network)
     {
         var generator = new Generator(1);
-        foreach (var (name, tensor) in network.NamedTensors())
+        foreach (var (name, tensor) in network.StateDict())
         {
             var values = new float[tensor.Count];
             if (tensor.Shape.Rank > 1) generator.FillNormal(values, 0, Math.Sqrt(2.0 / Math.Max(1, tensor.Count / tensor.Shape[^1])));

@@ -18,7 +18,7 @@ internal static class ImportCommand
         var device = Options.Device();
         var threads = Options.Threads();
         var json = Options.Json();
-        var command = new Command("import", "Builds the network of an ONNX file, says what it is, and runs it on zeros. 'eval --weights FILE.onnx' measures it on pictures.") { file, output, batch, repeat, device, threads, json };
+        var command = new Command("import", "Builds the network of an ONNX file, says what it is, and runs it on zeros. 'eval --weights FILE.onnx' measures it on images.") { file, output, batch, repeat, device, threads, json };
         command.SetAction(parsed => Run(
             terminal,
             ModelWeights.Existing("import", parsed.GetValue(file)!),

@@ -14,7 +14,7 @@ internal static class ModelsCommand
         var classes = Options.Whole("--classes", "how many classes; by default as many as the model was made for", minimum: 1, maximum: 1_000_000);
         var shortcut = Options.Shortcut();
         var json = Options.Json();
-        var command = new Command("models", "Lists the models: weights, multiply-adds and memory for one picture.") { name, classes, shortcut, json };
+        var command = new Command("models", "Lists the models: weights, multiply-adds and memory for one image.") { name, classes, shortcut, json };
         command.SetAction(parsed =>
         {
             // Nothing is computed: the models are built for their shapes alone.
@@ -28,10 +28,10 @@ internal static class ModelsCommand
     {
         var models = Zoo.Entries.Select(entry => (Entry: entry, Summary: Summarize(entry, options))).ToList();
         terminal.WriteTable(
-            ["model", "picture", ">classes", ">weights", ">multiply-adds", ">memory to train", "paper"],
+            ["model", "image", ">classes", ">weights", ">multiply-adds", ">memory to train", "paper"],
             models.Select(m => (IReadOnlyList<string>)[m.Entry.Name, string.Join('x', m.Entry.Input.ToArray()), $"{Classes(m.Entry, options)}", $"{m.Summary.Weights:N0}", $"{m.Summary.MultiplyAdds:N0}", $"{Mebibytes(m.Summary):F1} MiB", Citation(m.Entry.Paper)]));
         terminal.WriteLine();
-        terminal.WriteLine("knn-l1, knn-l2: the nearest of the training pictures (Cover and Hart 1967), without weights: 'eval --model knn-l2 --neighbours 5'");
+        terminal.WriteLine("knn-l1, knn-l2: the nearest of the training images (Cover and Hart 1967), without weights: 'eval --model knn-l2 --neighbors 5'");
         if (json) terminal.WriteJson(new() { ["models"] = new JsonArray([.. models.Select(m => Json(m.Entry, m.Summary, options))]) });
         return CommandLine.Done;
     }
@@ -40,7 +40,7 @@ internal static class ModelsCommand
     {
         var summary = Summarize(entry, options);
         terminal.WriteLine($"{entry.Name}: {entry.Paper}");
-        terminal.WriteLine($"for pictures {entry.Input}{(Classes(entry, options) is > 0 and var classes ? $", {classes} classes" : "")}; results for one picture");
+        terminal.WriteLine($"for images {entry.Input}{(Classes(entry, options) is > 0 and var classes ? $", {classes} classes" : "")}; results for one image");
         terminal.WriteLine();
         terminal.WriteTable(
             ["layer", "kind", "result", ">weights", ">multiply-adds", ">memory"],
@@ -73,8 +73,8 @@ internal static class ModelsCommand
         ["classes"] = Classes(entry, options),
         ["parameters"] = summary.Weights,
         ["multiply_adds"] = summary.MultiplyAdds,
-        ["activation_mib_per_picture"] = Terminal.Number(summary.Activations * sizeof(float) / (1024.0 * 1024), 3),
-        ["training_mib_per_picture"] = Terminal.Number(Mebibytes(summary), 3),
+        ["activation_mib_per_image"] = Terminal.Number(summary.Activations * sizeof(float) / (1024.0 * 1024), 3),
+        ["training_mib_per_image"] = Terminal.Number(Mebibytes(summary), 3),
         ["layers"] = summary.Layers.Count,
     };
 }

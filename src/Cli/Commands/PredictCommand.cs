@@ -10,12 +10,12 @@ using CnnSharp.Training;
 
 namespace CnnSharp.Cli.Commands;
 
-/// <summary><c>predict</c>: what a network takes pictures for.</summary>
+/// <summary><c>predict</c>: what a network takes images for.</summary>
 internal static class PredictCommand
 {
     public static Command Create(Terminal terminal)
     {
-        var pictures = new Argument<string[]>("PICTURES") { Description = "picture files, and folders of them", Arity = ArgumentArity.OneOrMore };
+        var images = new Argument<string[]>("IMAGES") { Description = "image files, and folders of them", Arity = ArgumentArity.OneOrMore };
         var checkpoint = Options.Text("--checkpoint", "FILE", "what 'train' wrote, or model.Save; what the latter does not say of itself is asked for");
         var model = Options.Model("the checkpoint's");
         var shortcut = Options.Shortcut();
@@ -24,19 +24,19 @@ internal static class PredictCommand
         var classes = Options.Text("--classes", "FILE", "names of the classes, one a line, in the order of their labels; default the checkpoint's, else numbers");
         var size = Options.Size("the checkpoint's or the model's own");
         var resize = Options.Resize();
-        var channels = Options.Whole("--channels", "of the images that the network takes, 3 for color or 1 for grey, where its file does not say", minimum: 1, maximum: 3);
+        var channels = Options.Whole("--channels", "of the images that the network takes, 3 for color or 1 for gray, where its file does not say", minimum: 1, maximum: 3);
         var mean = Options.Reals("--mean", "subtracted from pixels between 0 and 1, one number a channel; default the checkpoint's, else 0");
         var std = Options.Reals("--std", "what they are then divided by; default the checkpoint's, else 1");
-        var top = Options.Whole("--top", "how many classes are named a picture; default 5", minimum: 1, maximum: 1000);
+        var top = Options.Whole("--top", "how many classes are named an image; default 5", minimum: 1, maximum: 1000);
         var batch = Options.Batch("64");
         var device = Options.Device();
         var threads = Options.Threads();
         var json = Options.Json();
-        var command = new Command("predict", "Says what a trained network takes pictures for.") { pictures, checkpoint, model, shortcut, weights, classes, size, resize, channels, mean, std, top, batch, device, threads, json };
+        var command = new Command("predict", "Says what a trained network takes images for.") { images, checkpoint, model, shortcut, weights, classes, size, resize, channels, mean, std, top, batch, device, threads, json };
         imported.AddTo(command);
         command.SetAction(parsed =>
         {
-            var files = Files(terminal, parsed.GetValue(pictures)!);
+            var files = Files(terminal, parsed.GetValue(images)!);
             var where = Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads));
             var names = parsed.GetValue(classes) is { } list ? File.ReadAllLines(ModelWeights.Existing("--classes", list)).Select(line => line.Trim()).Where(line => line.Length > 0).ToArray() : null;
             var (file, foreign, name, asked) = (parsed.GetValue(checkpoint), parsed.GetValue(weights), parsed.GetValue(model), parsed.GetValue(size));
@@ -52,8 +52,8 @@ internal static class PredictCommand
         return command;
     }
 
-    /// <summary>Pictures that cannot be read are named, the others go on; the exit code says that there were some.</summary>
-    static int Run(Terminal terminal, Network network, List<string> files, PictureFolderOptions reading, int top, int batch, bool json)
+    /// <summary>Images that cannot be read are named, the others go on; the exit code says that there were some.</summary>
+    static int Run(Terminal terminal, Network network, List<string> files, ImageFolderOptions reading, int top, int batch, bool json)
     {
         var clock = Stopwatch.StartNew();
         var results = new JsonArray();
@@ -62,7 +62,7 @@ internal static class PredictCommand
         foreach (var chunk in files.Chunk(batch))
         {
             var (read, errors) = Read(chunk, reading);
-            var answers = read.Count == 0 ? [] : Answers(network, [.. read.Select(r => r.Picture)], reading);
+            var answers = read.Count == 0 ? [] : Answers(network, [.. read.Select(r => r.DecodedImage)], reading);
             var next = 0;
             foreach (var file in chunk)
             {
@@ -89,7 +89,7 @@ internal static class PredictCommand
         {
             terminal.WriteJson(new()
             {
-                ["pictures"] = files.Count - failed,
+                ["images"] = files.Count - failed,
                 ["failed"] = failed,
                 ["seconds"] = Terminal.Number(seconds, 3),
                 ["images_per_second"] = Terminal.Number((files.Count - failed) / Math.Max(seconds, 1e-9), 1),
@@ -100,45 +100,45 @@ internal static class PredictCommand
         return failed == 0 ? CommandLine.Done : CommandLine.BadInput;
     }
 
-    static (List<(string File, Picture Picture)> Read, Dictionary<string, string> Errors) Read(string[] files, PictureFolderOptions reading)
+    static (List<(string File, DecodedImage DecodedImage)> Read, Dictionary<string, string> Errors) Read(string[] files, ImageFolderOptions reading)
     {
-        var pictures = new Picture?[files.Length];
+        var images = new DecodedImage?[files.Length];
         var errors = new string?[files.Length];
         Parallel.For(0, files.Length, i =>
         {
             try
             {
-                pictures[i] = PictureFolder.ReadPicture(files[i], reading);
+                images[i] = ImageFolder.ReadImage(files[i], reading);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 errors[i] = e.Message;
             }
         });
-        var read = new List<(string, Picture)>();
+        var read = new List<(string, DecodedImage)>();
         var failed = new Dictionary<string, string>();
         for (var i = 0; i < files.Length; i++)
         {
-            if (pictures[i] is { } picture) read.Add((files[i], picture));
+            if (images[i] is { } image) read.Add((files[i], image));
             else failed[files[i]] = errors[i]!;
         }
 
         return (read, failed);
     }
 
-    /// <summary>The probability of each class, a row a picture.</summary>
-    static float[][] Answers(Network network, Picture[] pictures, PictureFolderOptions reading)
+    /// <summary>The probability of each class, a row an image.</summary>
+    static float[][] Answers(Network network, DecodedImage[] images, ImageFolderOptions reading)
     {
-        byte[] pixels = [.. pictures.SelectMany(picture => picture.Pixels)];
-        var set = new PictureSet("pictures", pixels, new int[pictures.Length], reading.Size, reading.Size, reading.Channels, ["?"], network.Normalization);
+        byte[] pixels = [.. images.SelectMany(image => image.Pixels)];
+        var set = new ImageDataset("images", pixels, new int[images.Length], reading.Size, reading.Size, reading.Channels, ["?"], network.Normalization);
         var rows = new List<float[]>();
-        foreach (var batch in new DataLoader(set, pictures.Length, network.Device, shuffle: false, resident: false))
+        foreach (var batch in new DataLoader(set, images.Length, network.Device, shuffle: false, resident: false))
         {
             using var scope = Tape.NoGrad();
             var logits = network.Layer.Forward(batch.Images);
-            if (logits.Shape.Rank != 2 || logits.Shape[0] != pictures.Length) throw new UsageException($"the network gives {logits.Shape} for {pictures.Length} pictures; a classifier gives one number a class.");
+            if (logits.Shape.Rank != 2 || logits.Shape[0] != images.Length) throw new UsageException($"the network gives {logits.Shape} for {images.Length} images; a classifier gives one number a class.");
             using var shares = Functional.Softmax(logits);
-            if (shares.ToArray().Any(float.IsNaN)) throw ModelWeights.NotANumber(network.Layer, $"for {(pictures.Length == 1 ? "a picture" : $"some of {pictures.Length} pictures")}");
+            if (shares.ToArray().Any(float.IsNaN)) throw ModelWeights.NotANumber(network.Layer, $"for {(images.Length == 1 ? "an image" : $"some of {images.Length} images")}");
             rows.AddRange(shares.ToArray().Chunk(logits.Shape[1]));
         }
 
@@ -163,8 +163,8 @@ internal static class PredictCommand
 
         void AddFolder(string path)
         {
-            var inside = PictureFolder.Files(path, out var ignored);
-            if (inside.Count == 0) throw new UsageException($"the folder '{path}' has no pictures ({string.Join(", ", PictureFile.Extensions)}){(ignored.Count > 0 ? $"; it has {Folders.Listed(ignored)}" : "")}.");
+            var inside = ImageFolder.Files(path, out var ignored);
+            if (inside.Count == 0) throw new UsageException($"the folder '{path}' has no images ({string.Join(", ", ImageFile.Extensions)}){(ignored.Count > 0 ? $"; it has {Folders.Listed(ignored)}" : "")}.");
             if (ignored.Count > 0) terminal.WriteLine($"ignored, as no images: {Folders.Listed(ignored)}");
             files.AddRange(inside);
         }
@@ -174,11 +174,11 @@ internal static class PredictCommand
     {
         var info = Checkpoint.ReadInfo(file);
         if (info.Model.Input is not [var height, var width, var channels] || height != width || channels is not (1 or 3))
-            throw new UsageException($"'{file}' was trained on pictures [{string.Join(", ", info.Model.Input)}]; square ones of 1 or 3 channels are read.");
-        if (size is { } other && other != height) throw new UsageException($"--size {other}: '{file}' was trained on pictures of {height} x {height}.");
+            throw new UsageException($"'{file}' was trained on images [{string.Join(", ", info.Model.Input)}]; square ones of 1 or 3 channels are read.");
+        if (size is { } other && other != height) throw new UsageException($"--size {other}: '{file}' was trained on images of {height} x {height}.");
         var model = Zoo.Build(info.Model.Name, new() { Input = new(height, width, channels), Classes = info.Model.Classes, Shortcut = Options.ParseShortcut(info.Model.Options.GetValueOrDefault("shortcut")), Device = device });
         Checkpoint.Load(file, model);
-        var resize = info.Dataset == PictureFolder.Name ? TrainSettings.Read(Path.GetDirectoryName(Path.GetFullPath(file))!)?.Resize : null;
+        var resize = info.Dataset == ImageFolder.Name ? TrainSettings.Read(Path.GetDirectoryName(Path.GetFullPath(file))!)?.Resize : null;
         return new(model, device, height, resize, info.Normalization, names ?? info.ClassNames);
     }
 
@@ -213,9 +213,9 @@ internal static class PredictCommand
     /// <summary>An option of several values that is not given has none.</summary>
     static Normalization Normalize(Normalization usual, float[]? mean, float[]? std)
     {
-        if (mean is { Length: > 0 } && mean.Length != usual.Channels) throw new UsageException($"--mean: {mean.Length} numbers, the pictures have {usual.Channels} channels.");
-        if (std is { Length: > 0 } && std.Length != usual.Channels) throw new UsageException($"--std: {std.Length} numbers, the pictures have {usual.Channels} channels.");
-        return new(mean is { Length: > 0 } ? mean : usual.Mean.ToArray(), std is { Length: > 0 } ? std : usual.Deviation.ToArray());
+        if (mean is { Length: > 0 } && mean.Length != usual.Channels) throw new UsageException($"--mean: {mean.Length} numbers, the images have {usual.Channels} channels.");
+        if (std is { Length: > 0 } && std.Length != usual.Channels) throw new UsageException($"--std: {std.Length} numbers, the images have {usual.Channels} channels.");
+        return new(mean is { Length: > 0 } ? mean : usual.Mean.ToArray(), std is { Length: > 0 } ? std : usual.Std.ToArray());
     }
 
     // Batch: how many images it takes at once, where that is fixed.

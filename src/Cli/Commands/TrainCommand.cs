@@ -8,7 +8,7 @@ using CnnSharp.Training;
 
 namespace CnnSharp.Cli.Commands;
 
-/// <summary><c>train</c>: from pictures to a checkpoint. With no arguments, the best data set present and settings that suit it.</summary>
+/// <summary><c>train</c>: from images to a checkpoint. With no arguments, the best data set present and settings that suit it.</summary>
 internal static class TrainCommand
 {
     public static Command Create(Terminal terminal)
@@ -22,20 +22,20 @@ internal static class TrainCommand
         var channels = Options.Channels();
         var cache = Options.Cache();
         var skipCorrupt = Options.SkipCorrupt();
-        var valSplit = Options.Whole("--val-split", "hold out the last N training pictures and measure on them; default 0 where there are test pictures", minimum: 0);
-        var epochs = Options.Whole("--epochs", "passes over the training pictures; default by the model and the data set", minimum: 1, maximum: 100_000);
+        var valSplit = Options.Whole("--val-split", "hold out the last N training images and measure on them; default 0 where there are test images", minimum: 0);
+        var epochs = Options.Whole("--epochs", "passes over the training images; default by the model and the data set", minimum: 1, maximum: 100_000);
         var batch = Options.Batch("128 for residual networks, else 64");
-        var optimizer = Options.Choice("--optimizer", "optimiser", "how weights are moved (default sgd, with Nesterov momentum)", ["sgd", "adagrad", "rmsprop", "adam", "adamw"]);
-        var lr = Options.Real("--lr", "the learning rate: the schedule's highest; default by the optimiser and the model", minimum: 0, above: true);
+        var optimizer = Options.Choice("--optimizer", "optimizer", "how weights are moved (default sgd, with Nesterov momentum)", ["sgd", "adagrad", "rmsprop", "adam", "adamw"]);
+        var lr = Options.Real("--lr", "the learning rate: the schedule's highest; default by the optimizer and the model", minimum: 0, above: true);
         var schedule = Schedule();
         var warmup = Options.Real("--warmup", "epochs in which the rate rises to the schedule's first; default 0", minimum: 0, above: true);
         var momentum = Options.Real("--momentum", "of sgd and rmsprop; default 0.9 for sgd", minimum: 0, maximum: 0.9999);
-        var weightDecay = Options.Real("--weight-decay", "L2, for adamw decoupled; default by the optimiser", minimum: 0, maximum: 10);
+        var weightDecay = Options.Real("--weight-decay", "L2, for adamw decoupled; default by the optimizer", minimum: 0, maximum: 10);
         var noBiasDecay = new Option<bool>("--no-bias-decay") { Description = "weight decay leaves biases and the weights of norms alone" };
         var clipNorm = Options.Real("--clip-norm", "scale the gradients down where their norm, over all weights, exceeds this", minimum: 0, above: true);
         var clipValue = Options.Real("--clip-value", "bring each element of the gradients to within this of 0", minimum: 0, above: true);
         var smoothing = Options.Real("--label-smoothing", "the share of the target spread over all classes; default 0", minimum: 0, maximum: 1);
-        var augment = Options.Text("--augment", "WORDS", $"what is done to training pictures, of {string.Join(", ", Augmentations.Names)}, with commas between; default crop,flip for colour pictures");
+        var augment = Options.Text("--augment", "WORDS", $"what is done to training images, of {string.Join(", ", Augmentations.Names)}, with commas between; default crop,flip for color images");
         var weights = Options.Text("--weights", "FILE", "start from these weights instead of random ones: a checkpoint, a .safetensors file with this tool's names or PyTorch's, or a .pt or .pth file of torch.save. Where its classes are others in number, the head starts anew");
         var imported = new ImportedWeights();
         var freeze = Options.Texts("--freeze", "PATTERN", "weights that stay as they are, * for any characters, for instance layer1.*; may be repeated");
@@ -121,13 +121,13 @@ internal static class TrainCommand
         if (place.Resume) CheckEpochs(terminal, place.Output!, asked, settings);
         else WarnOfFewSteps(terminal, settings, train.Count);
 
-        // With the place where the pictures were found, so that eval and --resume find the same ones. Not before everything has been checked.
+        // With the place where the images were found, so that eval and --resume find the same ones. Not before everything has been checked.
         var complete = settings with { Data = Directory.Exists(data.Source) ? Path.GetFullPath(data.Source) : null };
         var view = new TrainingView(terminal, measured, options.Epochs, train.Classes, complete.Write);
         using var interruption = new Interruption();
         var history = Trainer.Fit(model, train, held, options, view, interruption.Token);
         var folder = history.Folder!;
-        if (history.IsCancelled)
+        if (history.IsCanceled)
         {
             terminal.WriteLine($"stopped; the checkpoint is {history.Checkpoint}. To go on: cnnsharp train --resume --out {Terminal.Quote(folder)}{place.Machine}");
         }
@@ -143,7 +143,7 @@ internal static class TrainCommand
         }
 
         if (json) terminal.WriteJson(Result(settings, device, history, measured, folder));
-        return history.IsCancelled ? CommandLine.Failed : CommandLine.Done;
+        return history.IsCanceled ? CommandLine.Failed : CommandLine.Done;
     }
 
     /// <summary>Whether there is something to go on from, or nothing that would be replaced unasked.</summary>
@@ -198,7 +198,7 @@ internal static class TrainCommand
     {
         var file = Terminal.Quote(checkpoint);
         yield return $"cnnsharp eval --checkpoint {file}{machine}";
-        if (complete is { Dataset: PictureFolder.Name, Data: { } data }) yield return $"cnnsharp predict --checkpoint {file} {Terminal.Quote(data)}";
+        if (complete is { Dataset: ImageFolder.Name, Data: { } data }) yield return $"cnnsharp predict --checkpoint {file} {Terminal.Quote(data)}";
         yield return $"cnnsharp train{(said with { Dataset = settings.Dataset, Model = settings.Model, Epochs = 3 * settings.Epochs }).ToArguments()}{machine}";
         yield return "cnnsharp models";
     }
@@ -239,7 +239,7 @@ internal static class TrainCommand
     }
 
     /// <returns>What was done, in words.</returns>
-    static string LoadWeights(Layer model, TrainSettings settings, PictureSet train)
+    static string LoadWeights(Layer model, TrainSettings settings, ImageDataset train)
     {
         var (difference, head) = StartingWeights.Load(model, settings.Weights!, ImportedWeights.Of(settings, new(train.Height, train.Width, train.Channels)), train.ClassNames, (count, where) => settings.BuildModel(train, count, where));
         return $"starts from {settings.Weights}{(difference is null ? "" : $", which is for {difference}")}{(head.Count == 0 ? "" : $", so the head starts anew: {string.Join(", ", head)}")}";
@@ -259,10 +259,10 @@ internal static class TrainCommand
     }
 
     /// <summary>What is trained on, what is measured on after each epoch, and what that is called.</summary>
-    static (PictureSet Train, PictureSet? Held, string Measured) Split(DataSet data, int validation)
+    static (ImageDataset Train, ImageDataset? Held, string Measured) Split(DataSet data, int validation)
     {
         if (data.Train.Count == 0) throw new UsageException($"--data: {data.Source} has only test images of {data.Name}; there are none to train on.");
-        if (validation >= data.Train.Count) throw new UsageException($"--val-split {validation:N0}: {data.Name} has {data.Train.Count:N0} training pictures; some must be left to train on.");
+        if (validation >= data.Train.Count) throw new UsageException($"--val-split {validation:N0}: {data.Name} has {data.Train.Count:N0} training images; some must be left to train on.");
         if (validation == 0 && data.Validation is { } given) return (data.Train, given, "validation");
         if (validation == 0) return (data.Train, data.Test, data.Test is null ? "training" : "test");
         var (train, held) = data.Split(validation);
@@ -293,7 +293,7 @@ internal static class TrainCommand
             ["checkpoint"] = history.Checkpoint,
             ["best_checkpoint"] = history.Best is null ? null : Path.Combine(folder, Checkpoint.BestFile),
             ["stopped_early"] = history.End == TrainingEnd.StoppedEarly,
-            ["cancelled"] = history.IsCancelled,
+            ["canceled"] = history.IsCanceled,
             ["folder"] = folder,
         };
     }

@@ -9,8 +9,8 @@ internal static class Augmentations
     public static IReadOnlyList<string> Names { get; } = ["none", "crop", "random-crop", "resized-crop", "flip", "flip-up-down", "rotate", "jitter", "erase", "cutout", "mixup"];
 
     /// <summary>
-    /// Pad and crop by an eighth of the picture, flip half of them, cut out a quarter: 4 and 8 pixels of CIFAR's 32. Turn by
-    /// up to 15 degrees, change colours by up to 0.4, erase a rectangle of half of them, mix by Beta(0.2, 0.2).
+    /// Pad and crop by an eighth of the image, flip half of them, cut out a quarter: 4 and 8 pixels of CIFAR's 32. Turn by
+    /// up to 15 degrees, change colors by up to 0.4, erase a rectangle of half of them, mix by Beta(0.2, 0.2).
     /// </summary>
     /// <exception cref="UsageException">A word is unknown or stands twice, or two exclude each other.</exception>
     public static Augment Parse(string text, int side)
@@ -31,7 +31,7 @@ internal static class Augmentations
                 "flip" => Augment.Flip(),
                 "flip-up-down" => Augment.FlipUpDown(),
                 "rotate" => Augment.Rotate(15),
-                "jitter" => Augment.ColourJitter(),
+                "jitter" => Augment.ColorJitter(),
                 "erase" => Augment.Erase(),
                 "mixup" => Augment.Mixup(),
                 _ => Augment.Cutout(Math.Max(1, side / 4)),

@@ -2,28 +2,28 @@ using CnnSharp.Data;
 
 namespace CnnSharp.Cli.Train;
 
-/// <summary>Folders of pictures as the commands take them.</summary>
+/// <summary>Folders of images as the commands take them.</summary>
 internal static class Folders
 {
-    /// <summary>The side of the pictures unless said: small enough for a net to learn them on a CPU.</summary>
+    /// <summary>The side of the images unless said: small enough for a net to learn them on a CPU.</summary>
     public const int DefaultSize = 64;
 
-    /// <summary>Finds a data set by name: one that is known, or a folder of the user's own pictures.</summary>
-    /// <param name="terminal">Where pictures that are left out are named.</param>
+    /// <summary>Finds a data set by name: one that is known, or a folder of the user's own images.</summary>
+    /// <param name="terminal">Where images that are left out are named.</param>
     /// <param name="name">What <c>--dataset</c> says.</param>
-    /// <param name="said">Where it is, and how a folder's pictures are read.</param>
+    /// <param name="said">Where it is, and how a folder's images are read.</param>
     /// <param name="classes">The classes that a folder must have; null: those that it has.</param>
-    /// <param name="normalization">How its pixels are normalised; null: as they themselves say.</param>
+    /// <param name="normalization">How its pixels are normalized; null: as they themselves say.</param>
     public static DataSet Find(Terminal terminal, string name, TrainSettings said, IReadOnlyList<string>? classes = null, Normalization? normalization = null)
     {
-        if (name != PictureFolder.Name)
+        if (name != ImageFolder.Name)
         {
-            if ((said.Size ?? said.Resize ?? said.Channels) is not null) throw new UsageException($"--size, --resize and --channels are for --dataset {PictureFolder.Name}; the pictures of {name} have their own size.");
+            if ((said.Size ?? said.Resize ?? said.Channels) is not null) throw new UsageException($"--size, --resize and --channels are for --dataset {ImageFolder.Name}; the images of {name} have their own size.");
             return DataSets.Find(name, said.Data);
         }
 
-        var folder = said.Data ?? throw new UsageException($"--dataset {PictureFolder.Name}: say with --data which folder; it holds a folder of pictures a class, or 'train' and 'val' with such folders inside.");
-        var set = PictureFolder.Load(folder, OptionsOf(terminal, said) with { Classes = classes, Normalization = normalization });
+        var folder = said.Data ?? throw new UsageException($"--dataset {ImageFolder.Name}: say with --data which folder; it holds a folder of images a class, or 'train' and 'val' with such folders inside.");
+        var set = ImageFolder.Load(folder, OptionsOf(terminal, said) with { Classes = classes, Normalization = normalization });
         if (set.Ignored.Count > 0) terminal.WriteLine($"ignored, as no images: {Listed(set.Ignored)}");
         return set;
     }
@@ -31,12 +31,12 @@ internal static class Folders
     /// <summary>Files that are no images, by their endings.</summary>
     public static string Listed(IReadOnlyDictionary<string, int> ignored) => string.Join(", ", ignored.Select(kind => $"{kind.Value:N0} {kind.Key}"));
 
-    /// <summary>How a folder's pictures are read.</summary>
-    public static PictureFolderOptions OptionsOf(Terminal terminal, TrainSettings said)
+    /// <summary>How a folder's images are read.</summary>
+    public static ImageFolderOptions OptionsOf(Terminal terminal, TrainSettings said)
     {
         var size = said.Size ?? DefaultSize;
-        if (said.Resize < size) throw new UsageException($"--resize {said.Resize}: pictures of {size} x {size} (--size) cannot be cut out of smaller ones.");
-        if (said.Channels == 2) throw new UsageException("--channels 2: expected 3 for colour or 1 for grey.");
+        if (said.Resize < size) throw new UsageException($"--resize {said.Resize}: images of {size} x {size} (--size) cannot be cut out of smaller ones.");
+        if (said.Channels == 2) throw new UsageException("--channels 2: expected 3 for color or 1 for gray.");
         return new()
         {
             Size = size,

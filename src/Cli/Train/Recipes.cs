@@ -10,7 +10,7 @@ internal static class Recipes
     /// <summary>Steps below which a network has seen too little to be judged.</summary>
     public const int FewSteps = 100;
 
-    /// <summary>Optimiser steps, at a batch of 64, that LeNet-5 needs to settle on small pictures.</summary>
+    /// <summary>Optimizer steps, at a batch of 64, that LeNet-5 needs to settle on small images.</summary>
     const int LeNetSteps = 1_500;
 
     /// <summary>Steps that a training of few images gets, by smaller batches and more epochs.</summary>
@@ -24,12 +24,12 @@ internal static class Recipes
     public static TrainSettings Complete(TrainSettings said, DataSet data)
     {
         var train = data.Train;
-        var isColour = train.Channels == 3 && train.Height >= 32;
-        var settings = said.Or(new() { Model = isColour ? "resnet20" : "lenet5", Dataset = data.Name, Shortcut = "a", Optimizer = "sgd", Seed = 1, LabelSmoothing = 0 });
-        var isNormalized = Zoo.Build(settings.Model!, new() { Device = Device.Shapes }).Descend().Any(layer => layer is BatchNorm2d);
+        var isColor = train.Channels == 3 && train.Height >= 32;
+        var settings = said.Or(new() { Model = isColor ? "resnet20" : "lenet5", Dataset = data.Name, Shortcut = "a", Optimizer = "sgd", Seed = 1, LabelSmoothing = 0 });
+        var isNormalized = Zoo.Build(settings.Model!, new() { Device = Device.Shapes }).Modules().Any(layer => layer is BatchNorm2d);
 
-        // Without pictures to measure by, some training pictures are held out, so that the accuracy means something; likewise
-        // where what is measured decides how the training goes on, which is nothing for test pictures. Of few, a fifth.
+        // Without images to measure by, some training images are held out, so that the accuracy means something; likewise
+        // where what is measured decides how the training goes on, which is nothing for test images. Of few, a fifth.
         var decides = said.EarlyStopping is not null || (said.Schedule is { } schedule && ScheduleText.NameOf(schedule) == ScheduleText.Plateau);
         var holdsOut = data.Validation is null && (data.Test is null || decides);
         settings = settings.Or(new() { ValSplit = holdsOut ? Math.Min(5_000, train.Count / (train.Count < 1_000 ? 5 : 10)) : 0 });
@@ -48,7 +48,7 @@ internal static class Recipes
         return settings.Or(new()
         {
             Epochs = Math.Max(epochs, Math.Min(MostEpochs, SmallSetSteps / stepsPerEpoch)),
-            Augment = isColour ? "crop,flip" : "none",
+            Augment = isColor ? "crop,flip" : "none",
             Schedule = "one-cycle",
             Lr = scale * settings.Optimizer switch
             {

@@ -36,10 +36,10 @@ internal static class StartingWeights
         }
 
         var head = HeadOf(build, classes.Count);
-        var source = build(stored, model.NamedTensors().First().Tensor.Device);
+        var source = build(stored, model.StateDict().First().Tensor.Device);
         Read(source);
         var isReordered = ClassNames.AreReordered(trained, classes);
-        foreach (var ((tensorName, from), (_, to)) in source.NamedTensors().Zip(model.NamedTensors()))
+        foreach (var ((tensorName, from), (_, to)) in source.StateDict().Zip(model.StateDict()))
         {
             if (!head.Contains(tensorName)) to.Write<float>(from.ToArray());
             else if (isReordered) to.Write<float>(Reordered(from.ToArray(), trained, classes));
@@ -96,5 +96,5 @@ internal static class StartingWeights
 
     /// <summary>The tensors whose shapes depend on the number of classes.</summary>
     static List<string> HeadOf(Func<int, Device, Layer> build, int classes)
-        => [.. build(classes, Device.Shapes).NamedTensors().Zip(build(classes + 1, Device.Shapes).NamedTensors(), (one, other) => (one.Name, Differs: one.Tensor.Shape != other.Tensor.Shape)).Where(t => t.Differs).Select(t => t.Name)];
+        => [.. build(classes, Device.Shapes).StateDict().Zip(build(classes + 1, Device.Shapes).StateDict(), (one, other) => (one.Name, Differs: one.Tensor.Shape != other.Tensor.Shape)).Where(t => t.Differs).Select(t => t.Name)];
 }

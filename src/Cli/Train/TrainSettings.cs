@@ -161,7 +161,7 @@ internal sealed record TrainSettings
     }
 
     /// <summary>How the trainer is to train. All members must be filled.</summary>
-    public TrainingOptions ToOptions(PictureSet pictures, Commands.Place place) => new()
+    public TrainingOptions ToOptions(ImageDataset images, Commands.Place place) => new()
     {
         Epochs = Epochs!.Value,
         BatchSize = Batch!.Value,
@@ -172,7 +172,7 @@ internal sealed record TrainSettings
         Monitor = Monitor == "loss" ? Metric.Loss : Metric.Accuracy,
         CheckpointEvery = CheckpointEvery,
         LabelSmoothing = LabelSmoothing!.Value,
-        Augmentation = Augmentations.Parse(Augment!, pictures.Height),
+        Augmentation = Augmentations.Parse(Augment!, images.Height),
         Seed = (ulong)Seed!.Value,
         OutputFolder = place.Output ?? Path.Combine("runs", $"{Dataset}-{Model}"),
         NumberedFolder = place.Output is null,
@@ -181,22 +181,22 @@ internal sealed record TrainSettings
         Model = new()
         {
             Name = Model!,
-            Classes = pictures.Classes,
-            Input = [pictures.Height, pictures.Width, pictures.Channels],
+            Classes = images.Classes,
+            Input = [images.Height, images.Width, images.Channels],
             Options = new SortedDictionary<string, string>(StringComparer.Ordinal) { ["shortcut"] = Shortcut! },
         },
     };
 
     /// <summary>The network that the settings describe, with weights drawn from the seed.</summary>
-    public Layers.Layer BuildModel(PictureSet pictures, Device device)
+    public Layers.Layer BuildModel(ImageDataset images, Device device)
     {
         Generator.Default = new((ulong)Seed!.Value);
-        return BuildModel(pictures, pictures.Classes, device);
+        return BuildModel(images, images.Classes, device);
     }
 
     /// <summary>The network for another number of classes.</summary>
-    public Layers.Layer BuildModel(PictureSet pictures, int classes, Device device)
-        => Zoo.Build(Model!, new() { Input = new(pictures.Height, pictures.Width, pictures.Channels), Classes = classes, Shortcut = Options.ParseShortcut(Shortcut), Device = device });
+    public Layers.Layer BuildModel(ImageDataset images, int classes, Device device)
+        => Zoo.Build(Model!, new() { Input = new(images.Height, images.Width, images.Channels), Classes = classes, Shortcut = Options.ParseShortcut(Shortcut), Device = device });
 
     /// <summary>What a <c>--lr-scale</c> means.</summary>
     /// <exception cref="UsageException">It is not PATTERN=FACTOR.</exception>

@@ -15,7 +15,7 @@ public readonly record struct Tolerance(double Relative, double Absolute)
     public static Tolerance OfExactInputs(Operation operation, Device device)
         => IsDouble(device) ? new(operation.DoubleTolerance, operation.DoubleTolerance) : new(operation.Tolerance, 1e-5);
 
-    /// <summary>What a device is held to where an optimiser's steps follow one another.</summary>
+    /// <summary>What a device is held to where an optimizer's steps follow one another.</summary>
     public static Tolerance OfTrajectory(Device device)
         => IsDouble(device) ? new(1e-6, 1e-8) : new(1e-3, 1e-5);
 

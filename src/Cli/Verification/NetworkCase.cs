@@ -36,7 +36,7 @@ public static class NetworkCase
         }
 
         if (Comparison.Difference("losses", losses, losses with { Values = measured }, tolerance) is { } lossDifference) return lossDifference;
-        return IsRounded(device) ? null : Differences(file, "final.", network, path => network.NamedTensors.FirstOrDefault(t => t.Path == path).Tensor, tolerance);
+        return IsRounded(device) ? null : Differences(file, "final.", network, path => network.StateDict.FirstOrDefault(t => t.Path == path).Tensor, tolerance);
     }
 
     /// <summary>
@@ -48,7 +48,7 @@ public static class NetworkCase
     static string? CheckFirst(CaseFile file, TorchNetwork network, Tensor logits, Tolerance tolerance)
     {
         if (file.Has("logits0") && Comparison.Difference("logits0", file["logits0"], HostTensor.From(logits), tolerance) is { } difference) return difference;
-        return IsRounded(logits.Device) ? null : Differences(file, "grad0.", network, path => network.NamedTensors.FirstOrDefault(t => t.Path == path).Tensor?.Gradient, tolerance);
+        return IsRounded(logits.Device) ? null : Differences(file, "grad0.", network, path => network.StateDict.FirstOrDefault(t => t.Path == path).Tensor?.Gradient, tolerance);
     }
 
     static string? Differences(CaseFile file, string prefix, TorchNetwork network, Func<string, Tensor?> actual, Tolerance tolerance)

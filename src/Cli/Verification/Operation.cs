@@ -6,7 +6,7 @@ public delegate Tensor RunOperation(OperationInputs inputs, Attributes attribute
 /// <summary>How a tensor of PyTorch's shape, known by its name in a case, is laid out here.</summary>
 public delegate Layout TensorLayout(string name, Shape shape, Attributes attributes);
 
-/// <summary>One row of the <see cref="OperationTable"/>: all that the checks need to know of an operation.</summary>
+/// <summary>One row of the <see cref="OperationRegistry"/>: all that the checks need to know of an operation.</summary>
 /// <param name="Name">What reference cases call it.</param>
 /// <param name="Function">The method of <see cref="Functional"/>.</param>
 /// <param name="Run">Calls it.</param>

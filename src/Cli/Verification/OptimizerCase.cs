@@ -2,7 +2,7 @@ using CnnSharp.Training;
 
 namespace CnnSharp.Cli.Verification;
 
-/// <summary>An optimiser's reference case: weights <c>w0</c>, <c>grads</c> [steps, ...], and the weights after each step, <c>trajectory</c>.</summary>
+/// <summary>An optimizer's reference case: weights <c>w0</c>, <c>grads</c> [steps, ...], and the weights after each step, <c>trajectory</c>.</summary>
 public static class OptimizerCase
 {
     /// <summary>Replays a case.</summary>
@@ -11,7 +11,7 @@ public static class OptimizerCase
     /// <param name="tolerance">How far weights may be from the reference; default: <see cref="Tolerance.OfTrajectory"/>.</param>
     /// <returns>What differs, or null.</returns>
     /// <exception cref="FormatException">The case is incomplete.</exception>
-    /// <exception cref="NotSupportedException">It asks for an optimiser or a setting that there is not.</exception>
+    /// <exception cref="NotSupportedException">It asks for an optimizer or a setting that there is not.</exception>
     public static string? Check(CaseFile file, Device device, Tolerance? tolerance = null)
     {
         var (gradients, trajectory) = (file["grads"], file["trajectory"]);
@@ -32,8 +32,8 @@ public static class OptimizerCase
         return null;
     }
 
-    /// <summary>The optimiser that attributes in PyTorch's words describe.</summary>
-    /// <exception cref="NotSupportedException">There is no such optimiser or setting.</exception>
+    /// <summary>The optimizer that attributes in PyTorch's words describe.</summary>
+    /// <exception cref="NotSupportedException">There is no such optimizer or setting.</exception>
     public static OptimizerOptions Options(Attributes a)
     {
         var name = a.Text("name", "sgd");
@@ -51,7 +51,7 @@ public static class OptimizerCase
             _ when name.StartsWith("rmsprop", StringComparison.Ordinal) => new RmsPropOptions { LearningRate = a.Single("lr", 1e-2), Decay = a.Single("alpha", 0.99), Epsilon = a.Single("eps", 1e-8), Momentum = a.Single("momentum", 0), WeightDecay = decay },
             "adam" => new AdamOptions { LearningRate = a.Single("lr", 1e-3), Beta1 = beta1, Beta2 = beta2, Epsilon = a.Single("eps", 1e-8), WeightDecay = decay },
             "adamw" => new AdamWOptions { LearningRate = a.Single("lr", 1e-3), Beta1 = beta1, Beta2 = beta2, Epsilon = a.Single("eps", 1e-8), WeightDecay = decay },
-            _ => throw new NotSupportedException($"not supported: the optimiser '{name}'."),
+            _ => throw new NotSupportedException($"not supported: the optimizer '{name}'."),
         };
     }
 }

@@ -28,9 +28,9 @@ public sealed class TorchNetwork : IDisposable
     public IEnumerable<Tensor> Parameters => tensors.Values.Select(entry => entry.Tensor).Where(tensor => tensor.RequiresGrad);
 
     /// <summary>Parameters and running statistics by their dotted path.</summary>
-    public IEnumerable<(string Path, Tensor Tensor)> NamedTensors => tensors.Select(pair => (pair.Key, pair.Value.Tensor));
+    public IEnumerable<(string Path, Tensor Tensor)> StateDict => tensors.Select(pair => (pair.Key, pair.Value.Tensor));
 
-    /// <summary>The result for pictures [N, H, W, C].</summary>
+    /// <summary>The result for images [N, H, W, C].</summary>
     public Tensor Forward(Tensor x) => forward(x);
 
     /// <summary>A tensor in PyTorch's layout, as this library lays out the one of that path.</summary>
@@ -93,12 +93,12 @@ public sealed class TorchNetwork : IDisposable
                 // PyTorch's order is channels, rows, columns.
                 return x => Functional.Flatten(x.Shape.Rank == 4 ? Permute(x, 0, 3, 1, 2) : x);
             default:
-                var row = Rows.TryGetValue(module.Kind, out var name) ? OperationTable.Find(name)! : throw new NotSupportedException($"not supported: the module '{module.Kind}' ({path}).");
+                var row = Rows.TryGetValue(module.Kind, out var name) ? OperationRegistry.Find(name)! : throw new NotSupportedException($"not supported: the module '{module.Kind}' ({path}).");
                 return x => row.Run(new(x), a);
         }
     }
 
-    /// <summary>Modules without weights, by the row of the table of operations that computes them.</summary>
+    /// <summary>Modules without weights, by the row of the operation registry that computes them.</summary>
     static readonly Dictionary<string, string> Rows = new(StringComparer.Ordinal)
     {
         ["ReLU"] = "relu",

@@ -19,7 +19,7 @@ public enum CaseOutcome
 /// <param name="Detail">What differs and where, why it could not be run, or which operation is unknown; empty where it passed.</param>
 public sealed record CaseResult(string Name, CaseOutcome Outcome, string Detail);
 
-/// <summary>Replays reference cases on a device, or the table of operations.</summary>
+/// <summary>Replays reference cases on a device, or the operation registry.</summary>
 /// <example>
 /// <code>
 /// foreach (var result in Verifier.Run("golden", Device.Cpu))
@@ -36,8 +36,8 @@ public static class Verifier
         return Directory.GetFiles(folder, "*.safetensors").Order(StringComparer.Ordinal).Select(path => RunCase(path, device));
     }
 
-    /// <summary>Compares every row of the <see cref="OperationTable"/> with the plain engine in double precision; each when its result is asked for.</summary>
-    public static IEnumerable<CaseResult> RunTable(Device device) => OperationTable.Rows.Select(row => RunRow(row, device));
+    /// <summary>Compares every row of the <see cref="OperationRegistry"/> with the plain engine in double precision; each when its result is asked for.</summary>
+    public static IEnumerable<CaseResult> RunTable(Device device) => OperationRegistry.Rows.Select(row => RunRow(row, device));
 
     static CaseResult RunRow(Operation row, Device device)
     {
@@ -72,7 +72,7 @@ public static class Verifier
                     case "network":
                         difference = NetworkCase.Check(file, device);
                         break;
-                    case var operation when OperationTable.Find(operation) is { } row:
+                    case var operation when OperationRegistry.Find(operation) is { } row:
                         difference = ReferenceCase.Check(file, row, device);
                         break;
                     default:

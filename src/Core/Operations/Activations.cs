@@ -73,7 +73,7 @@ public static partial class Functional
         return Tape.Record(op.ToString(), a, y, [x], (dy, gradients) =>
         {
             // These two have the same derivative everywhere, so x and y may have changed.
-            var anywhere = op is UnaryOp.Scale or UnaryOp.Offset;
+            var anywhere = op is UnaryOp.MultiplyScalar or UnaryOp.AddScalar;
             k.UnaryBackward(op, a, anywhere ? dy : x.Data, anywhere ? dy : y.Data, dy, gradients.Reuse(x, dy));
         });
     }
@@ -101,7 +101,7 @@ public static partial class Functional
         });
     }
 
-    /// <summary>The greatest of each group of <paramref name="pieces"/> neighbouring channels (Goodfellow et al. 2013).</summary>
+    /// <summary>The greatest of each group of <paramref name="pieces"/> neighboring channels (Goodfellow et al. 2013).</summary>
     /// <param name="x">[N, ..., C pieces].</param>
     /// <param name="pieces">Channels a group has; divides the channels.</param>
     /// <returns>[N, ..., C].</returns>

@@ -83,10 +83,10 @@ public static partial class Functional
     }
 
     /// <summary>factor x.</summary>
-    public static Tensor Scale(Tensor x, double factor) => Unary(UnaryOp.Scale, x, (float)factor);
+    public static Tensor MultiplyScalar(Tensor x, double factor) => Unary(UnaryOp.MultiplyScalar, x, (float)factor);
 
     /// <summary>x + offset.</summary>
-    public static Tensor Offset(Tensor x, double offset) => Unary(UnaryOp.Offset, x, (float)offset);
+    public static Tensor AddScalar(Tensor x, double offset) => Unary(UnaryOp.AddScalar, x, (float)offset);
 
     static Tensor Binary(BinaryOp op, in BroadcastGeometry g, Tensor a, Tensor b, Shape shape)
     {
@@ -152,7 +152,7 @@ public static partial class Functional
         if (input.Shape == shape)
         {
             if (factor == 1) gradients.Pass(input, dy);
-            else k.Unary(UnaryOp.Scale, factor, dy, gradients.For(input));
+            else k.Unary(UnaryOp.MultiplyScalar, factor, dy, gradients.For(input));
             return;
         }
 
@@ -176,7 +176,7 @@ public static partial class Functional
         }
 
         if (factor == 1) gradients.Pass(input, current);
-        else k.Unary(UnaryOp.Scale, factor, current, gradients.For(input));
+        else k.Unary(UnaryOp.MultiplyScalar, factor, current, gradients.For(input));
         current.Release();
     }
 }
@@ -195,29 +195,29 @@ public sealed partial class Tensor
     /// <summary><see cref="Functional.Divide"/>.</summary>
     public static Tensor operator /(Tensor a, Tensor b) => Functional.Divide(a, b);
 
-    /// <summary><see cref="Functional.Scale"/>.</summary>
-    public static Tensor operator *(Tensor x, double factor) => Functional.Scale(x, factor);
+    /// <summary><see cref="Functional.MultiplyScalar"/>.</summary>
+    public static Tensor operator *(Tensor x, double factor) => Functional.MultiplyScalar(x, factor);
 
-    /// <summary><see cref="Functional.Scale"/>.</summary>
-    public static Tensor operator *(double factor, Tensor x) => Functional.Scale(x, factor);
+    /// <summary><see cref="Functional.MultiplyScalar"/>.</summary>
+    public static Tensor operator *(double factor, Tensor x) => Functional.MultiplyScalar(x, factor);
 
-    /// <summary><see cref="Functional.Offset"/>.</summary>
-    public static Tensor operator +(Tensor x, double offset) => Functional.Offset(x, offset);
+    /// <summary><see cref="Functional.AddScalar"/>.</summary>
+    public static Tensor operator +(Tensor x, double offset) => Functional.AddScalar(x, offset);
 
-    /// <summary><see cref="Functional.Offset"/>.</summary>
-    public static Tensor operator +(double offset, Tensor x) => Functional.Offset(x, offset);
+    /// <summary><see cref="Functional.AddScalar"/>.</summary>
+    public static Tensor operator +(double offset, Tensor x) => Functional.AddScalar(x, offset);
 
-    /// <summary><see cref="Functional.Offset"/> by -offset.</summary>
-    public static Tensor operator -(Tensor x, double offset) => Functional.Offset(x, -offset);
+    /// <summary><see cref="Functional.AddScalar"/> by -offset.</summary>
+    public static Tensor operator -(Tensor x, double offset) => Functional.AddScalar(x, -offset);
 
-    /// <summary><see cref="Functional.Offset"/> of -x.</summary>
-    public static Tensor operator -(double offset, Tensor x) => Functional.Offset(-x, offset);
+    /// <summary><see cref="Functional.AddScalar"/> of -x.</summary>
+    public static Tensor operator -(double offset, Tensor x) => Functional.AddScalar(-x, offset);
 
-    /// <summary><see cref="Functional.Scale"/> by -1.</summary>
-    public static Tensor operator -(Tensor x) => Functional.Scale(x, -1);
+    /// <summary><see cref="Functional.MultiplyScalar"/> by -1.</summary>
+    public static Tensor operator -(Tensor x) => Functional.MultiplyScalar(x, -1);
 
-    /// <summary><see cref="Functional.Scale"/> by 1 / divisor.</summary>
-    public static Tensor operator /(Tensor x, double divisor) => Functional.Scale(x, 1 / (float)divisor);
+    /// <summary><see cref="Functional.MultiplyScalar"/> by 1 / divisor.</summary>
+    public static Tensor operator /(Tensor x, double divisor) => Functional.MultiplyScalar(x, 1 / (float)divisor);
 
     /// <summary>One number over each element.</summary>
     public static Tensor operator /(double dividend, Tensor x) => Functional.Divide(Tensor.Full(default, dividend, x.Device), x);

@@ -177,7 +177,7 @@ public static partial class Functional
                 var dtarget = gradients.For(target);
                 if (op == LossOp.BinaryCrossEntropyWithLogits) k.Binary(BinaryOp.Multiply, Elementwise(x.Shape), x.Data, dy, dtarget);
                 else k.LossBackward(op, x.Data, target.Data, dy, dtarget);
-                k.Unary(UnaryOp.Scale, -1, dtarget, dtarget);
+                k.Unary(UnaryOp.MultiplyScalar, -1, dtarget, dtarget);
             }),
             reduction);
     }

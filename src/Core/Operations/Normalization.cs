@@ -3,7 +3,7 @@ using CnnSharp.Kernels;
 
 namespace CnnSharp;
 
-/// <summary>The constants of batch normalisation.</summary>
+/// <summary>The constants of batch normalization.</summary>
 public sealed record BatchNormOptions
 {
     /// <summary>Added to the variance; default 1e-5.</summary>
@@ -13,7 +13,7 @@ public sealed record BatchNormOptions
     public double Momentum { get; init; } = 0.1;
 }
 
-/// <summary>The constants of local response normalisation.</summary>
+/// <summary>The constants of local response normalization.</summary>
 public sealed record LocalResponseNormOptions
 {
     /// <summary>Channels in the window; default 5.</summary>
@@ -98,7 +98,7 @@ public static partial class Functional
     /// <param name="w">[kh, kw, C / groups, K].</param>
     /// <param name="b">[K], or null.</param>
     /// <param name="options">Stride, padding, dilation, groups; null for their defaults.</param>
-    /// <param name="weight">[K]; as those that follow: the normalisation's.</param>
+    /// <param name="weight">[K]; as those that follow: the normalization's.</param>
     /// <param name="bias">[K].</param>
     /// <param name="runningMean">[K].</param>
     /// <param name="runningVariance">[K].</param>
@@ -137,7 +137,7 @@ public static partial class Functional
     static DeviceBuffer VectorGradient(Tensor vector, Gradients gradients)
         => gradients.Wants(vector) ? gradients.For(vector).Retain() : vector.Device.Engine.Rent(vector.DType, vector.Count);
 
-    /// <summary>y = x / (k + alpha / size sum of x^2 over the neighbouring channels)^beta (Krizhevsky et al. 2012, section 3.3).</summary>
+    /// <summary>y = x / (k + alpha / size sum of x^2 over the neighboring channels)^beta (Krizhevsky et al. 2012, section 3.3).</summary>
     /// <param name="x">[N, H, W, C].</param>
     /// <param name="options">Size, alpha, beta, k; null for their defaults.</param>
     /// <returns>Shaped like x.</returns>

@@ -15,7 +15,7 @@ public sealed record Pool2dOptions
     public bool CeilMode { get; init; }
 
     /// <summary>For averages: whether padding counts as zeros (PyTorch's default) or not at all; default yes.</summary>
-    public bool CountPadding { get; init; } = true;
+    public bool CountIncludePad { get; init; } = true;
 }
 
 public static partial class Functional
@@ -36,30 +36,30 @@ public static partial class Functional
     /// <exception cref="ShapeException">The window does not fit.</exception>
     public static Tensor AvgPool2d(Tensor x, Size2d kernel, Pool2dOptions? options = null) => AvgPool("AvgPool2d", x, Windows(x, kernel, options));
 
-    /// <summary>The greatest value of each of <paramref name="output"/> parts of the picture.</summary>
+    /// <summary>The greatest value of each of <paramref name="output"/> parts of the image.</summary>
     /// <param name="x">[N, H, W, C].</param>
     /// <param name="output">Rows and columns of the result.</param>
     /// <returns>[N, output, C].</returns>
     /// <exception cref="ShapeException">The parts do not fit.</exception>
     public static Tensor AdaptiveMaxPool2d(Tensor x, Size2d output) => MaxPool("AdaptiveMaxPool2d", x, PoolGeometry.CreateAdaptive(x.Shape.AsSpan(), output));
 
-    /// <summary>The mean of each of <paramref name="output"/> parts of the picture.</summary>
+    /// <summary>The mean of each of <paramref name="output"/> parts of the image.</summary>
     /// <param name="x">[N, H, W, C].</param>
     /// <param name="output">Rows and columns of the result.</param>
     /// <returns>[N, output, C].</returns>
     /// <exception cref="ShapeException">The parts do not fit.</exception>
     public static Tensor AdaptiveAvgPool2d(Tensor x, Size2d output) => AvgPool("AdaptiveAvgPool2d", x, PoolGeometry.CreateAdaptive(x.Shape.AsSpan(), output));
 
-    /// <summary>The mean of each channel over the whole picture (Lin et al. 2013, "Network in network").</summary>
+    /// <summary>The mean of each channel over the whole image (Lin et al. 2013, "Network in network").</summary>
     /// <param name="x">[N, H, W, C].</param>
     /// <returns>[N, 1, 1, C].</returns>
-    /// <exception cref="ShapeException">x is not a batch of pictures.</exception>
+    /// <exception cref="ShapeException">x is not a batch of images.</exception>
     public static Tensor GlobalAvgPool2d(Tensor x) => AdaptiveAvgPool2d(x, 1);
 
     static PoolGeometry Windows(Tensor x, Size2d kernel, Pool2dOptions? options)
     {
         options ??= new();
-        return PoolGeometry.Create(x.Shape.AsSpan(), kernel, options.Stride ?? kernel, options.Padding, options.CeilMode, options.CountPadding);
+        return PoolGeometry.Create(x.Shape.AsSpan(), kernel, options.Stride ?? kernel, options.Padding, options.CeilMode, options.CountIncludePad);
     }
 
     static Tensor MaxPool(string operation, Tensor x, PoolGeometry g)

@@ -38,7 +38,7 @@ public static partial class Functional
             reduced[place] = true;
         }
 
-        // Runs of neighbouring axes, from the innermost: what stands before them keeps its place.
+        // Runs of neighboring axes, from the innermost: what stands before them keeps its place.
         var y = x;
         for (var end = x.Shape.Rank; end > 0; end--)
         {

@@ -134,12 +134,12 @@ public static partial class Functional
         });
     }
 
-    /// <summary>Rows and columns of a constant around each picture.</summary>
+    /// <summary>Rows and columns of a constant around each image.</summary>
     /// <param name="x">[N, H, W, C].</param>
     /// <param name="padding">How many on each side; negative ones crop.</param>
     /// <param name="value">The constant; default 0.</param>
     /// <returns>[N, H + top + bottom, W + left + right, C].</returns>
-    /// <exception cref="ShapeException">x is not a batch of pictures, or nothing is left.</exception>
+    /// <exception cref="ShapeException">x is not a batch of images, or nothing is left.</exception>
     public static Tensor Pad2d(Tensor x, Padding2d padding, double value = 0)
     {
         if (x.Shape.Rank != 4) throw new ShapeException("Pad2d", $"expected an input [N, H, W, C], got {x.Shape}.");

@@ -13,7 +13,7 @@ public static partial class Functional
     /// <param name="before">Channels of zeros before those of x.</param>
     /// <param name="behind">Channels of zeros behind those of x.</param>
     /// <returns>[N, ceil(H / stride), ceil(W / stride), before + C + behind].</returns>
-    /// <exception cref="ShapeException">x is not a batch of pictures, the stride is below 1, or a number of channels is negative.</exception>
+    /// <exception cref="ShapeException">x is not a batch of images, the stride is below 1, or a number of channels is negative.</exception>
     public static Tensor SubsampleAndWiden(Tensor x, Size2d stride, int before = 0, int behind = 0)
     {
         const string Operation = "SubsampleAndWiden";

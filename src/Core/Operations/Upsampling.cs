@@ -4,11 +4,11 @@ namespace CnnSharp;
 
 public static partial class Functional
 {
-    /// <summary>Enlarges pictures by repeating pixels.</summary>
+    /// <summary>Enlarges images by repeating pixels.</summary>
     /// <param name="x">[N, H, W, C].</param>
     /// <param name="scale">How many times as many rows and columns; at least 1.</param>
     /// <returns>[N, H scale, W scale, C].</returns>
-    /// <exception cref="ShapeException">x is not a batch of pictures, or the scale is below 1.</exception>
+    /// <exception cref="ShapeException">x is not a batch of images, or the scale is below 1.</exception>
     public static Tensor UpsampleNearest2d(Tensor x, Size2d scale)
     {
         var g = Enlarged("UpsampleNearest2d", x, scale, alignCorners: false);
@@ -19,12 +19,12 @@ public static partial class Functional
         return Tape.Record("UpsampleNearest2d", g, y, [x], (dy, gradients) => k.UpsampleNearestBackward(g, dy, gradients.For(x)));
     }
 
-    /// <summary>Enlarges pictures by linear interpolation along both axes.</summary>
+    /// <summary>Enlarges images by linear interpolation along both axes.</summary>
     /// <param name="x">[N, H, W, C].</param>
     /// <param name="scale">How many times as many rows and columns; at least 1.</param>
-    /// <param name="alignCorners">Whether the corner pixels' centres coincide; by default their outer edges do.</param>
+    /// <param name="alignCorners">Whether the corner pixels' centers coincide; by default their outer edges do.</param>
     /// <returns>[N, H scale, W scale, C].</returns>
-    /// <exception cref="ShapeException">x is not a batch of pictures, or the scale is below 1.</exception>
+    /// <exception cref="ShapeException">x is not a batch of images, or the scale is below 1.</exception>
     public static Tensor UpsampleBilinear2d(Tensor x, Size2d scale, bool alignCorners = false)
     {
         var g = Enlarged("UpsampleBilinear2d", x, scale, alignCorners);

@@ -1,9 +1,9 @@
 namespace CnnSharp.Formats.Onnx;
 
-/// <summary>Folds a batch normalisation behind a convolution into its weights: y = s (w x + b) + t is a convolution by s w with the bias s b + t.</summary>
+/// <summary>Folds a batch normalization behind a convolution into its weights: y = s (w x + b) + t is a convolution by s w with the bias s b + t.</summary>
 internal static class BatchNormFolding
 {
-    /// <summary>The same graph without the normalisations that alone read a convolution with constant weights.</summary>
+    /// <summary>The same graph without the normalizations that alone read a convolution with constant weights.</summary>
     public static OnnxModel Fold(OnnxModel model)
     {
         var readers = model.Nodes.SelectMany(node => node.Inputs).Concat(model.Outputs.Select(output => output.Name)).CountBy(name => name).ToDictionary(StringComparer.Ordinal);

@@ -5,7 +5,7 @@ namespace CnnSharp.Formats.Onnx;
 
 /// <summary>
 /// Turns the operations of a forward pass, one by one as they are computed, into nodes. A tensor of four axes is a batch
-/// of pictures: [N, H, W, C] here, [N, C, H, W] in the graph; others have the same axes in both.
+/// of images: [N, H, W, C] here, [N, C, H, W] in the graph; others have the same axes in both.
 /// </summary>
 internal sealed class GraphWriter
 {
@@ -13,7 +13,7 @@ internal sealed class GraphWriter
     public const int Batch = 1009;
 
     /// <summary>Which of our axes stands at each of ONNX's places, and the other way round.</summary>
-    static readonly int[] ToPictures = [0, 3, 1, 2], FromPictures = [0, 2, 3, 1];
+    static readonly int[] ToImages = [0, 3, 1, 2], FromImages = [0, 2, 3, 1];
 
     readonly Dictionary<Tensor, string> names = new(ReferenceEqualityComparer.Instance);
     readonly Dictionary<Tensor, string> constantNames = new(ReferenceEqualityComparer.Instance);
@@ -105,8 +105,8 @@ internal sealed class GraphWriter
             "Subtract" => Node("Sub", Operands(operation)),
             "Multiply" => Node("Mul", Operands(operation)),
             "Divide" => Node("Div", Operands(operation)),
-            "Scale" => Node("Mul", [Name(operation, 0), Scalar((float)operation.Settings!)]),
-            "Offset" => Node("Add", [Name(operation, 0), Scalar((float)operation.Settings!)]),
+            "MultiplyScalar" => Node("Mul", [Name(operation, 0), Scalar((float)operation.Settings!)]),
+            "AddScalar" => Node("Add", [Name(operation, 0), Scalar((float)operation.Settings!)]),
             "Square" => Node("Mul", [Name(operation, 0), Name(operation, 0)]),
             "Maximum" => Node("Max", Operands(operation)),
             "Minimum" => Node("Min", Operands(operation)),
@@ -150,7 +150,7 @@ internal sealed class GraphWriter
             OnnxAttribute.Of("group", g.Groups));
         return Activated(y, activation);
 
-        // What the last window reaches beyond the picture; where it does not reach its end, padding changes nothing.
+        // What the last window reaches beyond the image; where it does not reach its end, padding changes nothing.
         static long Behind(int size, int outputs, int kernel, int stride, int dilation, int before)
             => Math.Max(0, ((outputs - 1L) * stride) + ((kernel - 1L) * dilation) + 1 - size - before);
     }
@@ -205,11 +205,11 @@ internal sealed class GraphWriter
         var activation = (Activation)operation.Settings!;
         var weights = Constant(operation, 1, "weights", Plain);
         if (operation.Output.Shape.Rank == 2) return Activated(Node("Gemm", [Name(operation, 0), weights, .. Bias(operation, 2)]), activation);
-        var pictures = operation.Output.Shape.Rank == 4;
-        var x = pictures ? Transposed(Name(operation, 0), FromPictures) : Name(operation, 0);
+        var images = operation.Output.Shape.Rank == 4;
+        var x = images ? Transposed(Name(operation, 0), FromImages) : Name(operation, 0);
         var y = Node("MatMul", [x, weights]);
         if (operation.Inputs[2] is not null) y = Node("Add", [y, .. Bias(operation, 2)]);
-        return Activated(pictures ? Transposed(y, ToPictures) : y, activation);
+        return Activated(images ? Transposed(y, ToImages) : y, activation);
     }
 
     /// <summary>A bound that is infinite is left out.</summary>
@@ -226,14 +226,14 @@ internal sealed class GraphWriter
     {
         var g = (PoolGeometry)operation.Settings!;
         if (g.KernelH == 0 && g is { OutH: 1, OutW: 1 }) return Node($"Global{kind}Pool", [Name(operation, 0)]);
-        if (g.KernelH == 0 && (g.H % g.OutH != 0 || g.W % g.OutW != 0)) throw Refuse(operation, $"{g.OutH} x {g.OutW} parts do not divide pictures of {g.H} x {g.W} evenly");
+        if (g.KernelH == 0 && (g.H % g.OutH != 0 || g.W % g.OutW != 0)) throw Refuse(operation, $"{g.OutH} x {g.OutW} parts do not divide images of {g.H} x {g.W} evenly");
         var (kernelH, kernelW) = g.KernelH == 0 ? (g.H / g.OutH, g.W / g.OutW) : (g.KernelH, g.KernelW);
         var (strideH, strideW) = g.KernelH == 0 ? (kernelH, kernelW) : (g.StrideH, g.StrideW);
 
         // A last, partial window is written as padding that reaches as far as it does. Padding is never the greatest, and not
         // counted by an average, so this changes nothing, but where padding does count and a window reaches beyond it.
         long bottom = Behind(g.H, g.OutH, kernelH, strideH, g.Padding.Top), right = Behind(g.W, g.OutW, kernelW, strideW, g.Padding.Left);
-        var counts = kind == "Average" && g.CountPadding && g.Padding != 0;
+        var counts = kind == "Average" && g.CountIncludePad && g.Padding != 0;
         if (counts && (bottom > g.Padding.Bottom || right > g.Padding.Right)) throw Refuse(operation, "it counts padding in partial windows");
         var attributes = new List<OnnxAttribute>
         {
@@ -280,7 +280,7 @@ internal sealed class GraphWriter
         return Constant(operation, 1, "slopes", (name, w) => OnnxTensor.Create(name, Array.ConvertAll(extents, extent => extent < 0 ? (int)w.Count : extent), w.ToArray()));
     }
 
-    /// <summary>The pieces of a group, which are neighbours among the channels, as an axis of their own.</summary>
+    /// <summary>The pieces of a group, which are neighbors among the channels, as an axis of their own.</summary>
     string Maxout(TracedOperation operation)
     {
         var pieces = (int)operation.Settings!;
@@ -299,19 +299,19 @@ internal sealed class GraphWriter
         return operation.Name == "Mean" ? Node("ReduceMean", [Name(operation, 0)], OnnxAttribute.Of("axes", axes), keep) : Node("ReduceSum", [Name(operation, 0), Integers(axes)], keep);
     }
 
-    /// <summary>Elements keep their order, which in pictures of more than one pixel and channel is not that of the graph.</summary>
+    /// <summary>Elements keep their order, which in images of more than one pixel and channel is not that of the graph.</summary>
     string Reshape(TracedOperation operation)
     {
         Shape from = operation.Inputs[0]!.Shape, to = operation.Output.Shape;
-        var x = IsReordered(from) ? Transposed(Name(operation, 0), FromPictures) : Name(operation, 0);
-        var extents = to.Rank == 4 && !IsReordered(to) ? Array.ConvertAll(ToPictures, axis => (long)to[axis]) : Array.ConvertAll(to.ToArray(), extent => (long)extent);
+        var x = IsReordered(from) ? Transposed(Name(operation, 0), FromImages) : Name(operation, 0);
+        var extents = to.Rank == 4 && !IsReordered(to) ? Array.ConvertAll(ToImages, axis => (long)to[axis]) : Array.ConvertAll(to.ToArray(), extent => (long)extent);
         // The axis that depends on the batch is the one that the other extents leave over.
         var free = Array.FindIndex(extents, DependsOnBatch);
         if (free >= 0 && Array.FindLastIndex(extents, DependsOnBatch) != free) throw Refuse(operation, "two of its axes depend on the batch's size");
         if (free >= 0) extents[free] = free == 0 && to[0] == from[0] ? 0 : -1;
 
         var y = Node("Reshape", [x, Integers(extents)]);
-        return IsReordered(to) ? Transposed(y, ToPictures) : y;
+        return IsReordered(to) ? Transposed(y, ToImages) : y;
 
         static bool IsReordered(Shape shape) => shape.Rank == 4 && shape[3] != 1 && (shape[1] != 1 || shape[2] != 1);
     }
@@ -320,7 +320,7 @@ internal sealed class GraphWriter
     {
         var order = (int[])operation.Settings!;
         if (order.Length != 4) return Transposed(Name(operation, 0), order);
-        return Transposed(Name(operation, 0), Array.ConvertAll(ToPictures, axis => Array.IndexOf(ToPictures, order[axis])));
+        return Transposed(Name(operation, 0), Array.ConvertAll(ToImages, axis => Array.IndexOf(ToImages, order[axis])));
     }
 
     string Slice(TracedOperation operation)
@@ -338,7 +338,7 @@ internal sealed class GraphWriter
         var missing = to.Rank - from.Rank;
         long[] extents = [.. Enumerable.Range(0, to.Rank).Select(axis => axis >= missing && from[axis - missing] == to[axis] ? 1L : to[axis])];
         if (Array.Exists(extents, DependsOnBatch)) throw Refuse(operation, "how often it repeats depends on the batch's size");
-        return Node("Expand", [Name(operation, 0), Integers(to.Rank == 4 ? Array.ConvertAll(ToPictures, axis => extents[axis]) : extents)]);
+        return Node("Expand", [Name(operation, 0), Integers(to.Rank == 4 ? Array.ConvertAll(ToImages, axis => extents[axis]) : extents)]);
     }
 
     string Pad(TracedOperation operation)
@@ -375,15 +375,15 @@ internal sealed class GraphWriter
         string Operand(int input)
         {
             var x = operation.Inputs[input]!;
-            if (!names.TryGetValue(x, out var name)) return Constant(operation, input, "operand", rank == 4 ? Picture : Plain);
+            if (!names.TryGetValue(x, out var name)) return Constant(operation, input, "operand", rank == 4 ? DecodedImage : Plain);
             if (x.Shape.Rank != rank && rank == 4) throw Refuse(operation, $"it repeats {Text(x.Shape)} to {Text(operation.Output.Shape)}");
             return name;
         }
 
-        static OnnxTensor Picture(string name, Tensor t)
+        static OnnxTensor DecodedImage(string name, Tensor t)
         {
             int[] extents = [.. Enumerable.Repeat(1, 4 - t.Shape.Rank), .. t.Shape.AsSpan()];
-            return OnnxTensor.Create(name, Array.ConvertAll(ToPictures, axis => extents[axis]), Layout.Permute(Layout.Reshape(t, extents), ToPictures).ToArray());
+            return OnnxTensor.Create(name, Array.ConvertAll(ToImages, axis => extents[axis]), Layout.Permute(Layout.Reshape(t, extents), ToImages).ToArray());
         }
     }
 
@@ -401,14 +401,14 @@ internal sealed class GraphWriter
     string Transposed(string x, int[] order) => Node("Transpose", [x], OnnxAttribute.Of("perm", Array.ConvertAll(order, axis => (long)axis)));
 
     /// <summary>Where one of our axes stands in ONNX.</summary>
-    static int Axis(int axis, int rank) => rank == 4 ? Array.IndexOf(ToPictures, axis) : axis;
+    static int Axis(int axis, int rank) => rank == 4 ? Array.IndexOf(ToImages, axis) : axis;
 
     /// <summary>The name in the graph of what an operation reads; of a constant, with its elements in ONNX's order.</summary>
     string Name(TracedOperation operation, int input)
     {
         var x = operation.Inputs[input]!;
         if (names.TryGetValue(x, out var name)) return name;
-        return Constant(operation, input, "input", x.Shape.Rank == 4 ? Permuted(ToPictures) : Plain);
+        return Constant(operation, input, "input", x.Shape.Rank == 4 ? Permuted(ToImages) : Plain);
     }
 
     string[] Bias(TracedOperation operation, int input) => operation.Inputs[input] is null ? [] : [Constant(operation, input, "bias", Plain)];
@@ -485,7 +485,7 @@ internal sealed class GraphWriter
     /// <summary>The first axis of what goes in and out is the batch, which is free.</summary>
     static OnnxValueInfo Info(string name, Tensor t)
     {
-        var extents = t.Shape.Rank == 4 ? Array.ConvertAll(ToPictures, axis => t.Shape[axis]) : t.Shape.ToArray();
+        var extents = t.Shape.Rank == 4 ? Array.ConvertAll(ToImages, axis => t.Shape[axis]) : t.Shape.ToArray();
         return new(name, OnnxType.Float, [.. extents.Select(extent => DependsOnBatch(extent) ? (long?)null : extent)]);
     }
 

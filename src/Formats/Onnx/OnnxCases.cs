@@ -86,7 +86,7 @@ public static class OnnxCases
     {
         ArgumentNullException.ThrowIfNull(network);
         var set = Directory.CreateDirectory(Path.Combine(folder, "test_data_set_0")).FullName;
-        var device = network.NamedTensors().Select(named => named.Tensor.Device).FirstOrDefault() ?? Device.Best();
+        var device = network.StateDict().Select(named => named.Tensor.Device).FirstOrDefault() ?? Device.Best();
         var pixels = new float[2 * input.Count];
         new Generator(1).FillNormal(pixels, 0, 1);
         network.Eval();

@@ -5,7 +5,7 @@ namespace CnnSharp.Formats.Onnx;
 /// <summary>What an export may change.</summary>
 public sealed record OnnxExportOptions
 {
-    /// <summary>Whether batch normalisations are folded into the convolutions before them: a smaller, faster graph whose outputs differ by rounding. Default no.</summary>
+    /// <summary>Whether batch normalizations are folded into the convolutions before them: a smaller, faster graph whose outputs differ by rounding. Default no.</summary>
     public bool FoldBatchNorm { get; init; }
 }
 
@@ -17,7 +17,7 @@ public static class OnnxExport
 
     /// <summary>
     /// The graph of a network in its inference form. It is found by following the operations of one forward pass, of which
-    /// only the shapes are worked out: a model needs no code of its own. The batch axis stays free; pictures are [N, C, H, W] in the file.
+    /// only the shapes are worked out: a model needs no code of its own. The batch axis stays free; images are [N, C, H, W] in the file.
     /// </summary>
     /// <param name="model">Any network whose operations have a form in ONNX.</param>
     /// <param name="input">The shape of one input without the batch axis, e.g. [32, 32, 3].</param>
@@ -27,8 +27,8 @@ public static class OnnxExport
     public static OnnxModel ToOnnx(this Layer model, Shape input, OnnxExportOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);
-        var training = model.Descend().Where(layer => layer.IsTraining).ToArray();
-        var graph = new GraphWriter(model.NamedTensors());
+        var training = model.Modules().Where(layer => layer.IsTraining).ToArray();
+        var graph = new GraphWriter(model.StateDict());
         var outer = Tape.Observer;
         try
         {

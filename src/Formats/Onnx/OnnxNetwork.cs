@@ -4,18 +4,18 @@ using CnnSharp.Layers;
 namespace CnnSharp.Formats.Onnx;
 
 /// <summary>
-/// An ONNX graph as a network that runs, and trains on. Its weights keep the file's names; pictures go in and come out as
+/// An ONNX graph as a network that runs, and trains on. Its weights keep the file's names; images go in and come out as
 /// [N, H, W, C] like everywhere here, and are transposed within only where the graph asks for ONNX's order.
 /// </summary>
 /// <remarks>
 /// Constant tensors that convolutions, matrix products, normalizations and arithmetic read are parameters, and so are the file's
 /// named ones that any operator with a gradient reads; running statistics and scalars are not. A weight that several nodes read
-/// is one parameter, in whatever orders of axes they read it. A rectifier behind a convolution, matrix product or normalisation is merged into it.
+/// is one parameter, in whatever orders of axes they read it. A rectifier behind a convolution, matrix product or normalization is merged into it.
 /// </remarks>
 /// <example>
 /// <code>
 /// var network = OnnxNetwork.Load("resnet50.onnx", Device.Best());
-/// using (Tape.NoGrad()) Console.WriteLine(network.Forward(pictures).Shape);
+/// using (Tape.NoGrad()) Console.WriteLine(network.Forward(images).Shape);
 /// </code>
 /// </example>
 public sealed class OnnxNetwork : Layer

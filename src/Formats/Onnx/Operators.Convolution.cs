@@ -18,16 +18,16 @@ internal sealed record Windows(int[]? Kernel, int[]? Strides, int[]? Dilations, 
         return windows;
     }
 
-    /// <summary>The window along one of the picture's axes.</summary>
+    /// <summary>The window along one of the image's axes.</summary>
     /// <param name="n">The node.</param>
     /// <param name="axis">Which, counted from 0.</param>
     /// <param name="axes">How many there are.</param>
-    /// <param name="size">The picture's extent along it.</param>
+    /// <param name="size">The image's extent along it.</param>
     /// <param name="kernel">The weights' extent along it.</param>
     public Window Along(Binding n, int axis, int axes, int size, int kernel)
     {
         if ((Kernel ?? Strides ?? Dilations)?.Length is { } length && length != axes || Strides is { } s && s.Length != axes || Dilations is { } d && d.Length != axes || Pads is { } p && p.Length != 2 * axes)
-            throw n.Malformed($"its attributes are not for pictures of {axes} axes");
+            throw n.Malformed($"its attributes are not for images of {axes} axes");
         if (Kernel is { } stated && stated[axis] != kernel) throw n.Malformed($"attribute 'kernel_shape' is [{string.Join(", ", stated)}], the weights have {kernel}");
         var window = new Window(kernel, Strides?[axis] ?? 1, Dilations?[axis] ?? 1, 0, 0);
         if (window.Span > Farthest || window.Stride > Farthest) throw n.Malformed($"its windows reach over {window.Span:N0} places and are {window.Stride:N0} apart");
@@ -56,7 +56,7 @@ internal readonly record struct Window(int Kernel, int Stride, int Dilation, int
 internal static partial class OnnxOperators
 {
     /// <summary>
-    /// x [N, C, ...], w [M, C / group, ...], b [M]. Pictures of one axis are pictures of one row; of three, a convolution
+    /// x [N, C, ...], w [M, C / group, ...], b [M]. Images of one axis are images of one row; of three, a convolution
     /// of planes for each of the kernel's, added up.
     /// </summary>
     static Operator Conv(Binding n)
@@ -168,7 +168,7 @@ internal static partial class OnnxOperators
 
         (Window Window, int Extra) Spread(int axis, int axes, int size, int kernel)
         {
-            if (outputPadding is { } stated && stated.Length != axes || outputShape is { } shape && shape.Length != axes) throw n.Malformed($"its attributes are not for pictures of {axes} axes");
+            if (outputPadding is { } stated && stated.Length != axes || outputShape is { } shape && shape.Length != axes) throw n.Malformed($"its attributes are not for images of {axes} axes");
             var extra = checked((int)(outputPadding?[axis] ?? 0));
             if (outputShape is null && windows.AutoPad is "NOTSET" or "VALID") return (windows.Along(n, axis, axes, size, kernel), extra);
 
@@ -255,10 +255,10 @@ internal static partial class OnnxOperators
         3 => (1, 1, w.Shape[2]),
         4 => (1, w.Shape[2], w.Shape[3]),
         5 => (w.Shape[2], w.Shape[3], w.Shape[4]),
-        _ => throw n.Unsupported($"it convolves pictures of 1 to 3 axes, not by weights {w.Shape}"),
+        _ => throw n.Unsupported($"it convolves images of 1 to 3 axes, not by weights {w.Shape}"),
     };
 
-    /// <summary>The windows along depth, height and width; <paramref name="window"/> is asked for those of the picture's axes (axis, place among the three).</summary>
+    /// <summary>The windows along depth, height and width; <paramref name="window"/> is asked for those of the image's axes (axis, place among the three).</summary>
     static Window[] Along(Binding n, int axes, Func<int, int, Window> window)
         => [.. Enumerable.Range(0, 3).Select(i => i < 3 - axes ? Window.Point : window(i - 3 + axes, i))];
 
@@ -266,21 +266,21 @@ internal static partial class OnnxOperators
     static Tensor Kernel(Tensor w, int tap)
         => Layout.Reshape(w.Shape[0] == 1 ? w : Functional.Slice(w, 0, tap, 1), new(w.Shape[1], w.Shape[2], w.Shape[3], w.Shape[4]));
 
-    /// <summary>A batch [N, D, H, W, C] of pictures of one to three axes.</summary>
+    /// <summary>A batch [N, D, H, W, C] of images of one to three axes.</summary>
     static Tensor Volume(Binding n, Value x)
     {
-        if (x.Shape.Rank is < 3 or > 5) throw n.Unsupported($"it is computed on pictures of 1 to 3 axes, not on {x.Shape}");
-        if (x.Shape.Count == 0) throw n.Malformed($"its pictures have no elements: {x.Shape}");
+        if (x.Shape.Rank is < 3 or > 5) throw n.Unsupported($"it is computed on images of 1 to 3 axes, not on {x.Shape}");
+        if (x.Shape.Count == 0) throw n.Malformed($"its images have no elements: {x.Shape}");
         var t = x.ChannelsLast(n.Device);
         return Layout.Reshape(t, new([t.Shape[0], .. Enumerable.Repeat(1, 5 - t.Shape.Rank), .. t.Shape.AsSpan()[1..]]));
     }
 
-    /// <summary>[N, D, H, W, C] as N D pictures.</summary>
+    /// <summary>[N, D, H, W, C] as N D images.</summary>
     static Tensor Planes(Tensor volume) => Layout.Reshape(volume, new(checked(volume.Shape[0] * volume.Shape[1]), volume.Shape[2], volume.Shape[3], volume.Shape[4]));
 
     /// <summary>The way back from <see cref="Volume"/>.</summary>
     /// <param name="y">The elements.</param>
-    /// <param name="axes">Of the picture.</param>
+    /// <param name="axes">Of the image.</param>
     /// <param name="shape">[N, D, H, W, C].</param>
     static Value Unvolume(Tensor y, int axes, Shape shape)
         => Value.OfChannelsLast(Layout.Reshape(y, new([shape[0], .. shape.AsSpan()[(4 - axes)..]])));

@@ -231,10 +231,10 @@ internal static partial class OnnxOperators
     static Value OnDevice(Binding n, Value x, Func<Tensor, Tensor> function)
         => x.IsChannelsLast ? Value.OfChannelsLast(function(x.Stored!)) : Value.Of(function(x.Plain(n.Device)));
 
-    /// <summary>Two tensors of floats repeated to a common shape; where one is a batch of pictures in this tool's order, the result is too.</summary>
+    /// <summary>Two tensors of floats repeated to a common shape; where one is a batch of images in this tool's order, the result is too.</summary>
     static Value Binary(Binding n, Value a, Value b, Func<Tensor, Tensor, Tensor> function) => Together(n, [a, b], t => function(t[0], t[1]));
 
-    /// <summary>Tensors of floats repeated to a common shape; where one is a batch of pictures in this tool's order, the result is too.</summary>
+    /// <summary>Tensors of floats repeated to a common shape; where one is a batch of images in this tool's order, the result is too.</summary>
     static Value Together(Binding n, Value[] values, Func<Tensor[], Tensor> function)
     {
         var shape = values[0].Shape;
@@ -253,7 +253,7 @@ internal static partial class OnnxOperators
 
     static Tensor Merged(Tensor a, Tensor b, Shape shape, Func<Tensor, Tensor, Tensor> function) => Merged([a, b], shape, t => function(t[0], t[1]));
 
-    /// <summary>Applies a function of tensors of up to four axes to any number: neighbouring axes that all read alike are merged.</summary>
+    /// <summary>Applies a function of tensors of up to four axes to any number: neighboring axes that all read alike are merged.</summary>
     static Tensor Merged(Tensor[] operands, Shape shape, Func<Tensor[], Tensor> function)
     {
         if (shape.Rank <= 4) return function(operands);

@@ -8,7 +8,7 @@ internal static partial class OnnxOperators
     static Operator BatchNormalization(Binding n)
     {
         var options = new BatchNormOptions { Epsilon = n.Float("epsilon", 1e-5f), Momentum = 1 - n.Float("momentum", 0.9f) };
-        if (n.Opset < 9 && !n.Flag("spatial", true)) throw n.Unsupported("it normalises each pixel by itself (spatial = 0)");
+        if (n.Opset < 9 && !n.Flag("spatial", true)) throw n.Unsupported("it normalizes each pixel by itself (spatial = 0)");
         var byBatch = n.Opset < 7 ? !n.Flag("is_test") : n.Opset >= 14 && n.Flag("training_mode");
         var (scale, bias) = (n.Vector(1), n.Vector(2));
         var (mean, variance) = (n.Vector(3, trained: false), n.Vector(4, trained: false));
@@ -23,7 +23,7 @@ internal static partial class OnnxOperators
         });
     }
 
-    /// <summary>Normalises by the batch's own statistics and gives out how the running ones, with the population's variance, move towards them.</summary>
+    /// <summary>Normalizes by the batch's own statistics and gives out how the running ones, with the population's variance, move towards them.</summary>
     static Value[] NormalizeByBatch(Binding n, Value x, Tensor scale, Tensor bias, Tensor mean, Tensor variance, BatchNormOptions options)
     {
         var t = x.ChannelsLast(n.Device);
@@ -38,7 +38,7 @@ internal static partial class OnnxOperators
         Tensor Moved(Tensor running, Tensor batch) => (running * (1 - options.Momentum)) + (batch * options.Momentum);
     }
 
-    /// <summary>Each channel of each picture by its own mean and variance.</summary>
+    /// <summary>Each channel of each image by its own mean and variance.</summary>
     static Operator InstanceNormalization(Binding n)
     {
         var epsilon = n.Float("epsilon", 1e-5f);
@@ -46,11 +46,11 @@ internal static partial class OnnxOperators
         return One(x =>
         {
             var t = x[0]!.ChannelsLast(n.Device);
-            if (t.Shape.Rank < 3) throw n.Malformed($"expected pictures [N, C, ...], got {x[0]!.Shape}");
+            if (t.Shape.Rank < 3) throw n.Malformed($"expected images [N, C, ...], got {x[0]!.Shape}");
             var rows = Layout.Reshape(t, new(t.Shape[0], checked((int)(t.Count / Math.Max(1, t.Shape[0] * t.Shape[^1]))), t.Shape[^1]));
-            var centred = rows - Functional.Mean(rows, [1], keepAxes: true);
-            var deviation = Functional.Sqrt(Functional.Mean(Functional.Square(centred), [1], keepAxes: true) + epsilon);
-            return Value.OfChannelsLast(Layout.Reshape((centred / deviation * scale(x)!) + bias(x)!, t.Shape));
+            var centered = rows - Functional.Mean(rows, [1], keepAxes: true);
+            var std = Functional.Sqrt(Functional.Mean(Functional.Square(centered), [1], keepAxes: true) + epsilon);
+            return Value.OfChannelsLast(Layout.Reshape((centered / std * scale(x)!) + bias(x)!, t.Shape));
         });
     }
 

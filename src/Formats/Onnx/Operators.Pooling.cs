@@ -15,9 +15,9 @@ internal static partial class OnnxOperators
         {
             // Bytes are pooled as the floats that they are exactly.
             var input = x[0]!.IsFloat ? x[0]! : Value.Of(x[0]!.Host().Cast(OnnxType.Float));
-            var y = Pool(n, windows, input, (picture, rows, columns) => rows.Dilation == 1 && columns.Dilation == 1
-                ? Functional.MaxPool2d(picture, (rows.Kernel, columns.Kernel), Options(rows, columns, ceilMode))
-                : MaxPoolDilated(n, picture, rows, columns, ceilMode));
+            var y = Pool(n, windows, input, (image, rows, columns) => rows.Dilation == 1 && columns.Dilation == 1
+                ? Functional.MaxPool2d(image, (rows.Kernel, columns.Kernel), Options(rows, columns, ceilMode))
+                : MaxPoolDilated(n, image, rows, columns, ceilMode));
             if (!x[0]!.IsFloat) y = Value.Of(y.Host().Cast(x[0]!.Type));
             return n.Makes(1) ? [y, MaxPoolPlaces(n, windows, input, ceilMode, columnMajor)] : [y];
         };
@@ -29,16 +29,16 @@ internal static partial class OnnxOperators
         var windows = Windows.Read(n);
         if (windows.Kernel is null) throw n.Malformed("attribute 'kernel_shape' is missing");
         var ceilMode = n.Flag("ceil_mode");
-        var countPadding = n.Flag("count_include_pad");
-        if (windows.Dilations is { } dilations && Array.Exists(dilations, d => d != 1)) return One(x => OverWindows(n, windows, x[0]!, ceilMode, mean: true, countPadding));
-        return One(x => Pool(n, windows, x[0]!, (picture, rows, columns) => Functional.AvgPool2d(picture, (rows.Kernel, columns.Kernel), Options(rows, columns, ceilMode) with { CountPadding = countPadding })));
+        var countIncludePad = n.Flag("count_include_pad");
+        if (windows.Dilations is { } dilations && Array.Exists(dilations, d => d != 1)) return One(x => OverWindows(n, windows, x[0]!, ceilMode, mean: true, countIncludePad));
+        return One(x => Pool(n, windows, x[0]!, (image, rows, columns) => Functional.AvgPool2d(image, (rows.Kernel, columns.Kernel), Options(rows, columns, ceilMode) with { CountIncludePad = countIncludePad })));
     }
 
-    /// <summary>The whole picture as one window.</summary>
+    /// <summary>The whole image as one window.</summary>
     static Operator GlobalPool(Binding n, Func<Tensor, Size2d, Tensor> pool) => One(x =>
     {
         var rank = x[0]!.Shape.Rank;
-        if (rank < 3) throw n.Malformed($"expected pictures [N, C, ...], got {x[0]!.Shape}");
+        if (rank < 3) throw n.Malformed($"expected images [N, C, ...], got {x[0]!.Shape}");
         var t = x[0]!.ChannelsLast(n.Device);
         if (rank != 4) t = Layout.Reshape(t, new(t.Shape[0], checked((int)(t.Count / Math.Max(1, t.Shape[0] * t.Shape[^1]))), 1, t.Shape[^1]));
         var y = pool(t, 1);
@@ -48,25 +48,25 @@ internal static partial class OnnxOperators
     static Pool2dOptions Options(Window rows, Window columns, bool ceilMode)
         => new() { Stride = (rows.Stride, columns.Stride), Padding = new(rows.Before, rows.Behind, columns.Before, columns.Behind), CeilMode = ceilMode };
 
-    /// <summary>Pools along the picture's axes: along the last two at once and, of three, along the first by itself, for windows are boxes.</summary>
+    /// <summary>Pools along the image's axes: along the last two at once and, of three, along the first by itself, for windows are boxes.</summary>
     static Value Pool(Binding n, Windows windows, Value x, Func<Tensor, Window, Window, Tensor> pool)
     {
         var axes = x.Shape.Rank - 2;
-        if (axes is < 1 or > 3) throw n.Unsupported($"it pools pictures of 1 to 3 axes, not {x.Shape}");
+        if (axes is < 1 or > 3) throw n.Unsupported($"it pools images of 1 to 3 axes, not {x.Shape}");
         if (windows.Kernel!.Length != axes) throw n.Malformed($"attribute 'kernel_shape' is [{string.Join(", ", windows.Kernel)}], x is {x.Shape}");
         var along = Enumerable.Range(0, axes).Select(axis => windows.Along(n, axis, axes, x.Shape[axis + 2], windows.Kernel[axis])).ToArray();
         for (var axis = 0; axis < axes; axis++) n.Checked([x.Shape[axis + 2] + (long)along[axis].Before + along[axis].Behind]);
         var volume = Volume(n, x);
-        int pictures = volume.Shape[0], depth = volume.Shape[1], channels = volume.Shape[4];
+        int images = volume.Shape[0], depth = volume.Shape[1], channels = volume.Shape[4];
         var planes = pool(Planes(volume), axes > 1 ? along[^2] : Window.Point, along[^1]);
-        if (axes < 3) return Unvolume(planes, axes, new(pictures, 1, planes.Shape[1], planes.Shape[2], channels));
+        if (axes < 3) return Unvolume(planes, axes, new(images, 1, planes.Shape[1], planes.Shape[2], channels));
 
-        var columns = Layout.Reshape(planes, new(pictures, depth, checked(planes.Shape[1] * planes.Shape[2]), channels));
+        var columns = Layout.Reshape(planes, new(images, depth, checked(planes.Shape[1] * planes.Shape[2]), channels));
         var y = pool(columns, along[0], Window.Point);
-        return Unvolume(y, axes, new(pictures, y.Shape[1], planes.Shape[1], planes.Shape[2], channels));
+        return Unvolume(y, axes, new(images, y.Shape[1], planes.Shape[1], planes.Shape[2], channels));
     }
 
-    /// <summary>Windows with holes: the greatest of the picture's shifted copies, one a window's element.</summary>
+    /// <summary>Windows with holes: the greatest of the image's shifted copies, one a window's element.</summary>
     static Tensor MaxPoolDilated(Binding n, Tensor x, Window rows, Window columns, bool ceilMode)
     {
         int outH = Outputs(x.Shape[1], rows), outW = Outputs(x.Shape[2], columns);
@@ -99,7 +99,7 @@ internal static partial class OnnxOperators
         int height = t.Shape[1], width = t.Shape[2], channels = t.Shape[3];
         Window rows = windows.Along(n, 0, 2, height, windows.Kernel![0]), columns = windows.Along(n, 1, 2, width, windows.Kernel[1]);
         var options = Options(rows, columns, ceilMode);
-        var g = PoolGeometry.Create(t.Shape.AsSpan(), (rows.Kernel, columns.Kernel), options.Stride!.Value, options.Padding, ceilMode, countPadding: false);
+        var g = PoolGeometry.Create(t.Shape.AsSpan(), (rows.Kernel, columns.Kernel), options.Stride!.Value, options.Padding, ceilMode, countIncludePad: false);
         using var greatest = Tensor.Uninitialized(new(g.N, g.OutH, g.OutW, g.C), n.Device);
         using var indices = Tensor.Uninitialized(greatest.Shape, n.Device, DType.Int32);
         n.Device.Kernels.MaxPoolForward(g, t.Data, greatest.Data, indices.Data);

@@ -95,7 +95,7 @@ internal static partial class OnnxOperators
             if (x[0]!.IsChannelsLast && toLast) return Value.Of(x[0]!.Stored!);
             if (!x[0]!.IsChannelsLast && toFirst) return Value.OfChannelsLast(x[0]!.Plain(n.Device));
 
-            // Where the channels keep their place, pictures stay in the order that they have.
+            // Where the channels keep their place, images stay in the order that they have.
             if (x[0]!.IsChannelsLast && order[1] == 1) return Value.OfChannelsLast(Layout.Permute(x[0]!.Stored!, [.. Enumerable.Range(0, rank).Select(place => StoredAxis(order[place == 0 ? 0 : place == rank - 1 ? 1 : place + 1], rank))]));
             return Value.Of(Layout.Permute(x[0]!.Plain(n.Device), order));
         });
@@ -377,7 +377,7 @@ internal static partial class OnnxOperators
         return One(x =>
         {
             var t = x[0]!.Plain(n.Device);
-            if (t.Shape.Rank != 4 || t.Shape[2] % block != 0 || t.Shape[3] % block != 0) throw n.Malformed($"blocks of {block} x {block} do not divide the pictures of {t.Shape}");
+            if (t.Shape.Rank != 4 || t.Shape[2] % block != 0 || t.Shape[3] % block != 0) throw n.Malformed($"blocks of {block} x {block} do not divide the images of {t.Shape}");
             int h = t.Shape[2] / block, w = t.Shape[3] / block;
             var moved = Layout.Permute(Layout.Reshape(t, new(t.Shape[0], t.Shape[1], h, block, w, block)), [0, 3, 5, 1, 2, 4]);
             return Value.Of(Layout.Reshape(moved, n.Checked([t.Shape[0], (long)t.Shape[1] * block * block, h, w])));
@@ -386,7 +386,7 @@ internal static partial class OnnxOperators
 
     static int Block(Binding n) => n.Int("blocksize", 0) is var block and > 0 and < 1 << 15 ? (int)block : throw n.Malformed("attribute 'blocksize' must be at least 1");
 
-    /// <summary>Another shape of as many elements. Pictures of one pixel, or of one channel, need not be brought into ONNX's order first.</summary>
+    /// <summary>Another shape of as many elements. Images of one pixel, or of one channel, need not be brought into ONNX's order first.</summary>
     static Value WithShape(Binding n, Value x, Shape shape)
     {
         if (x.Shape.Count != shape.Count) throw n.Malformed($"{x.Shape} has {x.Shape.Count:N0} elements, {shape} has {shape.Count:N0}");

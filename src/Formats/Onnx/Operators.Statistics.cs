@@ -5,7 +5,7 @@ namespace CnnSharp.Formats.Onnx;
 // Normalizations by the statistics of the input itself, and norms.
 internal static partial class OnnxOperators
 {
-    /// <summary>By mean and variance of all axes from one on (Ba et al. 2016); the further results are the mean and 1 / deviation.</summary>
+    /// <summary>By mean and variance of all axes from one on (Ba et al. 2016); the further results are the mean and 1 / standard deviation.</summary>
     static Operator LayerNormalization(Binding n)
     {
         var stated = n.Int("axis", -1);
@@ -19,11 +19,11 @@ internal static partial class OnnxOperators
             var (rows, axis) = Rows(n, x[0]!, stated);
             var mean = Functional.Mean(rows, [1], keepAxes: true);
             var centered = rows - mean;
-            var deviation = Functional.Sqrt(Functional.Mean(Functional.Square(centered), [1], keepAxes: true) + epsilon);
-            var y = Merged(Layout.Reshape(centered / deviation, shape), scale(x), shape, Functional.Multiply);
+            var std = Functional.Sqrt(Functional.Mean(Functional.Square(centered), [1], keepAxes: true) + epsilon);
+            var y = Merged(Layout.Reshape(centered / std, shape), scale(x), shape, Functional.Multiply);
             if (bias is not null) y = Merged(y, bias(x), shape, Functional.Add);
             Shape kept = [.. shape.ToArray().Select((extent, i) => i < axis ? extent : 1)];
-            return n.OutputCount == 1 ? [Value.Of(y)] : [Value.Of(y), Value.Of(Layout.Reshape(mean, kept)), Value.Of(Layout.Reshape(Tensor.Full(default, 1, n.Device) / deviation, kept))];
+            return n.OutputCount == 1 ? [Value.Of(y)] : [Value.Of(y), Value.Of(Layout.Reshape(mean, kept)), Value.Of(Layout.Reshape(Tensor.Full(default, 1, n.Device) / std, kept))];
         };
     }
 
@@ -147,7 +147,7 @@ internal static partial class OnnxOperators
         var ceilMode = n.Opset >= 18 && n.Flag("ceil_mode");
         var p = n.Opset < 2 ? n.Float("p", 2) : n.Int("p", 2);
         if (!(p >= 1)) throw n.Malformed($"attribute 'p' is {p}, expected at least 1");
-        return One(x => OnDevice(n, OverWindows(n, windows, OnDevice(n, x[0]!, t => Powered(t, p)), ceilMode, mean: false, countPadding: false), t => Rooted(t, p)));
+        return One(x => OnDevice(n, OverWindows(n, windows, OnDevice(n, x[0]!, t => Powered(t, p)), ceilMode, mean: false, countIncludePad: false), t => Rooted(t, p)));
     }
 
     /// <summary>The p-norm of each channel.</summary>
@@ -174,7 +174,7 @@ internal static partial class OnnxOperators
     static Tensor Rooted(Tensor x, float p) => p == 1 ? x : p == 2 ? Functional.Sqrt(x) : Functional.Exp(Functional.Log(x) * (1 / p));
 
     /// <summary>The sum, or the mean, of each window, whatever its dilation: a matrix along each axis, for windows are boxes.</summary>
-    static Value OverWindows(Binding n, Windows windows, Value x, bool ceilMode, bool mean, bool countPadding)
+    static Value OverWindows(Binding n, Windows windows, Value x, bool ceilMode, bool mean, bool countIncludePad)
     {
         var axes = x.Shape.Rank - 2;
         if (axes < 1) throw n.Malformed($"expected images [N, C, ...], got {x.Shape}");
@@ -201,7 +201,7 @@ internal static partial class OnnxOperators
                 {
                     var at = ((long)i * window.Stride) - window.Before + ((long)k * window.Dilation);
                     if (at >= 0 && at < size) columns.Add((int)at);
-                    if ((at >= 0 && at < size) || (countPadding && at < size + (long)window.Behind)) counted++;
+                    if ((at >= 0 && at < size) || (countIncludePad && at < size + (long)window.Behind)) counted++;
                 }
 
                 offsets[i + 1] = columns.Count;

@@ -3,7 +3,7 @@ using CnnSharp.Kernels;
 namespace CnnSharp.Formats.Onnx;
 
 /// <summary>
-/// What flows along a graph's edges: a tensor of floats on the device, or an array on the host. Pictures, which ONNX
+/// What flows along a graph's edges: a tensor of floats on the device, or an array on the host. Images, which ONNX
 /// orders [N, C, H, W], stay on the device as [N, H, W, C] from one operator to the next.
 /// </summary>
 internal sealed class Value
@@ -141,7 +141,7 @@ internal static class Layout
     {
         Shape result = Array.ConvertAll(order, axis => x.Shape[axis]);
 
-        // Axes that stay neighbours move as one; those of extent 1 need not move at all.
+        // Axes that stay neighbors move as one; those of extent 1 need not move at all.
         var groups = new List<(int First, int Last, int Extent)>();
         var source = Enumerable.Range(0, order.Length).Where(axis => x.Shape[axis] != 1).ToList();
         foreach (var axis in order.Where(axis => x.Shape[axis] != 1))

@@ -3,14 +3,14 @@ using System.Runtime.Intrinsics.X86;
 
 namespace CnnSharp.Kernels.Cpu;
 
-// Forward and by-input passes are one kernel: a correlation of a source picture with a list of taps, written to a grid
+// Forward and by-input passes are one kernel: a correlation of a source image with a list of taps, written to a grid
 // of target pixels (ConvPass). Forward, the source is x and the grid is y. By input, the source is dy and every phase
 // of the stride (the pixels of dx at one remainder of h and w) is a grid of its own with its own taps, so that nothing
-// is multiplied by the zeros between strides. (Where channels are few, RunThreeChannels, RunPhases and RunFewChannels do better by input.)
+// is multiplied by the zeros between strides. (Where channels are few, RunThreeChannels, RunPhases and RunFewChannels do better backward-data.)
 //
-// A task takes a few rows of a picture, or a few small pictures, and runs the register tiles over them, one block of
-// output channels after the other. The picture is read in place: rows above and below it are left out, and only what the
-// columns at its sides read is copied, with zeros around it. Narrow pictures, few channels, groups and the padded dy of a
+// A task takes a few rows of an image, or a few small images, and runs the register tiles over them, one block of
+// output channels after the other. The image is read in place: rows above and below it are left out, and only what the
+// columns at its sides read is copied, with zeros around it. Narrow images, few channels, groups and the padded dy of a
 // strided convolution (whose phases differ at the sides, which would cut their rows into narrower tiles) are copied whole.
 // Every sum is made by one tile in the order rows of taps, columns of taps, channels, so that it does not depend on how
 // the work was cut.
@@ -211,7 +211,7 @@ internal sealed unsafe partial class CpuKernels<V>
         }
     }
 
-    /// <summary>Whether every result reads one pixel of the picture: a product of pixels and weights.</summary>
+    /// <summary>Whether every result reads one pixel of the image: a product of pixels and weights.</summary>
     bool IsPointwise(in ConvGeometry g)
         => May(ConvolutionAlgorithms.Pointwise) && g is { KernelH: 1, KernelW: 1, PadTop: 0, PadLeft: 0, Groups: 1 } && ((g.OutH - 1L) * g.StrideH) < g.H && ((g.OutW - 1L) * g.StrideW) < g.W;
 
@@ -333,7 +333,7 @@ internal sealed unsafe partial class CpuKernels<V>
         }
     }
 
-    /// <summary>A grid of target pixels and the taps that reach it: one forward, one for each remainder of the stride by input.</summary>
+    /// <summary>A grid of target pixels and the taps that reach it: one forward, one for each remainder of the stride backward-data.</summary>
     struct Phase
     {
         public int TargetRow, TargetCol, Rows, Cols;
@@ -345,7 +345,7 @@ internal sealed unsafe partial class CpuKernels<V>
         /// <summary>The same in a strip.</summary>
         public nint* StripOffsets;
 
-        /// <summary>Columns whose taps reach beyond the picture's sides, where it is read in place.</summary>
+        /// <summary>Columns whose taps reach beyond the image's sides, where it is read in place.</summary>
         public int Left, Right;
 
         public int Segments;
@@ -362,13 +362,13 @@ internal sealed unsafe partial class CpuKernels<V>
         public readonly int RowSegments => Segments == TapRows.Count ? 1 : TapCols.Count;
     }
 
-    /// <summary>A correlation of source pictures with taps, written to grids of target pixels.</summary>
+    /// <summary>A correlation of source images with taps, written to grids of target pixels.</summary>
     struct ConvPass : IWork
     {
-        /// <summary>Channels from which on a picture is read in place: fewer are copied in no time.</summary>
+        /// <summary>Channels from which on an image is read in place: fewer are copied in no time.</summary>
         const int ManyChannels = 8;
 
-        /// <summary>Floats of weights beyond which they come from the outer cache for every task, so that it should hold more pictures.</summary>
+        /// <summary>Floats of weights beyond which they come from the outer cache for every task, so that it should hold more images.</summary>
         const long ManyWeights = 256 * 1024;
 
         /// <summary>Floats of weights beyond which they should not be read again for every few rows.</summary>
@@ -409,7 +409,7 @@ internal sealed unsafe partial class CpuKernels<V>
         // What Plan works out. The block of source pixels that a band of the grids reads starts at (firstRow, firstCol) from
         // the band's own place, and is bandHeight by blockWidth.
         bool copy;
-        int rows, bandRows, bands, pictures, stepPictures, pictureBlocks, stepRows, blockTasks;
+        int rows, bandRows, bands, taskImages, stepImages, imageBlocks, stepRows, blockTasks;
         int firstRow, firstCol, lastRow, blockWidth;
         long bandLength;
 
@@ -417,7 +417,7 @@ internal sealed unsafe partial class CpuKernels<V>
         // grid column rightStart on, rightStrip floats behind the left one's.
         bool copyLeft, copyRight;
         int stripWidth, rightStart;
-        long rightStrip, pictureStrips;
+        long rightStrip, imageStrips;
 
         /// <summary>Packed weights [groups, blocks, taps of all phases, In, v vectors].</summary>
         public float* Packed { get; private set; }
@@ -456,7 +456,7 @@ internal sealed unsafe partial class CpuKernels<V>
         /// <summary>Floats of packed weights, a group: every tap belongs to at most one phase.</summary>
         public readonly long PackedLength => (long)PaddedOut * KernelH * KernelW * In;
 
-        public readonly long ScratchLength => CorrelationTiles<V>.MaxTile + (pictures * (copy ? bandLength : pictureStrips)) + Slack;
+        public readonly long ScratchLength => CorrelationTiles<V>.MaxTile + (taskImages * (copy ? bandLength : imageStrips)) + Slack;
 
         /// <summary>What a tile may read behind the last pixel, where a row (of a strip: a column) has fewer than its pixels.</summary>
         readonly long Slack => (long)CorrelationTiles<V>.MaxHalf * (copy ? StepW : StepH * stripWidth) * In;
@@ -539,7 +539,7 @@ internal sealed unsafe partial class CpuKernels<V>
             blockWidth = ((cols - 1) * StepW) + lastCol - firstCol + 1;
 
             // Enough tasks for the threads of a large machine, but none below 2^18 multiply-adds; what a task reads should
-            // stay in the second-level cache together with a block of weights. With few pictures and more weights than that
+            // stay in the second-level cache together with a block of weights. With few images and more weights than that
             // cache should hold, a task has some of the output channels, not some of the rows: every row would read all weights.
             var workPerRow = Math.Max(1, (long)cols * Out * In * taps);
             var byChannels = PackedLength > MediumWeights;
@@ -558,15 +558,15 @@ internal sealed unsafe partial class CpuKernels<V>
             stripWidth = sides == 0 ? 0 : ((Math.Max(left, right) - 1) * StepW) + lastCol - firstCol + 1;
             var stripLength = (long)BandHeight(bandRows) * stripWidth * In;
             rightStrip = copyLeft ? stripLength : 0;
-            pictureStrips = sides * stripLength;
-            pictures = 1;
+            imageStrips = sides * stripLength;
+            taskImages = 1;
             if (bands == 1)
             {
-                // In place, several pictures also share what fills no tile.
+                // In place, several images also share what fills no tile.
                 var most = !copy || PackedLength > ManyWeights ? 128 * 1024 : 32 * 1024;
                 // No more than the batch has, however many groups there are: each has its own tasks.
-                pictures = (int)Math.Clamp(most / Math.Max(1, bandLength), 1, Math.Clamp(images / 32, 1, N));
-                pictures = (int)Math.Clamp((1 << 18) / (workPerRow * rows), pictures, N);
+                taskImages = (int)Math.Clamp(most / Math.Max(1, bandLength), 1, Math.Clamp(images / 32, 1, N));
+                taskImages = (int)Math.Clamp((1 << 18) / (workPerRow * rows), taskImages, N);
             }
 
             // With few weights, a task copies and computes a few rows at a time, even in number so that halves of tiles find each
@@ -578,11 +578,11 @@ internal sealed unsafe partial class CpuKernels<V>
                 stepRows = Math.Min(bandRows, Math.Max(2, (int)((most / StepH) + 1) / 2 * 2));
             }
 
-            // Picture by picture, so that the next one is asked for meanwhile, unless several fill tiles that one does not.
-            stepPictures = workPerRow * rows < 1 << 18 ? pictures : 1;
-            pictureBlocks = DivideUp(N, pictures);
-            blockTasks = byChannels ? (int)Math.Clamp(32 / ((long)Groups * pictureBlocks * bands), 1, Blocks) : 1;
-            Tasks = checked(Groups * pictureBlocks * bands * blockTasks);
+            // Image by image, so that the next one is asked for meanwhile, unless several fill tiles that one does not.
+            stepImages = workPerRow * rows < 1 << 18 ? taskImages : 1;
+            imageBlocks = DivideUp(N, taskImages);
+            blockTasks = byChannels ? (int)Math.Clamp(32 / ((long)Groups * imageBlocks * bands), 1, Blocks) : 1;
+            Tasks = checked(Groups * imageBlocks * bands * blockTasks);
 
             long width = copy ? blockWidth : SourceW;
             for (var i = 0; i < phaseCount; i++)
@@ -626,39 +626,39 @@ internal sealed unsafe partial class CpuKernels<V>
             var (firstBlock, endBlock) = ((int)((long)blocks * blockTask / blockTasks), (int)((long)blocks * (blockTask + 1) / blockTasks));
             task /= blockTasks;
             var band = task % bands;
-            var block = task / bands % pictureBlocks;
-            var group = task / bands / pictureBlocks;
+            var block = task / bands % imageBlocks;
+            var group = task / bands / imageBlocks;
             var first = band * bandRows;
             var end = Math.Min(first + bandRows, rows);
-            var firstPicture = block * pictures;
-            var count = Math.Min(pictures, N - firstPicture);
+            var firstImage = block * taskImages;
+            var count = Math.Min(taskImages, N - firstImage);
             if (!copy)
             {
-                CorrelateInPlace(firstBlock, endBlock, firstPicture, count, first, end, worker);
+                CorrelateInPlace(firstBlock, endBlock, firstImage, count, first, end, worker);
                 return;
             }
 
             if (stepRows >= bandRows)
             {
-                for (var p = 0; p < count; p += stepPictures) Correlate(group, firstBlock, endBlock, firstPicture + p, Math.Min(stepPictures, count - p), first, end, worker);
+                for (var p = 0; p < count; p += stepImages) Correlate(group, firstBlock, endBlock, firstImage + p, Math.Min(stepImages, count - p), first, end, worker);
                 return;
             }
 
             for (var p = 0; p < count; p++)
             {
-                for (var row = first; row < end; row += stepRows) Correlate(group, firstBlock, endBlock, firstPicture + p, 1, row, Math.Min(row + stepRows, end), worker);
+                for (var row = first; row < end; row += stepRows) Correlate(group, firstBlock, endBlock, firstImage + p, 1, row, Math.Min(row + stepRows, end), worker);
             }
         }
 
-        /// <summary>Rows [first, end) of the grids, of <paramref name="count"/> pictures, copied first, in some blocks of output channels.</summary>
-        readonly void Correlate(int group, int firstBlock, int endBlock, int firstPicture, int count, int first, int end, int worker)
+        /// <summary>Rows [first, end) of the grids, of <paramref name="count"/> images, copied first, in some blocks of output channels.</summary>
+        readonly void Correlate(int group, int firstBlock, int endBlock, int firstImage, int count, int first, int end, int worker)
         {
             var temp = Scratch[worker];
             var padded = temp + CorrelationTiles<V>.MaxTile;
-            for (var p = 0; p < count; p++) CopyBand(firstPicture + p, group, first, end - first, padded + (p * bandLength));
+            for (var p = 0; p < count; p++) CopyBand(firstImage + p, group, first, end - first, padded + (p * bandLength));
 
-            // The block that pixel (picture, row, column) of the band reads starts at
-            // padded + picture bandLength + row rowStride + column pixelStride.
+            // The block that pixel (image, row, column) of the band reads starts at
+            // padded + image bandLength + row rowStride + column pixelStride.
             var pixelStride = (long)StepW * In;
             var rowStride = (long)StepH * blockWidth * In;
             var targetC = Groups * Out;
@@ -668,8 +668,8 @@ internal sealed unsafe partial class CpuKernels<V>
                 OutStride = (nint)TargetStepW * targetC,
             };
             var weights = Packed + (group * PackedLength) + ((long)firstBlock * 2 * V.Count * KernelH * KernelW * In);
-            if (stepRows < bandRows) call.Next = RowsAhead(firstPicture, firstBlock, endBlock, first, end);
-            else if (bands == 1 && Groups == 1) call.Next = PicturesAhead(firstPicture + count, firstBlock, endBlock, end, count);
+            if (stepRows < bandRows) call.Next = RowsAhead(firstImage, firstBlock, endBlock, first, end);
+            else if (bands == 1 && Groups == 1) call.Next = ImagesAhead(firstImage + count, firstBlock, endBlock, end, count);
             for (var block = firstBlock; block < endBlock; block++)
             {
                 // All blocks before the last have two vectors, or one is all.
@@ -697,7 +697,7 @@ internal sealed unsafe partial class CpuKernels<V>
                     {
                         for (var row = first; row < phaseEnd; row++)
                         {
-                            var target = ((((long)(firstPicture + p) * TargetH) + phase.TargetRow + ((long)row * TargetStepH)) * TargetW) + phase.TargetCol;
+                            var target = ((((long)(firstImage + p) * TargetH) + phase.TargetRow + ((long)row * TargetStepH)) * TargetW) + phase.TargetCol;
                             pair.AddRow(padded + (p * bandLength) + ((row - first) * rowStride), pixelStride, Target + (target * targetC) + ((long)group * Out) + k, phase.Cols);
                         }
                     }
@@ -709,18 +709,18 @@ internal sealed unsafe partial class CpuKernels<V>
             }
         }
 
-        /// <summary>Rows [first, end) of the grids, of <paramref name="count"/> pictures, without groups, in some blocks of output channels.</summary>
-        readonly void CorrelateInPlace(int firstBlock, int endBlock, int firstPicture, int count, int first, int end, int worker)
+        /// <summary>Rows [first, end) of the grids, of <paramref name="count"/> images, without groups, in some blocks of output channels.</summary>
+        readonly void CorrelateInPlace(int firstBlock, int endBlock, int firstImage, int count, int first, int end, int worker)
         {
             var temp = Scratch[worker];
             var strips = temp + CorrelationTiles<V>.MaxTile;
 
-            // The block that pixel (picture, row, column) reads starts at
-            // origin + picture pictureStride + row rowStride + column pixelStride; its rows above the picture are not read.
+            // The block that pixel (image, row, column) reads starts at
+            // origin + image imageStride + row rowStride + column pixelStride; its rows above the image are not read.
             var pixelStride = (long)StepW * In;
             var rowStride = (long)StepH * SourceW * In;
-            var pictureStride = (long)SourceH * SourceW * In;
-            var origin = Source + (firstPicture * pictureStride) + ((((long)firstRow * SourceW) + firstCol) * In);
+            var imageStride = (long)SourceH * SourceW * In;
+            var origin = Source + (firstImage * imageStride) + ((((long)firstRow * SourceW) + firstCol) * In);
             var stripStride = (long)StepH * stripWidth * In;
             var call = new CorrelationCall
             {
@@ -732,7 +732,7 @@ internal sealed unsafe partial class CpuKernels<V>
             var side = call with { PixelStride = (nint)(stripStride * sizeof(float)), OutStride = (nint)TargetStepH * TargetW * Out };
             var weights = Packed + ((long)firstBlock * 2 * V.Count * KernelH * KernelW * In);
             var copied = false;
-            call.Next = PicturesAhead(firstPicture + 1, firstBlock, endBlock, end - first, count);
+            call.Next = ImagesAhead(firstImage + 1, firstBlock, endBlock, end - first, count);
             for (var block = firstBlock; block < endBlock; block++)
             {
                 var k = block * 2 * V.Count;
@@ -747,9 +747,9 @@ internal sealed unsafe partial class CpuKernels<V>
                     call.Length = side.Length = phase.Length;
                     var phaseWeights = weights + ((long)phase.FirstTap * In * vectors * V.Count);
                     var phaseEnd = Math.Min(end, phase.Rows);
-                    var target = Target + (((((long)firstPicture * TargetH) + phase.TargetRow) * TargetW) + phase.TargetCol) * Out + k;
+                    var target = Target + (((((long)firstImage * TargetH) + phase.TargetRow) * TargetW) + phase.TargetCol) * Out + k;
                     var targetRow = (long)TargetStepH * TargetW * Out;
-                    var targetPicture = (long)TargetH * TargetW * Out;
+                    var targetImage = (long)TargetH * TargetW * Out;
                     var columns = phase.Cols - phase.Left - phase.Right;
                     for (int row = first, stop; row < phaseEnd; row = stop)
                     {
@@ -772,9 +772,9 @@ internal sealed unsafe partial class CpuKernels<V>
                             for (var h = row; h < stop; h++)
                             {
                                 pair.AddRow(
-                                    origin + (p * pictureStride) + (h * rowStride) + (phase.Left * pixelStride),
+                                    origin + (p * imageStride) + (h * rowStride) + (phase.Left * pixelStride),
                                     pixelStride,
-                                    target + (p * targetPicture) + (h * targetRow) + (phase.Left * call.OutStride),
+                                    target + (p * targetImage) + (h * targetRow) + (phase.Left * call.OutStride),
                                     columns);
                             }
                         }
@@ -785,8 +785,8 @@ internal sealed unsafe partial class CpuKernels<V>
                     if (phase.Left + phase.Right == 0 || phaseEnd <= first) continue;
                     if (!copied)
                     {
-                        // Not before: by now the pictures are in the second-level cache.
-                        CopyStrips(firstPicture, count, first, end - first, strips);
+                        // Not before: by now the images are in the second-level cache.
+                        CopyStrips(firstImage, count, first, end - first, strips);
                         copied = true;
                     }
 
@@ -795,8 +795,8 @@ internal sealed unsafe partial class CpuKernels<V>
                     var sidePair = new TilePair<V>(&side, CorrelationTiles<V>.Half(vectors, phaseEnd - first), vectors, lanes, phaseWeights, Bias + k, temp);
                     for (var p = 0; p < count; p++)
                     {
-                        var strip = strips + (p * pictureStrips);
-                        var sideTarget = target + (p * targetPicture) + (first * targetRow);
+                        var strip = strips + (p * imageStrips);
+                        var sideTarget = target + (p * targetImage) + (first * targetRow);
                         for (var j = 0; j < phase.Left; j++)
                         {
                             sidePair.AddRow(strip + (j * pixelStride), stripStride, sideTarget + (j * call.OutStride), phaseEnd - first);
@@ -815,20 +815,20 @@ internal sealed unsafe partial class CpuKernels<V>
             }
         }
 
-        /// <summary>What the columns at the sides read for rows [first, first + gridRows) of the grids, of some pictures.</summary>
-        readonly void CopyStrips(int firstPicture, int count, int first, int gridRows, float* strips)
+        /// <summary>What the columns at the sides read for rows [first, first + gridRows) of the grids, of some images.</summary>
+        readonly void CopyStrips(int firstImage, int count, int first, int gridRows, float* strips)
         {
             var (top, height) = ((first * StepH) + firstRow, BandHeight(gridRows));
             for (var p = 0; p < count; p++)
             {
-                var strip = strips + (p * pictureStrips);
-                var picture = Source + ((firstPicture + p) * (long)SourceH * SourceW * In);
-                if (copyLeft) CopyStrip(picture, SourceH, SourceW, In, top, firstCol, height, stripWidth, strip);
-                if (copyRight) CopyStrip(picture, SourceH, SourceW, In, top, firstCol + (rightStart * StepW), height, stripWidth, strip + rightStrip);
+                var strip = strips + (p * imageStrips);
+                var image = Source + ((firstImage + p) * (long)SourceH * SourceW * In);
+                if (copyLeft) CopyStrip(image, SourceH, SourceW, In, top, firstCol, height, stripWidth, strip);
+                if (copyRight) CopyStrip(image, SourceH, SourceW, In, top, firstCol + (rightStart * StepW), height, stripWidth, strip + rightStrip);
             }
         }
 
-        /// <summary>The rows of taps [from, to) with which row <paramref name="row"/> of a grid reads rows of the picture.</summary>
+        /// <summary>The rows of taps [from, to) with which row <paramref name="row"/> of a grid reads rows of the image.</summary>
         readonly (int From, int To) TapRowsInside(in Phase phase, int row)
         {
             var (from, to) = (0, phase.TapRows.Count);
@@ -839,21 +839,21 @@ internal sealed unsafe partial class CpuKernels<V>
         }
 
         /// <summary>The source rows that follow those which rows [first, end) of the grids read, and that the next step reads.</summary>
-        readonly Ahead RowsAhead(int picture, int firstBlock, int endBlock, int first, int end)
+        readonly Ahead RowsAhead(int image, int firstBlock, int endBlock, int first, int end)
         {
             var sourceLength = (long)SourceW * Groups * In;
-            var next = ((long)picture * SourceH) + ((end - 1) * StepH) + lastRow + 1;
+            var next = ((long)image * SourceH) + ((end - 1) * StepH) + lastRow + 1;
             return new(Source + (next * sourceLength), (end - first) * StepH * sourceLength, AheadSteps(firstBlock, endBlock, end - first));
         }
 
-        /// <summary>As many pictures from <paramref name="picture"/> on as are computed meanwhile, <paramref name="gridRows"/> rows of each.</summary>
-        readonly Ahead PicturesAhead(int picture, int firstBlock, int endBlock, int gridRows, int count)
+        /// <summary>As many images from <paramref name="image"/> on as are computed meanwhile, <paramref name="gridRows"/> rows of each.</summary>
+        readonly Ahead ImagesAhead(int image, int firstBlock, int endBlock, int gridRows, int count)
         {
-            var pictureLength = (long)SourceH * SourceW * In;
-            return new(Source + (picture * pictureLength), count * pictureLength, count * AheadSteps(firstBlock, endBlock, gridRows));
+            var imageLength = (long)SourceH * SourceW * In;
+            return new(Source + (image * imageLength), count * imageLength, count * AheadSteps(firstBlock, endBlock, gridRows));
         }
 
-        /// <summary>About how many steps the tiles of some rows of the grids of a picture take: segments, or, with more than one vector, their values.</summary>
+        /// <summary>About how many steps the tiles of some rows of the grids of an image take: segments, or, with more than one vector, their values.</summary>
         readonly long AheadSteps(int firstBlock, int endBlock, int gridRows)
         {
             var steps = 0L;
@@ -874,13 +874,13 @@ internal sealed unsafe partial class CpuKernels<V>
         }
 
         /// <summary>The source rows that <paramref name="gridRows"/> rows of the grids read, zeros around them: [height, blockWidth, In].</summary>
-        readonly void CopyBand(int picture, int group, int gridRow, int gridRows, float* target)
+        readonly void CopyBand(int image, int group, int gridRow, int gridRows, float* target)
         {
             var height = BandHeight(gridRows);
             var top = (gridRow * StepH) + firstRow;
             var sourceC = (long)Groups * In;
 
-            // Columns [before, before + inside) of the block are in the picture.
+            // Columns [before, before + inside) of the block are in the image.
             var before = Math.Clamp(-firstCol, 0, blockWidth);
             var inside = Math.Clamp(Math.Min(SourceW - firstCol, blockWidth) - before, 0, blockWidth - before);
             for (var i = 0; i < height; i++, target += (long)blockWidth * In)
@@ -892,7 +892,7 @@ internal sealed unsafe partial class CpuKernels<V>
                     continue;
                 }
 
-                var source = Source + ((((((long)picture * SourceH) + h) * SourceW) + before + firstCol) * sourceC) + ((long)group * In);
+                var source = Source + ((((((long)image * SourceH) + h) * SourceW) + before + firstCol) * sourceC) + ((long)group * In);
                 ClearSide(target, before * In);
                 if (Groups == 1)
                 {
@@ -944,10 +944,10 @@ internal sealed unsafe partial class CpuKernels<V>
         => new ReadOnlySpan<float>(source, checked((int)count)).CopyTo(new Span<float>(target, checked((int)count)));
 
     /// <summary>
-    /// Rows and columns of a picture [h, w, channels] from (row, column) on, zeros where they are not in it:
+    /// Rows and columns of an image [h, w, channels] from (row, column) on, zeros where they are not in it:
     /// [height, width, channels].
     /// </summary>
-    static void CopyStrip(float* picture, int h, int w, int channels, int row, int column, int height, int width, float* target)
+    static void CopyStrip(float* image, int h, int w, int channels, int row, int column, int height, int width, float* target)
     {
         Clear(target, (long)height * width * channels);
         var (firstColumn, endColumn) = (Math.Max(column, 0), Math.Min(column + width, w));
@@ -956,13 +956,13 @@ internal sealed unsafe partial class CpuKernels<V>
         for (var i = firstRow; i < endRow; i++)
         {
             CopyRow(
-                picture + ((((long)i * w) + firstColumn) * channels),
+                image + ((((long)i * w) + firstColumn) * channels),
                 target + ((((long)(i - row) * width) + firstColumn - column) * channels),
                 (long)(endColumn - firstColumn) * channels);
         }
     }
 
-    /// <summary>As <see cref="CopyFloats"/>, for a row of a picture: a few KiB, in a fifth to two fifths less time.</summary>
+    /// <summary>As <see cref="CopyFloats"/>, for a row of an image: a few KiB, in a fifth to two fifths less time.</summary>
     static void CopyRow(float* source, float* target, long count)
     {
         var i = 0L;
@@ -1010,7 +1010,7 @@ internal sealed unsafe partial class CpuKernels<V>
         }
 
         // A piece of rows at a time, so that what is written stays in the first-level cache; four columns at a time, so that
-        // neighbours are written together.
+        // neighbors are written together.
         for (var first = 0L; first < rows; first += 64)
         {
             var count = (int)Math.Min(rows - first, 64);

@@ -64,7 +64,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
         // Rows of dx that are made together, rows of products that these read, floats of one of the S rows to be added.
         int step, ring, partLength;
-        int bandRows, bands, pictures;
+        int bandRows, bands, images;
 
         /// <summary>Floats of a pixel's products: R S C, rounded up to vectors.</summary>
         public int Width { get; private set; }
@@ -87,8 +87,8 @@ internal sealed unsafe partial class CpuKernels<V>
             // Enough tasks for the threads of a large machine, but bands compute the rows between them twice.
             bandRows = Math.Min(g.H, Math.Max(DivideUp(g.H, DivideUp(32, g.N)), 4 * g.KernelH));
             bands = DivideUp(g.H, bandRows);
-            pictures = bands > 1 ? 1 : (int)Math.Clamp((1 << 18) / Math.Max(1, (long)g.H * row * g.K), 1, g.N);
-            Tasks = checked(DivideUp(g.N, pictures) * bands);
+            images = bands > 1 ? 1 : (int)Math.Clamp((1 << 18) / Math.Max(1, (long)g.H * row * g.K), 1, g.N);
+            Tasks = checked(DivideUp(g.N, images) * bands);
         }
 
         public readonly void Pack(float* w, in WeightLayout layout)
@@ -119,8 +119,8 @@ internal sealed unsafe partial class CpuKernels<V>
         public readonly void Run(int task, int worker)
         {
             var band = task % bands;
-            var firstPicture = task / bands * pictures;
-            var lastPicture = Math.Min(firstPicture + pictures, Geometry.N);
+            var firstImage = task / bands * images;
+            var lastImage = Math.Min(firstImage + images, Geometry.N);
             var first = band * bandRows;
             var end = Math.Min(first + bandRows, Geometry.H);
             var temp = Scratch[worker];
@@ -129,7 +129,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
             // What lies before a remainder's first window stays zero.
             for (var q = 0; q < Geometry.KernelW; q++) Clear(parts + ((long)q * partLength), q * Geometry.C);
-            for (var picture = firstPicture; picture < lastPicture; picture++)
+            for (var image = firstImage; image < lastImage; image++)
             {
                 // Row h of dx reads rows h + PadTop - r of dy.
                 var done = Math.Max(0, first + Geometry.PadTop - Geometry.KernelH + 1);
@@ -138,19 +138,19 @@ internal sealed unsafe partial class CpuKernels<V>
                     var stop = Math.Min(h + step, end);
                     var wanted = Math.Min(stop + Geometry.PadTop, Geometry.OutH);
                     // At a band's start there are R - 1 rows more, for which the ring has room.
-                    if (wanted > done) Multiply(picture, done, wanted, products, temp);
+                    if (wanted > done) Multiply(image, done, wanted, products, temp);
                     done = Math.Max(done, wanted);
                     for (var row = h; row < stop; row++)
                     {
                         AddRows(row, products, parts);
-                        AddColumns(parts, Dx + ((((long)picture * Geometry.H) + row) * Geometry.W * Geometry.C));
+                        AddColumns(parts, Dx + ((((long)image * Geometry.H) + row) * Geometry.W * Geometry.C));
                     }
                 }
             }
         }
 
         /// <summary>The products of rows [first, end) of dy with all taps: row i in place i mod ring.</summary>
-        readonly void Multiply(int picture, int first, int end, float* products, float* temp)
+        readonly void Multiply(int image, int first, int end, float* products, float* temp)
         {
             nint offset = 0;
             var call = new CorrelationCall
@@ -163,7 +163,7 @@ internal sealed unsafe partial class CpuKernels<V>
             };
             var weights = Packed;
             var rowLength = (long)Geometry.OutW * Geometry.K;
-            var source = Dy + ((long)picture * Geometry.OutH * rowLength);
+            var source = Dy + ((long)image * Geometry.OutH * rowLength);
             for (int k = 0, left = Width / V.Count; left > 0;)
             {
                 var vectors = CorrelationTiles<V>.Vectors(left);

@@ -1,6 +1,6 @@
 namespace CnnSharp.Kernels.Cpu;
 
-// By input of the convolutions that halve a picture (3 by 3, stride 2, padding 1) with few channels: the phases of the stride
+// By input of the convolutions that halve an image (3 by 3, stride 2, padding 1) with few channels: the phases of the stride
 // have 1, 2, 2 and 4 taps, too few multiply-adds for what a tile's call costs, so one tile makes all four. dy is read in
 // place; its last column, which has none to its right, is copied with zeros beside and below it.
 internal sealed unsafe partial class CpuKernels<V>
@@ -79,11 +79,11 @@ internal sealed unsafe partial class CpuKernels<V>
         public readonly void Run(int task, int worker)
         {
             var g = Geometry;
-            var (picture, first) = (task / bands, task % bands * bandRows);
+            var (image, first) = (task / bands, task % bands * bandRows);
             var end = Math.Min(first + bandRows, g.OutH);
             long rowDy = (long)g.OutW * g.K, rowDx = (long)g.W * g.C;
-            var dy = Dy + (picture * g.OutH * rowDy);
-            var dx = Dx + (picture * g.H * rowDx);
+            var dy = Dy + (image * g.OutH * rowDy);
+            var dx = Dx + (image * g.H * rowDx);
             var strip = Scratch[worker];
             CopyStrip(dy, g.OutH, g.OutW, g.K, first, g.OutW - 1, end - first + 1, 2, strip);
             var row = new PhaseCall

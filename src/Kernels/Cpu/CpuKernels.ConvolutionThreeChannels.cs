@@ -100,10 +100,10 @@ internal sealed unsafe partial class CpuKernels<V>
         public readonly void Run(int task, int worker)
         {
             var g = Geometry;
-            var picture = task / bands;
+            var image = task / bands;
             var first = task % bands * bandRows;
             var rowLength = (long)g.OutW * g.K;
-            var dy = Dy + (picture * g.OutH * rowLength);
+            var dy = Dy + (image * g.OutH * rowLength);
             for (var h = first; h < Math.Min(first + bandRows, g.H); h++)
             {
                 // Kernel row r meets row h + PadTop - r of dy.
@@ -111,7 +111,7 @@ internal sealed unsafe partial class CpuKernels<V>
                 var rows = Math.Min(g.KernelH - 1, h + g.PadTop) - r + 1;
                 var weights = Packed + ((long)r * WeightsOfRow);
                 var top = dy + ((h + g.PadTop - r) * rowLength);
-                var target = Dx + ((((long)picture * g.H) + h) * g.W * 3);
+                var target = Dx + ((((long)image * g.H) + h) * g.W * 3);
                 for (var x = 0; x < g.W; x += Segment)
                 {
                     var end = Math.Min(x + Segment, g.W);

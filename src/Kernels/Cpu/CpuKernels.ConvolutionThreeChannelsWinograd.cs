@@ -107,12 +107,12 @@ internal sealed unsafe partial class CpuKernels<V>
         public readonly void Run(int task, int worker)
         {
             var g = Geometry;
-            var picture = task / bands;
+            var image = task / bands;
             var first = task % bands * bandRows;
             var last = Math.Min(first + bandRows, g.H);
             var rowLength = (long)g.OutW * Lanes;
-            var dy = Dy + (picture * g.OutH * rowLength);
-            var dx = Dx + ((((long)picture * g.H) + first) * g.W * 3);
+            var dy = Dy + (image * g.OutH * rowLength);
+            var dx = Dx + ((((long)image * g.H) + first) * g.W * 3);
 
             var sums = Scratch[worker];
             var block = sums + (2 * HalfOfSums);

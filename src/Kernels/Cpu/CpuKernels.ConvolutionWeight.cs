@@ -1,10 +1,10 @@
 namespace CnnSharp.Kernels.Cpu;
 
 // The gradient by weight is a matrix product over pixels: dw[(r, s, c), k] = sum of x[pixel, (r, s, c)] dy[pixel, k].
-// In a row of the padded picture the values (s, c) of a pixel lie next to each other, so for each kernel row the tiles
-// run over S C rows by all K columns, a few picture rows at a time, so that x and dy stay in the first caches. The picture
+// In a row of the padded image the values (s, c) of a pixel lie next to each other, so for each kernel row the tiles
+// run over S C rows by all K columns, a few image rows at a time, so that x and dy stay in the first caches. The image
 // is read in place: rows above and below it are left out, and what the columns at its sides read is copied, with zeros
-// around it, for a few pictures at once. Few channels, groups and runs that fill no tiles are copied whole.
+// around it, for a few images at once. Few channels, groups and runs that fill no tiles are copied whole.
 //
 // The batch is cut into chunks with partial sums of their own, added up in order afterwards: how many follows from the
 // geometry alone. Where dw is large, its columns are cut instead, so that the sums stay in the second-level cache and
@@ -68,7 +68,7 @@ internal sealed unsafe partial class CpuKernels<V>
         /// <summary>Floats of a band's copy of x that stay in the first-level cache beside few sums.</summary>
         const int BandLength = 3584;
 
-        /// <summary>Channels from which on a picture is read in place: fewer are copied in no time.</summary>
+        /// <summary>Channels from which on an image is read in place: fewer are copied in no time.</summary>
         const int ManyChannels = 8;
 
         /// <summary>Pixels between loading and storing the sums.</summary>
@@ -87,14 +87,14 @@ internal sealed unsafe partial class CpuKernels<V>
 
         bool copyX, packDy, merged;
         int splits;
-        int bandRows, bands, pictures;
+        int bandRows, bands, images;
         int blockWidth, bandHeight;
         long bandX;
 
-        // In place: the columns at the sides, and what they read of a picture, [stripHeight, stripWidth, C] a side.
-        int left, right, stripWidth, stripHeight, stripPictures;
+        // In place: the columns at the sides, and what they read of an image, [stripHeight, stripWidth, C] a side.
+        int left, right, stripWidth, stripHeight, stripImages;
 
-        /// <summary>Runs of neighbouring rows (r, s, c): one a kernel row, or one a tap where the kernel's columns do not touch.</summary>
+        /// <summary>Runs of neighboring rows (r, s, c): one a kernel row, or one a tap where the kernel's columns do not touch.</summary>
         public int Runs { get; private set; }
 
         public int RunLength { get; private set; }
@@ -113,13 +113,13 @@ internal sealed unsafe partial class CpuKernels<V>
         public int Tasks { get; private set; }
 
         public readonly long ScratchLength
-            => (2 * OffsetLength) + PaddedXLength + (Math.Max(packDy ? (long)pictures * bandRows * Geometry.OutW : 0, (long)stripPictures * Geometry.OutH) * MaxPanel);
+            => (2 * OffsetLength) + PaddedXLength + (Math.Max(packDy ? (long)images * bandRows * Geometry.OutW : 0, (long)stripImages * Geometry.OutH) * MaxPanel);
 
         /// <summary>Scratch memory of the segments' offsets in x, and of those in dy.</summary>
-        readonly int OffsetLength => RoundUp(Math.Max(pictures * bandRows, stripPictures) * (sizeof(nint) / sizeof(float)), 16);
+        readonly int OffsetLength => RoundUp(Math.Max(images * bandRows, stripImages) * (sizeof(nint) / sizeof(float)), 16);
 
         /// <summary>Scratch memory of the padded x, with what the last tile reads behind it, or of one side's strips.</summary>
-        readonly long PaddedXLength => ((copyX ? (pictures * bandX) + OuterProductTiles<V>.MaxRows : stripPictures * StripLength) + 15) / 16 * 16;
+        readonly long PaddedXLength => ((copyX ? (images * bandX) + OuterProductTiles<V>.MaxRows : stripImages * StripLength) + 15) / 16 * 16;
 
         readonly long StripLength => (long)stripHeight * stripWidth * Geometry.C;
 
@@ -140,7 +140,7 @@ internal sealed unsafe partial class CpuKernels<V>
             var wanted = Math.Min((long)DivideUp(MostChunks, splits * g.Groups), SumsTogether / (PartialLength * g.Groups));
             wanted = Math.Min(wanted, g.MultiplyAdds / (1 << 19));
 
-            // As few as leave the largest no larger: 8 of 2 pictures, not 3 of 2 and 10 of 1.
+            // As few as leave the largest no larger: 8 of 2 images, not 3 of 2 and 10 of 1.
             Chunks = (int)Math.Clamp(wanted, 1, g.N);
             Chunks = DivideUp(g.N, DivideUp(g.N, Chunks));
             Tasks = checked(g.Groups * Chunks * splits);
@@ -170,13 +170,13 @@ internal sealed unsafe partial class CpuKernels<V>
             bands = DivideUp(g.OutH, bandRows);
             bandRows = DivideUp(g.OutH, bands);
             bands = DivideUp(g.OutH, bandRows);
-            pictures = bands > 1 ? 1 : Math.Clamp(Pixels / (g.OutH * g.OutW), 1, g.N);
+            images = bands > 1 ? 1 : Math.Clamp(Pixels / (g.OutH * g.OutW), 1, g.N);
             bandHeight = ((bandRows - 1) * g.StrideH) + ((g.KernelH - 1) * g.DilationH) + 1;
             bandX = (long)bandHeight * blockWidth * g.GroupC;
             if (left + right == 0) return;
             stripWidth = ((Math.Max(left, right) - 1) * g.StrideW) + ((g.KernelW - 1) * g.DilationW) + 1;
             stripHeight = ((g.OutH - 1) * g.StrideH) + ((g.KernelH - 1) * g.DilationH) + 1;
-            stripPictures = Math.Clamp(Pixels / g.OutH, 1, DivideUp(g.N, Chunks));
+            stripImages = Math.Clamp(Pixels / g.OutH, 1, DivideUp(g.N, Chunks));
         }
 
         public readonly void Run(int task, int worker)
@@ -205,75 +205,75 @@ internal sealed unsafe partial class CpuKernels<V>
                 v += vectors;
             }
 
-            long pictureX = (long)g.H * g.W * g.C, pictureDy = (long)g.OutH * g.OutW * g.K;
+            long imageX = (long)g.H * g.W * g.C, imageDy = (long)g.OutH * g.OutW * g.K;
             var width = copyX ? blockWidth : g.W;
             var block = new PixelBlock
             {
                 Width = width,
                 PixelX = (long)g.StrideW * g.GroupC,
                 RowX = (long)g.StrideH * width * g.GroupC,
-                PictureX = copyX ? bandX : pictureX,
+                ImageX = copyX ? bandX : imageX,
                 PixelDy = g.K,
                 RowDy = (long)g.OutW * g.K,
-                PictureDy = pictureDy,
+                ImageDy = imageDy,
                 Length = g.OutW - left - right,
                 Height = copyX ? int.MaxValue : g.H,
                 Pack = packDy,
             };
-            for (var picture = first; picture < end; picture += pictures)
+            for (var image = first; image < end; image += images)
             {
-                block.Pictures = Math.Min(pictures, end - picture);
+                block.Images = Math.Min(images, end - image);
                 for (var band = 0; band < bands; band++)
                 {
                     var firstRow = band * bandRows;
                     var rows = Math.Min(bandRows, g.OutH - firstRow);
                     block.Rows = rows;
-                    block.Dy = Dy + (picture * pictureDy) + (((firstRow * (long)g.OutW) + left) * g.K) + (group * g.GroupK);
+                    block.Dy = Dy + (image * imageDy) + (((firstRow * (long)g.OutW) + left) * g.K) + (group * g.GroupK);
                     if (copyX)
                     {
-                        for (var p = 0; p < block.Pictures; p++) CopyX(picture + p, group, firstRow, rows, paddedX + (p * bandX));
+                        for (var p = 0; p < block.Images; p++) CopyX(image + p, group, firstRow, rows, paddedX + (p * bandX));
                         block.X = paddedX;
                     }
                     else
                     {
                         block.Top = (firstRow * g.StrideH) - g.PadTop;
-                        block.X = X + (picture * pictureX) + ((((long)block.Top * g.W) + (left * g.StrideW) - g.PadLeft) * g.C);
+                        block.X = X + (image * imageX) + ((((long)block.Top * g.W) + (left * g.StrideW) - g.PadLeft) * g.C);
                     }
 
                     // The next band's rows follow in memory.
-                    var (lastPicture, count) = (picture + block.Pictures - 1, (long)block.Pictures * rows);
-                    call.NextX = new(X + (lastPicture * pictureX) + ((long)(firstRow + rows) * g.StrideH * g.W * g.C), count * g.StrideH * g.W * g.C, calls * count * block.Length);
-                    call.NextDy = new(Dy + (lastPicture * pictureDy) + ((firstRow + rows) * block.RowDy), count * block.RowDy, calls * count * block.Length);
+                    var (lastImage, count) = (image + block.Images - 1, (long)block.Images * rows);
+                    call.NextX = new(X + (lastImage * imageX) + ((long)(firstRow + rows) * g.StrideH * g.W * g.C), count * g.StrideH * g.W * g.C, calls * count * block.Length);
+                    call.NextDy = new(Dy + (lastImage * imageDy) + ((firstRow + rows) * block.RowDy), count * block.RowDy, calls * count * block.Length);
                     Multiply(&call, block, sums, firstVector, endVector, panel);
                 }
             }
 
-            for (var picture = first; picture < end && left + right > 0; picture += stripPictures)
+            for (var image = first; image < end && left + right > 0; image += stripImages)
             {
-                var count = Math.Min(stripPictures, end - picture);
-                if (left > 0) MultiplySide(&call, picture, count, 0, left, sums, firstVector, endVector, paddedX, panel);
-                if (right > 0) MultiplySide(&call, picture, count, g.OutW - right, g.OutW, sums, firstVector, endVector, paddedX, panel);
+                var count = Math.Min(stripImages, end - image);
+                if (left > 0) MultiplySide(&call, image, count, 0, left, sums, firstVector, endVector, paddedX, panel);
+                if (right > 0) MultiplySide(&call, image, count, g.OutW - right, g.OutW, sums, firstVector, endVector, paddedX, panel);
             }
         }
 
-        /// <summary>Adds the products of columns [firstColumn, endColumn) at a side of a few pictures, without groups.</summary>
-        readonly void MultiplySide(OuterProductCall* call, int picture, int count, int firstColumn, int endColumn, float* sums, int first, int end, float* strips, float* panel)
+        /// <summary>Adds the products of columns [firstColumn, endColumn) at a side of a few images, without groups.</summary>
+        readonly void MultiplySide(OuterProductCall* call, int image, int count, int firstColumn, int endColumn, float* sums, int first, int end, float* strips, float* panel)
         {
             var g = Geometry;
             for (var p = 0; p < count; p++)
             {
-                CopyStrip(X + ((long)(picture + p) * g.H * g.W * g.C), g.H, g.W, g.C, -g.PadTop, (firstColumn * g.StrideW) - g.PadLeft, stripHeight, stripWidth, strips + (p * StripLength));
+                CopyStrip(X + ((long)(image + p) * g.H * g.W * g.C), g.H, g.W, g.C, -g.PadTop, (firstColumn * g.StrideW) - g.PadLeft, stripHeight, stripWidth, strips + (p * StripLength));
             }
 
-            // A column of a picture is a segment.
+            // A column of an image is a segment.
             var block = new PixelBlock
             {
                 Width = stripWidth,
                 PixelX = (long)g.StrideH * stripWidth * g.C,
-                PictureX = StripLength,
+                ImageX = StripLength,
                 PixelDy = (long)g.OutW * g.K,
-                PictureDy = (long)g.OutH * g.OutW * g.K,
-                Pictures = count,
+                ImageDy = (long)g.OutH * g.OutW * g.K,
+                Images = count,
                 Rows = 1,
                 Length = g.OutH,
                 Height = int.MaxValue,
@@ -283,7 +283,7 @@ internal sealed unsafe partial class CpuKernels<V>
             for (var j = firstColumn; j < endColumn; j++)
             {
                 block.X = strips + ((long)(j - firstColumn) * g.StrideW * g.C);
-                block.Dy = Dy + (picture * block.PictureDy) + ((long)j * g.K);
+                block.Dy = Dy + (image * block.ImageDy) + ((long)j * g.K);
                 Multiply(call, block, sums, first, end, panel);
             }
         }
@@ -300,16 +300,16 @@ internal sealed unsafe partial class CpuKernels<V>
                 var tile = OuterProductTiles<V>.Tile(tileRows, vectors);
                 var lanes = vectors * V.Count;
                 var columns = block.Dy + ((long)v * V.Count);
-                var (pixelDy, rowDy, pictureDy) = (block.PixelDy, block.RowDy, block.PictureDy);
+                var (pixelDy, rowDy, imageDy) = (block.PixelDy, block.RowDy, block.ImageDy);
                 if (block.Pack)
                 {
-                    (pixelDy, rowDy, pictureDy) = (lanes, (long)block.Length * lanes, (long)block.Rows * block.Length * lanes);
-                    for (var p = 0; p < block.Pictures; p++)
+                    (pixelDy, rowDy, imageDy) = (lanes, (long)block.Length * lanes, (long)block.Rows * block.Length * lanes);
+                    for (var p = 0; p < block.Images; p++)
                     {
                         for (var i = 0; i < block.Rows; i++)
                         {
-                            var source = columns + (p * block.PictureDy) + (i * block.RowDy);
-                            PackPanel(source, block.PixelDy, 1, block.Length, Math.Min(lanes, Geometry.GroupK - (v * V.Count)), lanes, panel + (p * pictureDy) + (i * rowDy));
+                            var source = columns + (p * block.ImageDy) + (i * block.RowDy);
+                            PackPanel(source, block.PixelDy, 1, block.Length, Math.Min(lanes, Geometry.GroupK - (v * V.Count)), lanes, panel + (p * imageDy) + (i * rowDy));
                         }
                     }
 
@@ -320,7 +320,7 @@ internal sealed unsafe partial class CpuKernels<V>
                 var whole = copyX && merged && vectors == 1 ? OuterProductTiles<V>.Whole(Runs, RunLength) : null;
                 if (whole is not null)
                 {
-                    SetSegments(call, block, 0, rowDy, pictureDy);
+                    SetSegments(call, block, 0, rowDy, imageDy);
                     call->RunStride = (nint)Geometry.DilationH * block.Width * Geometry.GroupC * sizeof(float);
                     call->RunLength = RunRows * lanes;
                     whole(call, block.X, columns, sums);
@@ -333,7 +333,7 @@ internal sealed unsafe partial class CpuKernels<V>
                         var s = merged ? 0 : run % Geometry.KernelW;
                         var source = block.X + ((((long)r * Geometry.DilationH * block.Width) + ((long)s * Geometry.DilationW)) * Geometry.GroupC);
                         var target = sums + ((long)run * RunRows * lanes);
-                        SetSegments(call, block, r, rowDy, pictureDy);
+                        SetSegments(call, block, r, rowDy, imageDy);
                         for (var row = 0; row < RunLength; row += tileRows)
                         {
                             tile(call, source + row, columns, target + ((long)row * lanes));
@@ -346,26 +346,26 @@ internal sealed unsafe partial class CpuKernels<V>
             }
         }
 
-        /// <summary>A segment for each of the block's rows whose row of x, for kernel row <paramref name="r"/>, is in the picture.</summary>
-        readonly void SetSegments(OuterProductCall* call, in PixelBlock block, int r, long rowDy, long pictureDy)
+        /// <summary>A segment for each of the block's rows whose row of x, for kernel row <paramref name="r"/>, is in the image.</summary>
+        readonly void SetSegments(OuterProductCall* call, in PixelBlock block, int r, long rowDy, long imageDy)
         {
             var top = block.Top + (r * Geometry.DilationH);
             var count = 0;
-            for (var p = 0; p < block.Pictures; p++)
+            for (var p = 0; p < block.Images; p++)
             {
                 for (var i = 0; i < block.Rows; i++)
                 {
                     var h = top + (i * Geometry.StrideH);
                     if (h < 0 || h >= block.Height) continue;
-                    call->Offsets[count] = (nint)(((p * block.PictureX) + (i * block.RowX)) * sizeof(float));
-                    call->DyOffsets[count++] = (nint)(((p * pictureDy) + (i * rowDy)) * sizeof(float));
+                    call->Offsets[count] = (nint)(((p * block.ImageX) + (i * block.RowX)) * sizeof(float));
+                    call->DyOffsets[count++] = (nint)(((p * imageDy) + (i * rowDy)) * sizeof(float));
                 }
             }
 
             call->Segments = count;
         }
 
-        readonly void CopyX(int picture, int group, int firstRow, int rows, float* target)
+        readonly void CopyX(int image, int group, int firstRow, int rows, float* target)
         {
             var g = Geometry;
             var height = ((rows - 1) * g.StrideH) + ((g.KernelH - 1) * g.DilationH) + 1;
@@ -381,7 +381,7 @@ internal sealed unsafe partial class CpuKernels<V>
                     continue;
                 }
 
-                var source = X + ((((long)picture * g.H) + h) * g.W * g.C) + (group * g.GroupC);
+                var source = X + ((((long)image * g.H) + h) * g.W * g.C) + (group * g.GroupC);
                 ClearSide(target, before * g.GroupC);
                 if (g.Groups == 1)
                 {
@@ -397,7 +397,7 @@ internal sealed unsafe partial class CpuKernels<V>
         }
     }
 
-    /// <summary>Pixels of dy and what they meet of x: rows of one or more pictures. Strides in floats.</summary>
+    /// <summary>Pixels of dy and what they meet of x: rows of one or more images. Strides in floats.</summary>
     struct PixelBlock
     {
         /// <summary>What the first pixel's first tap reads, the first pixel's first column of the group.</summary>
@@ -406,8 +406,8 @@ internal sealed unsafe partial class CpuKernels<V>
         /// <summary>Pixels of a row of x.</summary>
         public int Width;
 
-        public long PixelX, RowX, PictureX, PixelDy, RowDy, PictureDy;
-        public int Pictures, Rows, Length;
+        public long PixelX, RowX, ImageX, PixelDy, RowDy, ImageDy;
+        public int Images, Rows, Length;
 
         /// <summary>The row of x that the first tap of the first row reads.</summary>
         public int Top;

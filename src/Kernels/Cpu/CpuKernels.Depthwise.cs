@@ -1,7 +1,7 @@
 namespace CnnSharp.Kernels.Cpu;
 
 // Depthwise convolution: one input and one output channel a group. Vectors run over channels, four at a time, and each
-// meets the taps that lie within the picture, so nothing is padded. Bound by loads: two a multiply-add.
+// meets the taps that lie within the image, so nothing is padded. Bound by loads: two a multiply-add.
 internal sealed unsafe partial class CpuKernels<V>
 {
     bool IsDepthwise(in ConvGeometry g) => May(ConvolutionAlgorithms.Depthwise) && g.Groups > 1 && g.GroupC == 1 && g.GroupK == 1;
@@ -28,7 +28,7 @@ internal sealed unsafe partial class CpuKernels<V>
         workers.Run(work, checked(g.N * DivideUp(work.Rows, work.BandRows)));
     }
 
-    /// <summary>Forward, and by input if Transposed: each target pixel gathers the source pixels its taps reach. Task: a few rows of a picture.</summary>
+    /// <summary>Forward, and by input if Transposed: each target pixel gathers the source pixels its taps reach. Task: a few rows of an image.</summary>
     struct DepthwiseWork : IWork
     {
         public ConvGeometry Geometry;
@@ -39,14 +39,14 @@ internal sealed unsafe partial class CpuKernels<V>
         public readonly void Run(int task, int worker)
         {
             var bands = DivideUp(Rows, BandRows);
-            var picture = task / bands;
+            var image = task / bands;
             var first = task % bands * BandRows;
             var end = Math.Min(first + BandRows, Rows);
             var channels = Geometry.C;
-            var source = Source + ((long)picture * SourceRows * SourceCols * channels);
+            var source = Source + ((long)image * SourceRows * SourceCols * channels);
             for (var i = first; i < end; i++)
             {
-                var target = Target + ((((long)picture * Rows) + i) * Cols * channels);
+                var target = Target + ((((long)image * Rows) + i) * Cols * channels);
                 for (var j = 0; j < Cols; j++, target += channels) Pixel(source, i, j, target);
             }
         }
@@ -152,7 +152,7 @@ internal sealed unsafe partial class CpuKernels<V>
         }
     }
 
-    /// <summary>Sums of a chunk of pictures, [kh, kw, C].</summary>
+    /// <summary>Sums of a chunk of images, [kh, kw, C].</summary>
     struct DepthwiseWeightWork : IWork
     {
         public ConvGeometry Geometry;
@@ -166,16 +166,16 @@ internal sealed unsafe partial class CpuKernels<V>
             var end = (int)((long)g.N * (task + 1) / Chunks);
             var sums = Partials + ((long)task * Length);
             Clear(sums, Length);
-            for (var picture = first; picture < end; picture++)
+            for (var image = first; image < end; image++)
             {
                 for (var r = 0; r < g.KernelH; r++)
                 {
-                    for (var s = 0; s < g.KernelW; s++) Tap(picture, r, s, sums + ((((long)r * g.KernelW) + s) * g.C));
+                    for (var s = 0; s < g.KernelW; s++) Tap(image, r, s, sums + ((((long)r * g.KernelW) + s) * g.C));
                 }
             }
         }
 
-        readonly void Tap(int picture, int r, int s, float* sums)
+        readonly void Tap(int image, int r, int s, float* sums)
         {
             var g = Geometry;
             var rowOffset = (r * g.DilationH) - g.PadTop;
@@ -188,8 +188,8 @@ internal sealed unsafe partial class CpuKernels<V>
             {
                 var h = (i * g.StrideH) + rowOffset;
                 if ((uint)h >= (uint)g.H || firstCol > lastCol) continue;
-                var x = X + (((((long)picture * g.H) + h) * g.W) + ((long)firstCol * g.StrideW) + colOffset) * g.C;
-                var dy = Dy + (((((long)picture * g.OutH) + i) * g.OutW) + firstCol) * g.C;
+                var x = X + (((((long)image * g.H) + h) * g.W) + ((long)firstCol * g.StrideW) + colOffset) * g.C;
+                var dy = Dy + (((((long)image * g.OutH) + i) * g.OutW) + firstCol) * g.C;
                 var pixels = lastCol - firstCol + 1;
                 var step = (long)g.StrideW * g.C;
                 var c = 0;

@@ -6,7 +6,7 @@ namespace CnnSharp.Kernels.Cpu;
 
 // Limited by memory: each buffer is read or written once. A task has Chunk consecutive elements, whole vectors but for
 // the buffer's last few elements, which are loaded and stored under a mask. Here and in the files beside this one, task
-// bodies ask for full optimisation at once: a loop of vectors in the JIT's first tier is ten times slower, for seconds.
+// bodies ask for full optimization at once: a loop of vectors in the JIT's first tier is ten times slower, for seconds.
 internal sealed unsafe partial class CpuKernels<V>
 {
     /// <inheritdoc/>
@@ -27,8 +27,8 @@ internal sealed unsafe partial class CpuKernels<V>
             case UnaryOp.Sqrt: Map<SqrtFunction>(a, x, y); break;
             case UnaryOp.Abs: Map<AbsFunction>(a, x, y); break;
             case UnaryOp.Square: Map<SquareFunction>(a, x, y); break;
-            case UnaryOp.Scale: Map<ScaleFunction>(a, x, y); break;
-            case UnaryOp.Offset: Map<OffsetFunction>(a, x, y); break;
+            case UnaryOp.MultiplyScalar: Map<ScaleFunction>(a, x, y); break;
+            case UnaryOp.AddScalar: Map<OffsetFunction>(a, x, y); break;
             case UnaryOp.Erf: Map<ErfFunction>(a, x, y); break;
             case UnaryOp.Floor: Map<Scalar<FloorFunction>>(a, x, y); break;
             case UnaryOp.Ceiling: Map<Scalar<CeilingFunction>>(a, x, y); break;
@@ -67,8 +67,8 @@ internal sealed unsafe partial class CpuKernels<V>
             case UnaryOp.Sqrt: MapBackward<SqrtFunction>(a, x, y, dy, dx); break;
             case UnaryOp.Abs: MapBackward<AbsFunction>(a, x, y, dy, dx); break;
             case UnaryOp.Square: MapBackward<SquareFunction>(a, x, y, dy, dx); break;
-            case UnaryOp.Scale: MapBackward<ScaleFunction>(a, x, y, dy, dx); break;
-            case UnaryOp.Offset: MapBackward<OffsetFunction>(a, x, y, dy, dx); break;
+            case UnaryOp.MultiplyScalar: MapBackward<ScaleFunction>(a, x, y, dy, dx); break;
+            case UnaryOp.AddScalar: MapBackward<OffsetFunction>(a, x, y, dy, dx); break;
             case UnaryOp.Floor or UnaryOp.Ceiling or UnaryOp.Round or UnaryOp.Sign: MapBackward<StepFunction>(a, x, y, dy, dx); break;
             case UnaryOp.Erf: MapBackward<ErfFunction>(a, x, y, dy, dx); break;
             case UnaryOp.Sin: MapBackward<Scalar<SinFunction>>(a, x, y, dy, dx); break;
@@ -231,7 +231,7 @@ internal sealed unsafe partial class CpuKernels<V>
         else workers.Run(new BroadcastWork<F>(Merge(g), a.ReadOnlyPointer<float>(), b.ReadOnlyPointer<float>(), y.Pointer<float>()), Chunks(g.Count));
     }
 
-    /// <summary>Joins neighbouring axes along which both inputs run on, so that the innermost runs are long.</summary>
+    /// <summary>Joins neighboring axes along which both inputs run on, so that the innermost runs are long.</summary>
     static BroadcastGeometry Merge(in BroadcastGeometry g)
     {
         Span<long> d = [g.D0, g.D1, g.D2, g.D3], a = [g.A0, g.A1, g.A2, g.A3], b = [g.B0, g.B1, g.B2, g.B3];

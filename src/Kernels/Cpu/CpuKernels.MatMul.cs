@@ -5,7 +5,7 @@ namespace CnnSharp.Kernels.Cpu;
 // A matrix product is a correlation whose pixels are the rows of a and whose one segment is the summed extent. The
 // columns of b are packed into panels of v vectors, so that a tile streams through them; a is read where it lies, unless
 // it is transposed, pixels are left out, or its rows fill no tile. (Rows a multiple of 2 KiB apart share a few cache sets;
-// to copy them for that was a loss all the same, of up to 15% of the time with 8 pictures and 39% with one.)
+// to copy them for that was a loss all the same, of up to 15% of the time with 8 images and 39% with one.)
 internal sealed unsafe partial class CpuKernels<V>
 {
     public void MatMul(in MatMulGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer? bias, DeviceBuffer c, Activation activation = Activation.None, bool accumulate = false)
@@ -156,7 +156,7 @@ internal sealed unsafe partial class CpuKernels<V>
     }
 
     /// <summary>Where row i of a lies, if not behind row i - 1: at the pixel that result pixel i of a strided convolution reads. Strides in floats.</summary>
-    readonly record struct PixelRows(int OutH, int OutW, long PictureStride, long RowStride, long ColumnStride)
+    readonly record struct PixelRows(int OutH, int OutW, long ImageStride, long RowStride, long ColumnStride)
     {
         public bool Any => OutW > 0;
 
@@ -170,8 +170,8 @@ internal sealed unsafe partial class CpuKernels<V>
         /// <summary>Where the first pixel of line <paramref name="line"/> of all images begins.</summary>
         public long Offset(long line)
         {
-            var (picture, row) = Math.DivRem(line, (long)OutH);
-            return (picture * PictureStride) + (row * RowStride);
+            var (image, row) = Math.DivRem(line, (long)OutH);
+            return (image * ImageStride) + (row * RowStride);
         }
     }
 
@@ -188,7 +188,7 @@ internal sealed unsafe partial class CpuKernels<V>
         public float* Packed;
         public float** Scratch;
 
-        /// <summary>Rows of a that are pixels of a picture, some left out; else none.</summary>
+        /// <summary>Rows of a that are pixels of an image, some left out; else none.</summary>
         public PixelRows Pixels;
 
         /// <summary>The copy of a, if all tasks share one.</summary>

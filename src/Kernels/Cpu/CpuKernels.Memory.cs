@@ -85,7 +85,7 @@ internal sealed unsafe partial class CpuKernels<V>
         }
     }
 
-    /// <summary>Joins neighbouring axes along which source and target run on, so that the innermost runs are long.</summary>
+    /// <summary>Joins neighboring axes along which source and target run on, so that the innermost runs are long.</summary>
     static RegionGeometry Merge(in RegionGeometry g)
     {
         Span<long> d = [g.D0, g.D1, g.D2, g.D3], s = [g.S0, g.S1, g.S2, g.S3], t = [g.T0, g.T1, g.T2, g.T3];

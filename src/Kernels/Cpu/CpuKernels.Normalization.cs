@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace CnnSharp.Kernels.Cpu;
 
-// Batch normalisation is limited by memory, so what counts is how often a tensor is fetched. Forward: x twice (once for
+// Batch normalization is limited by memory, so what counts is how often a tensor is fetched. Forward: x twice (once for
 // mean and variance: both passes over a piece while it is in the cache, pieces combined by Chan, Golub and LeVeque 1979),
 // y written once. Backward: x, dy and y twice, dx (and dadd) written once. Per-channel factors are repeated to full lanes
 // (see Joined), so that channels need not fill vectors.
@@ -28,10 +28,10 @@ internal sealed unsafe partial class CpuKernels<V>
             for (var c = 0; c < channels; c++)
             {
                 var variance = statistics[channels + c] / g.Rows;
-                var invDeviation = 1 / Math.Sqrt(variance + g.Epsilon);
+                var scale = 1 / Math.Sqrt(variance + g.Epsilon);
                 means[c] = (float)statistics[c];
-                invStds[c] = (float)invDeviation;
-                scales[c] = (float)(w[c] * invDeviation);
+                invStds[c] = (float)scale;
+                scales[c] = (float)(w[c] * scale);
                 offsets[c] = (float)(b[c] - (statistics[c] * scales[c]));
                 var unbiased = statistics[channels + c] / Math.Max(1, g.Rows - 1);
                 runningMeans[c] = (float)(runningMeans[c] + (g.Momentum * (statistics[c] - runningMeans[c])));
@@ -128,10 +128,10 @@ internal sealed unsafe partial class CpuKernels<V>
             var sums = SumRows(work.Terms, g.Rows, channels);
             for (var c = 0; c < channels; c++)
             {
-                var invDeviation = 1 / Math.Sqrt((double)variances[c] + g.Epsilon);
+                var invStd = 1 / Math.Sqrt((double)variances[c] + g.Epsilon);
                 biasGradient[c] = (float)sums[c];
-                weightGradient[c] = (float)(sums[channels + c] * invDeviation);
-                work.Factors[c] = (float)(w[c] * invDeviation);
+                weightGradient[c] = (float)(sums[channels + c] * invStd);
+                work.Factors[c] = (float)(w[c] * invStd);
             }
 
             Repeat(work.Factors, work.Factors, channels);
@@ -352,7 +352,7 @@ internal sealed unsafe partial class CpuKernels<V>
         }
     }
 
-    // ---- Local response normalisation (Krizhevsky et al. 2012, section 3.3) ---------------------------------------
+    // ---- Local response normalization (Krizhevsky et al. 2012, section 3.3) ---------------------------------------
 
     /// <inheritdoc/>
     public void LrnForward(in LrnGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer scale)

@@ -7,7 +7,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <summary>
     /// Weights in the order in which tiles read them, kept beside their buffer as long as its contents stay the same
-    /// (<see cref="DeviceBuffer.Version"/>): with one picture, packing costs as much as half of the multiply-adds, and
+    /// (<see cref="DeviceBuffer.Version"/>): with one image, packing costs as much as half of the multiply-adds, and
     /// transforming more than all of them. Only from the second use on: a training, whose weights change at every step,
     /// packs into memory that all calls share. One form a buffer; used under <see cref="Workers.Gate"/>.
     /// </summary>

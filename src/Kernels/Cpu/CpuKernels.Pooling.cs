@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace CnnSharp.Kernels.Cpu;
 
-// Lanes are channels. Forward, a task has some rows of y; backward, whole pictures of dx, for windows may overlap.
+// Lanes are channels. Forward, a task has some rows of y; backward, whole images of dx, for windows may overlap.
 internal sealed unsafe partial class CpuKernels<V>
 {
     /// <inheritdoc/>
@@ -48,29 +48,29 @@ internal sealed unsafe partial class CpuKernels<V>
             var end = Math.Min((long)g.N * g.OutH, (task + 1) * perTask);
             for (var row = task * perTask; row < end; row++)
             {
-                var picture = x + (row / g.OutH * g.H * g.W * g.C);
+                var image = x + (row / g.OutH * g.H * g.W * g.C);
                 var (top, bottom, _) = g.RowWindow((int)(row % g.OutH));
                 for (var o = 0; o < g.OutW; o++)
                 {
                     var (left, right, _) = g.ColumnWindow(o);
                     var target = ((row * g.OutW) + o) * g.C;
                     var c = 0;
-                    for (; c <= g.C - V.Count; c += V.Count) Window(picture + c, top, bottom, left, right, target + c, V.Count);
-                    if (c < g.C) Window(picture + c, top, bottom, left, right, target + c, g.C - c);
+                    for (; c <= g.C - V.Count; c += V.Count) Window(image + c, top, bottom, left, right, target + c, V.Count);
+                    if (c < g.C) Window(image + c, top, bottom, left, right, target + c, g.C - c);
                 }
             }
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        void Window(float* picture, int top, int bottom, int left, int right, long target, int count)
+        void Window(float* image, int top, int bottom, int left, int right, long target, int count)
         {
             var place = (top * g.W) + left;
-            var greatest = LoadUpTo(picture + ((long)place * g.C), count);
+            var greatest = LoadUpTo(image + ((long)place * g.C), count);
             var greatestPlace = Place(place);
             for (var h = top; h < bottom; h++)
             {
                 place = (h * g.W) + left;
-                var p = picture + ((long)place * g.C);
+                var p = image + ((long)place * g.C);
                 for (var w = left; w < right; w++, place++, p += g.C)
                 {
                     // The first of equals stays; a NaN replaces any number, and nothing replaces a NaN.
@@ -96,8 +96,8 @@ internal sealed unsafe partial class CpuKernels<V>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
-            var picture = dx + ((long)task * g.H * g.W * g.C);
-            if (!tiles) Clear(picture, (long)g.H * g.W * g.C);
+            var image = dx + ((long)task * g.H * g.W * g.C);
+            if (!tiles) Clear(image, (long)g.H * g.W * g.C);
             for (var i = 0; i < g.OutH; i++)
             {
                 var (top, bottom, _) = g.RowWindow(i);
@@ -106,21 +106,21 @@ internal sealed unsafe partial class CpuKernels<V>
                     var (left, right, _) = g.ColumnWindow(o);
                     var source = ((((long)task * g.OutH) + i) * g.OutW + o) * g.C;
                     var c = 0;
-                    for (; c <= g.C - V.Count; c += V.Count) Window(picture + c, top, bottom, left, right, source + c, V.Count);
-                    if (c < g.C) Window(picture + c, top, bottom, left, right, source + c, g.C - c);
+                    for (; c <= g.C - V.Count; c += V.Count) Window(image + c, top, bottom, left, right, source + c, V.Count);
+                    if (c < g.C) Window(image + c, top, bottom, left, right, source + c, g.C - c);
                 }
             }
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        void Window(float* picture, int top, int bottom, int left, int right, long source, int count)
+        void Window(float* image, int top, int bottom, int left, int right, long source, int count)
         {
             var gradient = LoadUpTo(dy + source, count);
             var greatestPlace = LoadUpTo(indices + source, count);
             for (var h = top; h < bottom; h++)
             {
                 var place = (h * g.W) + left;
-                var p = picture + ((long)place * g.C);
+                var p = image + ((long)place * g.C);
                 for (var w = left; w < right; w++, place++, p += g.C)
                 {
                     var share = V.SameBits(greatestPlace, Place(place)) & gradient;
@@ -132,7 +132,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <summary>What an average over a window divides by.</summary>
     static V Divisor(in PoolGeometry g, (int Start, int End, int Padded) rows, (int Start, int End, int Padded) columns)
-        => V.Create((float)(g.CountPadding ? (long)rows.Padded * columns.Padded : (long)(rows.End - rows.Start) * (columns.End - columns.Start)));
+        => V.Create((float)(g.CountIncludePad ? (long)rows.Padded * columns.Padded : (long)(rows.End - rows.Start) * (columns.End - columns.Start)));
 
     readonly struct AvgPoolWork(in PoolGeometry g, float* x, float* y) : IWork
     {
@@ -146,7 +146,7 @@ internal sealed unsafe partial class CpuKernels<V>
             var end = Math.Min((long)g.N * g.OutH, (task + 1) * perTask);
             for (var row = task * perTask; row < end; row++)
             {
-                var picture = x + (row / g.OutH * g.H * g.W * g.C);
+                var image = x + (row / g.OutH * g.H * g.W * g.C);
                 var rows = g.RowWindow((int)(row % g.OutH));
                 for (var o = 0; o < g.OutW; o++)
                 {
@@ -154,19 +154,19 @@ internal sealed unsafe partial class CpuKernels<V>
                     var divisor = Divisor(g, rows, columns);
                     var target = y + (((row * g.OutW) + o) * g.C);
                     var c = 0;
-                    for (; c <= g.C - V.Count; c += V.Count) Window(picture + c, rows.Start, rows.End, columns.Start, columns.End, divisor, target + c, V.Count);
-                    if (c < g.C) Window(picture + c, rows.Start, rows.End, columns.Start, columns.End, divisor, target + c, g.C - c);
+                    for (; c <= g.C - V.Count; c += V.Count) Window(image + c, rows.Start, rows.End, columns.Start, columns.End, divisor, target + c, V.Count);
+                    if (c < g.C) Window(image + c, rows.Start, rows.End, columns.Start, columns.End, divisor, target + c, g.C - c);
                 }
             }
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        void Window(float* picture, int top, int bottom, int left, int right, V divisor, float* target, int count)
+        void Window(float* image, int top, int bottom, int left, int right, V divisor, float* target, int count)
         {
             var sum = V.Zero;
             for (var h = top; h < bottom; h++)
             {
-                var p = picture + ((((long)h * g.W) + left) * g.C);
+                var p = image + ((((long)h * g.W) + left) * g.C);
                 for (var w = left; w < right; w++, p += g.C) sum += LoadUpTo(p, count);
             }
 
@@ -183,8 +183,8 @@ internal sealed unsafe partial class CpuKernels<V>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
-            var picture = dx + ((long)task * g.H * g.W * g.C);
-            if (!tiles) Clear(picture, (long)g.H * g.W * g.C);
+            var image = dx + ((long)task * g.H * g.W * g.C);
+            if (!tiles) Clear(image, (long)g.H * g.W * g.C);
             for (var i = 0; i < g.OutH; i++)
             {
                 var rows = g.RowWindow(i);
@@ -194,19 +194,19 @@ internal sealed unsafe partial class CpuKernels<V>
                     var divisor = Divisor(g, rows, columns);
                     var source = dy + (((((long)task * g.OutH) + i) * g.OutW + o) * g.C);
                     var c = 0;
-                    for (; c <= g.C - V.Count; c += V.Count) Window(picture + c, rows.Start, rows.End, columns.Start, columns.End, divisor, source + c, V.Count);
-                    if (c < g.C) Window(picture + c, rows.Start, rows.End, columns.Start, columns.End, divisor, source + c, g.C - c);
+                    for (; c <= g.C - V.Count; c += V.Count) Window(image + c, rows.Start, rows.End, columns.Start, columns.End, divisor, source + c, V.Count);
+                    if (c < g.C) Window(image + c, rows.Start, rows.End, columns.Start, columns.End, divisor, source + c, g.C - c);
                 }
             }
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        void Window(float* picture, int top, int bottom, int left, int right, V divisor, float* source, int count)
+        void Window(float* image, int top, int bottom, int left, int right, V divisor, float* source, int count)
         {
             var share = LoadUpTo(source, count) / divisor;
             for (var h = top; h < bottom; h++)
             {
-                var p = picture + ((((long)h * g.W) + left) * g.C);
+                var p = image + ((((long)h * g.W) + left) * g.C);
                 for (var w = left; w < right; w++, p += g.C) StoreUpTo(tiles ? share : LoadUpTo(p, count) + share, p, count);
             }
         }

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace CnnSharp.Kernels.Cpu;
 
 // Lanes are channels. Nearest: a task has rows of the result, forward and backward (a row of dx gathers from the rows of
-// dy that read it). Bilinear backward adds to four elements an output, so a task has whole pictures.
+// dy that read it). Bilinear backward adds to four elements an output, so a task has whole images.
 internal sealed unsafe partial class CpuKernels<V>
 {
     /// <inheritdoc/>
@@ -57,7 +57,7 @@ internal sealed unsafe partial class CpuKernels<V>
             var end = Math.Min((long)g.N * g.H, (task + 1) * perTask);
             for (var row = task * perTask; row < end; row++)
             {
-                var picture = dy + (row / g.H * g.OutH * g.OutW * g.C);
+                var image = dy + (row / g.H * g.OutH * g.OutW * g.C);
                 var (top, bottom) = Readers(row % g.H, g.H, g.OutH);
                 for (var w = 0; w < g.W; w++)
                 {
@@ -69,7 +69,7 @@ internal sealed unsafe partial class CpuKernels<V>
                         var sum = V.Zero;
                         for (var i = top; i < bottom; i++)
                         {
-                            var p = picture + (((i * g.OutW) + left) * g.C) + c;
+                            var p = image + (((i * g.OutW) + left) * g.C) + c;
                             for (var j = left; j < right; j++, p += g.C) sum += LoadUpTo(p, count);
                         }
 
@@ -111,8 +111,8 @@ internal sealed unsafe partial class CpuKernels<V>
             for (var row = task * perTask; row < end; row++)
             {
                 var (top, bottom, down) = Between((int)(row % g.OutH), g.H, g.OutH, g.AlignCorners);
-                var picture = x + (row / g.OutH * g.H * g.W * g.C);
-                float* upper = picture + ((long)top * g.W * g.C), lower = picture + ((long)bottom * g.W * g.C);
+                var image = x + (row / g.OutH * g.H * g.W * g.C);
+                float* upper = image + ((long)top * g.W * g.C), lower = image + ((long)bottom * g.W * g.C);
                 var target = y + (row * g.OutW * g.C);
                 for (var j = 0; j < g.OutW; j++, target += g.C)
                 {
@@ -144,13 +144,13 @@ internal sealed unsafe partial class CpuKernels<V>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
-            var picture = dx + ((long)task * g.H * g.W * g.C);
+            var image = dx + ((long)task * g.H * g.W * g.C);
             var source = dy + ((long)task * g.OutH * g.OutW * g.C);
-            Clear(picture, (long)g.H * g.W * g.C);
+            Clear(image, (long)g.H * g.W * g.C);
             for (var i = 0; i < g.OutH; i++)
             {
                 var (top, bottom, down) = Between(i, g.H, g.OutH, g.AlignCorners);
-                float* upper = picture + ((long)top * g.W * g.C), lower = picture + ((long)bottom * g.W * g.C);
+                float* upper = image + ((long)top * g.W * g.C), lower = image + ((long)bottom * g.W * g.C);
                 for (var j = 0; j < g.OutW; j++, source += g.C)
                 {
                     var (left, right, across) = Between(j, g.W, g.OutW, g.AlignCorners);

@@ -42,23 +42,23 @@ internal sealed unsafe partial class CpuKernels<V>
 
         int tileRows, tileCols, block;
 
-        /// <summary>Patches, with the pictures' last ones in part outside.</summary>
+        /// <summary>Patches, with the images' last ones in part outside.</summary>
         public int Tiles { get; private set; }
 
         public int Tasks { get; private set; }
 
-        /// <summary>Whether all patches are transformed before the first product: with few pictures the blocks are too few for the threads, and would each read all weights.</summary>
+        /// <summary>Whether all patches are transformed before the first product: with few images the blocks are too few for the threads, and would each read all weights.</summary>
         public bool IsStaged { get; private set; }
 
         /// <summary>Floats of transformed weights.</summary>
         public static long WeightLength(int input, int output) => (long)Places * input * output;
 
         /// <summary>Whether the transforms cost less than they save.</summary>
-        public static bool Pays(int pictures, int input, int output, int rows, int cols)
+        public static bool Pays(int images, int input, int output, int rows, int cols)
         {
             if (Math.Min(input, output) < WinogradChannels || input % V.Count != 0 || output % V.Count != 0) return false;
             var tiles = (long)DivideUp(rows, Tile) * DivideUp(cols, Tile);
-            return pictures * tiles >= 32 && rows * (long)cols >= tiles * Tile * Tile / 4;
+            return images * tiles >= 32 && rows * (long)cols >= tiles * Tile * Tile / 4;
         }
 
         /// <summary>A block's patches [36, block, In], products [36, block, Out], one tile's temporary and one padded patch. Of a staged pass, the last two.</summary>
@@ -118,17 +118,17 @@ internal sealed unsafe partial class CpuKernels<V>
 
         readonly void TransformPatches(int first, int count, float* patches, float* border)
         {
-            var perPicture = tileRows * tileCols;
+            var perImage = tileRows * tileCols;
             for (var t = 0; t < count; t++)
             {
-                var picture = (first + t) / perPicture;
-                var row = ((first + t) % perPicture / tileCols * Tile) + FirstRow;
+                var image = (first + t) / perImage;
+                var row = ((first + t) % perImage / tileCols * Tile) + FirstRow;
                 var col = ((first + t) % tileCols * Tile) + FirstCol;
-                var source = Source + (((((long)picture * SourceH) + row) * SourceW) + col) * In;
+                var source = Source + (((((long)image * SourceH) + row) * SourceW) + col) * In;
                 var rowStride = (long)SourceW * In;
                 if (row < 0 || col < 0 || row + Patch > SourceH || col + Patch > SourceW)
                 {
-                    CopyBorder(picture, row, col, border);
+                    CopyBorder(image, row, col, border);
                     source = border;
                     rowStride = (long)Patch * In;
                 }
@@ -163,19 +163,19 @@ internal sealed unsafe partial class CpuKernels<V>
 
         readonly void Finish(int first, int count, float* products)
         {
-            var perPicture = tileRows * tileCols;
+            var perImage = tileRows * tileCols;
             for (var t = 0; t < count; t++)
             {
-                var picture = (first + t) / perPicture;
-                var row = (first + t) % perPicture / tileCols * Tile;
+                var image = (first + t) / perImage;
+                var row = (first + t) % perImage / tileCols * Tile;
                 var col = (first + t) % tileCols * Tile;
-                var target = Target + (((((long)picture * TargetH) + row) * TargetW) + col) * Out;
+                var target = Target + (((((long)image * TargetH) + row) * TargetW) + col) * Out;
                 Finish(products + ((long)t * Out), ProductPlace, target, Math.Min(Tile, TargetH - row), Math.Min(Tile, TargetW - col));
             }
         }
 
-        /// <summary>A patch that reaches out of the picture, with the zeros around it.</summary>
-        readonly void CopyBorder(int picture, int row, int col, float* target)
+        /// <summary>A patch that reaches out of the image, with the zeros around it.</summary>
+        readonly void CopyBorder(int image, int row, int col, float* target)
         {
             var before = Math.Clamp(-col, 0, Patch);
             var inside = Math.Clamp(SourceW - col, before, Patch) - before;
@@ -189,7 +189,7 @@ internal sealed unsafe partial class CpuKernels<V>
                 }
 
                 Clear(target, (long)before * In);
-                CopyFloats(Source + (((((long)picture * SourceH) + h) * SourceW) + col + before) * In, target + ((long)before * In), (long)inside * In);
+                CopyFloats(Source + (((((long)image * SourceH) + h) * SourceW) + col + before) * In, target + ((long)before * In), (long)inside * In);
                 Clear(target + ((long)(before + inside) * In), (long)(Patch - before - inside) * In);
             }
         }

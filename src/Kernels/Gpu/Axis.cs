@@ -44,7 +44,7 @@ readonly struct Axis
     };
 
     /// <summary>
-    /// The gradient by input, for the places h of x with (h + padding) mod stride = <paramref name="phase"/>: dx[h] sums dy[i] w[r]
+    /// The gradient backward-data, for the places h of x with (h + padding) mod stride = <paramref name="phase"/>: dx[h] sums dy[i] w[r]
     /// where i stride + r dilation = h + padding. Such r are every stride / gcd(stride, dilation)-th from the first, and i falls
     /// by dilation / gcd from one to the next: a correlation of stride 1 that multiplies nothing in vain.
     /// </summary>

@@ -115,7 +115,7 @@ static class Gemm
     }
 
     /// <summary>
-    /// Adds up the parts of the depth: a group eight runs of four columns, neighbours in memory, each by a column of threads that take
+    /// Adds up the parts of the depth: a group eight runs of four columns, neighbors in memory, each by a column of threads that take
     /// parts in turn and add their sums pairwise. The order depends on the number of parts and the size of the group alone.
     /// </summary>
     public static void AddPartials<TResults>(ArrayView<float> partials, TResults results, GemmShape shape)

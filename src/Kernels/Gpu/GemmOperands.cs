@@ -52,8 +52,8 @@ readonly struct Scalars(ArrayView<float> view) : IElements
 /// <summary>What of an operand's row stays the same along the depth: worked out once, ahead of the loop.</summary>
 /// <param name="offset">Of its first element.</param>
 /// <param name="count">Rows from here to the end; none beyond it.</param>
-/// <param name="y">The picture's row that the first tap reads (patches).</param>
-/// <param name="x">The picture's column that the first tap reads (patches).</param>
+/// <param name="y">The image's row that the first tap reads (patches).</param>
+/// <param name="x">The image's column that the first tap reads (patches).</param>
 readonly struct OperandRow(int offset, int count, int y = 0, int x = 0)
 {
     public readonly int Offset = offset, Count = count, Y = y, X = x;
@@ -62,8 +62,8 @@ readonly struct OperandRow(int offset, int count, int y = 0, int x = 0)
 /// <summary>What of a depth is the same for every row: worked out once for the rows that a thread reads at it.</summary>
 /// <param name="offset">Added to the row's.</param>
 /// <param name="count">Elements along the depth from here that are not 0, as far as they are consecutive.</param>
-/// <param name="y">Added to the row's place in the picture (patches).</param>
-/// <param name="x">Added to the row's place in the picture (patches).</param>
+/// <param name="y">Added to the row's place in the image (patches).</param>
+/// <param name="x">Added to the row's place in the image (patches).</param>
 readonly struct OperandStep(int offset, int count, int y = 0, int x = 0)
 {
     public readonly int Offset = offset, Count = count, Y = y, X = x;
@@ -150,7 +150,7 @@ readonly struct Taps(int columns, int channels)
     public int Column(int tap, int row) => tap - (row * columns.Divisor);
 }
 
-/// <summary>Rows as (picture, row, column) of a grid of pixels.</summary>
+/// <summary>Rows as (image, row, column) of a grid of pixels.</summary>
 readonly struct Pixels(int height, int width)
 {
     readonly FastDivide height = new(height), width = new(width);
@@ -160,25 +160,25 @@ readonly struct Pixels(int height, int width)
 
     public int Column(int pixel, int line) => pixel - (line * width.Divisor);
 
-    public int Picture(int line) => height.Quotient(line);
+    public int DecodedImage(int line) => height.Quotient(line);
 
-    public int Row(int line, int picture) => line - (picture * height.Divisor);
+    public int Row(int line, int image) => line - (image * height.Divisor);
 }
 
 /// <summary>
 /// The patches that a convolution multiplies with its weights (im2col, never stored). Row: a result pixel; depth: a tap's channel.
-/// Either x, read by the forward pass, or dy, read by one phase of the gradient by input; see <see cref="Axis"/>.
+/// Either x, read by the forward pass, or dy, read by one phase of the gradient backward-data; see <see cref="Axis"/>.
 /// </summary>
-/// <remarks>A step costs two divisions by constants (8 instructions) and 8 more; a load its place in the picture and its check (5) and the address (3).</remarks>
-readonly struct Patches<TElements>(TElements elements, int pictures, Axis y, Axis x, int channels, int groupChannels) : IOperand
+/// <remarks>A step costs two divisions by constants (8 instructions) and 8 more; a load its place in the image and its check (5) and the address (3).</remarks>
+readonly struct Patches<TElements>(TElements elements, int images, Axis y, Axis x, int channels, int groupChannels) : IOperand
     where TElements : struct, IElements
 {
-    /// <summary>A place that no tap brings back into the picture.</summary>
+    /// <summary>A place that no tap brings back into the image.</summary>
     const int Outside = int.MinValue / 2;
 
     readonly TElements elements = elements;
     readonly Axis y = y, x = x;
-    readonly int channels = channels, rows = pictures * y.Results * x.Results;
+    readonly int channels = channels, rows = images * y.Results * x.Results;
     readonly Pixels pixels = new(y.Results, x.Results);
     readonly Taps taps = new(x.Taps, groupChannels);
 
@@ -188,10 +188,10 @@ readonly struct Patches<TElements>(TElements elements, int pictures, Axis y, Axi
     {
         if (row >= rows) return new(0, 0, Outside, Outside);
         var line = pixels.Line(row);
-        var picture = pixels.Picture(line);
-        var h = (pixels.Row(line, picture) * y.Stride) + y.Start;
+        var image = pixels.DecodedImage(line);
+        var h = (pixels.Row(line, image) * y.Stride) + y.Start;
         var w = (pixels.Column(row, line) * x.Stride) + x.Start;
-        return new((((((picture * y.Extent) + h) * x.Extent) + w) * channels) + (group * taps.Channels), 1, h, w);
+        return new((((((image * y.Extent) + h) * x.Extent) + w) * channels) + (group * taps.Channels), 1, h, w);
     }
 
     public OperandStep Step(int depth)
@@ -236,10 +236,10 @@ readonly struct PatchColumns<TElements>(TElements elements, Axis y, Axis x, int 
     public OperandStep Step(int depth)
     {
         var line = pixels.Line(depth);
-        var picture = pixels.Picture(line);
-        var down = pixels.Row(line, picture) * y.Stride;
+        var image = pixels.DecodedImage(line);
+        var down = pixels.Row(line, image) * y.Stride;
         var right = pixels.Column(depth, line) * x.Stride;
-        return new(((((picture * y.Extent) + down) * x.Extent) + right) * channels, 1, down, right);
+        return new(((((image * y.Extent) + down) * x.Extent) + right) * channels, 1, down, right);
     }
 
     public Float4 Load(OperandRow row, OperandStep step)

@@ -42,7 +42,7 @@ readonly struct RowResults<TElements>(Epilogue<TElements> epilogue, int stride, 
     public void Store(int offset, int group, int column, Float4 value) => epilogue.Store(offset, group, column, value);
 }
 
-/// <summary>The pixels of one phase: row (picture, p, q) lies at the places that the axes say.</summary>
+/// <summary>The pixels of one phase: row (image, p, q) lies at the places that the axes say.</summary>
 readonly struct PixelResults<TElements>(Epilogue<TElements> epilogue, Axis y, Axis x, int channels, int groupChannels) : IResults
     where TElements : struct, IElements
 {
@@ -54,10 +54,10 @@ readonly struct PixelResults<TElements>(Epilogue<TElements> epilogue, Axis y, Ax
     public int Row(int group, int split, int row)
     {
         var line = pixels.Line(row);
-        var picture = pixels.Picture(line);
-        var h = (pixels.Row(line, picture) * y.TargetStride) + y.TargetStart;
+        var image = pixels.DecodedImage(line);
+        var h = (pixels.Row(line, image) * y.TargetStride) + y.TargetStart;
         var w = (pixels.Column(row, line) * x.TargetStride) + x.TargetStart;
-        return (((((picture * y.TargetExtent) + h) * x.TargetExtent) + w) * channels) + (group * groupChannels);
+        return (((((image * y.TargetExtent) + h) * x.TargetExtent) + w) * channels) + (group * groupChannels);
     }
 
     public void Store(int offset, int group, int column, Float4 value) => epilogue.Store(offset, group, column, value);

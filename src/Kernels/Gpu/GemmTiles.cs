@@ -5,7 +5,7 @@ namespace CnnSharp.Kernels.Gpu;
 /// <summary>
 /// How a group of threads shares a tile of the product. Every number is a constant of the type, so each tile is compiled
 /// on its own. A thread holds <see cref="RowQuads"/> x <see cref="ColumnQuads"/> blocks of 4 x 4 results; blocks of one
-/// thread lie half a tile apart, so that neighbouring threads read neighbouring 128-bit words of shared memory.
+/// thread lie half a tile apart, so that neighboring threads read neighboring 128-bit words of shared memory.
 /// </summary>
 interface ITile
 {

@@ -5,8 +5,8 @@ namespace CnnSharp.Kernels.Gpu;
 
 /// <summary>A piece of an accelerator's memory, aligned for 128-bit loads.</summary>
 /// <remarks>
-/// ILGPU's buffers have finalisers of their own, which would free the memory behind a dropped <see cref="DeviceBuffer"/>
-/// while its finaliser gives the block back to the pool: until <see cref="Free"/> the engine's list keeps a block reachable.
+/// ILGPU's buffers have finalizers of their own, which would free the memory behind a dropped <see cref="DeviceBuffer"/>
+/// while its finalizer gives the block back to the pool: until <see cref="Free"/> the engine's list keeps a block reachable.
 /// </remarks>
 sealed class GpuBlock : MemoryBlock
 {

@@ -19,10 +19,10 @@ sealed partial class GpuKernels
     internal interface IColumnTerm
     {
         /// <summary>What all terms of a column have in common (its mean, where the terms are taken around it); read once.</summary>
-        float Centre(int column);
+        float Center(int column);
 
         /// <summary>The terms of element <paramref name="i"/> of [outer, rows, columns].</summary>
-        SumPair At(long i, float centre);
+        SumPair At(long i, float center);
     }
 
     /// <summary>What becomes of a column's sums.</summary>
@@ -123,18 +123,18 @@ sealed partial class GpuKernels
             var end = Math.Min((chunk + 1) * p.ChunkRows, p.Rows);
             var i = (((outer * p.Rows) + row) * p.Columns) + column;
             var step = (long)depth * p.Columns;
-            var centre = term.Centre(column);
+            var center = term.Center(column);
 
             // Four rows at a time: their loads are under way together.
             for (; row + (3 * depth) < end; row += 4 * depth)
             {
-                sums += (term.At(i, centre) + term.At(i + step, centre)) + (term.At(i + (2 * step), centre) + term.At(i + (3 * step), centre));
+                sums += (term.At(i, center) + term.At(i + step, center)) + (term.At(i + (2 * step), center) + term.At(i + (3 * step), center));
                 i += 4 * step;
             }
 
             for (; row < end; row += depth)
             {
-                sums += term.At(i, centre);
+                sums += term.At(i, center);
                 i += step;
             }
         }
@@ -161,9 +161,9 @@ sealed partial class GpuKernels
         readonly ArrayView<float> first = first;
         readonly ArrayView<float> second = second;
 
-        public float Centre(int column) => 0;
+        public float Center(int column) => 0;
 
-        public SumPair At(long i, float centre) => new(first[i], second[i]);
+        public SumPair At(long i, float center) => new(first[i], second[i]);
 
         public void Set(long i, int column, SumPair sums)
         {
@@ -177,9 +177,9 @@ sealed partial class GpuKernels
     {
         readonly ArrayView<float> x = x;
 
-        public float Centre(int column) => 0;
+        public float Center(int column) => 0;
 
-        public SumPair At(long i, float centre) => new(x[i], 0);
+        public SumPair At(long i, float center) => new(x[i], 0);
     }
 
     /// <summary>y = scale sum.</summary>

@@ -1,6 +1,6 @@
 namespace CnnSharp.Kernels.Gpu;
 
-// Forward and by input, a convolution is a correlation of a source's patches with weights (the gradient by input one for
+// Forward and backward-data, a convolution is a correlation of a source's patches with weights (the gradient by input one for
 // each phase of the stride); by weight it is the product of x's patches, turned, with dy. All are matrix products whose
 // factors are never stored. (One without elements, from a batch without images or an input without channels, has no
 // product: one thread a result then writes the bias.) Weights are [taps, channels that are summed, results], or turned, [taps, results, channels].
@@ -88,9 +88,9 @@ sealed partial class GpuKernels
     }
 
     /// <summary>A source's patches times weights, for one phase: from Channels of the source to Columns of the result.</summary>
-    readonly record struct Correlation(int Pictures, Axis Y, Axis X, int Channels, int GroupChannels, int Columns, int GroupColumns, int Groups, bool Turned)
+    readonly record struct Correlation(int Images, Axis Y, Axis X, int Channels, int GroupChannels, int Columns, int GroupColumns, int Groups, bool Turned)
     {
-        public int Rows => Pictures * Y.Results * X.Results;
+        public int Rows => Images * Y.Results * X.Results;
 
         public int Depth => Y.Taps * X.Taps * Taps.Padded(GroupChannels);
 
@@ -101,9 +101,9 @@ sealed partial class GpuKernels
     void Correlate<TResults>(in Correlation c, DeviceBuffer source, DeviceBuffer w, TResults results)
         where TResults : struct, IResults
     {
-        if (c.GroupChannels % 4 != 0) Correlate(c, new Patches<Scalars>(ReadScalarsOf(source), c.Pictures, c.Y, c.X, c.Channels, c.GroupChannels), w, results);
+        if (c.GroupChannels % 4 != 0) Correlate(c, new Patches<Scalars>(ReadScalarsOf(source), c.Images, c.Y, c.X, c.Channels, c.GroupChannels), w, results);
         else if (c.IsPlain) Correlate(c, new RowMatrix<Vectors>(ReadVectorsOf(source), c.Rows, c.GroupChannels, c.Channels, c.GroupChannels), w, results);
-        else Correlate(c, new Patches<Vectors>(ReadVectorsOf(source), c.Pictures, c.Y, c.X, c.Channels, c.GroupChannels), w, results);
+        else Correlate(c, new Patches<Vectors>(ReadVectorsOf(source), c.Images, c.Y, c.X, c.Channels, c.GroupChannels), w, results);
     }
 
     void Correlate<TLeft, TResults>(in Correlation c, TLeft left, DeviceBuffer w, TResults results)

@@ -4,7 +4,7 @@ using ILGPU.Runtime;
 namespace CnnSharp.Kernels.Gpu;
 
 // Convolutions whose groups have so few channels (depthwise: one) that a matrix product would mostly multiply padding.
-// One thread a result, channels fastest, so that a warp reads neighbouring floats; memory is the limit, not arithmetic.
+// One thread a result, channels fastest, so that a warp reads neighboring floats; memory is the limit, not arithmetic.
 sealed partial class GpuKernels
 {
     /// <summary>Threads that sum a gradient by weight, about: few results, so each is summed in many parts.</summary>
@@ -23,10 +23,10 @@ sealed partial class GpuKernels
         var pixel = place / g.K;
         var k = place - (pixel * g.K);
         var line = pixel / g.OutW;
-        var picture = line / g.OutH;
+        var image = line / g.OutH;
         var (groupC, groupK) = (g.C / g.Groups, g.K / g.Groups);
         var group = k / groupK;
-        var top = ((line - (picture * g.OutH)) * g.StrideH) - g.PadTop;
+        var top = ((line - (image * g.OutH)) * g.StrideH) - g.PadTop;
         var left = ((pixel - (line * g.OutW)) * g.StrideW) - g.PadLeft;
 
         // A weight's place: first + tap tapStride + channel channelStride.
@@ -42,7 +42,7 @@ sealed partial class GpuKernels
             {
                 var column = left + (s * g.DilationW);
                 if ((uint)column >= (uint)g.W) continue;
-                var from = (((((picture * g.H) + h) * g.W) + column) * g.C) + (group * groupC);
+                var from = (((((image * g.H) + h) * g.W) + column) * g.C) + (group * groupC);
                 var weight = first + (((r * g.KernelW) + s) * tapStride);
                 for (var c = 0; c < groupC; c++) sum += x[from + c] * w[weight + (c * channelStride)];
             }
@@ -58,10 +58,10 @@ sealed partial class GpuKernels
         var pixel = place / g.C;
         var c = place - (pixel * g.C);
         var line = pixel / g.W;
-        var picture = line / g.H;
+        var image = line / g.H;
         var (groupC, groupK) = (g.C / g.Groups, g.K / g.Groups);
         var group = c / groupC;
-        var bottom = line - (picture * g.H) + g.PadTop;
+        var bottom = line - (image * g.H) + g.PadTop;
         var right = pixel - (line * g.W) + g.PadLeft;
 
         var first = options.Turned != 0 ? ((c - (group * groupC)) * g.K) + (group * groupK) : c;
@@ -78,7 +78,7 @@ sealed partial class GpuKernels
                 var column = right - (s * g.DilationW);
                 var j = column / g.StrideW;
                 if (column < 0 || j >= g.OutW || j * g.StrideW != column) continue;
-                var from = (((((picture * g.OutH) + i) * g.OutW) + j) * g.K) + (group * groupK);
+                var from = (((((image * g.OutH) + i) * g.OutW) + j) * g.K) + (group * groupK);
                 var weight = first + (((r * g.KernelW) + s) * tapStride);
                 for (var k = 0; k < groupK; k++) sum += dy[from + k] * w[weight + (k * channelStride)];
             }
@@ -120,10 +120,10 @@ sealed partial class GpuKernels
         var end = Math.Min((part + 1) * lines, g.N * g.OutH);
         for (var line = part * lines; line < end; line++)
         {
-            var picture = line / g.OutH;
-            var h = top + ((line - (picture * g.OutH)) * g.StrideH);
+            var image = line / g.OutH;
+            var h = top + ((line - (image * g.OutH)) * g.StrideH);
             if ((uint)h >= (uint)g.H) continue;
-            var from = (((picture * g.H) + h) * g.W * g.C) + c;
+            var from = (((image * g.H) + h) * g.W * g.C) + c;
             for (var j = 0; j < g.OutW; j++)
             {
                 var column = left + (j * g.StrideW);

@@ -4,7 +4,7 @@ using ILGPU.Runtime;
 
 namespace CnnSharp.Kernels.Gpu;
 
-// One thread an element; the window's other channels are its neighbours' elements, which the cache has.
+// One thread an element; the window's other channels are its neighbors' elements, which the cache has.
 sealed partial class GpuKernels
 {
     Action<Index1D, LrnGeometry, ArrayView<float>, ArrayView<float>, ArrayView<float>>? lrnForward;

@@ -4,14 +4,14 @@ using ILGPU.Runtime;
 
 namespace CnnSharp.Kernels.Gpu;
 
-// Batch normalisation of x [rows, channels]. Forward reads x three times (mean, variance around it, result), backward twice
+// Batch normalization of x [rows, channels]. Forward reads x three times (mean, variance around it, result), backward twice
 // (the sums, then dx). What is done element by element takes four channels a thread where their number allows.
 sealed partial class GpuKernels
 {
     ColumnReduction<SquaredDistance, BatchStatistics>? batchStatistics;
     ColumnReduction<NormGradients, AffineGradients>? normGradients;
     ColumnReduction<RectifiedNormGradients, AffineGradients>? rectifiedNormGradients;
-    Action<Index1D, float, ArrayView<float>, ArrayView<float>>? inverseDeviation;
+    Action<Index1D, float, ArrayView<float>, ArrayView<float>>? invStdKernel;
     Action<Index1D, NormOptions, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>? normalize;
     Action<Index1D, NormOptions, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>? normalizeQuads;
     Action<Index1D, NormOptions, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>? normalizeBackward;
@@ -33,11 +33,11 @@ sealed partial class GpuKernels
         readonly ArrayView<float> x = x;
         readonly ArrayView<float> mean = mean;
 
-        public float Centre(int column) => mean[column];
+        public float Center(int column) => mean[column];
 
-        public SumPair At(long i, float centre)
+        public SumPair At(long i, float center)
         {
-            var distance = x[i] - centre;
+            var distance = x[i] - center;
             return new(distance * distance, 0);
         }
     }
@@ -71,19 +71,19 @@ sealed partial class GpuKernels
 
     public void BatchNormInference(in BatchNormGeometry g, DeviceBuffer x, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y)
     {
-        var invStd = InverseDeviation(g, runningVariance);
+        var invStd = InvStd(g, runningVariance);
         Normalize(g, x, weight, bias, runningMean, invStd, add, y);
         invStd.Release();
     }
 
     /// <summary>invStd = 1 / sqrt(variance + epsilon), one thread a channel.</summary>
-    static void InverseDeviationKernel(Index1D c, float epsilon, ArrayView<float> variance, ArrayView<float> invStd) => invStd[c] = 1 / XMath.Sqrt(variance[c] + epsilon);
+    static void InvStdKernel(Index1D c, float epsilon, ArrayView<float> variance, ArrayView<float> invStd) => invStd[c] = 1 / XMath.Sqrt(variance[c] + epsilon);
 
-    DeviceBuffer InverseDeviation(in BatchNormGeometry g, DeviceBuffer variance)
+    DeviceBuffer InvStd(in BatchNormGeometry g, DeviceBuffer variance)
     {
         var invStd = engine.Rent(DType.Float32, g.Channels);
-        inverseDeviation ??= Compile(nameof(InverseDeviation), a => a.LoadAutoGroupedStreamKernel<Index1D, float, ArrayView<float>, ArrayView<float>>(InverseDeviationKernel));
-        if (g.Channels > 0) inverseDeviation(Range(g.Channels), g.Epsilon, ReadFloats(variance), Floats(invStd));
+        invStdKernel ??= Compile(nameof(InvStd), a => a.LoadAutoGroupedStreamKernel<Index1D, float, ArrayView<float>, ArrayView<float>>(InvStdKernel));
+        if (g.Channels > 0) invStdKernel(Range(g.Channels), g.Epsilon, ReadFloats(variance), Floats(invStd));
         return invStd;
     }
 
@@ -141,12 +141,12 @@ sealed partial class GpuKernels
         readonly ArrayView<float> dy = dy;
         readonly ArrayView<float> mean = mean;
 
-        public float Centre(int column) => mean[column];
+        public float Center(int column) => mean[column];
 
-        public SumPair At(long i, float centre)
+        public SumPair At(long i, float center)
         {
             var passed = dy[i];
-            return new(passed, passed * (x[i] - centre));
+            return new(passed, passed * (x[i] - center));
         }
     }
 
@@ -158,11 +158,11 @@ sealed partial class GpuKernels
         readonly ArrayView<float> dy = dy;
         readonly ArrayView<float> mean = mean;
 
-        public float Centre(int column) => mean[column];
+        public float Center(int column) => mean[column];
 
-        public SumPair At(long i, float centre)
+        public SumPair At(long i, float center)
         {
-            var (upstream, distance) = (dy[i], x[i] - centre);
+            var (upstream, distance) = (dy[i], x[i] - center);
             var passed = y[i] > 0 ? upstream : 0;
             return new(passed, passed * distance);
         }
@@ -190,7 +190,7 @@ sealed partial class GpuKernels
 
     public void BatchNormInferenceBackward(in BatchNormGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer dy, DeviceBuffer weight, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? dx, DeviceBuffer? dadd, DeviceBuffer dw, DeviceBuffer db)
     {
-        var invStd = InverseDeviation(g, runningVariance);
+        var invStd = InvStd(g, runningVariance);
         NormalizeBackward(g, 0, x, y, dy, weight, runningMean, invStd, dx, dadd, dw, db);
         invStd.Release();
     }

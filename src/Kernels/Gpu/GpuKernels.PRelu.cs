@@ -33,9 +33,9 @@ sealed partial class GpuKernels
         readonly ArrayView<float> x = x;
         readonly ArrayView<float> dy = dy;
 
-        public float Centre(int column) => 0;
+        public float Center(int column) => 0;
 
-        public SumPair At(long i, float centre)
+        public SumPair At(long i, float center)
         {
             var value = x[i];
             return new(value > 0 ? 0 : dy[i] * value, 0);

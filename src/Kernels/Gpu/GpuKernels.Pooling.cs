@@ -42,14 +42,14 @@ sealed partial class GpuKernels
         var window = o.X / channels;
         var (top, bottom, _) = rows.Window(window / columns.OutSize % rows.OutSize);
         var (left, right, _) = columns.Window(window % columns.OutSize);
-        var picture = (long)(window / (columns.OutSize * rows.OutSize)) * rows.Size * columns.Size * channels;
+        var image = (long)(window / (columns.OutSize * rows.OutSize)) * rows.Size * columns.Size * channels;
         var greatest = float.NegativeInfinity;
         var place = (top * columns.Size) + left;
         for (var h = top; h < bottom; h++)
         {
             for (var w = left; w < right; w++)
             {
-                var value = x[picture + ((long)((h * columns.Size) + w) * channels) + c];
+                var value = x[image + ((long)((h * columns.Size) + w) * channels) + c];
                 if (!IsGreater(value, greatest)) continue;
                 greatest = value;
                 place = (h * columns.Size) + w;
@@ -73,7 +73,7 @@ sealed partial class GpuKernels
     {
         var c = i.X % channels;
         var place = i.X / channels % (rows.Size * columns.Size);
-        var picture = (long)(i.X / channels / (rows.Size * columns.Size)) * rows.OutSize * columns.OutSize * channels;
+        var image = (long)(i.X / channels / (rows.Size * columns.Size)) * rows.OutSize * columns.OutSize * channels;
         var (firstRow, lastRow) = rows.Holders(place / columns.Size);
         var (firstColumn, lastColumn) = columns.Holders(place % columns.Size);
         var sum = 0f;
@@ -81,7 +81,7 @@ sealed partial class GpuKernels
         {
             for (var column = firstColumn; column <= lastColumn; column++)
             {
-                var o = picture + ((long)((row * columns.OutSize) + column) * channels) + c;
+                var o = image + ((long)((row * columns.OutSize) + column) * channels) + c;
                 if (indices[o] == place) sum += dy[o];
             }
         }
@@ -97,20 +97,20 @@ sealed partial class GpuKernels
     }
 
     /// <summary>y = the mean of each window.</summary>
-    static void AvgPoolForwardKernel(Index1D o, int channels, PoolAxis rows, PoolAxis columns, int countPadding, ArrayView<float> x, ArrayView<float> y)
+    static void AvgPoolForwardKernel(Index1D o, int channels, PoolAxis rows, PoolAxis columns, int countIncludePad, ArrayView<float> x, ArrayView<float> y)
     {
         var c = o.X % channels;
         var window = o.X / channels;
         var (top, bottom, paddedRows) = rows.Window(window / columns.OutSize % rows.OutSize);
         var (left, right, paddedColumns) = columns.Window(window % columns.OutSize);
-        var picture = (long)(window / (columns.OutSize * rows.OutSize)) * rows.Size * columns.Size * channels;
+        var image = (long)(window / (columns.OutSize * rows.OutSize)) * rows.Size * columns.Size * channels;
         var sum = 0f;
         for (var h = top; h < bottom; h++)
         {
-            for (var w = left; w < right; w++) sum += x[picture + ((long)((h * columns.Size) + w) * channels) + c];
+            for (var w = left; w < right; w++) sum += x[image + ((long)((h * columns.Size) + w) * channels) + c];
         }
 
-        y[o] = sum / (countPadding != 0 ? (float)paddedRows * paddedColumns : (float)(bottom - top) * (right - left));
+        y[o] = sum / (countIncludePad != 0 ? (float)paddedRows * paddedColumns : (float)(bottom - top) * (right - left));
     }
 
     public void AvgPoolForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y)
@@ -118,15 +118,15 @@ sealed partial class GpuKernels
         if (y.Length == 0) return;
         RequireIndexable(x, y);
         avgPoolForward ??= Compile(nameof(AvgPoolForward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, PoolAxis, PoolAxis, int, ArrayView<float>, ArrayView<float>>(AvgPoolForwardKernel));
-        avgPoolForward(Range(y.Length), g.C, PoolAxis.Rows(g), PoolAxis.Columns(g), Flag(g.CountPadding), ReadFloats(x), Floats(y));
+        avgPoolForward(Range(y.Length), g.C, PoolAxis.Rows(g), PoolAxis.Columns(g), Flag(g.CountIncludePad), ReadFloats(x), Floats(y));
     }
 
     /// <summary>dx = the sum of dy / divisor over the windows that hold the element.</summary>
-    static void AvgPoolBackwardKernel(Index1D i, int channels, PoolAxis rows, PoolAxis columns, int countPadding, ArrayView<float> dy, ArrayView<float> dx)
+    static void AvgPoolBackwardKernel(Index1D i, int channels, PoolAxis rows, PoolAxis columns, int countIncludePad, ArrayView<float> dy, ArrayView<float> dx)
     {
         var c = i.X % channels;
         var place = i.X / channels % (rows.Size * columns.Size);
-        var picture = (long)(i.X / channels / (rows.Size * columns.Size)) * rows.OutSize * columns.OutSize * channels;
+        var image = (long)(i.X / channels / (rows.Size * columns.Size)) * rows.OutSize * columns.OutSize * channels;
         var (firstRow, lastRow) = rows.Holders(place / columns.Size);
         var (firstColumn, lastColumn) = columns.Holders(place % columns.Size);
         var sum = 0f;
@@ -136,8 +136,8 @@ sealed partial class GpuKernels
             for (var column = firstColumn; column <= lastColumn; column++)
             {
                 var (left, right, paddedColumns) = columns.Window(column);
-                var divisor = countPadding != 0 ? (float)paddedRows * paddedColumns : (float)(bottom - top) * (right - left);
-                sum += dy[picture + ((long)((row * columns.OutSize) + column) * channels) + c] / divisor;
+                var divisor = countIncludePad != 0 ? (float)paddedRows * paddedColumns : (float)(bottom - top) * (right - left);
+                sum += dy[image + ((long)((row * columns.OutSize) + column) * channels) + c] / divisor;
             }
         }
 
@@ -148,6 +148,6 @@ sealed partial class GpuKernels
     {
         if (dx.Length == 0) return;
         avgPoolBackward ??= Compile(nameof(AvgPoolBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, PoolAxis, PoolAxis, int, ArrayView<float>, ArrayView<float>>(AvgPoolBackwardKernel));
-        avgPoolBackward(Range(dx.Length), g.C, PoolAxis.Rows(g), PoolAxis.Columns(g), Flag(g.CountPadding), ReadFloats(dy), Floats(dx));
+        avgPoolBackward(Range(dx.Length), g.C, PoolAxis.Rows(g), PoolAxis.Columns(g), Flag(g.CountIncludePad), ReadFloats(dy), Floats(dx));
     }
 }

@@ -32,9 +32,9 @@ sealed partial class GpuKernels
     {
         readonly ArrayView<float> x = x;
 
-        public float Centre(int column) => 0;
+        public float Center(int column) => 0;
 
-        public SumPair At(long i, float centre) => new(x[i] * x[i], 0);
+        public SumPair At(long i, float center) => new(x[i] * x[i], 0);
     }
 
     public void SumOfSquares(DeviceBuffer x, DeviceBuffer y) => (sumOfSquares ??= new(this)).Run(1, x.Length, 1, new(ReadFloats(x)), new(1, Floats(y)));

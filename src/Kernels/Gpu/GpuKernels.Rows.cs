@@ -8,7 +8,7 @@ sealed partial class GpuKernels
 {
     /// <summary>
     /// Rows up to this width have one thread each: a group for each row of ten classes would leave nearly all of its threads
-    /// without work, and the lines of memory that neighbouring rows share stay in the cache from one class to the next.
+    /// without work, and the lines of memory that neighboring rows share stay in the cache from one class to the next.
     /// Wider rows have a group each, whose threads read side by side.
     /// </summary>
     const int ThreadRow = 32;

@@ -46,14 +46,14 @@ sealed partial class GpuKernels
         var pixel = i.X / g.C;
         var h = pixel / g.W % g.H;
         var w = pixel % g.W;
-        var picture = (long)(pixel / (g.W * g.H)) * g.OutH * g.OutW * g.C;
+        var image = (long)(pixel / (g.W * g.H)) * g.OutH * g.OutW * g.C;
         var lastRow = ((((h + 1) * g.OutH) - 1) / g.H) + 1;
         var firstColumn = ((w * g.OutW) + g.W - 1) / g.W;
         var lastColumn = ((((w + 1) * g.OutW) - 1) / g.W) + 1;
         var sum = 0f;
         for (var row = ((h * g.OutH) + g.H - 1) / g.H; row < lastRow; row++)
         {
-            for (var column = firstColumn; column < lastColumn; column++) sum += dy[picture + ((long)((row * g.OutW) + column) * g.C) + c];
+            for (var column = firstColumn; column < lastColumn; column++) sum += dy[image + ((long)((row * g.OutW) + column) * g.C) + c];
         }
 
         dx[i] = sum;
@@ -84,7 +84,7 @@ sealed partial class GpuKernels
         }
 
         /// <summary>The two source pixels of output <paramref name="o"/>, one and the same at the far edge, and the share of the second.</summary>
-        public (int First, int Second, float SecondWeight) Neighbours(int o)
+        public (int First, int Second, float SecondWeight) Neighbors(int o)
         {
             var position = Math.Max((o * Step) + Offset, 0);
             var first = Math.Min(position / Denominator, Size - 1);
@@ -101,7 +101,7 @@ sealed partial class GpuKernels
         /// <summary>The weight of source pixel <paramref name="h"/> in output <paramref name="o"/>.</summary>
         public float Weight(int o, int h)
         {
-            var (first, second, secondWeight) = Neighbours(o);
+            var (first, second, secondWeight) = Neighbors(o);
             return (first == h ? 1 - secondWeight : 0) + (second == h ? secondWeight : 0);
         }
     }
@@ -111,11 +111,11 @@ sealed partial class GpuKernels
     {
         var c = o.X % channels;
         var pixel = o.X / channels;
-        var (top, bottom, low) = rows.Neighbours(pixel / columns.OutSize % rows.OutSize);
-        var (left, right, far) = columns.Neighbours(pixel % columns.OutSize);
-        var picture = (long)(pixel / (columns.OutSize * rows.OutSize)) * rows.Size * columns.Size * channels;
-        var upper = picture + ((long)top * columns.Size * channels) + c;
-        var lower = picture + ((long)bottom * columns.Size * channels) + c;
+        var (top, bottom, low) = rows.Neighbors(pixel / columns.OutSize % rows.OutSize);
+        var (left, right, far) = columns.Neighbors(pixel % columns.OutSize);
+        var image = (long)(pixel / (columns.OutSize * rows.OutSize)) * rows.Size * columns.Size * channels;
+        var upper = image + ((long)top * columns.Size * channels) + c;
+        var lower = image + ((long)bottom * columns.Size * channels) + c;
         y[o] = ((1 - low) * (((1 - far) * x[upper + (left * channels)]) + (far * x[upper + (right * channels)])))
              + (low * (((1 - far) * x[lower + (left * channels)]) + (far * x[lower + (right * channels)])));
     }
@@ -134,14 +134,14 @@ sealed partial class GpuKernels
         var pixel = i.X / channels;
         var h = pixel / columns.Size % rows.Size;
         var w = pixel % columns.Size;
-        var picture = (long)(pixel / (columns.Size * rows.Size)) * rows.OutSize * columns.OutSize * channels;
+        var image = (long)(pixel / (columns.Size * rows.Size)) * rows.OutSize * columns.OutSize * channels;
         var (firstRow, lastRow) = rows.Readers(h);
         var (firstColumn, lastColumn) = columns.Readers(w);
         var sum = 0f;
         for (var row = firstRow; row <= lastRow; row++)
         {
             var weight = rows.Weight(row, h);
-            for (var column = firstColumn; column <= lastColumn; column++) sum += weight * columns.Weight(column, w) * dy[picture + ((long)((row * columns.OutSize) + column) * channels) + c];
+            for (var column = firstColumn; column <= lastColumn; column++) sum += weight * columns.Weight(column, w) * dy[image + ((long)((row * columns.OutSize) + column) * channels) + c];
         }
 
         dx[i] = sum;

@@ -2,7 +2,7 @@ namespace CnnSharp.Kernels;
 
 /// <summary>
 /// A run of elements in an engine's memory, taken from its pool. Counted references: the last
-/// <see cref="Release"/> gives the memory back, and what nobody releases is given back by the finaliser.
+/// <see cref="Release"/> gives the memory back, and what nobody releases is given back by the finalizer.
 /// </summary>
 /// <remarks>
 /// The object is never reused, only the memory behind it, so a stale reference is an exception and never another

@@ -13,7 +13,7 @@ internal sealed partial class ReferenceKernels<T>
     /// </summary>
     readonly record struct Tap(long X, long Y, long W, long TransposedW);
 
-    /// <summary>Every (n, i, j, r, s, group) whose position in x lies inside the picture.</summary>
+    /// <summary>Every (n, i, j, r, s, group) whose position in x lies inside the image.</summary>
     static IEnumerable<Tap> Taps(ConvGeometry g)
     {
         for (var n = 0; n < g.N; n++)

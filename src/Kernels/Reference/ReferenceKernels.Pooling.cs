@@ -45,12 +45,12 @@ internal sealed partial class ReferenceKernels<T>
         var upstream = new Elements(dy);
         var places = indices.ReadOnlySpan<int>();
         var sums = Sums(dx.Length);
-        long picture = (long)g.H * g.W, window = (long)g.OutH * g.OutW;
+        long image = (long)g.H * g.W, window = (long)g.OutH * g.OutW;
         for (long o = 0; o < upstream.Length; o++)
         {
             var c = o % g.C;
             var n = o / (window * g.C);
-            sums[(((n * picture) + places[(int)o]) * g.C) + c] += upstream[o];
+            sums[(((n * image) + places[(int)o]) * g.C) + c] += upstream[o];
         }
 
         Store(sums, dx);
@@ -115,5 +115,5 @@ internal sealed partial class ReferenceKernels<T>
     }
 
     static double Divisor(in PoolGeometry g, (int Start, int End, int Padded) rows, (int Start, int End, int Padded) columns)
-        => g.CountPadding ? (double)rows.Padded * columns.Padded : (double)(rows.End - rows.Start) * (columns.End - columns.Start);
+        => g.CountIncludePad ? (double)rows.Padded * columns.Padded : (double)(rows.End - rows.Start) * (columns.End - columns.Start);
 }

@@ -31,8 +31,8 @@ internal sealed partial class ReferenceKernels<T>
         for (long o = 0; o < output.Length; o++)
         {
             var (n, i, j, c) = OutputPlace(g, o);
-            var rows = Neighbours(i, g.H, g.OutH, g.AlignCorners);
-            var columns = Neighbours(j, g.W, g.OutW, g.AlignCorners);
+            var rows = Neighbors(i, g.H, g.OutH, g.AlignCorners);
+            var columns = Neighbors(j, g.W, g.OutW, g.AlignCorners);
             var upper = Blend(input[At(g, n, rows.First, columns.First, c)], input[At(g, n, rows.First, columns.Second, c)], columns.SecondWeight);
             var lower = Blend(input[At(g, n, rows.Second, columns.First, c)], input[At(g, n, rows.Second, columns.Second, c)], columns.SecondWeight);
             output[o] = Blend(upper, lower, rows.SecondWeight);
@@ -46,8 +46,8 @@ internal sealed partial class ReferenceKernels<T>
         for (long o = 0; o < upstream.Length; o++)
         {
             var (n, i, j, c) = OutputPlace(g, o);
-            var rows = Neighbours(i, g.H, g.OutH, g.AlignCorners);
-            var columns = Neighbours(j, g.W, g.OutW, g.AlignCorners);
+            var rows = Neighbors(i, g.H, g.OutH, g.AlignCorners);
+            var columns = Neighbors(j, g.W, g.OutW, g.AlignCorners);
             sums[At(g, n, rows.First, columns.First, c)] += (1 - rows.SecondWeight) * (1 - columns.SecondWeight) * upstream[o];
             sums[At(g, n, rows.First, columns.Second, c)] += (1 - rows.SecondWeight) * columns.SecondWeight * upstream[o];
             sums[At(g, n, rows.Second, columns.First, c)] += rows.SecondWeight * (1 - columns.SecondWeight) * upstream[o];
@@ -58,7 +58,7 @@ internal sealed partial class ReferenceKernels<T>
     }
 
     /// <summary>The two source rows (or columns) of output o, one and the same at the far edge, and the share of the second.</summary>
-    static (long First, long Second, double SecondWeight) Neighbours(long o, int size, int outSize, bool alignCorners)
+    static (long First, long Second, double SecondWeight) Neighbors(long o, int size, int outSize, bool alignCorners)
     {
         // With a single output there is no second corner to align: it reads the first.
         var position = alignCorners

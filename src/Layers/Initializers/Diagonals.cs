@@ -13,12 +13,12 @@ sealed record Bilinear : IInitializer
     public void Fill(Tensor weights, long fanIn, long fanOut, Generator generator)
         => Diagonal.Fill(weights, "Bilinear", static (y, x, kh, kw) => Hat(y, kh) * Hat(x, kw));
 
-    /// <summary>The triangle that interpolates by the factor ceil(size / 2), at its centre 1.</summary>
+    /// <summary>The triangle that interpolates by the factor ceil(size / 2), at its center 1.</summary>
     static float Hat(int i, int size)
     {
         var factor = (size + 1) / 2;
-        var centre = size % 2 == 1 ? factor - 1 : factor - 0.5f;
-        return 1 - (Math.Abs(i - centre) / factor);
+        var center = size % 2 == 1 ? factor - 1 : factor - 0.5f;
+        return 1 - (Math.Abs(i - center) / factor);
     }
 }
 

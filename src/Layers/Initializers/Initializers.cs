@@ -30,13 +30,13 @@ public static class Initializers
     /// <summary>All 1.</summary>
     public static IInitializer Ones { get; } = Constant(1);
 
-    /// <summary>A convolution that hands its input on: 1 at the centre from input channel k (modulo the inputs of a group) to output channel k, else 0 (Zagoruyko and Komodakis 2017).</summary>
+    /// <summary>A convolution that hands its input on: 1 at the center from input channel k (modulo the inputs of a group) to output channel k, else 0 (Zagoruyko and Komodakis 2017).</summary>
     public static IInitializer Dirac { get; } = new Dirac();
 
     /// <summary>A transposed convolution that interpolates bilinearly, output channel k from input channel k (modulo the inputs of a group) (Long et al. 2015).</summary>
     public static IInitializer Bilinear { get; } = new Bilinear();
 
-    /// <summary>Normal with deviation gain / sqrt(fan) (He et al. 2015, "Delving deep into rectifiers").</summary>
+    /// <summary>Normal with standard deviation gain / sqrt(fan) (He et al. 2015, "Delving deep into rectifiers").</summary>
     /// <param name="fan">Default: the inputs; residual networks use the outputs.</param>
     /// <param name="gain">Default sqrt(2), for rectifiers.</param>
     public static IInitializer HeNormal(Fan fan = Fan.In, double? gain = null) => new VarianceScaling(fan, gain ?? SqrtTwo, Even: false);
@@ -45,7 +45,7 @@ public static class Initializers
     /// <inheritdoc cref="HeNormal"/>
     public static IInitializer HeUniform(Fan fan = Fan.In, double? gain = null) => new VarianceScaling(fan, gain ?? SqrtTwo, Even: true);
 
-    /// <summary>Normal with deviation gain sqrt(2 / (fan in + fan out)) (Glorot and Bengio 2010).</summary>
+    /// <summary>Normal with standard deviation gain sqrt(2 / (fan in + fan out)) (Glorot and Bengio 2010).</summary>
     /// <param name="gain">Default 1.</param>
     public static IInitializer XavierNormal(double gain = 1) => new VarianceScaling(Fan.Mean, gain, Even: false);
 

@@ -26,12 +26,12 @@ public sealed class AdaGrad : Optimizer
 {
     readonly AdaGradOptions options;
 
-    /// <summary>Creates an optimiser.</summary>
+    /// <summary>Creates an optimizer.</summary>
     /// <exception cref="ArgumentException">A setting is out of its range, there are no parameters, or one occurs twice.</exception>
     public AdaGrad(IReadOnlyList<ParameterGroup> groups, AdaGradOptions options)
         : base(groups, options, "sum") => this.options = options;
 
-    /// <summary>Creates an optimiser of one group; the settings are those of <see cref="AdaGradOptions"/>.</summary>
+    /// <summary>Creates an optimizer of one group; the settings are those of <see cref="AdaGradOptions"/>.</summary>
     public AdaGrad(IEnumerable<Tensor> parameters, double learningRate = 1e-2, double epsilon = 1e-10, double weightDecay = 0)
         : this([new ParameterGroup(parameters)], new AdaGradOptions { LearningRate = learningRate, Epsilon = epsilon, WeightDecay = weightDecay })
     {

@@ -45,12 +45,12 @@ public class Adam : Optimizer
 {
     readonly AdamOptions options;
 
-    /// <summary>Creates an optimiser.</summary>
+    /// <summary>Creates an optimizer.</summary>
     /// <exception cref="ArgumentException">A setting is out of its range, there are no parameters, or one occurs twice.</exception>
     public Adam(IReadOnlyList<ParameterGroup> groups, AdamOptions options)
         : base(groups, options, "mean", "square") => this.options = options;
 
-    /// <summary>Creates an optimiser of one group; the settings are those of <see cref="AdamOptions"/>.</summary>
+    /// <summary>Creates an optimizer of one group; the settings are those of <see cref="AdamOptions"/>.</summary>
     public Adam(IEnumerable<Tensor> parameters, double learningRate = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8, double weightDecay = 0)
         : this([new ParameterGroup(parameters)], new AdamOptions { LearningRate = learningRate, Beta1 = beta1, Beta2 = beta2, Epsilon = epsilon, WeightDecay = weightDecay })
     {
@@ -82,14 +82,14 @@ public class Adam : Optimizer
 /// <summary>AdamW (Loshchilov and Hutter 2019): Adam whose weight decay is taken off the weight, w -= rate WeightDecay w, and not added to the gradient.</summary>
 public sealed class AdamW : Adam
 {
-    /// <summary>Creates an optimiser.</summary>
+    /// <summary>Creates an optimizer.</summary>
     /// <exception cref="ArgumentException">A setting is out of its range, there are no parameters, or one occurs twice.</exception>
     public AdamW(IReadOnlyList<ParameterGroup> groups, AdamWOptions options)
         : base(groups, options)
     {
     }
 
-    /// <summary>Creates an optimiser of one group; the settings are those of <see cref="AdamWOptions"/>.</summary>
+    /// <summary>Creates an optimizer of one group; the settings are those of <see cref="AdamWOptions"/>.</summary>
     public AdamW(IEnumerable<Tensor> parameters, double learningRate = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8, double weightDecay = 1e-2)
         : this([new ParameterGroup(parameters)], new AdamWOptions { LearningRate = learningRate, Beta1 = beta1, Beta2 = beta2, Epsilon = epsilon, WeightDecay = weightDecay })
     {

@@ -4,7 +4,7 @@ using CnnSharp.Kernels;
 namespace CnnSharp.Training;
 
 /// <summary>
-/// Moves parameters against their gradients. An optimiser of one's own overrides <see cref="Update"/> and names the state
+/// Moves parameters against their gradients. An optimizer of one's own overrides <see cref="Update"/> and names the state
 /// it keeps for each parameter.
 /// </summary>
 /// <example>
@@ -20,9 +20,9 @@ public abstract class Optimizer
     readonly string[] slots;
     SquareSums? squares;
 
-    /// <summary>Creates an optimiser.</summary>
+    /// <summary>Creates an optimizer.</summary>
     /// <param name="groups">The parameters, each once, all on one device.</param>
-    /// <param name="options">The settings that every optimiser has.</param>
+    /// <param name="options">The settings that every optimizer has.</param>
     /// <param name="slots">The names of the state tensors that each parameter has, e.g. <c>velocity</c>.</param>
     /// <exception cref="ArgumentException">A setting is out of its range, there are no parameters, or one occurs twice, is the result of an operation or holds whole numbers.</exception>
     protected Optimizer(IReadOnlyList<ParameterGroup> groups, OptimizerOptions options, params ReadOnlySpan<string> slots)
@@ -57,7 +57,7 @@ public abstract class Optimizer
     public double LearningRate { get; set; }
 
     /// <summary>Replaces the momentum of the next steps (of Adam: Beta1); default null: the options' own. A schedule may set it before each.</summary>
-    /// <exception cref="NotSupportedException">The optimiser has no momentum, or was made with one of 0.</exception>
+    /// <exception cref="NotSupportedException">The optimizer has no momentum, or was made with one of 0.</exception>
     public double? Momentum
     {
         get;
@@ -200,7 +200,7 @@ public abstract class Optimizer
 }
 
 /// <summary>The numbers of one step of one parameter.</summary>
-/// <param name="LearningRate">The optimiser's rate times the group's scale.</param>
+/// <param name="LearningRate">The optimizer's rate times the group's scale.</param>
 /// <param name="WeightDecay">The parameter's weight decay.</param>
 /// <param name="GradientScale">What the gradient is multiplied by first: below 1 where it is clipped.</param>
 /// <param name="Number">Which step of this parameter, from 1.</param>

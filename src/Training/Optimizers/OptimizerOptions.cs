@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace CnnSharp.Training;
 
-/// <summary>Which optimiser, and its settings. The defaults are PyTorch's.</summary>
+/// <summary>Which optimizer, and its settings. The defaults are PyTorch's.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "name", UnknownDerivedTypeHandling = JsonUnknownDerivedTypeHandling.FallBackToNearestAncestor)]
 [JsonDerivedType(typeof(SgdOptions), "sgd")]
 [JsonDerivedType(typeof(AdaGradOptions), "adagrad")]
@@ -26,11 +26,11 @@ public abstract record OptimizerOptions
     /// <summary>Brings each element of the gradients to within this of 0; default null: no element is changed. Not together with <see cref="MaxGradientNorm"/>.</summary>
     public double? MaxGradientValue { get; init; }
 
-    /// <summary>An optimiser of one group of parameters.</summary>
+    /// <summary>An optimizer of one group of parameters.</summary>
     /// <exception cref="ArgumentException">A setting is out of its range, or a parameter occurs twice.</exception>
     public Optimizer Create(IEnumerable<Tensor> parameters) => Create([new ParameterGroup(parameters)]);
 
-    /// <summary>An optimiser of several groups of parameters.</summary>
+    /// <summary>An optimizer of several groups of parameters.</summary>
     /// <exception cref="ArgumentException">A setting is out of its range, or a parameter occurs twice.</exception>
     public abstract Optimizer Create(IReadOnlyList<ParameterGroup> groups);
 

@@ -4,8 +4,8 @@ namespace CnnSharp.Training;
 
 /// <summary>The learning rate, and perhaps the weight decay, of some of a model's parameters.</summary>
 /// <param name="Pattern">Of their paths; <c>*</c> stands for any characters: <c>layer1.*</c>.</param>
-/// <param name="Scale">What the optimiser's rate is multiplied by; 0 leaves the parameters as they are, though their gradients are computed (<see cref="Layer.Freeze"/> spares that).</param>
-/// <param name="WeightDecay">Replaces the optimiser's weight decay; default null: it stays. To spare all biases and norms: <see cref="OptimizerOptions.DecayVectors"/>.</param>
+/// <param name="Scale">What the optimizer's rate is multiplied by; 0 leaves the parameters as they are, though their gradients are computed (<see cref="Layer.Freeze"/> spares that).</param>
+/// <param name="WeightDecay">Replaces the optimizer's weight decay; default null: it stays. To spare all biases and norms: <see cref="OptimizerOptions.DecayVectors"/>.</param>
 public readonly record struct LearningRateRule(string Pattern, double Scale, double? WeightDecay = null);
 
 /// <summary>Parameters that are trained alike.</summary>
@@ -15,7 +15,7 @@ public sealed class ParameterGroup
     /// <param name="parameters">Tensors with <see cref="Tensor.RequiresGrad"/>.</param>
     public ParameterGroup(IEnumerable<Tensor> parameters) => Parameters = [.. parameters];
 
-    /// <summary>A model's parameters by rate: each belongs to the first rule that it fits, what fits none to the last group, at the optimiser's own rate.</summary>
+    /// <summary>A model's parameters by rate: each belongs to the first rule that it fits, what fits none to the last group, at the optimizer's own rate.</summary>
     /// <param name="model">Any.</param>
     /// <param name="rates">The rules.</param>
     /// <exception cref="ArgumentException">A rule fits no parameter, or a scale or a weight decay is negative.</exception>
@@ -38,9 +38,9 @@ public sealed class ParameterGroup
     /// <summary>The parameters.</summary>
     public IReadOnlyList<Tensor> Parameters { get; }
 
-    /// <summary>Multiplies the optimiser's learning rate; default 1.</summary>
+    /// <summary>Multiplies the optimizer's learning rate; default 1.</summary>
     public double LearningRateScale { get; init; } = 1;
 
-    /// <summary>Replaces the optimiser's weight decay, for parameters of every rank; default null: the optimiser's.</summary>
+    /// <summary>Replaces the optimizer's weight decay, for parameters of every rank; default null: the optimizer's.</summary>
     public double? WeightDecay { get; init; }
 }

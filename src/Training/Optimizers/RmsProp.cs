@@ -37,12 +37,12 @@ public sealed class RmsProp : Optimizer
 {
     readonly RmsPropOptions options;
 
-    /// <summary>Creates an optimiser.</summary>
+    /// <summary>Creates an optimizer.</summary>
     /// <exception cref="ArgumentException">A setting is out of its range, there are no parameters, or one occurs twice.</exception>
     public RmsProp(IReadOnlyList<ParameterGroup> groups, RmsPropOptions options)
         : base(groups, options, options.Momentum == 0 ? ["square"] : ["square", "velocity"]) => this.options = options;
 
-    /// <summary>Creates an optimiser of one group; the settings are those of <see cref="RmsPropOptions"/>.</summary>
+    /// <summary>Creates an optimizer of one group; the settings are those of <see cref="RmsPropOptions"/>.</summary>
     public RmsProp(IEnumerable<Tensor> parameters, double learningRate = 1e-2, double decay = 0.99, double epsilon = 1e-8, double momentum = 0, double weightDecay = 0)
         : this([new ParameterGroup(parameters)], new RmsPropOptions { LearningRate = learningRate, Decay = decay, Epsilon = epsilon, Momentum = momentum, WeightDecay = weightDecay })
     {

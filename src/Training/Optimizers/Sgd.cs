@@ -30,12 +30,12 @@ public sealed class Sgd : Optimizer
 {
     readonly SgdOptions options;
 
-    /// <summary>Creates an optimiser.</summary>
+    /// <summary>Creates an optimizer.</summary>
     /// <exception cref="ArgumentException">A setting is out of its range, there are no parameters, or one occurs twice.</exception>
     public Sgd(IReadOnlyList<ParameterGroup> groups, SgdOptions options)
         : base(groups, options, options.Momentum == 0 ? [] : ["velocity"]) => this.options = options;
 
-    /// <summary>Creates an optimiser of one group; the settings are those of <see cref="SgdOptions"/>.</summary>
+    /// <summary>Creates an optimizer of one group; the settings are those of <see cref="SgdOptions"/>.</summary>
     public Sgd(IEnumerable<Tensor> parameters, double learningRate = 1e-3, double momentum = 0, bool nesterov = false, double weightDecay = 0)
         : this([new ParameterGroup(parameters)], new SgdOptions { LearningRate = learningRate, Momentum = momentum, Nesterov = nesterov, WeightDecay = weightDecay })
     {

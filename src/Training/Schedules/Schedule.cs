@@ -21,11 +21,11 @@ namespace CnnSharp.Training;
 public abstract record Schedule
 {
     /// <summary>The learning rate of a step.</summary>
-    /// <param name="baseRate">The optimiser's own rate.</param>
+    /// <param name="baseRate">The optimizer's own rate.</param>
     /// <param name="time">Which step, of how many, and how training went so far.</param>
     public abstract double RateAt(double baseRate, in ScheduleTime time);
 
-    /// <summary>The momentum of a step (of Adam: Beta1); default null: the optimiser's own.</summary>
+    /// <summary>The momentum of a step (of Adam: Beta1); default null: the optimizer's own.</summary>
     /// <param name="time">Which step, of how many.</param>
     public virtual double? MomentumAt(in ScheduleTime time) => null;
 

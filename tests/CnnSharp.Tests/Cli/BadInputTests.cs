@@ -106,7 +106,7 @@ public class BadInputTests : CliTest
     }
 
     [Fact]
-    public void PicturesThatAModelCannotTake()
+    public void ImagesThatAModelCannotTake()
     {
         WriteBars(side: 8);
         Run("train", "--dataset", "mnist", "--data", At("bars"), "--out", At("run")).IsRefused("at least 16 x 16", "8 x 8");
@@ -114,10 +114,10 @@ public class BadInputTests : CliTest
     }
 
     [Fact]
-    public void MoreHeldOutPicturesThanThereAre()
+    public void MoreHeldOutImagesThanThereAre()
     {
         WriteBars();
-        Run("train", "--dataset", "mnist", "--data", At("bars"), "--val-split", "512").IsRefused("--val-split 512", "512 training pictures");
+        Run("train", "--dataset", "mnist", "--data", At("bars"), "--val-split", "512").IsRefused("--val-split 512", "512 training images");
     }
 
     [Fact]

@@ -68,7 +68,7 @@ public class CliTest : IDisposable
     }
 
     /// <summary>
-    /// Writes a data set in MNIST's form: square pictures of ten classes, a bright bar whose row is the class on a noisy
+    /// Writes a data set in MNIST's form: square images of ten classes, a bright bar whose row is the class on a noisy
     /// ground, so that a net learns it in a few epochs.
     /// </summary>
     protected string WriteBars(int train = 512, int test = 128, int side = 28)

@@ -12,7 +12,7 @@ namespace CnnSharp.Tests.Cli;
 /// </summary>
 public sealed class KilledTrainingTests : CliTest
 {
-    /// <summary>Everything that has a state: an optimiser with two moments, a schedule that waits for losses, early stopping, dropout, augmentation.</summary>
+    /// <summary>Everything that has a state: an optimizer with two moments, a schedule that waits for losses, early stopping, dropout, augmentation.</summary>
     string[] Settings =>
     [
         "--dataset", "mnist", "--data", WriteBars(), "--val-split", "112", "--model", "mnist-cnn", "--batch", "64", "--epochs", "3", "--optimizer", "adam", "--schedule", "plateau:patience=0,factor=0.5",
@@ -68,7 +68,7 @@ public sealed class KilledTrainingTests : CliTest
             var (exitCode, output) = Finish(process);
             Assert.Equal(1, exitCode);
             Assert.Contains($"stopped; the checkpoint is {Path.Combine(folder, Checkpoint.LastFile)}. To go on: cnnsharp train --resume --out {folder} --device cpu --threads 1", process.StandardError.ReadToEnd(), StringComparison.Ordinal);
-            Assert.True(JsonDocument.Parse(output).RootElement.GetProperty("cancelled").GetBoolean());
+            Assert.True(JsonDocument.Parse(output).RootElement.GetProperty("canceled").GetBoolean());
         }
 
         using (var process = Start("train", "--resume", "--out", folder, "--threads", "1", "--device", "cpu")) Assert.Equal(0, Finish(process).ExitCode);

@@ -21,12 +21,12 @@ public sealed class ModelsTests : CliTest
     }
 
     [Fact]
-    public void NeighboursAreMeasuredWithoutTraining()
+    public void NeighborsAreMeasuredWithoutTraining()
     {
-        var result = Run("eval", "--model", "knn-l2", "--neighbours", "3", "--dataset", "embedded", "--split", "val", "--val-split", "100", "--json").IsDone();
-        Assert.Equal(100, result.Json.GetProperty("pictures").GetInt32());
+        var result = Run("eval", "--model", "knn-l2", "--neighbors", "3", "--dataset", "embedded", "--split", "val", "--val-split", "100", "--json").IsDone();
+        Assert.Equal(100, result.Json.GetProperty("images").GetInt32());
         Assert.InRange(result.Json.GetProperty("accuracy").GetDouble(), 0.7, 0.95);
         Run("eval", "--model", "knn-l1", "--weights", "x").IsRefused("--model knn-l1 or knn-l2");
-        Run("eval", "--model", "resnet20", "--neighbours", "3", "--weights", "x").IsRefused("--neighbours");
+        Run("eval", "--model", "resnet20", "--neighbors", "3", "--weights", "x").IsRefused("--neighbors");
     }
 }

@@ -93,7 +93,7 @@ public sealed class RunsTests : CliTest
         Run("train", "--dataset", "folder", "--data", data, "--size", "16", "--model", "lenet5", "--epochs", "20", "--batch", "8", "--val-split", "6", "--out", At("run")).IsDone();
         var model = Zoo.Build("lenet5", new() { Input = new(16, 16, 3), Classes = 3, Device = Device.Cpu });
         var info = CnnSharp.Training.Checkpoint.Load(At("run", "checkpoint.safetensors"), model);
-        foreach (var (name, tensor) in model.NamedTensors().Where(t => t.Name.StartsWith("11.", StringComparison.Ordinal)))
+        foreach (var (name, tensor) in model.StateDict().Where(t => t.Name.StartsWith("11.", StringComparison.Ordinal)))
         {
             // Last first, as if the training had had them in that order.
             tensor.Write<float>([.. tensor.ToArray().Chunk(3).SelectMany(row => row.Reverse())]);
@@ -173,10 +173,10 @@ public sealed class RunsTests : CliTest
         Train("--epochs", "1", "--model", "linear").IsDone();
         var model = Zoo.Build("linear", new() { Input = new(28, 28, 1), Classes = 10, Device = Device.Cpu });
         var info = CnnSharp.Training.Checkpoint.Load(At("run", "checkpoint.safetensors"), model);
-        var (name, tensor) = model.NamedTensors().First();
+        var (name, tensor) = model.StateDict().First();
         tensor.Write<float>([.. Enumerable.Repeat(float.NaN, (int)tensor.Count)]);
         CnnSharp.Training.Checkpoint.Save(At("nan.safetensors"), model, info);
-        Run("pictures", "export", "--dataset", "mnist", "--data", At("bars"), "--out", At("png")).IsDone();
+        Run("images", "export", "--dataset", "mnist", "--data", At("bars"), "--out", At("png")).IsDone();
         Fails("eval", "--checkpoint", At("nan.safetensors"), "--dataset", "mnist", "--data", At("bars"), "--dump-logits", At("logits"));
         Fails("predict", "--checkpoint", At("nan.safetensors"), At("png", "test", "0"));
         Assert.False(File.Exists(At("logits")));
@@ -198,13 +198,13 @@ public sealed class RunsTests : CliTest
     public void ASavedModelSaysWhatItIs()
     {
         Train("--epochs", "3").IsDone();
-        Run("pictures", "export", "--dataset", "mnist", "--data", At("bars"), "--out", At("png")).IsDone();
+        Run("images", "export", "--dataset", "mnist", "--data", At("bars"), "--out", At("png")).IsDone();
         var image = Directory.GetFiles(At("png", "test", "3")).Order(StringComparer.Ordinal).First();
         var model = Zoo.Build("lenet5", new() { Input = new(28, 28, 1), Classes = 10, Device = Device.Cpu });
         var info = CnnSharp.Training.Checkpoint.Load(At("run", "checkpoint.safetensors"), model);
         var expected = Run("predict", "--checkpoint", At("run", "checkpoint.safetensors"), image).IsDone().Output;
 
-        var saved = new ModelInfo { Name = "lenet5", Input = [28, 28, 1], ClassNames = info.ClassNames, Mean = [.. info.Normalization.Mean], Std = [.. info.Normalization.Deviation] };
+        var saved = new ModelInfo { Name = "lenet5", Input = [28, 28, 1], ClassNames = info.ClassNames, Mean = [.. info.Normalization.Mean], Std = [.. info.Normalization.Std] };
         model.Save(At("saved.safetensors"), saved);
         var read = ModelInfo.Read(At("saved.safetensors"));
         Assert.Equal((saved.Name, 10), (read.Name, read.Classes));
@@ -226,7 +226,7 @@ public sealed class RunsTests : CliTest
         Run("predict", "--checkpoint", At("bare.safetensors"), image).IsRefused("--model NAME", "--classes FILE", "--mean and --std", "--size N", "--channels 1", "ModelInfo");
         File.WriteAllLines(At("names"), info.ClassNames);
         string Text(ReadOnlySpan<float> values) => values[0].ToString("R", System.Globalization.CultureInfo.InvariantCulture);
-        Assert.Equal(expected, Run("predict", "--checkpoint", At("bare.safetensors"), "--model", "lenet5", "--size", "28", "--channels", "1", "--classes", At("names"), "--mean", Text(info.Normalization.Mean), "--std", Text(info.Normalization.Deviation), image).IsDone().Output);
+        Assert.Equal(expected, Run("predict", "--checkpoint", At("bare.safetensors"), "--model", "lenet5", "--size", "28", "--channels", "1", "--classes", At("names"), "--mean", Text(info.Normalization.Mean), "--std", Text(info.Normalization.Std), image).IsDone().Output);
         Assert.Throws<ArgumentException>(() => model.Save(At("wrong"), saved with { Std = [1, 2] }));
     }
 
@@ -302,7 +302,7 @@ public sealed class RunsTests : CliTest
                     pixels[p] = (byte)((isInside ? paint : ground)[p % 3] + random.Next(10));
                 }
 
-                PictureFile.WritePng(Path.Combine(folder, $"{i}.png"), new(pixels, side, side, 3));
+                ImageFile.WritePng(Path.Combine(folder, $"{i}.png"), new(pixels, side, side, 3));
             }
         }
 

@@ -74,7 +74,7 @@ public class TrainOptionsTests : CliTest
         }
     }
 
-    /// <summary>No epoch beats the first by a whole point. Held-out pictures decide, not the test pictures.</summary>
+    /// <summary>No epoch beats the first by a whole point. Held-out images decide, not the test images.</summary>
     [Fact]
     public void StopsEarlyAndNamesTheBest()
     {
@@ -158,7 +158,7 @@ public class TrainOptionsTests : CliTest
         return Run(["train", "--dataset", "mnist", "--data", At("bars"), "--out", At("run"), "--threads", "1", .. options.Split(' ')]);
     }
 
-    /// <summary>Three classes of grey pictures as PGM files.</summary>
+    /// <summary>Three classes of gray images as PGM files.</summary>
     void WriteFolder()
     {
         foreach (var (name, value) in new[] { ("daisy", 40), ("rose", 120), ("tulip", 220) })

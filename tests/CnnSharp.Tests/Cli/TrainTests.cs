@@ -15,7 +15,7 @@ public class TrainTests : CliTest
         Assert.Equal("mnist", trained.GetProperty("dataset").GetString());
         Assert.Equal("test", trained.GetProperty("measured_on").GetString());
         Assert.Equal(6, trained.GetProperty("epochs").GetInt32());
-        Assert.False(trained.GetProperty("cancelled").GetBoolean());
+        Assert.False(trained.GetProperty("canceled").GetBoolean());
         Assert.True(trained.GetProperty("images_per_second").GetDouble() > 0);
         Assert.True(trained.GetProperty("seconds").GetDouble() > 0);
         var accuracy = trained.GetProperty("accuracy").GetDouble();
@@ -54,7 +54,7 @@ public class TrainTests : CliTest
     }
 
     [Fact]
-    public void HeldOutPicturesAreMeasuredAndTestPicturesMayBeMissing()
+    public void HeldOutImagesAreMeasuredAndTestImagesMayBeMissing()
     {
         WriteBars();
         foreach (var file in Directory.GetFiles(At("bars"), "t10k-*")) File.Delete(file);
@@ -62,9 +62,9 @@ public class TrainTests : CliTest
         Assert.Equal("validation", trained.GetProperty("measured_on").GetString());
 
         var evaluated = Run("eval", "--checkpoint", At("run", "checkpoint.safetensors"), "--json").IsDone().Json;
-        Assert.Equal(100, evaluated.GetProperty("pictures").GetInt32());
+        Assert.Equal(100, evaluated.GetProperty("images").GetInt32());
         Assert.Equal(trained.GetProperty("accuracy").GetDouble(), evaluated.GetProperty("accuracy").GetDouble(), 6);
-        Run("eval", "--checkpoint", At("run", "checkpoint.safetensors"), "--split", "test").IsRefused("has no test pictures", "--split val --val-split N");
+        Run("eval", "--checkpoint", At("run", "checkpoint.safetensors"), "--split", "test").IsRefused("has no test images", "--split val --val-split N");
     }
 
     [Fact]
@@ -81,7 +81,7 @@ public class TrainTests : CliTest
     }
 
     [Fact]
-    public void BenchTrainPrintsPicturesASecond()
+    public void BenchTrainPrintsImagesPerSecond()
     {
         var json = Run("bench", "train", "--model", "lenet5", "--batch", "4", "--steps", "2", "--json").IsDone().Json;
         Assert.Equal("lenet5", json.GetProperty("model").GetString());

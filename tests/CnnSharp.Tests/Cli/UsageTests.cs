@@ -11,7 +11,7 @@ public class UsageTests : CliTest
     [InlineData("train --model resnet21", "Unknown model 'resnet21'", "'resnet20'")]
     [InlineData("train --dataset cifar", "Unknown data set 'cifar'", "'cifar10'")]
     [InlineData("train --device cup", "Unknown device 'cup'", "'cpu'")]
-    [InlineData("train --optimizer adma", "Unknown optimiser 'adma'", "'adam'")]
+    [InlineData("train --optimizer adma", "Unknown optimizer 'adma'", "'adam'")]
     [InlineData("train --schedule one-cycel", "Unknown schedule 'one-cycel'", "'one-cycle'")]
     [InlineData("models resnt20", "Unknown model 'resnt20'", "'resnet20'")]
     [InlineData("eval --split tset", "Unknown split 'tset'", "'test'")]

@@ -353,7 +353,7 @@ public sealed class LostGradientTests
         using var x = Parameter(1, 2);
         using var y = x * 2f;
         Assert.Equal(
-            "Tape.Record: Twice gave 'Scale' [2], which is the result of another operation already; its history would be lost. Give a new tensor.",
+            "Tape.Record: Twice gave 'MultiplyScalar' [2], which is the result of another operation already; its history would be lost. Give a new tensor.",
             Assert.Throws<InvalidOperationException>(() => Tape.Record("Twice", y, [x], (dy, gradients) => gradients.Pass(x, dy))).Message);
         Assert.Contains("which is one of its inputs", Assert.Throws<InvalidOperationException>(() => Tape.Record("InPlace", x, [x], (dy, gradients) => gradients.Pass(x, dy))).Message, StringComparison.Ordinal);
         Sum(y).Backward();

@@ -148,7 +148,7 @@ public sealed class PublicApiTests
         static IEnumerable<string> Paths(Sequential model)
         {
             model.Forward(Tensor.Zeros(new(1, 1, 1, 1), Device.Reference));
-            return model.Descend().Where(layer => layer is not Sequential).Select(layer => layer.Path);
+            return model.Modules().Where(layer => layer is not Sequential).Select(layer => layer.Path);
         }
     }
 }

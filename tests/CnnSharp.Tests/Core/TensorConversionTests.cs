@@ -50,16 +50,16 @@ public sealed class TensorConversionTests
         Assert.Equal(Six, cube.ToArray());
         Assert.Equal(new float[,,] { { { 1 }, { 2 } }, { { 3 }, { 4 } }, { { 5 }, { 6 } } }, (float[,,])cube.ToNDArray<float>());
 
-        var pictures = new float[2, 3, 4, 5];
+        var values = new float[2, 3, 4, 5];
         var next = 0;
         for (var n = 0; n < 2; n++)
             for (var h = 0; h < 3; h++)
                 for (var w = 0; w < 4; w++)
-                    for (var c = 0; c < 5; c++) pictures[n, h, w, c] = next++;
-        using var images = Tensor.From(pictures, device);
+                    for (var c = 0; c < 5; c++) values[n, h, w, c] = next++;
+        using var images = Tensor.From(values, device);
         Assert.Equal(new Shape(2, 3, 4, 5), images.Shape);
         Assert.Equal(Enumerable.Range(0, 120).Select(i => (float)i), images.ToArray());
-        Assert.Equal(pictures, (float[,,,])images.ToNDArray<float>());
+        Assert.Equal(values, (float[,,,])images.ToNDArray<float>());
 
         using var row = Tensor.From(Six, [6], device);
         Assert.Equal(Six, (float[])row.ToNDArray<float>());

@@ -14,10 +14,10 @@ public sealed class TogetherTests
     {
         using var there = Tensor.Zeros([2, 4], Device.ReferenceFloat64);
         using var here = Tensor.Zeros([2, 4], Device.Reference);
-        using var pictures = Tensor.Zeros([1, 8, 8, 3], Device.ReferenceFloat64);
+        using var images = Tensor.Zeros([1, 8, 8, 3], Device.ReferenceFloat64);
         using var labels = Tensor.From([0, 1], [2], Device.ReferenceFloat64);
-        Refused("Conv2d 'layers.0': the input [1, 8, 8, 3] is on reference-f64, the weights [3, 3, 3, 4] on reference; Tensor.To brings one to the other's device.", () => new Holder(new Conv2d(3, 4, 3, device: Device.Reference)).Forward(pictures));
-        Refused("ConvTranspose2d 'layers.0': the input [1, 8, 8, 3] is on reference-f64, the weights [2, 2, 3, 4] on reference; Tensor.To brings one to the other's device.", () => new Holder(new ConvTranspose2d(3, 4, 2, device: Device.Reference)).Forward(pictures));
+        Refused("Conv2d 'layers.0': the input [1, 8, 8, 3] is on reference-f64, the weights [3, 3, 3, 4] on reference; Tensor.To brings one to the other's device.", () => new Holder(new Conv2d(3, 4, 3, device: Device.Reference)).Forward(images));
+        Refused("ConvTranspose2d 'layers.0': the input [1, 8, 8, 3] is on reference-f64, the weights [2, 2, 3, 4] on reference; Tensor.To brings one to the other's device.", () => new Holder(new ConvTranspose2d(3, 4, 2, device: Device.Reference)).Forward(images));
         Refused("Linear 'layers.0': the input [2, 4] is on reference-f64, the weights [4, 5] on reference; Tensor.To brings one to the other's device.", () => new Holder(new Linear(4, 5, device: Device.Reference)).Forward(there));
         Refused("BatchNorm 'layers.0': the input [2, 4] is on reference-f64, the weights [4] on reference; Tensor.To brings one to the other's device.", () => new Holder(new BatchNorm2d(4, device: Device.Reference)).Forward(there));
         Refused("PRelu: the input [2, 4] is on reference, the slopes [1] on reference-f64; Tensor.To brings one to the other's device.", () => PRelu(here, Tensor.Zeros([1], Device.ReferenceFloat64)));

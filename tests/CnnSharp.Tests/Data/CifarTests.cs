@@ -12,7 +12,7 @@ public sealed class CifarTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    /// <summary>Pictures whose byte at plane position p of channel c is (7 p + 85 c + record) mod 256.</summary>
+    /// <summary>Images whose byte at plane position p of channel c is (7 p + 85 c + record) mod 256.</summary>
     static byte[] Sound(int count, params byte[] labels)
     {
         var bytes = new List<byte>();
@@ -28,7 +28,7 @@ public sealed class CifarTests : IDisposable
 
     static (byte[] Pixels, int[] Labels) Read(string path, int chosen = 0, params int[] classes)
     {
-        var (pixels, labels) = (new byte[Count * CifarFile.PictureLength], new int[Count]);
+        var (pixels, labels) = (new byte[Count * CifarFile.ImageLength], new int[Count]);
         CifarFile.Read(path, Count, classes.Length == 0 ? [10] : classes, chosen, pixels, labels);
         return (pixels, labels);
     }
@@ -53,7 +53,7 @@ public sealed class CifarTests : IDisposable
         Assert.Equal([19, 19, 19], Read(path, 0, 20, 100).Labels);
         Assert.Equal([99, 99, 99], Read(path, 1, 20, 100).Labels);
         var error = Assert.Throws<DataFormatException>(() => Read(path, 0, 20, 99));
-        Assert.EndsWith("the fine label of picture 0: expected 0 to 98, got 99 (at byte 1).", error.Message, StringComparison.Ordinal);
+        Assert.EndsWith("the fine label of image 0: expected 0 to 98, got 99 (at byte 1).", error.Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -101,7 +101,7 @@ public sealed class CifarTests : IDisposable
         var bytes = Sound(Count, 1);
         bytes[2 * Record] = 10;
         var path = folder.Write("b.bin", bytes);
-        Assert.Equal($"{path}: the label of picture 2: expected 0 to 9, got 10 (at byte 6,146).", Assert.Throws<DataFormatException>(() => Read(path)).Message);
+        Assert.Equal($"{path}: the label of image 2: expected 0 to 9, got 10 (at byte 6,146).", Assert.Throws<DataFormatException>(() => Read(path)).Message);
     }
 
     [Fact]
@@ -122,11 +122,11 @@ public sealed class CifarTests : IDisposable
         for (var b = 1; b <= 5; b++) folder.Write($"data_batch_{b}.bin.gz", zipped);
 
         var set = Cifar10.Load(folder.Path);
-        Assert.Equal("cifar10: 50,000 pictures [32, 32, 3], 10 classes", set.Train.ToString());
+        Assert.Equal("cifar10: 50,000 images [32, 32, 3], 10 classes", set.Train.ToString());
         Assert.Equal("cat", set.Train.ClassNames[set.Train.Labels[49_999]]);
         Assert.Equal(batch[1 + 1024 + 5], set.Train.Pixels(49_999)[(3 * 5) + 1]);
         Assert.Null(set.Test);
-        Assert.Contains("the test pictures of cifar10 are not here", Assert.Throws<DataFormatException>(() => set.RequireTest()).Message, StringComparison.Ordinal);
+        Assert.Contains("the test images of cifar10 are not here", Assert.Throws<DataFormatException>(() => set.RequireTest()).Message, StringComparison.Ordinal);
 
         File.WriteAllText(folder.File("batches.meta.txt"), "one\ntwo\n");
         Assert.EndsWith("the class names: expected 10, got 2.", Assert.Throws<DataFormatException>(() => Cifar10.Load(folder.Path)).Message, StringComparison.Ordinal);
@@ -137,7 +137,7 @@ public sealed class CifarTests : IDisposable
     }
 
     [SkippableFact]
-    public void TheRealPicturesAreTheRealPictures()
+    public void TheRealImagesAreTheRealImages()
     {
         DataSet set;
         try
@@ -166,7 +166,7 @@ public sealed class CifarTests : IDisposable
         for (var c = 0; c < 3; c++)
         {
             Assert.Equal(Cifar10.Normalization.Mean[c], measured.Mean[c], 1e-4);
-            Assert.Equal(Cifar10.Normalization.Deviation[c], measured.Deviation[c], 1e-4);
+            Assert.Equal(Cifar10.Normalization.Std[c], measured.Std[c], 1e-4);
         }
     }
 }

@@ -10,8 +10,8 @@ public sealed class DataLoaderTests
     static readonly string[] Names = [.. Enumerable.Range(0, 64).Select(i => $"{i}")];
     static readonly Device Device = Device.Reference;
 
-    /// <summary>Pictures [4, 4, 2] whose pixel (h, w, c) of picture i is 3 i + 16 c + 4 h + w + 1; the label is i.</summary>
-    static PictureSet Set(int count, Normalization? normalization = null)
+    /// <summary>Images [4, 4, 2] whose pixel (h, w, c) of image i is 3 i + 16 c + 4 h + w + 1; the label is i.</summary>
+    static ImageDataset Set(int count, Normalization? normalization = null)
     {
         var pixels = new byte[count * Side * Side * 2];
         for (var at = 0; at < pixels.Length; at++)
@@ -29,7 +29,7 @@ public sealed class DataLoaderTests
         => [.. batches.Select(batch => (batch.Images.ToArray(), batch.Labels.ToArray<int>()))];
 
     [Fact]
-    public void WithoutShuffleTheBatchesAreTheSetsPicturesNormalised()
+    public void WithoutShuffleTheBatchesAreTheSetsImagesNormalized()
     {
         var loader = new DataLoader(Set(5, new([0.5f, 0.25f], [0.5f, 0.25f])), batchSize: 2, Device, shuffle: false);
         Assert.EndsWith(": 5 images in 3 batches of 2 on reference", loader.ToString(), StringComparison.Ordinal);
@@ -39,9 +39,9 @@ public sealed class DataLoaderTests
         var i = 0;
         foreach (var value in batches.SelectMany(b => b.Images))
         {
-            var (picture, p, c) = (i / 32, i / 2 % 16, i % 2);
+            var (image, p, c) = (i / 32, i / 2 % 16, i % 2);
             var mean = c == 0 ? 0.5 : 0.25;
-            Assert.Equal(((Pixel(picture, p / 4, p % 4, c) / 255.0) - mean) / mean, value, 1e-6);
+            Assert.Equal(((Pixel(image, p / 4, p % 4, c) / 255.0) - mean) / mean, value, 1e-6);
             i++;
         }
 
@@ -49,7 +49,7 @@ public sealed class DataLoaderTests
     }
 
     [Fact]
-    public void AnEpochHasEveryPictureOnceInAnOrderOfItsOwn()
+    public void AnEpochHasEveryImageOnceInAnOrderOfItsOwn()
     {
         var loader = new DataLoader(Set(50), batchSize: 8, Device, seed: 1);
         var first = Collect(loader).SelectMany(b => b.Labels).ToArray();
@@ -101,7 +101,7 @@ public sealed class DataLoaderTests
     }
 
     [Fact]
-    public void EveryAugmentedPictureIsACropAFlipAndACutoutOfItsOwn()
+    public void EveryAugmentedImageIsACropAFlipAndACutoutOfItsOwn()
     {
         const int count = 60, padding = 1, size = 2;
         var loader = new DataLoader(Set(count), count, Device, Augment.PadAndCrop(padding).Then(Augment.Flip()).Then(Augment.Cutout(size)), seed: 5);
@@ -121,13 +121,13 @@ public sealed class DataLoaderTests
                                 seen.Add((top, left, flip));
                             }
 
-            Assert.True(found, $"picture {labels[n]} is no augmentation of itself");
+            Assert.True(found, $"image {labels[n]} is no augmentation of itself");
         }
 
         Assert.True(seen.Count > 12, $"only {seen.Count} of 18 placements occurred");
     }
 
-    static bool Matches(ReadOnlySpan<float> image, int picture, int top, int left, bool flip, int cutTop, int cutLeft, int size)
+    static bool Matches(ReadOnlySpan<float> actual, int image, int top, int left, bool flip, int cutTop, int cutLeft, int size)
     {
         for (var i = 0; i < Side; i++)
             for (var j = 0; j < Side; j++)
@@ -136,8 +136,8 @@ public sealed class DataLoaderTests
                     var (h, w) = (top + i, left + (flip ? Side - 1 - j : j));
                     var inside = h is >= 0 and < Side && w is >= 0 and < Side;
                     var cut = i >= cutTop && i < cutTop + size && j >= cutLeft && j < cutLeft + size;
-                    var expected = cut || !inside ? 0 : Pixel(picture, h, w, c);
-                    if (MathF.Abs(image[(((i * Side) + j) * 2) + c] - expected) > 1e-3f) return false;
+                    var expected = cut || !inside ? 0 : Pixel(image, h, w, c);
+                    if (MathF.Abs(actual[(((i * Side) + j) * 2) + c] - expected) > 1e-3f) return false;
                 }
 
         return true;
@@ -150,8 +150,8 @@ public sealed class DataLoaderTests
         var (train, validation) = whole.Split(validation: 4);
         Assert.Equal([8, 9, 10, 11], Collect(new DataLoader(validation, 4, Device, shuffle: false))[0].Labels);
         Assert.Equal(Pixel(8, 0, 0, 0), Collect(new DataLoader(validation, 4, Device, shuffle: false))[0].Images[0], 1e-3f);
-        Assert.Same(ResidentPictures.On(Device.Engine, train), ResidentPictures.On(Device.Engine, validation));
-        Assert.NotSame(ResidentPictures.On(Device.Engine, train), ResidentPictures.On(Device.Cpu.Engine, train));
+        Assert.Same(ResidentImages.On(Device.Engine, train), ResidentImages.On(Device.Engine, validation));
+        Assert.NotSame(ResidentImages.On(Device.Engine, train), ResidentImages.On(Device.Cpu.Engine, train));
     }
 
     [Fact]
@@ -255,10 +255,10 @@ public sealed class DataLoaderTests
     [Fact]
     public void ImpossibleLoadersAreRefused()
     {
-        Assert.Contains("DataLoader of 'set': expected at least 1 picture a batch.", Assert.Throws<ArgumentOutOfRangeException>(() => new DataLoader(Set(3), 0, Device)).Message, StringComparison.Ordinal);
-        Assert.Contains("3 pictures do not fill a batch of 4", Assert.Throws<ArgumentException>(() => new DataLoader(Set(3), 4, Device, dropLast: true)).Message, StringComparison.Ordinal);
-        Assert.Contains("the normalisation is of 1 channels, the pictures have 2", Assert.Throws<ArgumentException>(() => new DataLoader(Set(3), 4, Device, normalization: Normalization.None(1))).Message, StringComparison.Ordinal);
-        Assert.Contains("a cutout of 5 pixels blanks whole pictures of 4 x 4", Assert.Throws<ArgumentException>(() => new DataLoader(Set(3), 4, Device, Augment.Cutout(5))).Message, StringComparison.Ordinal);
+        Assert.Contains("DataLoader of 'set': expected at least 1 image a batch.", Assert.Throws<ArgumentOutOfRangeException>(() => new DataLoader(Set(3), 0, Device)).Message, StringComparison.Ordinal);
+        Assert.Contains("3 images do not fill a batch of 4", Assert.Throws<ArgumentException>(() => new DataLoader(Set(3), 4, Device, dropLast: true)).Message, StringComparison.Ordinal);
+        Assert.Contains("the normalization is of 1 channels, the images have 2", Assert.Throws<ArgumentException>(() => new DataLoader(Set(3), 4, Device, normalization: Normalization.None(1))).Message, StringComparison.Ordinal);
+        Assert.Contains("a cutout of 5 pixels blanks whole images of 4 x 4", Assert.Throws<ArgumentException>(() => new DataLoader(Set(3), 4, Device, Augment.Cutout(5))).Message, StringComparison.Ordinal);
         Assert.Contains("an epoch has 1 batches", Assert.Throws<ArgumentOutOfRangeException>(() => new DataLoader(Set(3), 4, Device).Epoch(0, 2)).Message, StringComparison.Ordinal);
     }
 

@@ -14,17 +14,17 @@ public sealed class DataSetsTests : IDisposable
     {
         var set = DataSets.Find("embedded");
         var test = set.RequireTest();
-        Assert.Equal("embedded: 4,000 pictures [28, 28, 1], 10 classes", set.Train.ToString());
-        Assert.Equal("embedded: 1,000 pictures [28, 28, 1], 10 classes", test.ToString());
+        Assert.Equal("embedded: 4,000 images [28, 28, 1], 10 classes", set.Train.ToString());
+        Assert.Equal("embedded: 1,000 images [28, 28, 1], 10 classes", test.ToString());
         Assert.Equal([9, 0, 0, 3, 0, 2, 7, 2, 5, 5], set.Train.Labels[..10].ToArray());
         Assert.Equal([9, 2, 1, 1, 6, 1, 4, 6, 5, 7], test.Labels[..10].ToArray());
         var measured = Normalization.Measure(set.Train);
         Assert.Equal(0.2860, measured.Mean[0], 0.002);
-        Assert.Equal(0.3530, measured.Deviation[0], 0.002);
+        Assert.Equal(0.3530, measured.Std[0], 0.002);
     }
 
     [SkippableFact]
-    public void TheEmbeddedPicturesAreThoseOfTheSystem()
+    public void TheEmbeddedImagesAreThoseOfTheSystem()
     {
         const string system = "/usr/share/datasets/fashion-mnist";
         Skip.IfNot(Directory.Exists(system), $"Fashion-MNIST is not installed in {system}");

@@ -54,7 +54,7 @@ public sealed class IdxTests : IDisposable
     }
 
     [Fact]
-    public void PicturesAndLabelsMustBelongTogether()
+    public void ImagesAndLabelsMustBelongTogether()
     {
         void Labels(params byte[] bytes) => folder.Write("train-labels-idx1-ubyte", bytes);
         folder.Write("train-images-idx3-ubyte", [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 10, 11, 12, 13]);
@@ -62,22 +62,22 @@ public sealed class IdxTests : IDisposable
 
         Assert.EndsWith("the folder has neither train-labels-idx1-ubyte nor train-labels-idx1-ubyte.gz.", Refusal(), StringComparison.Ordinal);
         Labels(0, 0, 8, 1, 0, 0, 0, 3, 0, 1, 2);
-        Assert.EndsWith("train-labels-idx1-ubyte: the number of labels: expected 2, one a picture, got 3.", Refusal(), StringComparison.Ordinal);
+        Assert.EndsWith("train-labels-idx1-ubyte: the number of labels: expected 2, one an image, got 3.", Refusal(), StringComparison.Ordinal);
         Labels(0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 1, 0, 1);
-        Assert.EndsWith("the extents: expected [pictures], got [2, 1].", Refusal(), StringComparison.Ordinal);
+        Assert.EndsWith("the extents: expected [images], got [2, 1].", Refusal(), StringComparison.Ordinal);
         Labels(0, 0, 8, 1, 0, 0, 0, 2, 9, 10);
-        Assert.EndsWith("the label of picture 1: expected 0 to 9, got 10 (at byte 9).", Refusal(), StringComparison.Ordinal);
+        Assert.EndsWith("the label of image 1: expected 0 to 9, got 10 (at byte 9).", Refusal(), StringComparison.Ordinal);
         Labels(0, 0, 9, 1, 0, 0, 0, 2, 9, 1);
         Assert.EndsWith("the type of the values: expected UInt8, got Int8 (at byte 2).", Refusal(), StringComparison.Ordinal);
 
         Labels(0, 0, 8, 1, 0, 0, 0, 2, 9, 1);
         var set = Mnist.Load(folder.Path);
-        Assert.Equal("mnist: 2 pictures [1, 2, 1], 10 classes", set.Train.ToString());
+        Assert.Equal("mnist: 2 images [1, 2, 1], 10 classes", set.Train.ToString());
         Assert.Equal([9, 1], set.Train.Labels.ToArray());
         Assert.Equal([12, 13], set.Train.Pixels(1).ToArray());
         Assert.Null(set.Test);
 
         folder.Write("train-images-idx3-ubyte", [0, 0, 8, 1, 0, 0, 0, 2, 10, 11]);
-        Assert.EndsWith("the extents: expected [pictures, rows, columns], got [2].", Refusal(), StringComparison.Ordinal);
+        Assert.EndsWith("the extents: expected [images, rows, columns], got [2].", Refusal(), StringComparison.Ordinal);
     }
 }

@@ -41,7 +41,7 @@ public sealed class ClampTests
         }
     }
 
-    /// <summary>The clipping that cancelled was wrong from 1e4 on, and NaN at infinity.</summary>
+    /// <summary>The clipping that canceled was wrong from 1e4 on, and NaN at infinity.</summary>
     [SkippableTheory]
     [MemberData(nameof(DeviceNames))]
     public void ClipByValueIsExact(string name)

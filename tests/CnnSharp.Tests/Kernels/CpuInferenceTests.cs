@@ -4,10 +4,10 @@ using Xunit;
 
 namespace CnnSharp.Tests;
 
-/// <summary>What the CPU engine does for inference: weights kept as packed, a normalisation at the end of a convolution, tasks within a picture.</summary>
+/// <summary>What the CPU engine does for inference: weights kept as packed, a normalization at the end of a convolution, tasks within an image.</summary>
 public sealed class CpuInferenceTests
 {
-    /// <summary>Pictures, extent, channels in and out, kernel, stride: Winograd in steps; tasks by channels; strided pixels; ragged channels; few rows.</summary>
+    /// <summary>Images, extent, channels in and out, kernel, stride: Winograd in steps; tasks by channels; strided pixels; ragged channels; few rows.</summary>
     public static TheoryData<int, int, int, int, int, int> Convolutions => new()
     {
         { 1, 26, 64, 64, 3, 1 },
@@ -24,9 +24,9 @@ public sealed class CpuInferenceTests
     /// <summary>However weights change, the next result is that of an engine that never saw the former ones.</summary>
     [Theory]
     [MemberData(nameof(Convolutions))]
-    public void KeptWeightsFollowTheirBuffer(int pictures, int extent, int channels, int outChannels, int kernel, int stride)
+    public void KeptWeightsFollowTheirBuffer(int images, int extent, int channels, int outChannels, int kernel, int stride)
     {
-        var g = Geometry(pictures, extent, channels, outChannels, kernel, stride);
+        var g = Geometry(images, extent, channels, outChannels, kernel, stride);
         foreach (var level in Levels)
         {
             var engine = new CpuEngine(2, level);
@@ -62,9 +62,9 @@ public sealed class CpuInferenceTests
     /// <summary>One pass or two, one thread or three: the same values.</summary>
     [Theory]
     [MemberData(nameof(Convolutions))]
-    public void NormalizingAtTheEndOfTheConvolutionIsNormalizingItsResult(int pictures, int extent, int channels, int outChannels, int kernel, int stride)
+    public void NormalizingAtTheEndOfTheConvolutionIsNormalizingItsResult(int images, int extent, int channels, int outChannels, int kernel, int stride)
     {
-        var g = Geometry(pictures, extent, channels, outChannels, kernel, stride);
+        var g = Geometry(images, extent, channels, outChannels, kernel, stride);
         var rows = (long)g.N * g.OutH * g.OutW;
         foreach (var level in Levels)
         {
@@ -93,8 +93,8 @@ public sealed class CpuInferenceTests
         }
     }
 
-    static ConvGeometry Geometry(int pictures, int extent, int channels, int outChannels, int kernel, int stride)
-        => ConvGeometry.Create([pictures, extent, extent, channels], [kernel, kernel, channels, outChannels], stride, kernel / 2, 1, 1);
+    static ConvGeometry Geometry(int images, int extent, int channels, int outChannels, int kernel, int stride)
+        => ConvGeometry.Create([images, extent, extent, channels], [kernel, kernel, channels, outChannels], stride, kernel / 2, 1, 1);
 
     static float[] Forward(Engine engine, in ConvGeometry g, DeviceBuffer x, DeviceBuffer w)
     {

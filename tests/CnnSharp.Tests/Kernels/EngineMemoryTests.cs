@@ -92,7 +92,7 @@ public sealed class EngineMemoryTests
     [Fact]
     public void ASetDoesNotHoldTheEnginesThatItWasLoadedTo()
     {
-        var set = new PictureSet("set", new byte[16 << 20], new int[4], 2048, 2048, 1, ["a"], new([0], [1]));
+        var set = new ImageDataset("set", new byte[16 << 20], new int[4], 2048, 2048, 1, ["a"], new([0], [1]));
         HiddenUse.Collect(young: false);
         var before = HostMemory.Use.Held;
         for (var i = 0; i < 4; i++) Load(set);
@@ -102,7 +102,7 @@ public sealed class EngineMemoryTests
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    static void Load(PictureSet set)
+    static void Load(ImageDataset set)
     {
         var device = new Device(new ReferenceEngine<float>());
         _ = new DataLoader(set, 1, device).Device;

@@ -50,9 +50,9 @@ public sealed class GeometryPropertyTests
                    from counted in Gen.Elements("true", "false")
                    where c.Top < c.KernelH && c.Bottom < c.KernelH && c.Left < c.KernelW && c.Right < c.KernelW && c.H + c.Top + c.Bottom >= c.KernelH && c.W + c.Left + c.Right >= c.KernelW
 
-                         // What PyTorch asks for, and what keeps every window on the picture.
+                         // What PyTorch asks for, and what keeps every window on the image.
                          && Math.Max(c.Top, c.Bottom) * 2 <= c.KernelH && Math.Max(c.Left, c.Right) * 2 <= c.KernelW
-                   select (OperationTable.Find(operation)!, new Sample($$"""{"stride":[{{c.StrideH}},{{c.StrideW}}],"padding":[{{c.Top}},{{c.Bottom}},{{c.Left}},{{c.Right}}],"kernel":[{{c.KernelH}},{{c.KernelW}}],"ceil_mode":{{ceil}},"count_include_pad":{{counted}}}""", new SampleInput("x", [c.N, c.H, c.W, channels], Values.Distinct))), device);
+                   select (OperationRegistry.Find(operation)!, new Sample($$"""{"stride":[{{c.StrideH}},{{c.StrideW}}],"padding":[{{c.Top}},{{c.Bottom}},{{c.Left}},{{c.Right}}],"kernel":[{{c.KernelH}},{{c.KernelW}}],"ceil_mode":{{ceil}},"count_include_pad":{{counted}}}""", new SampleInput("x", [c.N, c.H, c.W, channels], Values.Distinct))), device);
     }
 
     static Gen<Spatial> Common =>
@@ -72,7 +72,7 @@ public sealed class GeometryPropertyTests
     {
         List<SampleInput> inputs = [new("x", x), new("w", w)];
         if (bias > 0) inputs.Add(new("b", [bias]));
-        return (OperationTable.Find(operation)!, new(attributes, [.. inputs]));
+        return (OperationRegistry.Find(operation)!, new(attributes, [.. inputs]));
     }
 
     static void Check(int count, Gen<(Operation Row, Sample Sample)> cases, Device device)

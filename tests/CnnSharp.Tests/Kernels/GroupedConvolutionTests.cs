@@ -20,7 +20,7 @@ public sealed class GroupedConvolutionTests
 
     static int Count => int.TryParse(Environment.GetEnvironmentVariable("CNNSHARP_SWEEP"), out var count) ? count : Default;
 
-    /// <summary>The shapes on which the CPU engine's plan of tasks threw, and their neighbours.</summary>
+    /// <summary>The shapes on which the CPU engine's plan of tasks threw, and their neighbors.</summary>
     [SkippableTheory]
     [MemberData(nameof(DeviceNames))]
     public void MoreGroupsThanTasksAreWanted(string device)

@@ -9,7 +9,7 @@ public sealed class InitializerTests
 
     public static TheoryData<string, IInitializer, double, double> Spreads => new()
     {
-        // Fan in 200, fan out 800: the deviation, and the bound of an even distribution (0: none).
+        // Fan in 200, fan out 800: the standard deviation, and the bound of an even distribution (0: none).
         { "He normal", Initializers.HeNormal(), Math.Sqrt(2 / 200.0), 0 },
         { "He normal, fan out", Initializers.HeNormal(Fan.Out), Math.Sqrt(2 / 800.0), 0 },
         { "He uniform", Initializers.HeUniform(), Math.Sqrt(2 / 200.0), Math.Sqrt(6 / 200.0) },

@@ -35,7 +35,7 @@ public sealed class LayerTests
     }
 
     [Fact]
-    public void BatchNormalisationLearnsItsRunningStatisticsAndUsesThemInInference()
+    public void BatchNormalizationLearnsItsRunningStatisticsAndUsesThemInInference()
     {
         var layer = new BatchNorm2d(1, new() { Epsilon = 0 }, Device);
         var x = Tensor.From([1f, 3], new(2, 1, 1, 1), Device);
@@ -63,7 +63,7 @@ public sealed class LayerTests
         var (two, twoGradients) = Go(x => apart.Aggregate(x, (x, layer) => layer.Forward(x)));
         Assert.Equal(two, one);
         Assert.Equal(twoGradients, oneGradients);
-        Assert.Equal(["0.weight", "0.bias", "2.weight", "2.bias", "2.runningMean", "2.runningVariance", "5.weight", "5.bias"], fused.NamedTensors().Select(t => t.Name));
+        Assert.Equal(["0.weight", "0.bias", "2.weight", "2.bias", "2.runningMean", "2.runningVariance", "5.weight", "5.bias"], fused.StateDict().Select(t => t.Name));
 
         (float[] Values, float[][] Gradients) Go(Func<Tensor, Tensor> forward)
         {
@@ -80,15 +80,15 @@ public sealed class LayerTests
     {
         var model = new Sequential(new Dropout(), new Dropout(0.25f));
         var x = Tensor.Full(new(1, 1000), 1, Device);
-        model.Reseed(7, 3);
+        model.ManualSeed(7, 3);
         var (first, second) = (model.Forward(x).ToArray(), model.Forward(x).ToArray());
         Assert.NotEqual(first, second);
-        model.Reseed(7, 3);
+        model.ManualSeed(7, 3);
         Assert.Equal(first, model.Forward(x).ToArray());
-        model.Reseed(7, 4);
+        model.ManualSeed(7, 4);
         Assert.Equal(second, model.Forward(x).ToArray());
 
-        // Kept with probability 0.5 x 0.75; deviation sqrt(p (1 - p) / 1000) = 0.0153.
+        // Kept with probability 0.5 x 0.75; standard deviation sqrt(p (1 - p) / 1000) = 0.0153.
         Assert.InRange(first.Count(v => v != 0) / 1000.0, 0.375 - 0.062, 0.375 + 0.062);
         Assert.All(first, v => Assert.True(v == 0 || Math.Abs(v - (1 / 0.375)) < 1e-6));
         model.Eval();
@@ -117,7 +117,7 @@ public sealed class LayerTests
     public void SubLayersAreFoundInListsAndDictionaries()
     {
         var model = new Keeper();
-        Assert.Equal(["byName.left.bias", "byName.left.weight", "byName.right.0.bias", "byName.right.0.weight", "table.0.1.bias", "table.0.1.weight", "table.1.0.bias", "table.1.0.weight"], model.NamedTensors().Select(t => t.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(["byName.left.bias", "byName.left.weight", "byName.right.0.bias", "byName.right.0.weight", "table.0.1.bias", "table.0.1.weight", "table.1.0.bias", "table.1.0.weight"], model.StateDict().Select(t => t.Name).Order(StringComparer.Ordinal));
         using var x = Tensor.Ones([1, 2], Device);
         using var loss = Functional.Sum(model.Forward(x));
         loss.Backward();

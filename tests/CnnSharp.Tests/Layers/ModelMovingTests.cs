@@ -18,12 +18,12 @@ public sealed class ModelMovingTests
         var model = SmallTraining.Model(from);
         var (x, labels) = Batch();
         Backward();
-        var before = model.NamedTensors().ToList();
+        var before = model.StateDict().ToList();
         var (values, gradients) = (before.Select(t => t.Tensor.ToArray()).ToList(), model.Parameters.Select(p => p.Gradient!.ToArray()).ToList());
         var expected = LogitsThere();
 
         Assert.Same(model, model.To(Device.Cpu));
-        var after = model.NamedTensors().ToList();
+        var after = model.StateDict().ToList();
         Assert.Equal(before.Select(t => t.Name), after.Select(t => t.Name));
         Assert.All(before.Zip(after), pair => Assert.Same(pair.First.Tensor, pair.Second.Tensor));
         Assert.All(after, t => Assert.Same(Device.Cpu, t.Tensor.Device));
@@ -50,7 +50,7 @@ public sealed class ModelMovingTests
         List<float[]> Trained(Device first, Device second)
         {
             var model = SmallTraining.Model(first);
-            model.Reseed(1);
+            model.ManualSeed(1);
             OptimizerOptions options = name == "sgd" ? new SgdOptions { LearningRate = 0.05f, Momentum = 0.9f, MaxGradientNorm = 0.5f } : new AdamOptions { LearningRate = 0.01f, MaxGradientNorm = 0.5f };
             var optimizer = options.Create(model.Parameters);
             var (x, labels) = Batch();
@@ -84,10 +84,10 @@ public sealed class ModelMovingTests
     {
         var model = SmallTraining.Model(Device.Cpu);
         var optimizer = new Sgd(model.Parameters);
-        model.Descend().OfType<Linear>().Single().To(Device.Reference);
+        model.Modules().OfType<Linear>().Single().To(Device.Reference);
         Assert.Contains("is on reference, '0.weight' on cpu. Bring all to one: model.To(Device.Parse(\"cpu\")).", Assert.Throws<InvalidOperationException>(optimizer.Step).Message, StringComparison.Ordinal);
         Assert.Contains("is on reference, '0.weight' on cpu.", Assert.Throws<ArgumentException>(() => new Sgd(model.Parameters)).Message, StringComparison.Ordinal);
-        Assert.Contains("is on reference, '0.weight' on cpu.", Assert.Throws<ArgumentException>(() => Trainer.Evaluate(model, SmallTraining.Pictures(20))).Message, StringComparison.Ordinal);
+        Assert.Contains("is on reference, '0.weight' on cpu.", Assert.Throws<ArgumentException>(() => Trainer.Evaluate(model, SmallTraining.Images(20))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -121,7 +121,7 @@ public sealed class ModelMovingTests
     static (Tensor Images, Tensor Labels) Batch()
     {
         var random = new Random(5);
-        var set = SmallTraining.Pictures(1);
+        var set = SmallTraining.Images(1);
         var values = new float[6 * set.Height * set.Width * set.Channels];
         for (var i = 0; i < values.Length; i++) values[i] = random.NextSingle() - 0.5f;
         return (Tensor.From(values, new(6, set.Height, set.Width, set.Channels), Device.Cpu), Tensor.From([0, 1, 2, 3, 0, 1], new(6), Device.Cpu));

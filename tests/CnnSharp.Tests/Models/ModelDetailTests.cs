@@ -25,8 +25,8 @@ public sealed class ModelDetailTests
     public void ParametersAreCalledAsInTorchvision(string name, int count, params string[] some)
     {
         var model = Zoo.Build(name, new() { Device = Device.Shapes });
-        var convolutions = model.Descend().OfType<Conv2d>().Select(c => c.Weight).ToHashSet();
-        var ours = model.NamedTensors().ToArray();
+        var convolutions = model.Modules().OfType<Conv2d>().Select(c => c.Weight).ToHashSet();
+        var ours = model.StateDict().ToArray();
         var theirs = ours.Select(t =>
         {
             int[] s = t.Tensor.Shape.ToArray();
@@ -87,8 +87,8 @@ public sealed class ModelDetailTests
         model.Eval();
         using (Tape.NoGrad()) model.Forward(x);
         Assert.Empty(model.AuxiliaryLogits);
-        Assert.Equal(9, model.Descend().OfType<Inception>().Count());
-        Assert.Empty(new GoogLeNet(device: Device.Shapes, auxiliaryHeads: false).Descend().OfType<InceptionHead>());
+        Assert.Equal(9, model.Modules().OfType<Inception>().Count());
+        Assert.Empty(new GoogLeNet(device: Device.Shapes, auxiliaryHeads: false).Modules().OfType<InceptionHead>());
     }
 
     [Fact]
@@ -105,7 +105,7 @@ public sealed class ModelDetailTests
 
         bool[] Draw()
         {
-            depth.Reseed(5);
+            depth.ManualSeed(5);
             return [.. Enumerable.Range(0, 10_000).Select(_ => depth.Drops())];
         }
     }
@@ -114,7 +114,7 @@ public sealed class ModelDetailTests
     public void ADroppedUnitIsItsShortcutAndLearnsNothing()
     {
         var unit = new ResidualUnit(2, 2, device: Reference, survival: 0.01f);
-        unit.Reseed(1);
+        unit.ManualSeed(1);
         using var x = Tensor.From([1f, -2, 3, 4], new(1, 1, 2, 2), Reference);
         x.RequiresGrad = true;
         var y = unit.Forward(x);
@@ -122,7 +122,7 @@ public sealed class ModelDetailTests
         y.Backward(Tensor.Full(y.Shape, 1, Reference));
         Assert.All(unit.Parameters, p => Assert.Null(p.Gradient));
         Assert.Equal([1f, 0, 1, 1], x.Gradient!.ToArray());
-        var survivals = ResNet.Cifar(14, device: Device.Shapes, survival: 0.5f).Descend().OfType<StochasticDepth>().Select(d => d.Survival);
+        var survivals = ResNet.Cifar(14, device: Device.Shapes, survival: 0.5f).Modules().OfType<StochasticDepth>().Select(d => d.Survival);
         Assert.Equal([1 - (0.5 / 6), 1 - (1.0 / 6), 0.75, 1 - (2.0 / 6), 1 - (2.5 / 6), 0.5], survivals.Select(s => Math.Round(s, 6)), (a, b) => Math.Abs(a - b) < 1e-5);
     }
 
@@ -132,7 +132,7 @@ public sealed class ModelDetailTests
         var layer = new PartialConv2d(Reference);
         Assert.Equal(1_516, layer.ParameterCount);
 
-        // A picture of ones in one channel reaches those of the 16 results that read it.
+        // An image of ones in one channel reaches those of the 16 results that read it.
         int[][] readers = [[0, 4, 5, 6, 9, 10, 11, 12, 14, 15], [0, 1, 5, 6, 7, 10, 11, 12, 13, 15], [0, 1, 2, 6, 7, 8, 11, 13, 14, 15], [1, 2, 3, 6, 7, 8, 9, 12, 14, 15], [2, 3, 4, 7, 8, 9, 10, 12, 13, 15], [3, 4, 5, 8, 9, 10, 11, 13, 14, 15]];
         layer.Bias.Write<float>(new float[16]);
         for (var channel = 0; channel < 6; channel++)
@@ -148,7 +148,7 @@ public sealed class ModelDetailTests
     public void TheOutputOfLeNet5IsMinusTheDistanceToACode()
     {
         var layer = new RadialBasis(device: Reference);
-        var codes = layer.NamedTensors().Single().Tensor.ToArray();
+        var codes = layer.StateDict().Single().Tensor.ToArray();
         Assert.All(codes, c => Assert.Equal(1, Math.Abs(c)));
         var x = new float[2 * 84];
         for (var i = 0; i < 84; i++) (x[i], x[84 + i]) = (codes[(i * 10) + 3], 0.5f);
@@ -173,7 +173,7 @@ public sealed class ModelDetailTests
     {
         var classifier = Vgg.ImageNet(VggConfiguration.D, classes: 3, device: Device.Cpu, hidden: 8);
         var network = FullyConvolutional.Create(32, classes: 3, device: Device.Cpu, hidden: 8).From(classifier);
-        var (ours, theirs) = (network.NamedTensors().ToDictionary(t => t.Name, t => t.Tensor), classifier.NamedTensors().ToDictionary(t => t.Name, t => t.Tensor));
+        var (ours, theirs) = (network.StateDict().ToDictionary(t => t.Name, t => t.Tensor), classifier.StateDict().ToDictionary(t => t.Name, t => t.Tensor));
         Assert.Equal(theirs["features.28.weight"].ToArray(), ours["features.28.weight"].ToArray());
         Assert.Equal(theirs["classifier.3.bias"].ToArray(), ours["fc7.bias"].ToArray());
 
@@ -181,8 +181,8 @@ public sealed class ModelDetailTests
         var pixels = new float[7 * 7 * 512];
         new Generator(1).FillNormal(pixels, 0, 1);
         using var features = Tensor.From(pixels, new(1, 7, 7, 512), Device.Cpu);
-        var linear = classifier.Descend().OfType<Linear>().First().Forward(features.Flatten()).ToArray();
-        var convolution = network.Descend().OfType<Conv2d>().Single(c => c.Weight.Shape[0] == 7).Forward(features);
+        var linear = classifier.Modules().OfType<Linear>().First().Forward(features.Flatten()).ToArray();
+        var convolution = network.Modules().OfType<Conv2d>().Single(c => c.Weight.Shape[0] == 7).Forward(features);
         Assert.Equal(new(1, 7, 7, 8), convolution.Shape);
         var middle = convolution.ToArray().AsSpan(((3 * 7) + 3) * 8, 8);
         for (var k = 0; k < 8; k++) Assert.Equal(linear[k], middle[k], 1e-4f * (1 + Math.Abs(linear[k])));
@@ -204,37 +204,37 @@ public sealed class ModelDetailTests
     [InlineData(Distance.L1, 1, new[] { 0, 1 })]
     [InlineData(Distance.L2, 1, new[] { 1, 1 })]
     [InlineData(Distance.L2, 3, new[] { 1, 1 })]
-    public void NeighboursVote(Distance distance, int neighbours, int[] expected)
+    public void NeighborsVote(Distance distance, int neighbors, int[] expected)
     {
         // From 0: (3, 0) is nearer by the sum, (2, 2) by the root of the squares.
-        using var pictures = Tensor.From([3f, 0, 2, 2, 9, 9], new(3, 1, 2, 1), Device.Cpu);
+        using var images = Tensor.From([3f, 0, 2, 2, 9, 9], new(3, 1, 2, 1), Device.Cpu);
         using var labels = Tensor.From([0, 1, 1], new(3), Device.Cpu);
-        var model = new NearestNeighbours(pictures, labels, classes: 2, neighbours, distance);
+        var model = new NearestNeighbors(images, labels, classes: 2, neighbors, distance);
         using var x = Tensor.From([0f, 0, 8, 8], new(2, 1, 2, 1), Device.Cpu);
         var shares = model.Forward(x);
         Assert.Equal(expected, Functional.ArgMax(shares).ToArray<int>());
         Assert.Equal(1, shares.ToArray()[..2].Sum(), 1e-6);
         Assert.Empty(model.Parameters);
-        Assert.Throws<ShapeException>(() => new NearestNeighbours(pictures, labels, 2, neighbours: 4));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new NearestNeighbours(pictures, labels, classes: 1));
+        Assert.Throws<ShapeException>(() => new NearestNeighbors(images, labels, 2, neighbors: 4));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new NearestNeighbors(images, labels, classes: 1));
         Assert.Throws<ShapeException>(() => model.Forward(Tensor.Zeros(new(1, 2, 2, 1))));
     }
 
     [Fact]
-    public void NeighboursAreMeasuredLikeAnyModel()
+    public void NeighborsAreMeasuredLikeAnyModel()
     {
         var set = EmbeddedFashionMnist.Load().Train.Take(500);
         var pixels = new float[set.Count * 784];
         for (var i = 0; i < set.Count; i++)
         {
-            for (var p = 0; p < 784; p++) pixels[(i * 784) + p] = ((set.Pixels(i)[p] / 255f) - set.Normalization.Mean[0]) / set.Normalization.Deviation[0];
+            for (var p = 0; p < 784; p++) pixels[(i * 784) + p] = ((set.Pixels(i)[p] / 255f) - set.Normalization.Mean[0]) / set.Normalization.Std[0];
         }
 
-        using var pictures = Tensor.From(pixels, new(set.Count, 28, 28, 1), Device.Cpu);
+        using var images = Tensor.From(pixels, new(set.Count, 28, 28, 1), Device.Cpu);
         using var labels = Tensor.From(set.Labels, new(set.Count), Device.Cpu);
-        var model = new NearestNeighbours(pictures, labels, set.Classes, distance: Distance.L1);
+        var model = new NearestNeighbors(images, labels, set.Classes, distance: Distance.L1);
 
-        // Every picture is its own nearest.
+        // Every image is its own nearest.
         Assert.Equal(1, Trainer.Evaluate(model, set.Take(100)).Accuracy);
     }
 
@@ -252,7 +252,7 @@ public sealed class ModelDetailTests
     public void ASequenceMayNameItsLayersAndRunSomeOfThem()
     {
         var model = new Sequential(("first", new Linear(1, 1, device: Reference)), ("relu", new Relu()), ("last", new Linear(1, 1, device: Reference)));
-        Assert.Equal(["first.weight", "first.bias", "last.weight", "last.bias"], model.NamedTensors().Select(t => t.Name));
+        Assert.Equal(["first.weight", "first.bias", "last.weight", "last.bias"], model.StateDict().Select(t => t.Name));
         var (first, last) = ((Linear)model[0], (Linear)model[2]);
         first.Weight.Write<float>([2]);
         first.Bias!.Write<float>([-5]);

@@ -22,7 +22,7 @@ public sealed class ModelTests
     public void ResNet20HasItsNamesAndArithmetic()
     {
         var model = ResNet.Cifar(20, shortcut: Shortcut.B);
-        var names = model.NamedTensors().Select(t => t.Name).ToArray();
+        var names = model.StateDict().Select(t => t.Name).ToArray();
         Assert.Equal(["conv1.weight", "bn1.weight", "bn1.bias", "bn1.runningMean", "bn1.runningVariance", "layer1.0.conv1.weight"], names[..6]);
         Assert.Contains("layer2.0.downsample.1.runningVariance", names);
         Assert.Equal(["fc.weight", "fc.bias"], names[^2..]);
@@ -41,13 +41,13 @@ public sealed class ModelTests
         Assert.Equal("Conv2d 'conv1': the input has 1 channels, the weights expect 3.\n  input   [2, 32, 32, 1]   (N, H, W, C)\n  weights [3, 3, 3, 16]    (kh, kw, in, out), groups 1", error.Message);
         Assert.Equal("conv1", error.Layer);
 
-        var unit = Assert.IsType<ResidualUnit>(model.Descend().First(l => l.Path == "layer2.0"));
+        var unit = Assert.IsType<ResidualUnit>(model.Modules().First(l => l.Path == "layer2.0"));
         error = Assert.Throws<ShapeException>(() => unit.Forward(Tensor.Zeros(new(128, 32, 32, 3))));
         Assert.Equal("Conv2d 'layer2.0.conv1': the input has 3 channels, the weights expect 16.\n  input   [128, 32, 32, 3]   (N, H, W, C)\n  weights [3, 3, 16, 32]     (kh, kw, in, out), groups 1", error.Message);
     }
 
     [Fact]
-    public void LeNet5HasThePapersNumberOfWeightsForBothPictureSizes()
+    public void LeNet5HasThePapersNumberOfWeightsForBothImageSizes()
     {
         Assert.Equal(61_706, LeNet5.Create(32, channels: 1).ParameterCount);
         Assert.Equal(61_706, LeNet5.Create(28, channels: 1).ParameterCount);
@@ -60,9 +60,9 @@ public sealed class ModelTests
     {
         foreach (var entry in Zoo.Entries)
         {
-            // Networks for small pictures take those of MNIST as well.
-            var picture = entry.Input[0] == 32 ? new Shape(28, 28, 1) : entry.Input;
-            var result = Summary.Of(Zoo.Build(entry.Name, new() { Classes = 7, Input = picture, Device = Device.Shapes }), picture).Layers[^1].Output;
+            // Networks for small images take those of MNIST as well.
+            var image = entry.Input[0] == 32 ? new Shape(28, 28, 1) : entry.Input;
+            var result = Summary.Of(Zoo.Build(entry.Name, new() { Classes = 7, Input = image, Device = Device.Shapes }), image).Layers[^1].Output;
             Assert.Equal(entry.Name == "autoencoder" ? new(1, 28, 28, 1) : entry.Name.StartsWith("fcn", StringComparison.Ordinal) ? new(1, 224, 224, 7) : new Shape(1, 7), result);
         }
 
@@ -90,7 +90,7 @@ public sealed class ModelTests
         var (one, two) = (LeNet5.Create(), LeNet5.Create());
         one.Save(folder.File("a"));
         two.Load(folder.File("a"));
-        Assert.Equal(one.NamedTensors().Select(t => t.Tensor.ToArray()), two.NamedTensors().Select(t => t.Tensor.ToArray()));
+        Assert.Equal(one.StateDict().Select(t => t.Tensor.ToArray()), two.StateDict().Select(t => t.Tensor.ToArray()));
         two.Save(folder.File("b"));
         Assert.Equal(File.ReadAllBytes(folder.File("a")), File.ReadAllBytes(folder.File("b")));
         Assert.Contains("tensor '0.weight': expected [5, 5, 1, 6], got [5, 5, 3, 6]", Assert.Throws<DataFormatException>(() => LeNet5.Create(channels: 1).Load(folder.File("a"))).Message, StringComparison.Ordinal);

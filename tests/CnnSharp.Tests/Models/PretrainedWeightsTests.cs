@@ -30,7 +30,7 @@ public sealed class PretrainedWeightsTests : IDisposable
         SafeTensors.Save(folder.File("torch.safetensors"), Torch());
         PretrainedWeights.Load(model, folder.File("torch.safetensors"));
 
-        // [kh, kw, in, out] from [out, in, kh, kw], then the bias; batch normalisation's four.
+        // [kh, kw, in, out] from [out, in, kh, kw], then the bias; batch normalization's four.
         Assert.Equal([1f, 3, 2, 4, 5, 6, 1, 2, 3, 4, 5, 6, 7, 8], Weights(model));
     }
 
@@ -196,5 +196,5 @@ public sealed class PretrainedWeightsTests : IDisposable
 
     static Sequential Net() => new(new Conv2d(1, 2, (1, 2), device: Device.Reference), new BatchNorm2d(2, device: Device.Reference));
 
-    static float[] Weights(Layer model) => [.. model.NamedTensors().SelectMany(t => t.Tensor.ToArray())];
+    static float[] Weights(Layer model) => [.. model.StateDict().SelectMany(t => t.Tensor.ToArray())];
 }

@@ -44,7 +44,7 @@ public sealed class TorchWeightsTests
         Assert.Equal(["9.weight"], report.LeftOver);
         Assert.Empty(report.Missing);
         Assert.False(report.IsComplete);
-        var weights = model.NamedTensors().Select(t => t.Tensor.ToArray()).ToArray();
+        var weights = model.StateDict().Select(t => t.Tensor.ToArray()).ToArray();
 
         // column, in, out
         Assert.Equal([111f, 211, 121, 221, 112, 212, 122, 222], weights[0]);
@@ -108,7 +108,7 @@ public sealed class TorchWeightsTests
     public void TiedMatricesKeepTheOrderOfAFlattenedImage()
     {
         var model = new TiedAutoencoder();
-        foreach (var (_, tensor) in model.NamedTensors()) tensor.Write<float>([.. Enumerable.Range(0, (int)tensor.Count).Select(i => (float)i)]);
+        foreach (var (_, tensor) in model.StateDict()) tensor.Write<float>([.. Enumerable.Range(0, (int)tensor.Count).Select(i => (float)i)]);
         var state = TorchWeights.ToStateDict(model, new() { Input = new(2, 2, 3) }).ToDictionary(t => t.Name, t => t.AsFloat32());
 
         // Element (pixel, channel) here is (channel, pixel) there.
@@ -147,7 +147,7 @@ public sealed class TorchWeightsTests
     public void FieldsMayBeDeclaredInAnyOrder()
     {
         var (late, early) = (new HeadFirst(), new Sequential(("conv", new Conv2d(3, 4, 3, device: Device.Reference)), ("flat", new Flatten()), ("fc", new Linear(36, 36, device: Device.Reference)), ("head", new Linear(36, 36, device: Device.Reference))));
-        foreach (var (name, tensor) in early.NamedTensors()) tensor.Write<float>(late.NamedTensors().Single(t => t.Name == name).Tensor.ToArray());
+        foreach (var (name, tensor) in early.StateDict()) tensor.Write<float>(late.StateDict().Single(t => t.Name == name).Tensor.ToArray());
         var expected = TorchWeights.ToStateDict(early).ToDictionary(t => t.Name);
         foreach (var tensor in TorchWeights.ToStateDict(late)) Assert.Equal(expected[tensor.Name].ReadBytes(), tensor.ReadBytes());
     }
@@ -183,7 +183,7 @@ public sealed class TorchWeightsTests
 
         PretrainedWeights.Load(byInput, Case("pixels.pth"), new WeightsOptions { Input = new(4, 5, 3) });
         PretrainedWeights.Load(byChannels, Case("pixels.pth"), new WeightsOptions { FlattenedChannels = new Dictionary<string, int> { ["1"] = 3 } });
-        Assert.Equal(byInput.NamedTensors().SelectMany(t => t.Tensor.ToArray()), byChannels.NamedTensors().SelectMany(t => t.Tensor.ToArray()));
+        Assert.Equal(byInput.StateDict().SelectMany(t => t.Tensor.ToArray()), byChannels.StateDict().SelectMany(t => t.Tensor.ToArray()));
     }
 
     /// <summary>A head that no forward pass reads, and features that meet in two orders, are refused rather than guessed.</summary>
@@ -209,7 +209,7 @@ public sealed class TorchWeightsTests
         var state = TorchWeights.ToStateDict(model);
         Assert.Equal(["first.weight", "second.weight"], state.Select(t => t.Name));
         Assert.All(state, t => Assert.Equal([1f, 3, 2, 4], t.AsFloat32()));
-        Assert.Equal(["first.weight"], model.NamedTensors().Select(t => t.Tensor.Name));
+        Assert.Equal(["first.weight"], model.StateDict().Select(t => t.Tensor.Name));
 
         SafeTensor[] values = [SafeTensor.Create<float>("first.weight", [2, 2], [5, 6, 7, 8]), SafeTensor.Create<float>("second.weight", [2, 2], [5, 6, 7, 8]), SafeTensor.Create<float>("second.weight", [2, 2], [5, 6, 7, 9])];
         foreach (var tensors in (SafeTensor[][])[[values[0], values[1]], [values[0]], [values[1]]])
@@ -234,7 +234,7 @@ public sealed class TorchWeightsTests
         TorchFile.Save(folder.File("old.pth"), [.. TorchWeights.ToStateDict(model).Where(t => !t.Name.EndsWith("num_batches_tracked", StringComparison.Ordinal)).Select(t => new SafeTensor(Regex.Replace(t.Name, @"(denselayer\d+\.(?:norm|conv))([12])\.", "$1.$2."), t.Type, t.Shape, t.ReadBytes()))]);
         Assert.Contains(TorchFile.Read(folder.File("old.pth")), t => t.Name == "features.denseblock1.denselayer1.norm.1.weight");
         PretrainedWeights.Load(loaded, folder.File("old.pth"));
-        Assert.Equal(model.NamedTensors().SelectMany(t => t.Tensor.ToArray()), loaded.NamedTensors().SelectMany(t => t.Tensor.ToArray()));
+        Assert.Equal(model.StateDict().SelectMany(t => t.Tensor.ToArray()), loaded.StateDict().SelectMany(t => t.Tensor.ToArray()));
     }
 
     [Fact]
@@ -244,7 +244,7 @@ public sealed class TorchWeightsTests
         using var folder = new TemporaryFolder();
         TorchWeights.Save(with, folder.File("with.pth"));
         TorchWeights.Save(without, folder.File("without.pth"));
-        var head = with.NamedTensors().Single(t => t.Name == "aux1.fc1.weight").Tensor.ToArray();
+        var head = with.StateDict().Single(t => t.Name == "aux1.fc1.weight").Tensor.ToArray();
         PretrainedWeights.Load(with, folder.File("without.pth"));
         Assert.Equal(Of(without, "fc.weight"), Of(with, "fc.weight"));
         Assert.Equal(head, Of(with, "aux1.fc1.weight"));
@@ -252,7 +252,7 @@ public sealed class TorchWeightsTests
         PretrainedWeights.Load(fresh, folder.File("with.pth"));
         Assert.NotEqual(Of(without, "fc.weight"), Of(fresh, "fc.weight"));
 
-        static float[] Of(Layer model, string name) => model.NamedTensors().Single(t => t.Name == name).Tensor.ToArray();
+        static float[] Of(Layer model, string name) => model.StateDict().Single(t => t.Name == name).Tensor.ToArray();
     }
 
     /// <summary>Every model's weights come back to the bit through torch.save's form, whatever the layouts and orders between.</summary>
@@ -276,8 +276,8 @@ public sealed class TorchWeightsTests
         {
             TorchWeights.Save(model, file, new() { Input = entry.Input });
             PretrainedWeights.Load(loaded, file, new WeightsOptions { Input = entry.Input });
-            Assert.Equal(model.NamedTensors().SelectMany(t => t.Tensor.ToArray()), loaded.NamedTensors().SelectMany(t => t.Tensor.ToArray()));
-            foreach (var (_, tensor) in loaded.NamedTensors()) tensor.Write<float>(new float[tensor.Count]);
+            Assert.Equal(model.StateDict().SelectMany(t => t.Tensor.ToArray()), loaded.StateDict().SelectMany(t => t.Tensor.ToArray()));
+            foreach (var (_, tensor) in loaded.StateDict()) tensor.Write<float>(new float[tensor.Count]);
         }
     }
 
@@ -295,7 +295,7 @@ public sealed class TorchWeightsTests
         readonly PRelu slopes = new(48, device: Device.Reference);
         readonly Dropout dropout = new();
         readonly Linear mean = new(48, 5, device: Device.Reference);
-        readonly Linear deviation = new(48, 5, device: Device.Reference);
+        readonly Linear std = new(48, 5, device: Device.Reference);
         readonly Linear expand = new(5, 48, device: Device.Reference);
         readonly BatchNorm2d expandNorm = new(48, device: Device.Reference);
         readonly ConvTranspose2d up = new(4, 3, 4, stride: 2, padding: 1, device: Device.Reference);
@@ -303,7 +303,7 @@ public sealed class TorchWeightsTests
         public Tensor[] All(Tensor x)
         {
             var h = slopes.Forward(norm.Forward(dropout.Forward(conv.Forward(x, Activation.Relu).Flatten())));
-            var (m, d) = (mean.Forward(h), deviation.Forward(h));
+            var (m, d) = (mean.Forward(h), std.Forward(h));
             var z = m + (Functional.Exp(d * 0.5f) * Tensor.Full(d.Shape, 0.25, d.Device));
             return [m, d, up.Forward(expandNorm.Forward(expand.Forward(z), Activation.Relu).Reshape(x.Shape[0], 3, 4, 4))];
         }
@@ -364,23 +364,23 @@ public sealed class TorchWeightsTests
         Assert.Equal("TorchWeights: 'fc.weight' is [3, 64], 'fc.weight' [64, 10] expects [10, 64].", Assert.Throws<ShapeException>(() => TorchWeights.Load(ResNet.Cifar(20), file)).Message);
     }
 
-    /// <summary>Somebody else's ResNet-20 gives their logits on the first 256 training pictures of CIFAR-10.</summary>
+    /// <summary>Somebody else's ResNet-20 gives their logits on the first 256 training images of CIFAR-10.</summary>
     [SkippableFact]
     public void APretrainedResNet20GivesItsLogits()
     {
         var weights = SharedFile("data/weights/resnet20_cifar10.safetensors");
         var logits = SharedFile("data/weights/resnet20_cifar10_logits_data_batch_1_first256.f32");
-        var pictures = SharedFile("data/cifar10/data_batch_1.bin.gz");
+        var images = SharedFile("data/cifar10/data_batch_1.bin.gz");
         const int count = 256, side = 32;
-        float[] mean = [0.485f, 0.456f, 0.406f], deviation = [0.229f, 0.224f, 0.225f];
+        float[] mean = [0.485f, 0.456f, 0.406f], std = [0.229f, 0.224f, 0.225f];
 
         var records = new byte[count * 3073];
-        using (var stream = new GZipStream(File.OpenRead(pictures), CompressionMode.Decompress)) stream.ReadExactly(records);
+        using (var stream = new GZipStream(File.OpenRead(images), CompressionMode.Decompress)) stream.ReadExactly(records);
         var x = new float[count * side * side * 3];
         for (var i = 0; i < x.Length; i++)
         {
             var (n, p, c) = (i / (side * side * 3), i / 3 % (side * side), i % 3);
-            x[i] = ((records[(n * 3073) + 1 + (c * side * side) + p] / 255f) - mean[c]) / deviation[c];
+            x[i] = ((records[(n * 3073) + 1 + (c * side * side) + p] / 255f) - mean[c]) / std[c];
         }
 
         var model = ResNet.Cifar(20, shortcut: Shortcut.A);
@@ -393,7 +393,7 @@ public sealed class TorchWeightsTests
         for (var i = 0; i < expected.Length; i++) Assert.Equal(expected[i], actual[i], 1e-3f);
     }
 
-    /// <summary>99.17% of MNIST's test pictures: what the network's own framework has with these weights.</summary>
+    /// <summary>99.17% of MNIST's test images: what the network's own framework has with these weights.</summary>
     [SkippableFact]
     public void TheMnistNetworkIsAsGoodAsItWasTrained()
     {
@@ -429,7 +429,7 @@ public sealed class TorchWeightsTests
         using var file = SafeTensors.Open(folder.File("w"));
         Assert.False(TorchWeights.Load(model, file).IsComplete);
         Assert.True(TorchWeights.Load(model, file, rules: NameRules.Read(folder.File("rules"))).IsComplete);
-        Assert.Equal([1f, 2, 3, 4], model.NamedTensors().SelectMany(t => t.Tensor.ToArray()));
+        Assert.Equal([1f, 2, 3, 4], model.StateDict().SelectMany(t => t.Tensor.ToArray()));
 
         File.WriteAllText(folder.File("rules"), "a -> b\nnothing");
         Assert.Equal($"{folder.File("rules")}: line 2: expected PATTERN -> REPLACEMENT, got 'nothing'.", Assert.Throws<DataFormatException>(() => NameRules.Read(folder.File("rules"))).Message);

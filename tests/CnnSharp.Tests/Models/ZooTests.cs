@@ -44,7 +44,7 @@ public sealed class ZooTests
         ("alexnet", 61_100_840, 0.71e9, Torchvision),
         ("nin", 7_595_176, 0, "Caffe's model zoo: 7.6 M"),
         ("vgg11", 132_863_336, 7.61e9, Torchvision),
-        ("vgg11-lrn", 132_863_336, 7.61e9, "response normalisation has no weights: vgg11's"),
+        ("vgg11-lrn", 132_863_336, 7.61e9, "response normalization has no weights: vgg11's"),
         ("vgg13", 133_047_848, 11.31e9, Torchvision),
         ("vgg16-c", 133_638_952, 0, "Simonyan and Zisserman 2014, table 2: 134 M"),
         ("vgg16", 138_357_544, 15.47e9, Torchvision),
@@ -69,8 +69,8 @@ public sealed class ZooTests
     ];
 
     /// <summary>
-    /// How each model is made small enough for a test: the smallest pictures it takes, and linear layers of 64 in place of
-    /// 4,096 features, which would take seconds to initialise. What is not named here runs as it is, at its own size.
+    /// How each model is made small enough for a test: the smallest images it takes, and linear layers of 64 in place of
+    /// 4,096 features, which would take seconds to initialize. What is not named here runs as it is, at its own size.
     /// </summary>
     static readonly Dictionary<string, (Shape Input, Func<Device, Layer>? Build)> Reduced = new()
     {
@@ -142,7 +142,7 @@ public sealed class ZooTests
 
         using var square = Tensor.Zeros(new(1), device);
         var sum = 0.0;
-        foreach (var (path, tensor) in model.NamedTensors().Where(t => t.Tensor.RequiresGrad))
+        foreach (var (path, tensor) in model.StateDict().Where(t => t.Tensor.RequiresGrad))
         {
             Assert.True(tensor.Gradient is not null, $"{name}: '{path}' has no gradient.");
             using var gradient = tensor.Gradient!;
@@ -152,7 +152,7 @@ public sealed class ZooTests
         }
 
         Assert.True(sum > 0, $"{name}: all gradients are 0.");
-        foreach (var (_, tensor) in model.NamedTensors()) tensor.Dispose();
+        foreach (var (_, tensor) in model.StateDict()) tensor.Dispose();
     }
 
     static Tensor LossOf(Layer model, Tensor y, Tensor x)

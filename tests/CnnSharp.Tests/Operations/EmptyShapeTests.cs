@@ -80,7 +80,7 @@ public sealed class EmptyShapeTests
     [MemberData(nameof(DeviceNames))]
     public void WithoutImages(string name)
     {
-        foreach (var row in OperationTable.Rows)
+        foreach (var row in OperationRegistry.Rows)
         {
             foreach (var sample in row.Samples) Compare(row, sample with { Inputs = [.. sample.Inputs.Select(Emptied)] }, Devices.Open(name));
         }
@@ -90,7 +90,7 @@ public sealed class EmptyShapeTests
     [MemberData(nameof(DeviceNames))]
     public void WithoutChannelsOrRows(string name)
     {
-        foreach (var (row, sample) in Others) Compare(OperationTable.Find(row)!, sample, Devices.Open(name));
+        foreach (var (row, sample) in Others) Compare(OperationRegistry.Find(row)!, sample, Devices.Open(name));
     }
 
     /// <summary>What PyTorch gives for no images: an empty result, and gradients of zeros.</summary>
@@ -100,7 +100,7 @@ public sealed class EmptyShapeTests
         var device = Devices.Open("reference-f64");
         foreach (var name in new[] { "conv2d", "conv_transpose2d", "linear", "batch_norm", "prelu" })
         {
-            var row = OperationTable.Find(name)!;
+            var row = OperationRegistry.Find(name)!;
             foreach (var sample in row.Samples)
             {
                 var empty = sample with { Inputs = [.. sample.Inputs.Select(Emptied)] };
@@ -140,7 +140,7 @@ public sealed class EmptyShapeTests
         if (!name.StartsWith("ilgpu", StringComparison.Ordinal)) models.AddRange([(Models.ResNet.Cifar(20, 10, device: device), 32, 3), (Models.MnistCnn.Create(device: device), 28, 1)]);
         foreach (var (model, size, channels) in models)
         {
-            var before = model.NamedTensors().Select(named => named.Tensor.ToArray()).ToList();
+            var before = model.StateDict().Select(named => named.Tensor.ToArray()).ToList();
             using var images = Tensor.Zeros([0, size, size, channels], device);
             using var labels = Tensor.Zeros([0], device, DType.Int32);
             using var loss = Functional.CrossEntropy(model.Forward(images), labels, reduction: Reduction.Sum);
@@ -148,7 +148,7 @@ public sealed class EmptyShapeTests
             loss.Backward();
             foreach (var parameter in model.Parameters) Assert.All(parameter.Gradient!.ToArray(), value => Assert.Equal(0, value));
             new CnnSharp.Training.SgdOptions { LearningRate = 1, Momentum = 0.9f, WeightDecay = 0 }.Create([.. model.Parameters]).Step();
-            Assert.Equal(before, model.NamedTensors().Select(named => named.Tensor.ToArray()));
+            Assert.Equal(before, model.StateDict().Select(named => named.Tensor.ToArray()));
         }
     }
 

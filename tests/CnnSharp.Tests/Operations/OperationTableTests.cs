@@ -5,15 +5,15 @@ using Xunit;
 
 namespace CnnSharp.Tests;
 
-/// <summary>Every row of the table of operations, on every device.</summary>
+/// <summary>Every row of the operation registry, on every device.</summary>
 [Collection(DeviceTests.Name)]
-public sealed class OperationTableTests
+public sealed class OperationRegistryTests
 {
-    public static TheoryData<string> Rows => [.. OperationTable.Rows.Select(row => row.Name)];
+    public static TheoryData<string> Rows => [.. OperationRegistry.Rows.Select(row => row.Name)];
 
-    public static TheoryData<string, string> RowsOnDevices => OnDevices(OperationTable.Rows);
+    public static TheoryData<string, string> RowsOnDevices => OnDevices(OperationRegistry.Rows);
 
-    public static TheoryData<string, string> ExactRowsOnDevices => OnDevices(OperationTable.Rows.Where(row => row.IsExact));
+    public static TheoryData<string, string> ExactRowsOnDevices => OnDevices(OperationRegistry.Rows.Where(row => row.IsExact));
 
     [Fact]
     public void EveryPublicOperationHasARow()
@@ -23,13 +23,13 @@ public sealed class OperationTableTests
             .Select(method => method.Name)
             .Where(name => name != nameof(Functional.Custom)) // whatever its caller makes of it: see CustomOperationTests
             .ToHashSet();
-        Assert.Equal(operations.Order(), OperationTable.Rows.Select(row => row.Function).Distinct().Order());
+        Assert.Equal(operations.Order(), OperationRegistry.Rows.Select(row => row.Function).Distinct().Order());
     }
 
     [Fact]
     public void EveryRowHasSamplesForEachOfItsDifferentiableInputs()
     {
-        foreach (var row in OperationTable.Rows)
+        foreach (var row in OperationRegistry.Rows)
         {
             foreach (var name in row.Differentiable) Assert.True(row.Samples.Any(sample => sample.Inputs.Any(input => input.Name == name)), $"{row.Name}: no sample has '{name}'.");
             foreach (var sample in row.Samples)
@@ -50,7 +50,7 @@ public sealed class OperationTableTests
     public void GradientsMatchDifferenceQuotients(string name)
     {
         const double Step = 1e-6, Absolute = 1e-5, Relative = 1e-3;
-        var row = OperationTable.Find(name)!;
+        var row = OperationRegistry.Find(name)!;
         var device = Devices.Open("reference-f64");
         var before = Devices.UsedBytes(device);
         for (var s = 0; s < row.Samples.Count; s++)
@@ -91,7 +91,7 @@ public sealed class OperationTableTests
     [MemberData(nameof(RowsOnDevices))]
     public void AgreesWithTheReferenceInDoublePrecision(string deviceName, string name)
     {
-        var (row, device) = (OperationTable.Find(name)!, Devices.Open(deviceName));
+        var (row, device) = (OperationRegistry.Find(name)!, Devices.Open(deviceName));
         var before = Devices.UsedBytes(device);
         for (var s = 0; s < row.Samples.Count; s++)
         {
@@ -109,7 +109,7 @@ public sealed class OperationTableTests
     [MemberData(nameof(ExactRowsOnDevices))]
     public void WholeNumbersAreExact(string deviceName, string name)
     {
-        var (row, device) = (OperationTable.Find(name)!, Devices.Open(deviceName));
+        var (row, device) = (OperationRegistry.Find(name)!, Devices.Open(deviceName));
         for (var s = 0; s < row.Samples.Count; s++)
         {
             var sample = row.Samples[s];
@@ -125,7 +125,7 @@ public sealed class OperationTableTests
     [MemberData(nameof(Rows))]
     public void OneAndTwoThreadsGiveTheSameBytes(string name)
     {
-        var row = OperationTable.Find(name)!;
+        var row = OperationRegistry.Find(name)!;
         foreach (var (one, two) in Pairs.Value)
         {
             for (var s = 0; s < row.Samples.Count; s++)
@@ -150,7 +150,7 @@ public sealed class OperationTableTests
     [MemberData(nameof(RowsOnDevices))]
     public void ReadingIsNoChange(string deviceName, string name)
     {
-        var (row, device) = (OperationTable.Find(name)!, Devices.Open(deviceName));
+        var (row, device) = (OperationRegistry.Find(name)!, Devices.Open(deviceName));
         for (var s = 0; s < row.Samples.Count; s++)
         {
             var sample = row.Samples[s];
@@ -179,7 +179,7 @@ public sealed class OperationTableTests
     [MemberData(nameof(RowsOnDevices))]
     public void ASecondPassThroughARetainedGraphGivesTheSame(string deviceName, string name)
     {
-        var (row, device) = (OperationTable.Find(name)!, Devices.Open(deviceName));
+        var (row, device) = (OperationRegistry.Find(name)!, Devices.Open(deviceName));
         if (row.Differentiable.Length == 0) return;
         var before = Devices.UsedBytes(device);
         for (var s = 0; s < row.Samples.Count; s++)

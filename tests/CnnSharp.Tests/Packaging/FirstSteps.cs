@@ -12,7 +12,7 @@ namespace CnnSharp.Tests.Packaging;
 /// </summary>
 internal static class FirstSteps
 {
-    /// <summary>The losses of the first 20 steps of LeNet-5 on the pictures that the library carries.</summary>
+    /// <summary>The losses of the first 20 steps of LeNet-5 on the images that the library carries.</summary>
     public static IReadOnlyList<double> Losses()
     {
         Generator.Default = new(seed: 1);

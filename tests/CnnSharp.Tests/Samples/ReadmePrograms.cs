@@ -28,7 +28,7 @@ public static class ReadmePrograms
         return history;
     }
 
-    internal static void FineTuning(PictureSet train, PictureSet validation)
+    internal static void FineTuning(ImageDataset train, ImageDataset validation)
     {
         var model = ResNet.ImageNet(18);
         PretrainedWeights.Load(model, "resnet18.pth");
@@ -37,7 +37,7 @@ public static class ReadmePrograms
         Trainer.Fit(model, train, validation, new() { LearningRates = [new("layer*", 0.1)] });
     }
 
-    internal static void Loop(Layer model, PictureSet train)
+    internal static void Loop(Layer model, ImageDataset train)
     {
         var optimizer = new Sgd(model.Parameters, learningRate: 0.1, momentum: 0.9);
         foreach (var (images, labels) in new DataLoader(train, batchSize: 128, seed: 1))
@@ -51,7 +51,7 @@ public static class ReadmePrograms
     internal static float[] Classification(Layer model)
     {
         using var scope = Tape.NoGrad();
-        using var image = PictureFolder.ReadPicture("cat.png", new() { Size = 32 }).ToTensor(Cifar10.Normalization);
+        using var image = ImageFolder.ReadImage("cat.png", new() { Size = 32 }).ToTensor(Cifar10.Normalization);
         float[] probabilities = Functional.Softmax(model.Eval().Forward(image)).ToArray();
         return probabilities;
     }

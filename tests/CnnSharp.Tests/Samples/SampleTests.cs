@@ -36,7 +36,7 @@ public sealed partial class SampleTests : IDisposable
     {
         var (code, output, error) = Run("TrainCifar10", "embedded", "2");
         Assert.Equal((0, ""), (code, error));
-        Assert.StartsWith("embedded: 3,600 pictures [28, 28, 1], 10 classes; 75,002 weights on ", output, StringComparison.Ordinal);
+        Assert.StartsWith("embedded: 3,600 images [28, 28, 1], 10 classes; 75,002 weights on ", output, StringComparison.Ordinal);
         Assert.Equal(2, Regex.Count(output, @"^epoch \d: training loss \d\.\d+, validation accuracy", RegexOptions.Multiline));
 
         // Two epochs: after the 29 steps of one, how a machine rounds decides (42.7% was seen).
@@ -88,41 +88,41 @@ public sealed partial class SampleTests : IDisposable
     }
 
     [Fact]
-    public void ClassifyPictureNamesTheFiveLikeliest()
+    public void ClassifyImageNamesTheFiveLikeliest()
     {
         var model = ResNet.Cifar(depth: 20);
         model.Save("weights.safetensors");
-        WritePicture("one.png", 1, 200);
-        var (code, output, error) = Run("ClassifyPicture", "weights.safetensors", "one.png");
+        WriteImage("one.png", 1, 200);
+        var (code, output, error) = Run("ClassifyImage", "weights.safetensors", "one.png");
         Assert.Equal((0, ""), (code, error));
 
         using var scope = Tape.NoGrad();
-        var shares = Functional.Softmax(model.Eval().Forward(PictureFile.Read("one.png").ToTensor(Cifar10.Normalization))).ToArray();
+        var shares = Functional.Softmax(model.Eval().Forward(ImageFile.Read("one.png").ToTensor(Cifar10.Normalization))).ToArray();
         var expected = shares.Index().OrderByDescending(p => p.Item).Take(5).Select(p => string.Create(CultureInfo.InvariantCulture, $"  {p.Item,7:P1}  {Cifar10.ClassNames[p.Index]}"));
         Assert.Equal(["one.png", .. expected], Lines(output));
     }
 
     [Fact]
-    public void ClassifyPictureNamesAFileThatIsNone()
+    public void ClassifyImageNamesAFileThatIsNone()
     {
         ResNet.Cifar(depth: 20).Save("weights.safetensors");
-        File.WriteAllText("text.png", "no picture");
-        var (code, output, error) = Run("ClassifyPicture", "weights.safetensors", "text.png");
+        File.WriteAllText("text.png", "no image");
+        var (code, output, error) = Run("ClassifyImage", "weights.safetensors", "text.png");
         Assert.Equal((1, ""), (code, output));
         Assert.StartsWith("text.png: ", error, StringComparison.Ordinal);
-        Assert.Equal(1, Run("ClassifyPicture", "missing.safetensors", "text.png").Code);
-        Assert.Equal(2, Run("ClassifyPicture").Code);
+        Assert.Equal(1, Run("ClassifyImage", "missing.safetensors", "text.png").Code);
+        Assert.Equal(2, Run("ClassifyImage").Code);
     }
 
-    /// <summary>Weights that PyTorch trained, on the first pictures of CIFAR-10.</summary>
+    /// <summary>Weights that PyTorch trained, on the first images of CIFAR-10.</summary>
     [SkippableFact]
-    public void ClassifyPictureKnowsWhatIsOnCifarsPictures()
+    public void ClassifyImageKnowsWhatIsOnCifarsImages()
     {
         var shared = Environment.GetEnvironmentVariable("CNNSHARP_SHARED");
         Skip.If(string.IsNullOrEmpty(shared), "CNNSHARP_SHARED is not set");
         var train = Cifar10.Load(Path.Combine(shared!, "data", "cifar10")).Train;
-        for (var i = 0; i < 20; i++) PictureFile.WritePng($"{i:D2}.png", new(train.Pixels(i).ToArray(), 32, 32, 3));
-        var (code, output, error) = Run("ClassifyPicture", [Path.Combine(shared!, "data", "weights", "resnet20_cifar10.safetensors"), .. Enumerable.Range(0, 20).Select(i => $"{i:D2}.png")]);
+        for (var i = 0; i < 20; i++) ImageFile.WritePng($"{i:D2}.png", new(train.Pixels(i).ToArray(), 32, 32, 3));
+        var (code, output, error) = Run("ClassifyImage", [Path.Combine(shared!, "data", "weights", "resnet20_cifar10.safetensors"), .. Enumerable.Range(0, 20).Select(i => $"{i:D2}.png")]);
         Assert.Equal((0, ""), (code, error));
         var lines = Lines(output);
         var right = Enumerable.Range(0, 20).Count(i => lines[(6 * i) + 1].EndsWith($"  {train.ClassNames[train.Labels[i]]}", StringComparison.Ordinal));
@@ -130,19 +130,19 @@ public sealed partial class SampleTests : IDisposable
     }
 
     [Fact]
-    public void FineTuneLearnsOtherPicturesAndLeavesTheFirstLayersAsTheyAre()
+    public void FineTuneLearnsOtherImagesAndLeavesTheFirstLayersAsTheyAre()
     {
         var pretrained = ResNet.Cifar(depth: 20);
         pretrained.Save("weights.safetensors");
         for (var i = 0; i < 40; i++)
         {
-            WritePicture($"pictures/dark/{i:D2}.png", i, 60);
-            WritePicture($"pictures/bright/{i:D2}.png", i, 200);
+            WriteImage($"images/dark/{i:D2}.png", i, 60);
+            WriteImage($"images/bright/{i:D2}.png", i, 200);
         }
 
-        var (code, output, error) = Run("FineTune", "weights.safetensors", "pictures", "10");
+        var (code, output, error) = Run("FineTune", "weights.safetensors", "images", "10");
         Assert.Equal((0, ""), (code, error));
-        Assert.StartsWith("folder: 64 pictures [32, 32, 3], 2 classes; 254,722 weights learn, 21 tensors are frozen", output, StringComparison.Ordinal);
+        Assert.StartsWith("folder: 64 images [32, 32, 3], 2 classes; 254,722 weights learn, 21 tensors are frozen", output, StringComparison.Ordinal);
         Assert.InRange(LastAccuracy(output), 90, 100);
 
         using var before = SafeTensors.Open("weights.safetensors");
@@ -171,14 +171,14 @@ public sealed partial class SampleTests : IDisposable
         }
     }
 
-    /// <summary>A picture of noise around a brightness.</summary>
-    static void WritePicture(string path, int seed, int brightness)
+    /// <summary>An image of noise around a brightness.</summary>
+    static void WriteImage(string path, int seed, int brightness)
     {
         var pixels = new byte[32 * 32 * 3];
         var random = new Random(seed);
         foreach (ref var pixel in pixels.AsSpan()) pixel = (byte)random.Next(brightness - 50, brightness + 50);
         if (Path.GetDirectoryName(path) is { Length: > 0 } parent) Directory.CreateDirectory(parent);
-        PictureFile.WritePng(path, new(pixels, 32, 32, 3));
+        ImageFile.WritePng(path, new(pixels, 32, 32, 3));
     }
 
     /// <summary>The folder of the repository that the suite runs in; null where it runs elsewhere.</summary>

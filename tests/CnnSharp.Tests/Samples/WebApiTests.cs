@@ -25,7 +25,7 @@ public sealed class WebApiHost : IAsyncLifetime, IDisposable
     {
         Generator.Default = new(0);
         Classifier = Classifier.OfClothes();
-        App = PictureApi.Build(["--urls", "http://127.0.0.1:0", "--Logging:LogLevel:Default", "None"], Classifier);
+        App = ImageApi.Build(["--urls", "http://127.0.0.1:0", "--Logging:LogLevel:Default", "None"], Classifier);
         await App.StartAsync();
         Client.BaseAddress = new(App.Urls.Single());
     }
@@ -35,11 +35,11 @@ public sealed class WebApiHost : IAsyncLifetime, IDisposable
     public void Dispose() => Client.Dispose();
 }
 
-/// <summary>What the web API answers: to pictures, to what is none, to many at once.</summary>
+/// <summary>What the web API answers: to images, to what is none, to many at once.</summary>
 [Collection(CliTests.Name)]
 public sealed class WebApiTests(WebApiHost host) : IClassFixture<WebApiHost>
 {
-    static readonly PictureSet Clothes = EmbeddedFashionMnist.Load().RequireTest();
+    static readonly ImageDataset Clothes = EmbeddedFashionMnist.Load().RequireTest();
 
     [Fact]
     public async Task ThePageNeedsNothingFromElsewhere()
@@ -48,17 +48,17 @@ public sealed class WebApiTests(WebApiHost host) : IClassFixture<WebApiHost>
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         Assert.Equal("text/html", response.Content.Headers.ContentType!.MediaType);
         var page = await response.Content.ReadAsStringAsync();
-        Assert.Contains("Drop a picture here", page, StringComparison.Ordinal);
+        Assert.Contains("Drop an image here", page, StringComparison.Ordinal);
         Assert.DoesNotContain("//cdn", page, StringComparison.Ordinal);
         Assert.DoesNotMatch("https?://", page);
 
         var model = await host.Client.GetFromJsonAsync<JsonElement>("/model");
         Assert.Equal(FashionMnist.ClassNames, model.GetProperty("classes").EnumerateArray().Select(name => name.GetString()!));
-        Assert.Equal(PictureApi.MaxBodyBytes, model.GetProperty("maxBodyBytes").GetInt64());
+        Assert.Equal(ImageApi.MaxBodyBytes, model.GetProperty("maxBodyBytes").GetInt64());
     }
 
     [Fact]
-    public async Task PicturesAreClassified()
+    public async Task ImagesAreClassified()
     {
         var right = 0;
         for (var i = 0; i < 50; i++)
@@ -82,20 +82,20 @@ public sealed class WebApiTests(WebApiHost host) : IClassFixture<WebApiHost>
     public async Task AFormIsAnsweredAsTheBareFile()
     {
         using var bare = await Post(Png(3));
-        using var form = new MultipartFormDataContent { { Body(Png(3), "image/png"), "picture", "shirt.png" }, { new StringContent("a shirt"), "title" } };
+        using var form = new MultipartFormDataContent { { Body(Png(3), "image/png"), "image", "shirt.png" }, { new StringContent("a shirt"), "title" } };
         using var response = await host.Client.PostAsync("/classify", form);
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         Assert.Equal(await bare.Content.ReadAsStringAsync(), await response.Content.ReadAsStringAsync());
     }
 
     [Fact]
-    public async Task WhatIsNoPictureIsRefusedWithTheReason()
+    public async Task WhatIsNoImageIsRefusedWithTheReason()
     {
-        await Refused(HttpStatusCode.BadRequest, "The picture is empty.", []);
-        await Refused(HttpStatusCode.UnsupportedMediaType, "Expected a picture (image/...) or a form with one (multipart/form-data), got 'text/plain'.", Png(0), "text/plain");
+        await Refused(HttpStatusCode.BadRequest, "The image is empty.", []);
+        await Refused(HttpStatusCode.UnsupportedMediaType, "Expected an image (image/...) or a form with one (multipart/form-data), got 'text/plain'.", Png(0), "text/plain");
         await Refused(HttpStatusCode.UnsupportedMediaType, "got ''.", Png(0), type: null);
-        await Refused(HttpStatusCode.UnsupportedMediaType, "The file is no image", "no picture"u8.ToArray());
-        await Refused(HttpStatusCode.BadRequest, "The picture cannot be read: ", Png(0)[..200]);
+        await Refused(HttpStatusCode.UnsupportedMediaType, "The file is no image", "no image"u8.ToArray());
+        await Refused(HttpStatusCode.BadRequest, "The image cannot be read: ", Png(0)[..200]);
         await Refused(HttpStatusCode.BadRequest, "The form cannot be read: ", "not a form"u8.ToArray(), "multipart/form-data; boundary=x");
         await Refused(HttpStatusCode.BadRequest, "The form cannot be read: ", "not a form"u8.ToArray(), "multipart/form-data");
 
@@ -113,16 +113,16 @@ public sealed class WebApiTests(WebApiHost host) : IClassFixture<WebApiHost>
     [Fact]
     public async Task WhatIsTooLargeIsRefusedBeforeThereIsRoomMadeForIt()
     {
-        var limit = $"at most {PictureApi.MaxBodyBytes:N0} bytes are read.";
-        await Refused(HttpStatusCode.RequestEntityTooLarge, limit, new byte[PictureApi.MaxBodyBytes + 1]);
-        await Refused(HttpStatusCode.RequestEntityTooLarge, limit, new byte[PictureApi.MaxBodyBytes + 1], chunked: true);
+        var limit = $"at most {ImageApi.MaxBodyBytes:N0} bytes are read.";
+        await Refused(HttpStatusCode.RequestEntityTooLarge, limit, new byte[ImageApi.MaxBodyBytes + 1]);
+        await Refused(HttpStatusCode.RequestEntityTooLarge, limit, new byte[ImageApi.MaxBodyBytes + 1], chunked: true);
 
         var bomb = Bomb(10, 10, 100_000_000);
         var before = GC.GetTotalAllocatedBytes();
-        await Refused(HttpStatusCode.RequestEntityTooLarge, "The picture has 5,000 x 4,000 pixels; at most 16,000,000 are read.", Bomb(5_000, 4_000, 1_000));
-        await Refused(HttpStatusCode.RequestEntityTooLarge, "The picture has 65,535 x 65,535 pixels", Bomb(65_535, 65_535, 1_000));
+        await Refused(HttpStatusCode.RequestEntityTooLarge, "The image has 5,000 x 4,000 pixels; at most 16,000,000 are read.", Bomb(5_000, 4_000, 1_000));
+        await Refused(HttpStatusCode.RequestEntityTooLarge, "The image has 65,535 x 65,535 pixels", Bomb(65_535, 65_535, 1_000));
 
-        // 100 MB behind the header of a picture of 10 x 10: no more is unpacked than the header says.
+        // 100 MB behind the header of an image of 10 x 10: no more is unpacked than the header says.
         using (var response = await Post(bomb)) Assert.True(response.StatusCode is HttpStatusCode.OK or HttpStatusCode.BadRequest, $"{response.StatusCode}");
         Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 10_000_000);
     }
@@ -190,7 +190,7 @@ public sealed class WebApiTests(WebApiHost host) : IClassFixture<WebApiHost>
         using var request = new HttpRequestMessage(HttpMethod.Post, "/classify") { Content = Body(body, type) };
 
         // A body that is refused is not read to its end: wait for the answer before sending it.
-        request.Headers.ExpectContinue = body.Length > PictureApi.MaxBodyBytes && !chunked;
+        request.Headers.ExpectContinue = body.Length > ImageApi.MaxBodyBytes && !chunked;
         if (chunked) request.Content = new StreamContent(new Unseekable(body)) { Headers = { ContentType = new("image/png") } };
         using var response = await host.Client.SendAsync(request);
         await IsProblem(response, status, detail);
@@ -206,7 +206,7 @@ public sealed class WebApiTests(WebApiHost host) : IClassFixture<WebApiHost>
         if (detail.Length > 0) Assert.Contains(detail, problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
     }
 
-    Task<HttpResponseMessage> Post(byte[] picture) => host.Client.PostAsync("/classify", Body(picture, "image/png"));
+    Task<HttpResponseMessage> Post(byte[] image) => host.Client.PostAsync("/classify", Body(image, "image/png"));
 
     static ByteArrayContent Body(byte[] bytes, string? type)
     {
@@ -218,7 +218,7 @@ public sealed class WebApiTests(WebApiHost host) : IClassFixture<WebApiHost>
     static byte[] Png(int index)
     {
         var stream = new MemoryStream();
-        PictureFile.WritePng(stream, new(Clothes.Pixels(index).ToArray(), 28, 28, 1));
+        ImageFile.WritePng(stream, new(Clothes.Pixels(index).ToArray(), 28, 28, 1));
         return stream.ToArray();
     }
 

@@ -31,7 +31,7 @@ public sealed class ConfusionMatrixTests
     }
 
     [Fact]
-    public void AHundredThousandClassesTakeWhatTheirPicturesTake()
+    public void AHundredThousandClassesTakeWhatTheirImagesTake()
     {
         var before = GC.GetAllocatedBytesForCurrentThread();
         var matrix = new ConfusionMatrix(100_000);

@@ -39,7 +39,7 @@ public sealed class EarlyStoppingTests : IDisposable
     public void Ends_when_it_gets_no_better_and_brings_the_best_weights_back(bool withFolder)
     {
         var options = Spoilt() with { OutputFolder = withFolder ? folder.Path : null };
-        var (train, validation) = Pictures(340).Split(40);
+        var (train, validation) = Images(340).Split(40);
         var model = Model(Cpu());
         var history = Trainer.Fit(model, train, validation, options);
 
@@ -62,7 +62,7 @@ public sealed class EarlyStoppingTests : IDisposable
     [Fact]
     public void Weights_stay_those_of_the_last_epoch_where_that_is_asked_for()
     {
-        var (train, validation) = Pictures(340).Split(40);
+        var (train, validation) = Images(340).Split(40);
         var model = Model(Cpu());
         var history = Trainer.Fit(model, train, validation, Spoilt() with { EarlyStopping = new() { Patience = 2, RestoreBest = false } });
         Assert.Equal(history.Last.ValidationLoss, Trainer.Evaluate(model, validation, new() { BatchSize = 24 }).Loss);
@@ -86,7 +86,7 @@ public sealed class EarlyStoppingTests : IDisposable
     {
         var history = Fit(Cpu(), Options() with { Epochs = 5 }, new Stops(afterEpoch: 2));
         Assert.Equal((TrainingEnd.Stopped, 2), (history.End, history.Epochs.Count));
-        Assert.False(history.IsCancelled);
+        Assert.False(history.IsCanceled);
     }
 
     [Fact]
@@ -109,7 +109,7 @@ public sealed class EarlyStoppingTests : IDisposable
         Assert.Equal(Enumerable.Range(1, 26).Select(step => (long)step), observer.Seen.Select(p => p.Step));
         Assert.Equal(observer.Seen.Select(p => p.LearningRate), observer.Rates);
 
-        // 12 batches of 24 pictures and one of 12.
+        // 12 batches of 24 images and one of 12.
         var mean = (observer.Seen.Take(12).Sum(p => 24 * p.StepLoss) + (12 * observer.Seen[12].StepLoss)) / 300;
         Assert.Equal(history.Epochs[0].TrainLoss, mean, 1e-9);
         Assert.Equal(history.Epochs[0].TrainLoss, observer.Seen[12].Loss);
@@ -152,7 +152,7 @@ public sealed class EarlyStoppingTests : IDisposable
 
     static void AssertSameWeights(Layer one, Layer other)
     {
-        foreach (var ((name, expected), (_, actual)) in one.NamedTensors().Zip(other.NamedTensors())) Assert.True(expected.ToArray().AsSpan().SequenceEqual(actual.ToArray()), name);
+        foreach (var ((name, expected), (_, actual)) in one.StateDict().Zip(other.StateDict())) Assert.True(expected.ToArray().AsSpan().SequenceEqual(actual.ToArray()), name);
     }
 
     sealed record Spoils : Schedule

@@ -31,7 +31,7 @@ public sealed class EnginesAgreeTests
         // share, and about one start in ten takes an activation so near to zero that the engines' rounding decides its ReLU,
         // after which the losses part by 1e-3 (reference against cpu just as well).
         var generator = new Generator(7);
-        foreach (var ((name, mine), (_, other)) in model.NamedTensors().Zip(copy.NamedTensors()))
+        foreach (var ((name, mine), (_, other)) in model.StateDict().Zip(copy.StateDict()))
         {
             var values = mine.ToArray();
             if (mine.Shape.Rank > 1) generator.FillNormal(values, 0, MathF.Sqrt(2f * mine.Shape[^1] / mine.Count));
@@ -48,7 +48,7 @@ public sealed class EnginesAgreeTests
         Assert.Equal(allocations.AfterSecondStep, allocations.AtEnd);
     }
 
-    /// <summary>The loss of each step: made-up pictures from the device's loader, SGD with Nesterov momentum.</summary>
+    /// <summary>The loss of each step: made-up images from the device's loader, SGD with Nesterov momentum.</summary>
     static float[] Losses(Layer model, Device device, int batch, int side, out (long AfterSecondStep, long AtEnd) allocations)
     {
         var random = new Random(5);
@@ -56,7 +56,7 @@ public sealed class EnginesAgreeTests
         var labels = new int[2 * batch];
         random.NextBytes(pixels);
         for (var i = 0; i < labels.Length; i++) labels[i] = random.Next(10);
-        var set = new PictureSet("noise", pixels, labels, side, side, 1, [.. Enumerable.Range(0, 10).Select(c => $"{c}")], new([0.5f], [0.25f]));
+        var set = new ImageDataset("noise", pixels, labels, side, side, 1, [.. Enumerable.Range(0, 10).Select(c => $"{c}")], new([0.5f], [0.25f]));
         var loader = new DataLoader(set, batch, device, Augment.PadAndCrop(1).Then(Augment.Flip()), seed: 3);
 
         var optimizer = new Sgd(model.Parameters, learningRate: 0.02f, momentum: 0.9f, nesterov: true, weightDecay: 5e-4f);

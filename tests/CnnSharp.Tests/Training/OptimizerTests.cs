@@ -3,7 +3,7 @@ using Xunit;
 
 namespace CnnSharp.Tests.Training;
 
-/// <summary>Twenty steps of every optimiser against its formula, written anew in double precision.</summary>
+/// <summary>Twenty steps of every optimizer against its formula, written anew in double precision.</summary>
 public class OptimizerTests
 {
     const int Steps = 20, Count = 37;
@@ -157,7 +157,7 @@ public class OptimizerTests
     }
 
     [Fact]
-    public void A_schedule_s_momentum_needs_an_optimiser_that_has_one()
+    public void A_schedule_s_momentum_needs_an_optimizer_that_has_one()
     {
         var parameter = Parameter([1]);
         foreach (var options in new OptimizerOptions[] { new SgdOptions(), new RmsPropOptions(), new AdaGradOptions() })

@@ -6,7 +6,7 @@ using Xunit;
 namespace CnnSharp.Tests.Training;
 
 /// <summary>
-/// Twenty steps of every optimiser and schedule against PyTorch in double precision: the learning rates to 1e-9 of the
+/// Twenty steps of every optimizer and schedule against PyTorch in double precision: the learning rates to 1e-9 of the
 /// largest, the weights within 1e-5 of the largest, on the CPU engine as on the plain one. Cases/pytorch.json is written by
 /// make_cases.py.
 /// </summary>
@@ -99,7 +99,7 @@ public sealed class PyTorchTests
             "rmsprop" => new RmsPropOptions { Decay = Single("alpha", 0.99), Momentum = Single("momentum", 0) },
             "adam" => new AdamOptions { Beta1 = (float)betas[0], Beta2 = (float)betas[1], Epsilon = Single("eps", 1e-8) },
             "adamw" => new AdamWOptions { Beta1 = (float)betas[0], Beta2 = (float)betas[1] },
-            var other => throw new InvalidOperationException($"The case has an optimiser '{other}'."),
+            var other => throw new InvalidOperationException($"The case has an optimizer '{other}'."),
         };
         options = options with { LearningRate = Single("lr", double.NaN), WeightDecay = Single("weight_decay", options.WeightDecay) };
         return entry.GetProperty("clip") is not { ValueKind: JsonValueKind.Array } clip ? options
@@ -109,7 +109,7 @@ public sealed class PyTorchTests
         float Single(string key, double fallback) => (float)Number(o, key, fallback);
     }
 
-    /// <summary>PyTorch gives a group its rate, this library a multiple of the optimiser's.</summary>
+    /// <summary>PyTorch gives a group its rate, this library a multiple of the optimizer's.</summary>
     static ParameterGroup[] GroupsOf(JsonElement entry, Tensor[] parameters, OptimizerOptions options)
         => [.. entry.GetProperty("groups").EnumerateArray().Zip(parameters, (group, parameter) => new ParameterGroup([parameter])
         {

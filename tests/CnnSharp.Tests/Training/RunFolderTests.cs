@@ -76,22 +76,22 @@ public sealed class RunFolderTests : IDisposable
     public void Only_the_same_training_goes_on_and_a_refused_one_writes_nothing()
     {
         var options = Options() with { Epochs = 1, OutputFolder = folder.File("run") };
-        var pictures = Pictures(48);
-        Trainer.Fit(Model(Cpu()), pictures, null, options);
+        var images = Images(48);
+        Trainer.Fit(Model(Cpu()), images, null, options);
         var before = FilesIn(folder.File("run"));
         options = options with { Epochs = 2, Resume = true };
 
-        Refused("the batch size: expected 12, got 24", pictures, options with { BatchSize = 12 });
-        Refused("the model: expected other, got Sequential", pictures, options with { Model = new() { Name = "other", Classes = 4, Input = [8, 8, 2] } });
-        Refused("only the model has 'second'; only the data has 'zweite'", With(pictures, ["first", "zweite", "third", "fourth"]), options);
-        Refused("the same 4 in another order; label 0 is 'first' of the model and 'second' of the data", With(pictures, ["second", "first", "third", "fourth"]), options);
-        Refused("the number of training images: expected 47, got 48", pictures.Take(47), options);
-        Refused("the labels of the training images: expected sha256:", With(pictures, [.. pictures.ClassNames], [.. pictures.Labels.ToArray().Select(label => (label + 1) % 4)]), options);
-        Refused("the mean of the normalization: expected [0.25, 0.5], got [0.5, 0.5]", pictures.With(new([0.25f, 0.5f], [0.25f, 0.25f])), options);
+        Refused("the batch size: expected 12, got 24", images, options with { BatchSize = 12 });
+        Refused("the model: expected other, got Sequential", images, options with { Model = new() { Name = "other", Classes = 4, Input = [8, 8, 2] } });
+        Refused("only the model has 'second'; only the data has 'zweite'", With(images, ["first", "zweite", "third", "fourth"]), options);
+        Refused("the same 4 in another order; label 0 is 'first' of the model and 'second' of the data", With(images, ["second", "first", "third", "fourth"]), options);
+        Refused("the number of training images: expected 47, got 48", images.Take(47), options);
+        Refused("the labels of the training images: expected sha256:", With(images, [.. images.ClassNames], [.. images.Labels.ToArray().Select(label => (label + 1) % 4)]), options);
+        Refused("the mean of the normalization: expected [0.25, 0.5], got [0.5, 0.5]", images.With(new([0.25f, 0.5f], [0.25f, 0.25f])), options);
 
-        Assert.Equal(2, Trainer.Fit(Model(Cpu()), pictures, null, options).Epochs.Count);
+        Assert.Equal(2, Trainer.Fit(Model(Cpu()), images, null, options).Epochs.Count);
 
-        void Refused(string message, PictureSet set, TrainingOptions with)
+        void Refused(string message, ImageDataset set, TrainingOptions with)
         {
             var error = Assert.Throws<DataFormatException>(() => Trainer.Fit(Model(Cpu()), set, null, with, new Begins(_ => Assert.Fail("nothing may be written"))));
             Assert.Contains(message, error.Message, StringComparison.Ordinal);
@@ -104,11 +104,11 @@ public sealed class RunFolderTests : IDisposable
     public void A_checkpoint_without_the_number_of_images_is_resumed()
     {
         var path = folder.File("run");
-        var (device, pictures) = (Cpu(), Pictures(48));
+        var (device, images) = (Cpu(), Images(48));
         var model = Model(device);
-        Trainer.Fit(model, pictures, null, Options() with { Epochs = 1, OutputFolder = path });
+        Trainer.Fit(model, images, null, Options() with { Epochs = 1, OutputFolder = path });
         Checkpoint.Save(Last(path), model, Checkpoint.ReadInfo(Last(path)) with { Images = null, Labels = null }, Options().Optimizer.Create(ParameterGroup.Of(model, [])));
-        Assert.Equal(2, Trainer.Fit(Model(Cpu()), pictures, null, Options() with { OutputFolder = path, Resume = true }).Epochs.Count);
+        Assert.Equal(2, Trainer.Fit(Model(Cpu()), images, null, Options() with { OutputFolder = path, Resume = true }).Epochs.Count);
     }
 
     /// <summary>25 images in batches of 24 leave one, of which a batch norm behind a linear layer has no statistics.</summary>
@@ -116,21 +116,21 @@ public sealed class RunFolderTests : IDisposable
     public void A_single_last_image_is_left_out_with_a_warning_where_a_batch_norm_cannot_take_it()
     {
         var watcher = new Begins(null);
-        var history = Trainer.Fit(Normalized(), Pictures(25), null, Options() with { OutputFolder = folder.File("run") }, watcher);
+        var history = Trainer.Fit(Normalized(), Images(25), null, Options() with { OutputFolder = folder.File("run") }, watcher);
         Assert.Equal(2, history.Epochs.Count);
         Assert.Equal(2, Checkpoint.ReadInfo(Last(folder.File("run"))).Step);
         Assert.Contains("'2' (BatchNorm2d) has one value a channel", Assert.Single(watcher.Warnings), StringComparison.Ordinal);
 
         // Resumed, it leaves one out again; without the batch norm, or with two left, none is.
-        Assert.Equal(3, Trainer.Fit(Normalized(), Pictures(25), null, Options() with { Epochs = 3, OutputFolder = folder.File("run"), Resume = true }).Epochs.Count);
+        Assert.Equal(3, Trainer.Fit(Normalized(), Images(25), null, Options() with { Epochs = 3, OutputFolder = folder.File("run"), Resume = true }).Epochs.Count);
         watcher.Warnings.Clear();
-        Trainer.Fit(Model(Cpu()), Pictures(25), null, Options() with { Epochs = 1, OutputFolder = folder.File("plain") }, watcher);
+        Trainer.Fit(Model(Cpu()), Images(25), null, Options() with { Epochs = 1, OutputFolder = folder.File("plain") }, watcher);
         Assert.Equal(2, Checkpoint.ReadInfo(Last(folder.File("plain"))).Step);
-        Trainer.Fit(Normalized(), Pictures(26), null, Options() with { Epochs = 1 }, watcher);
-        Trainer.Fit(Normalized(), Pictures(25), null, Options() with { Epochs = 1, DropLast = true }, watcher);
+        Trainer.Fit(Normalized(), Images(26), null, Options() with { Epochs = 1 }, watcher);
+        Trainer.Fit(Normalized(), Images(25), null, Options() with { Epochs = 1, DropLast = true }, watcher);
         Assert.Empty(watcher.Warnings);
 
-        var error = Assert.Throws<ArgumentException>(() => Trainer.Fit(Normalized(), Pictures(25), null, Options() with { BatchSize = 1, OutputFolder = folder.File("none") }));
+        var error = Assert.Throws<ArgumentException>(() => Trainer.Fit(Normalized(), Images(25), null, Options() with { BatchSize = 1, OutputFolder = folder.File("none") }));
         Assert.Contains("needs batches of at least 2 images; 'stripes' has 25, the batch size is 1", error.Message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(folder.File("none")));
 
@@ -145,10 +145,10 @@ public sealed class RunFolderTests : IDisposable
         for (var i = 0; i < 80; i++)
         {
             Directory.CreateDirectory(Path.Combine(data, $"{i % 2}"));
-            PictureFile.WritePng(Path.Combine(data, $"{i % 2}", $"{i}.png"), new([.. Enumerable.Range(0, 192).Select(p => (byte)((p * (i + 3)) + (100 * (i % 2))))], 8, 8, 3));
+            ImageFile.WritePng(Path.Combine(data, $"{i % 2}", $"{i}.png"), new([.. Enumerable.Range(0, 192).Select(p => (byte)((p * (i + 3)) + (100 * (i % 2))))], 8, 8, 3));
         }
 
-        var set = PictureFolder.Load(data, new() { Size = 8, MemoryBudget = 0 }).Train;
+        var set = ImageFolder.Load(data, new() { Size = 8, MemoryBudget = 0 }).Train;
         var options = Options() with { Epochs = 1, BatchSize = 4, ReportEvery = 1, Augmentation = null };
         Trainer.Fit(Flat(), set, null, options with { OutputFolder = folder.File("straight") });
 
@@ -177,11 +177,11 @@ public sealed class RunFolderTests : IDisposable
     public void Weights_that_are_no_numbers_are_told_before_the_first_step()
     {
         var model = Model(Cpu());
-        var (name, tensor) = model.NamedTensors().First();
+        var (name, tensor) = model.StateDict().First();
         var values = tensor.ToArray();
         values[3] = float.NaN;
         tensor.Write<float>(values);
-        var error = Assert.Throws<ArgumentException>(() => Trainer.Fit(model, Pictures(24), null, Options() with { OutputFolder = folder.File("run") }));
+        var error = Assert.Throws<ArgumentException>(() => Trainer.Fit(model, Images(24), null, Options() with { OutputFolder = folder.File("run") }));
         Assert.Contains($"tensor '{name}' holds NaN or infinity before the first step", error.Message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(folder.File("run")));
     }
@@ -189,18 +189,18 @@ public sealed class RunFolderTests : IDisposable
     [Fact]
     public void Classes_in_another_order_keep_their_names()
     {
-        var pictures = Pictures(40);
-        var reordered = pictures.WithClasses(["fourth", "none", "first", "second", "third"]);
-        Assert.Equal(pictures.Labels.ToArray().Select(label => pictures.ClassNames[label]), reordered.Labels.ToArray().Select(label => reordered.ClassNames[label]));
+        var images = Images(40);
+        var reordered = images.WithClasses(["fourth", "none", "first", "second", "third"]);
+        Assert.Equal(images.Labels.ToArray().Select(label => images.ClassNames[label]), reordered.Labels.ToArray().Select(label => reordered.ClassNames[label]));
         Assert.Equal(5, reordered.Classes);
-        Assert.Contains("there is no class 'fourth'", Assert.Throws<ArgumentException>(() => pictures.WithClasses(["first", "second", "third"])).Message, StringComparison.Ordinal);
+        Assert.Contains("there is no class 'fourth'", Assert.Throws<ArgumentException>(() => images.WithClasses(["first", "second", "third"])).Message, StringComparison.Ordinal);
     }
 
     static readonly Device D = new(new CpuEngine(1));
 
     static Device Cpu() => D;
 
-    static PictureSet With(PictureSet set, string[] names, int[]? labels = null)
+    static ImageDataset With(ImageDataset set, string[] names, int[]? labels = null)
         => new(set.Name, [.. Enumerable.Range(0, set.Count).SelectMany(i => set.Pixels(i).ToArray())], labels ?? set.Labels.ToArray(), 8, 8, 2, names, set.Normalization);
 
     static Dictionary<string, byte[]> FilesIn(string path) => Directory.GetFiles(path).ToDictionary(file => Path.GetFileName(file), File.ReadAllBytes);

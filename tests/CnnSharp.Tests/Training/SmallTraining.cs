@@ -5,7 +5,7 @@ using Xunit;
 
 namespace CnnSharp.Tests.Training;
 
-/// <summary>A training that takes a tenth of a second: a small net, small pictures.</summary>
+/// <summary>A training that takes a tenth of a second: a small net, small images.</summary>
 static class SmallTraining
 {
     public const int Classes = 4;
@@ -21,10 +21,10 @@ static class SmallTraining
         Seed = 1,
     };
 
-    /// <summary>300 pictures, in 13 batches of 24, the last of 12.</summary>
+    /// <summary>300 images, in 13 batches of 24, the last of 12.</summary>
     public static History Fit(Device device, TrainingOptions options, ITrainingObserver? observer = null, CancellationToken cancellation = default)
     {
-        var (train, validation) = Pictures(340).Split(40);
+        var (train, validation) = Images(340).Split(40);
         return Trainer.Fit(Model(device), train, validation, options, observer, cancellation);
     }
 
@@ -42,7 +42,7 @@ static class SmallTraining
             new Dropout(0.2f),
             new Linear(4 * 4 * 12, Classes, device: device));
         var generator = new Generator(seed);
-        foreach (var (name, tensor) in model.NamedTensors())
+        foreach (var (name, tensor) in model.StateDict())
         {
             var values = new float[tensor.Count];
             if (tensor.Shape.Rank > 1) generator.FillNormal(values, 0, Math.Sqrt(2.0 * tensor.Shape[^1] / tensor.Count));
@@ -54,7 +54,7 @@ static class SmallTraining
     }
 
     /// <summary>Noise with two brighter rows that tell the class, which a flip leaves as it is.</summary>
-    public static PictureSet Pictures(int count)
+    public static ImageDataset Images(int count)
     {
         var random = new Random(11);
         var pixels = new byte[count * 8 * 8 * 2];

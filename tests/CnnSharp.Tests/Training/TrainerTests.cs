@@ -14,23 +14,23 @@ public class TrainerTests
     public void Learns_what_can_be_learnt()
     {
         var device = new Device(new CpuEngine(1));
-        var (train, validation) = Pictures(480).Split(96);
+        var (train, validation) = Images(480).Split(96);
         var history = Trainer.Fit(Model(device), train, validation, Options() with { Epochs = 3 });
 
         Assert.Equal([1, 2, 3], history.Epochs.Select(e => e.Epoch));
         Assert.True(history.Last.TrainLoss < history.Epochs[0].TrainLoss, $"the loss went from {history.Epochs[0].TrainLoss} to {history.Last.TrainLoss}");
         Assert.True(history.Last.ValidationAccuracy > 0.9, $"validation accuracy {history.Last.ValidationAccuracy}");
         Assert.Equal(history.Last.ValidationAccuracy, history.Last.Accuracy);
-        Assert.False(history.IsCancelled);
+        Assert.False(history.IsCanceled);
         Assert.Null(history.Checkpoint);
         Assert.Matches(@"^(epoch \d: loss \d\.\d{4}, accuracy \d+\.\d%; validation loss \d\.\d{4}, accuracy \d+\.\d%(\n|$)){3}$", history.ToString());
     }
 
-    /// <summary>On a whole data set: measured on its validation pictures, else on its test pictures.</summary>
+    /// <summary>On a whole data set: measured on its validation images, else on its test images.</summary>
     [Fact]
     public void A_data_set_says_what_it_is_measured_on()
     {
-        var (train, held) = Pictures(72).Split(24);
+        var (train, held) = Images(72).Split(24);
         var (first, second) = held.Split(8);
         var options = Options() with { Epochs = 1 };
         Assert.Equal(8, Trainer.Fit(Model(new(new CpuEngine(1))), new DataSet(train, first, "here") { Validation = second }, options).Last.Validation!.Count);
@@ -84,14 +84,14 @@ public class TrainerTests
         Assert.Equal(2, File.ReadAllLines(Path.Combine(resumed, "metrics.jsonl")).Length);
     }
 
-    /// <summary>Cancelled in the middle of an epoch: dropout, order, augmentation, schedule and the epoch's sums all go on where they were.</summary>
+    /// <summary>Canceled in the middle of an epoch: dropout, order, augmentation, schedule and the epoch's sums all go on where they were.</summary>
     [Theory]
     [InlineData(1)]
     [InlineData(5)]
     [InlineData(12)]
     [InlineData(13)]
     [InlineData(17)]
-    public void Cancelled_and_resumed_ends_at_the_same_bytes(int steps)
+    public void Canceled_and_resumed_ends_at_the_same_bytes(int steps)
     {
         using var folder = new TemporaryFolder();
         var (straight, resumed) = (folder.File("straight"), folder.File("resumed"));
@@ -99,10 +99,10 @@ public class TrainerTests
 
         using var cancellation = new CancellationTokenSource();
         var history = Fit(new Device(new CpuEngine(1)), Options() with { OutputFolder = resumed, ReportEvery = 1 }, new Observer(steps, cancellation), cancellation.Token);
-        Assert.True(history.IsCancelled);
+        Assert.True(history.IsCanceled);
         Assert.Equal(steps, Checkpoint.ReadInfo(Last(resumed)).Step);
 
-        Assert.False(Fit(new Device(new CpuEngine(1)), Options() with { OutputFolder = resumed, Resume = true }).IsCancelled);
+        Assert.False(Fit(new Device(new CpuEngine(1)), Options() with { OutputFolder = resumed, Resume = true }).IsCanceled);
         AssertSameFiles(straight, resumed);
     }
 
@@ -130,7 +130,7 @@ public class TrainerTests
     {
         using var folder = new TemporaryFolder();
         var device = new Device(new CpuEngine(1));
-        var (train, validation) = Pictures(312).Split(24);
+        var (train, validation) = Images(312).Split(24);
         var model = Model(device);
         var description = new ModelDescription { Name = "tiny", Classes = Classes, Input = [8, 8, 2], Options = new Dictionary<string, string> { ["shortcut"] = "a" } };
         var history = Trainer.Fit(model, train, validation, Options() with { OutputFolder = folder.Path, Model = description });
@@ -138,7 +138,7 @@ public class TrainerTests
 
         var other = Model(device, seed: 5);
         var info = Checkpoint.Load(Last(folder.Path), other);
-        foreach (var ((name, expected), (_, actual)) in model.NamedTensors().Zip(other.NamedTensors())) Assert.True(expected.ToArray().AsSpan().SequenceEqual(actual.ToArray()), name);
+        foreach (var ((name, expected), (_, actual)) in model.StateDict().Zip(other.StateDict())) Assert.True(expected.ToArray().AsSpan().SequenceEqual(actual.ToArray()), name);
 
         Assert.Equal(("tiny", Classes, "a"), (info.Model.Name, info.Model.Classes, info.Model.Options["shortcut"]));
         Assert.Equal([8, 8, 2], info.Model.Input);
@@ -164,14 +164,14 @@ public class TrainerTests
         var options = Options() with { Epochs = 3, OutputFolder = folder.Path, ReportEvery = reportEvery };
 
         // The rate is sound for the first epoch and beyond every number in the second.
-        var error = Assert.Throws<TrainingDivergedException>(() => Trainer.Fit(model, Pictures(300), null, options with { Schedule = new Explodes() }, new Observer()));
+        var error = Assert.Throws<TrainingDivergedException>(() => Trainer.Fit(model, Images(300), null, options with { Schedule = new Explodes() }, new Observer()));
 
         Assert.Equal((2, 15L), (error.Epoch, error.Step));
         Assert.Equal(Last(folder.Path), error.Checkpoint);
         Assert.Contains("epoch 2, step 15: the loss is", error.Message, StringComparison.Ordinal);
         Assert.Equal(1, Checkpoint.ReadInfo(Last(folder.Path)).Epoch);
         Checkpoint.Load(Last(folder.Path), model);
-        Assert.True(double.IsFinite(Trainer.Evaluate(model, Pictures(300)).Loss));
+        Assert.True(double.IsFinite(Trainer.Evaluate(model, Images(300)).Loss));
     }
 
     [Fact]
@@ -180,7 +180,7 @@ public class TrainerTests
         using var folder = new TemporaryFolder();
         var device = new Device(new CpuEngine(1));
         var options = Options() with { Epochs = 1, BatchSize = 300, OutputFolder = folder.Path, Optimizer = new SgdOptions { LearningRate = float.MaxValue }, Schedule = Schedule.Constant() };
-        var error = Assert.Throws<TrainingDivergedException>(() => Trainer.Fit(Model(device), Pictures(300), null, options));
+        var error = Assert.Throws<TrainingDivergedException>(() => Trainer.Fit(Model(device), Images(300), null, options));
         Assert.Contains("is not finite", error.Message, StringComparison.Ordinal);
         Assert.Equal(0, Checkpoint.ReadInfo(Last(folder.Path)).Step);
         Assert.False(File.Exists(Path.Combine(folder.Path, Checkpoint.BestFile)));
@@ -192,7 +192,7 @@ public class TrainerTests
     {
         var device = new Device(new CpuEngine(1));
         var observer = new MemoryObserver(device);
-        Trainer.Fit(Model(device), Pictures(312), null, Options() with { Epochs = 4, ReportEvery = 1, Optimizer = new AdamWOptions { MaxGradientNorm = 1 } }, observer);
+        Trainer.Fit(Model(device), Images(312), null, Options() with { Epochs = 4, ReportEvery = 1, Optimizer = new AdamWOptions { MaxGradientNorm = 1 } }, observer);
 
         Assert.Equal(52, observer.Seen.Count);
         Assert.All(observer.Seen.Skip(2), seen => Assert.Equal(observer.Seen[2], seen));
@@ -202,7 +202,7 @@ public class TrainerTests
     public void Evaluation_counts_and_writes_logits()
     {
         var device = new Device(new ReferenceEngine<float>());
-        var set = Pictures(50);
+        var set = Images(50);
         var model = Model(device);
         using var logits = new MemoryStream();
         var evaluation = Trainer.Evaluate(model, set, new() { BatchSize = 16, Logits = logits });
@@ -235,8 +235,8 @@ public class TrainerTests
         linear.Weight.Write<float>([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
         linear.Bias!.Write<float>(new float[10]);
 
-        // A bright picture is taken for class 9, a dark one (its pixel is -1) for class 0.
-        var set = new PictureSet("dots", [255, 255, 255, 0, 0], [9, 5, 4, 0, 5], 1, 1, 1, [.. Enumerable.Range(0, 10).Select(c => $"{c}")], new Normalization([0.5f], [0.5f]));
+        // A bright image is taken for class 9, a dark one (its pixel is -1) for class 0.
+        var set = new ImageDataset("dots", [255, 255, 255, 0, 0], [9, 5, 4, 0, 5], 1, 1, 1, [.. Enumerable.Range(0, 10).Select(c => $"{c}")], new Normalization([0.5f], [0.5f]));
         var evaluation = Trainer.Evaluate(new Sequential(new Flatten(), linear), set);
         Assert.Equal(2 / 5.0, evaluation.Accuracy);
         Assert.Equal(3 / 5.0, evaluation.Top5Accuracy);
@@ -250,7 +250,7 @@ public class TrainerTests
     {
         var device = new Device(new CpuEngine(1));
         var model = new Sequential(new Flatten(), new Linear(8 * 8 * 2, 7, device: device));
-        Assert.Contains("'stripes' has 4 classes", Assert.Throws<Kernels.ShapeException>(() => Trainer.Evaluate(model, Pictures(10))).Message, StringComparison.Ordinal);
+        Assert.Contains("'stripes' has 4 classes", Assert.Throws<Kernels.ShapeException>(() => Trainer.Evaluate(model, Images(10))).Message, StringComparison.Ordinal);
     }
 
     sealed record Explodes : Schedule

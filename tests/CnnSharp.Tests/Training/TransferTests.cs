@@ -16,12 +16,12 @@ public sealed class TransferTests
         var residual = ResNet.Cifar(8, device: Device.Cpu);
         Assert.Same(residual, residual.Replace("fc", new Linear(64, 4, device: Device.Cpu)));
         Assert.Equal(new(2, 4), residual.Forward(x).Shape);
-        Assert.Equal("fc", residual.Descend().OfType<Linear>().Single().Path);
+        Assert.Equal("fc", residual.Modules().OfType<Linear>().Single().Path);
 
         var vgg = Vgg.ImageNet(VggConfiguration.A, classes: 10, device: Device.Cpu, hidden: 8);
         vgg.Replace("classifier.6", new Linear(8, 3, device: Device.Cpu));
         Assert.Equal(new(2, 3), vgg.Forward(x).Shape);
-        Assert.Contains("classifier.6.weight", vgg.NamedTensors().Select(t => t.Name));
+        Assert.Contains("classifier.6.weight", vgg.StateDict().Select(t => t.Name));
 
         Assert.StartsWith("Unknown layer 'fcc'. Did you mean 'fc'?", Assert.Throws<ArgumentException>(() => residual.Replace("fcc", new Relu())).Message, StringComparison.Ordinal);
         Assert.StartsWith("Layer 'fc' can only be replaced by a Linear, not by a Relu.", Assert.Throws<ArgumentException>(() => residual.Replace("fc", new Relu())).Message, StringComparison.Ordinal);
@@ -31,16 +31,16 @@ public sealed class TransferTests
     public void FrozenParametersAreLeftAloneAndStillNamed()
     {
         var model = LeNet5.Create(device: Device.Cpu);
-        var names = model.NamedTensors().Select(t => t.Name).ToArray();
+        var names = model.StateDict().Select(t => t.Name).ToArray();
         Assert.Equal(["0.weight", "0.bias", "3.weight", "3.bias"], model.Freeze("0.*", "3.*"));
         Assert.Empty(model.Freeze("0.weight"));
-        Assert.Equal(names, model.NamedTensors().Select(t => t.Name));
+        Assert.Equal(names, model.StateDict().Select(t => t.Name));
         Assert.Equal(6, model.Parameters.Count);
         Assert.StartsWith("No parameter fits 'conv*'. There are '0.weight', '0.bias', '3.weight', '3.bias' and 6 more.", Assert.Throws<ArgumentException>(() => model.Freeze("conv*")).Message, StringComparison.Ordinal);
 
-        var (before, head) = (model.NamedTensors().First().Tensor.ToArray(), model.Parameters[^2].ToArray());
+        var (before, head) = (model.StateDict().First().Tensor.ToArray(), model.Parameters[^2].ToArray());
         Train(model, new());
-        Assert.Equal(before, model.NamedTensors().First().Tensor.ToArray());
+        Assert.Equal(before, model.StateDict().First().Tensor.ToArray());
         Assert.NotEqual(head, model.Parameters[^2].ToArray());
         Assert.Equal(["0.weight", "3.weight"], model.Unfreeze("*.weight"));
         Assert.Equal(["0.bias", "3.bias"], model.Unfreeze());
@@ -76,9 +76,9 @@ public sealed class TransferTests
                 parameter.Write<float>(values);
             }
 
-            var before = model.NamedTensors().ToDictionary(t => t.Name, t => t.Tensor.ToArray());
+            var before = model.StateDict().ToDictionary(t => t.Name, t => t.Tensor.ToArray());
             Train(model, new() { LearningRates = rates });
-            return model.NamedTensors().ToDictionary(t => t.Name, t => t.Tensor.ToArray().Zip(before[t.Name], (after, was) => after - was).ToArray());
+            return model.StateDict().ToDictionary(t => t.Name, t => t.Tensor.ToArray().Zip(before[t.Name], (after, was) => after - was).ToArray());
         }
     }
 
@@ -91,18 +91,18 @@ public sealed class TransferTests
         Assert.Contains("The weight decay of '*.bias' must be at least 0", Assert.Throws<ArgumentOutOfRangeException>(() => ParameterGroup.Of(model, new LearningRateRule("*.bias", 1, -1))).Message, StringComparison.Ordinal);
     }
 
-    /// <summary>One step of plain gradient descent on 32 pictures.</summary>
+    /// <summary>One step of plain gradient descent on 32 images.</summary>
     static void Train(Layer model, TrainingOptions options)
     {
         var set = EmbeddedFashionMnist.Load().Train.Take(32);
-        if (model.NamedTensors().First().Tensor.Shape[2] == 3) set = Coloured(set);
+        if (model.StateDict().First().Tensor.Shape[2] == 3) set = Colored(set);
         Trainer.Fit(model, set, null, options with { Epochs = 1, BatchSize = 32, Optimizer = new SgdOptions { LearningRate = 0.1f }, Schedule = Schedule.Constant() });
     }
 
-    static PictureSet Coloured(PictureSet set)
+    static ImageDataset Colored(ImageDataset set)
     {
         var pixels = new byte[set.Count * 32 * 32 * 3];
         for (var i = 0; i < pixels.Length; i++) pixels[i] = (byte)((i * 7919L) >> 3);
-        return new("coloured", pixels, set.Labels.ToArray(), 32, 32, 3, set.ClassNames);
+        return new("colored", pixels, set.Labels.ToArray(), 32, 32, 3, set.ClassNames);
     }
 }

@@ -1,4 +1,4 @@
-"""Writes Cases/pytorch.json: 20 steps of PyTorch's optimisers and schedules in float64, for PyTorchTests.cs.
+"""Writes Cases/pytorch.json: 20 steps of PyTorch's optimizers and schedules in float64, for PyTorchTests.cs.
 
     python3 make_cases.py        (PyTorch 1.13; Debian: python3-torch)
 

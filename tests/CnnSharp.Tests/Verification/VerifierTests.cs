@@ -160,9 +160,9 @@ public sealed class VerifierTests : IDisposable
     public void LayoutsTurnPyTorchsAxes()
     {
         // [N=1, C=2, H=1, W=3] to [1, 1, 3, 2]; grouped transposed weights [in=4, out/groups=1, 1, 1], 2 groups, to [1, 1, 2, 2].
-        var pictures = Layout.ChannelsLast(new(1, 2, 1, 3));
-        Assert.Equal(new Shape(1, 1, 3, 2), pictures.Result);
-        Assert.Equal([0.0, 3, 1, 4, 2, 5], pictures.Apply([0, 1, 2, 3, 4, 5]));
+        var images = Layout.ChannelsLast(new(1, 2, 1, 3));
+        Assert.Equal(new Shape(1, 1, 3, 2), images.Result);
+        Assert.Equal([0.0, 3, 1, 4, 2, 5], images.Apply([0, 1, 2, 3, 4, 5]));
         var weights = Layout.TransposedConvolutionWeights(new(4, 1, 1, 1), groups: 2);
         Assert.Equal(new Shape(1, 1, 2, 2), weights.Result);
         Assert.Equal([0.0, 2, 1, 3], weights.Apply([0, 1, 2, 3]));

@@ -133,14 +133,14 @@ def main():
     case("prelu_one", "prelu", {}, lambda x, w: F.prelu(x, w), dict(x=randn(2, 3, 2, 2), w=randn(1)))
     case("elu_alpha", "elu", {"alpha": 0.5}, lambda x: F.elu(x, 0.5), dict(x=randn(4, 5)))
     case("leaky_relu_defaults", "leaky_relu", {}, lambda x: F.leaky_relu(x), dict(x=randn(4, 5)))
-    case("softmax_pictures", "softmax", {"dim": 1}, lambda x: F.softmax(x, 1), dict(x=randn(2, 3, 2, 4)))
+    case("softmax_images", "softmax", {"dim": 1}, lambda x: F.softmax(x, 1), dict(x=randn(2, 3, 2, 4)))
     case("log_softmax_rows", "log_softmax", {"dim": 2}, lambda x: F.log_softmax(x, 2), dict(x=randn(2, 3, 4, 2)))
 
     labels = lambda classes, *shape: dict(target=torch.randint(classes, shape))
     for reduction in ("mean", "sum", "none"):
         case(f"cross_entropy_{reduction}", "cross_entropy", {"reduction": reduction, "label_smoothing": 0.2}, lambda x, target: F.cross_entropy(x, target, reduction=reduction, label_smoothing=0.2), dict(x=randn(4, 5)), labels(5, 4))
         case(f"mse_{reduction}", "mse", {"reduction": reduction}, lambda x, target: F.mse_loss(x, target, reduction=reduction), dict(x=randn(3, 4)), dict(target=randn(3, 4)))
-    case("cross_entropy_pictures", "cross_entropy", {}, lambda x, target: F.cross_entropy(x, target), dict(x=randn(2, 3, 2, 4)), labels(3, 2, 2, 4))
+    case("cross_entropy_images", "cross_entropy", {}, lambda x, target: F.cross_entropy(x, target), dict(x=randn(2, 3, 2, 4)), labels(3, 2, 2, 4))
     case("smooth_l1_defaults", "smooth_l1", {}, lambda x, target: F.smooth_l1_loss(x, target), dict(x=randn(3, 4) * 2), dict(target=randn(3, 4)))
     case("l1_sum", "l1", {"reduction": "sum"}, lambda x, target: F.l1_loss(x, target, reduction="sum"), dict(x=randn(3, 4)), dict(target=randn(3, 4)))
     case("bce_with_logits_none", "bce_with_logits", {"reduction": "none"}, lambda x, target: F.binary_cross_entropy_with_logits(x, target, reduction="none"), dict(x=randn(3, 4) * 4), dict(target=torch.rand(3, 4, dtype=torch.float64)))
@@ -149,7 +149,7 @@ def main():
     case("upsample_bilinear2d_corners", "upsample_bilinear2d", {"scale": [3, 2], "align_corners": True}, lambda x: F.interpolate(x, scale_factor=(3, 2), mode="bilinear", align_corners=True), dict(x=randn(1, 2, 2, 3)))
     case("add_broadcast", "add", {}, lambda a, b: a + b, dict(a=randn(2, 3, 1, 4), b=randn(3, 2, 1)))
     case("concat_channels", "concat", {"dim": 1}, lambda x0, x1: torch.cat((x0, x1), 1), dict(x0=randn(1, 2, 2, 3), x1=randn(1, 3, 2, 3)))
-    case("flatten_pictures", "flatten", {}, lambda x: torch.flatten(x, 1), dict(x=randn(2, 3, 2, 2)))
+    case("flatten_images", "flatten", {}, lambda x: torch.flatten(x, 1), dict(x=randn(2, 3, 2, 2)))
     case("pad_value", "pad", {"pad": [1, 2, 0, 1], "value": 0.5}, lambda x: F.pad(x, (1, 2, 0, 1), value=0.5), dict(x=randn(1, 2, 2, 3)))
     case("mean_axes", "mean", {"dim": [2, 3]}, lambda x: x.mean((2, 3)), dict(x=randn(2, 3, 2, 4)))
 

@@ -1,8 +1,8 @@
 namespace CnnSharp.Kernels.Cpu;
 
 /// <summary>
-/// What all calls of a correlation tile in one piece of work share. A tile is two halves of h neighbouring pixels
-/// (anywhere in the picture) by v vectors of output channels:
+/// What all calls of a correlation tile in one piece of work share. A tile is two halves of h neighboring pixels
+/// (anywhere in the image) by v vectors of output channels:
 /// y[p, k] = bias[k] + sum over segments t and their values i of x[p PixelStride + Offsets[t] + i] w[t Length + i, k].
 /// </summary>
 internal unsafe struct CorrelationCall

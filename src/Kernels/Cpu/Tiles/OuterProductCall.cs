@@ -1,7 +1,7 @@
 namespace CnnSharp.Kernels.Cpu;
 
 /// <summary>
-/// What all calls of an outer-product tile in one piece of work share. A tile is r rows (neighbouring values of x) by
+/// What all calls of an outer-product tile in one piece of work share. A tile is r rows (neighboring values of x) by
 /// v vectors of output channels: dw[i, k] += sum over segments t and their pixels p of
 /// x[Offsets[t] + p XStride + i] dy[DyOffsets[t] + p DyStride + k], with dw stored as r rows of v vectors.
 /// </summary>

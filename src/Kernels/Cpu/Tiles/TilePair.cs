@@ -2,7 +2,7 @@ namespace CnnSharp.Kernels.Cpu;
 
 /// <summary>
 /// Feeds rows of pixels to one correlation tile: a row is cut into halves, and two halves, of one row or of two, make a
-/// tile, so that narrow pictures fill it too. Where a row is no multiple of the half, the last half starts earlier and
+/// tile, so that narrow images fill it too. Where a row is no multiple of the half, the last half starts earlier and
 /// its first pixels, computed a second time, are dropped.
 /// </summary>
 internal unsafe ref struct TilePair<V>

@@ -65,7 +65,7 @@ public sealed class OnnxCommandsTests : CliTest
         WriteImages("data");
         File.WriteAllLines(At("names.txt"), ["above", "below"]);
         var predicted = Run("predict", "--weights", At("net.onnx"), "--classes", At("names.txt"), At("data"), "--device", "cpu", "--json").IsDone().Json;
-        Assert.Equal(6, predicted.GetProperty("pictures").GetInt32());
+        Assert.Equal(6, predicted.GetProperty("images").GetInt32());
         foreach (var prediction in predicted.GetProperty("predictions").EnumerateArray())
         {
             var best = prediction.GetProperty("top")[0];
@@ -76,7 +76,7 @@ public sealed class OnnxCommandsTests : CliTest
         }
 
         var measured = Run("eval", "--weights", At("net.onnx"), "--dataset", "folder", "--data", At("data"), "--split", "train", "--mean", "0", "--std", "1", "--device", "cpu", "--json").IsDone().Json;
-        Assert.Equal((1.0, 6), (measured.GetProperty("accuracy").GetDouble(), measured.GetProperty("pictures").GetInt32()));
+        Assert.Equal((1.0, 6), (measured.GetProperty("accuracy").GetDouble(), measured.GetProperty("images").GetInt32()));
         Assert.Equal(Math.Log(1 + Math.Exp(-4)), measured.GetProperty("loss").GetDouble(), 1e-5);
 
         Run("predict", "--weights", At("net.onnx"), At("data"), "--size", "16").IsRefused("--size 16: ", "takes images of 8 x 8");
@@ -121,7 +121,7 @@ public sealed class OnnxCommandsTests : CliTest
             var folder = Directory.CreateDirectory(At(name, label)).FullName;
             var pixels = new byte[64];
             for (var p = 0; p < 64; p++) pixels[p] = (byte)(p / 8 < 4 == (label == "above") ? 255 : 0);
-            for (var i = 0; i < 3; i++) PictureFile.WritePng(Path.Combine(folder, $"{i}.png"), new(pixels, 8, 8, 1));
+            for (var i = 0; i < 3; i++) ImageFile.WritePng(Path.Combine(folder, $"{i}.png"), new(pixels, 8, 8, 1));
         }
     }
 

@@ -71,7 +71,7 @@ public sealed class OnnxExportTests : IDisposable
     }
 
     [Fact]
-    public void FoldedNormalisationsChangeRoundingAlone()
+    public void FoldedNormalizationsChangeRoundingAlone()
     {
         var model = Randomized(ResNet.Cifar(20, device: Device.Cpu, shortcut: Shortcut.B));
         Shape input = new(32, 32, 3);
@@ -88,7 +88,7 @@ public sealed class OnnxExportTests : IDisposable
         Shape input = new(32, 32, 3);
         var model = ResNet.Cifar(20, device: Device.Cpu);
         var network = new OnnxNetwork(model.ToOnnx(input), Device.Cpu);
-        Assert.Equal(model.NamedTensors().Select(t => t.Name).Order(StringComparer.Ordinal), network.NamedTensors().Select(t => t.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(model.StateDict().Select(t => t.Name).Order(StringComparer.Ordinal), network.StateDict().Select(t => t.Name).Order(StringComparer.Ordinal));
         Assert.Equal(model.ParameterCount, network.ParameterCount);
 
         var pixels = new float[4 * (int)input.Count];
@@ -200,7 +200,7 @@ public sealed class OnnxExportTests : IDisposable
         var gradients = new[] { model, imported }.Select(network =>
         {
             Loss.CrossEntropy(network.Forward(Tensor.From(pixels, new(2, 5, 5, 3), Device.Cpu)), Tensor.From(new int[] { 1, 4 }, new Shape(2), Device.Cpu)).Backward();
-            return network.NamedTensors().ToDictionary(named => named.Name, named => named.Tensor.Gradient!.ToArray());
+            return network.StateDict().ToDictionary(named => named.Name, named => named.Tensor.Gradient!.ToArray());
         }).ToArray();
         foreach (var (name, expected) in gradients[0])
         {
@@ -246,7 +246,7 @@ public sealed class OnnxExportTests : IDisposable
     static Layer Randomized(Layer model)
     {
         var generator = new Generator(3);
-        foreach (var (name, tensor) in model.NamedTensors())
+        foreach (var (name, tensor) in model.StateDict())
         {
             var values = new float[tensor.Count];
             if (tensor.Shape.Rank > 1) generator.FillNormal(values, 0, Math.Sqrt(2.0 / Math.Max(1, tensor.Count / tensor.Shape[^1])));

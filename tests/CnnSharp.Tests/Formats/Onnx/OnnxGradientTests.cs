@@ -29,10 +29,10 @@ public sealed class OnnxGradientTests
         x.RequiresGrad = true;
         Assert.Equal(
             file.Tensors.Select(tensor => tensor.Name).Where(name => name.StartsWith($"{graph}/d.", StringComparison.Ordinal)).Select(name => name[(graph.Length + 3)..]).Order(StringComparer.Ordinal),
-            network.NamedTensors().Where(named => named.Tensor.RequiresGrad).Select(named => named.Name).Order(StringComparer.Ordinal));
+            network.StateDict().Where(named => named.Tensor.RequiresGrad).Select(named => named.Name).Order(StringComparer.Ordinal));
         Step();
         Near("dx", Taken(ChannelsLast("dx")), Taken(x.Gradient!));
-        foreach (var (name, weight) in network.NamedTensors())
+        foreach (var (name, weight) in network.StateDict())
         {
             if (!weight.RequiresGrad) continue;
 

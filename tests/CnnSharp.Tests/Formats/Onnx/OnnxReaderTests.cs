@@ -260,8 +260,8 @@ public class OnnxReaderTests
     [Fact]
     public void AnUnknownAttributeIsNamed()
     {
-        var e = Assert.Throws<UnsupportedOperatorException>(() => Run(Bytes(Graph(Node("Relu", "x", "y", OnnxAttribute.Of("colour", 3))))));
-        Assert.Equal("net.onnx: node 'y' (Relu) of ai.onnx 17: its attribute 'colour' is not known.", e.Message);
+        var e = Assert.Throws<UnsupportedOperatorException>(() => Run(Bytes(Graph(Node("Relu", "x", "y", OnnxAttribute.Of("color", 3))))));
+        Assert.Equal("net.onnx: node 'y' (Relu) of ai.onnx 17: its attribute 'color' is not known.", e.Message);
     }
 
     [Fact]

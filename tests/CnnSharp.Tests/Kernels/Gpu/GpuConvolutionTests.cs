@@ -123,7 +123,7 @@ public sealed class GpuConvolutionTests
         where size[0] + pad[0] + pad[1] > (kernel[0] - 1) * dilation[0] && size[1] + pad[2] + pad[3] > (kernel[1] - 1) * dilation[1]
         select ConvGeometry.Create([n, size[0], size[1], groups * channels], [kernel[0], kernel[1], channels, groups * results], (stride[0], stride[1]), new(pad[0], pad[1], pad[2], pad[3]), (dilation[0], dilation[1]), groups);
 
-    /// <summary>Forward, with and without bias and ReLU; by input, once overwritten and once added to; by weight; by bias.</summary>
+    /// <summary>Forward, with and without bias and ReLU; backward-data, once overwritten and once added to; by weight; by bias.</summary>
     static void Convolve(Device device, ConvGeometry g, Random random)
     {
         var (x, y, w) = ((long)g.N * g.H * g.W * g.C, (long)g.N * g.OutH * g.OutW * g.K, (long)g.KernelH * g.KernelW * g.GroupC * g.K);

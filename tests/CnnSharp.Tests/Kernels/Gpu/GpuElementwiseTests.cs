@@ -6,13 +6,13 @@ using static CnnSharp.Tests.GpuRun;
 namespace CnnSharp.Tests;
 
 /// <summary>
-/// Element-wise functions, dropout, copies, pictures and optimiser steps of the GPU engine against the plain kernels: to the
+/// Element-wise functions, dropout, copies, images and optimizer steps of the GPU engine against the plain kernels: to the
 /// bit where whole numbers make it possible, else within a tolerance. Lengths have every remainder by four.
 /// </summary>
 [Collection(DeviceTests.Name)]
 public sealed class GpuElementwiseTests
 {
-    static readonly UnaryOp[] Exact = [UnaryOp.Relu, UnaryOp.LeakyRelu, UnaryOp.Abs, UnaryOp.Square, UnaryOp.Scale, UnaryOp.Offset, UnaryOp.Floor, UnaryOp.Ceiling, UnaryOp.Round, UnaryOp.Sign];
+    static readonly UnaryOp[] Exact = [UnaryOp.Relu, UnaryOp.LeakyRelu, UnaryOp.Abs, UnaryOp.Square, UnaryOp.MultiplyScalar, UnaryOp.AddScalar, UnaryOp.Floor, UnaryOp.Ceiling, UnaryOp.Round, UnaryOp.Sign];
     static readonly int[] Lengths = [0, 1, 2, 3, 4, 5, 7, 40];
 
     [Fact]
@@ -212,26 +212,26 @@ public sealed class GpuElementwiseTests
             Same((k, b) => k.CopyRegion(g, b[0], b[1], accumulate: type == 3), buffers.From, buffers.To);
         });
 
-    /// <summary>Crops and flips that reach beyond the picture, cutouts that reach beyond the batch picture, and the ends of what placements can hold.</summary>
+    /// <summary>Crops and flips that reach beyond the image, cutouts that reach beyond the batch image, and the ends of what placements can hold.</summary>
     [Fact]
-    public void GatherPicturesIsExact() => Check(
+    public void GatherImagesIsExact() => Check(
         40,
         from size in Gen.Choose(1, 6).ArrayOf(4)
         from channels in Gen.Elements(1, 3)
         from cutout in Gen.Choose(0, 4)
-        select new PictureGeometry(3, size[0], size[1], channels, size[2], size[3], cutout),
+        select new ImageGeometry(3, size[0], size[1], channels, size[2], size[3], cutout),
         (g, random) =>
         {
-            const int Pictures = 4;
-            var pixels = new byte[Pictures * g.H * g.W * g.C];
+            const int Images = 4;
+            var pixels = new byte[Images * g.H * g.W * g.C];
             random.NextBytes(pixels);
             int[] placements =
             [
                 0, 0, 0, 0, int.MinValue, 0,
-                random.Next(Pictures), random.Next(-3, 4), random.Next(-3, 4), 1, random.Next(-3, 4), random.Next(-3, 4),
-                Pictures - 1, random.Next(-3, 4), random.Next(-3, 4), random.Next(2), int.MaxValue - 5, int.MinValue,
+                random.Next(Images), random.Next(-3, 4), random.Next(-3, 4), 1, random.Next(-3, 4), random.Next(-3, 4),
+                Images - 1, random.Next(-3, 4), random.Next(-3, 4), random.Next(2), int.MaxValue - 5, int.MinValue,
             ];
-            Same((k, b) => k.GatherPictures(g, b[0], b[1], b[2], b[3]), pixels, placements, Whole(random, 2 * g.C), new float[g.N * g.OutH * g.OutW * g.C]);
+            Same((k, b) => k.GatherImages(g, b[0], b[1], b[2], b[3]), pixels, placements, Whole(random, 2 * g.C), new float[g.N * g.OutH * g.OutW * g.C]);
         });
 
     [Fact]

@@ -10,7 +10,7 @@ public sealed class GpuEngineTests
 {
     static readonly Device Device = Device.Parse("ilgpu-cpu");
 
-    /// <summary>A buffer that nobody releases comes back to the pool by its finaliser, with memory that is still there.</summary>
+    /// <summary>A buffer that nobody releases comes back to the pool by its finalizer, with memory that is still there.</summary>
     [Fact]
     public void DroppedBuffersComeBackWithTheirMemory()
     {

@@ -7,7 +7,7 @@ using static CnnSharp.Tests.GpuRun;
 namespace CnnSharp.Tests;
 
 /// <summary>
-/// Reductions, normalisation, pooling and upsampling of the GPU engine against the plain kernels, on random shapes: to the
+/// Reductions, normalization, pooling and upsampling of the GPU engine against the plain kernels, on random shapes: to the
 /// bit where whole numbers make every order of a sum exact, else within a tolerance.
 /// </summary>
 [Collection(DeviceTests.Name)]

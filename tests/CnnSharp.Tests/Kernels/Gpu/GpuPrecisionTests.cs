@@ -117,13 +117,13 @@ public sealed class GpuPrecisionTests
         static uint Bf16(uint bits) => default(ScalarBf16).Word(BitConverter.UInt32BitsToSingle(bits), 0);
     }
 
-    /// <summary>The products of the table of operations, with their gradients; each in one of the precisions, as all in both take long.</summary>
+    /// <summary>The products of the operation registry, with their gradients; each in one of the precisions, as all in both take long.</summary>
     [Theory]
     [InlineData("conv2d", Precision.BFloat16)]
     [InlineData("conv_transpose2d", Precision.TensorFloat32)]
     [InlineData("linear", Precision.TensorFloat32)]
     [InlineData("matmul", Precision.BFloat16)]
-    public void TheTableHolds(string operation, Precision precision) => Assert.Null(TableCase.Check(OperationTable.Rows.Single(row => row.Name == operation && row.IsProduct), Devices[precision]));
+    public void TheTableHolds(string operation, Precision precision) => Assert.Null(TableCase.Check(OperationRegistry.Rows.Single(row => row.Name == operation && row.IsProduct), Devices[precision]));
 
     /// <summary>Rounding is never silent: float32 unless set, and refused where it cannot be had.</summary>
     [Fact]

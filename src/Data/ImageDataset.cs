@@ -1,0 +1,189 @@
+namespace CnnSharp.Data;
+
+/// <summary>
+/// Images of one size with a label each, immutable: pixels uint8 [Count, Height, Width, Channels]. Parts of a set
+/// (<see cref="Slice"/>, <see cref="Take"/>, <see cref="Split"/>) are views: they share its pixels. A set of images of
+/// several sizes (<see cref="ImageFolder"/>) gives the middle of each, or a random part where the augmentation says so.
+/// </summary>
+public sealed class ImageDataset
+{
+    readonly int[] labels;
+    readonly string[] classNames;
+    readonly IImageSource? source;
+
+    /// <summary>Creates a set. The arrays are not copied and must not be written afterwards.</summary>
+    /// <param name="name">What it is called in messages.</param>
+    /// <param name="pixels">Pixels, [count, height, width, channels], 0 to 255; at most 2 GiB.</param>
+    /// <param name="labels">The class of each image, from 0.</param>
+    /// <param name="height">Rows of an image.</param>
+    /// <param name="width">Columns of an image.</param>
+    /// <param name="channels">1 for gray, 3 for red, green, blue.</param>
+    /// <param name="classNames">The name of each class.</param>
+    /// <param name="normalization">How to normalize its pixels; null leaves them from 0 to 1.</param>
+    /// <exception cref="ArgumentException">The pixels do not fit the labels and the extents, or a label is outside the classes.</exception>
+    public ImageDataset(string name, byte[] pixels, int[] labels, int height, int width, int channels, IReadOnlyList<string> classNames, Normalization? normalization = null)
+        : this(name, labels, height, width, channels, classNames, normalization)
+    {
+        ArgumentNullException.ThrowIfNull(pixels);
+        ArgumentNullException.ThrowIfNull(labels);
+        var expected = (Int128)labels.Length * height * width * channels;
+        if (pixels.Length != expected) throw new ArgumentException($"'{name}': {labels.Length:N0} labels of images [{height}, {width}, {channels}] need {expected:N0} pixel bytes, got {pixels.Length:N0}.", nameof(pixels));
+        AllPixels = pixels;
+    }
+
+    /// <summary>Creates a set of images that are cropped to [height, width] when they are asked for.</summary>
+    internal ImageDataset(string name, IImageSource source, int[] labels, int height, int width, int channels, IReadOnlyList<string> classNames, Normalization? normalization = null)
+        : this(name, labels, height, width, channels, classNames, normalization) => this.source = source;
+
+    ImageDataset(string name, int[] labels, int height, int width, int channels, IReadOnlyList<string> classNames, Normalization? normalization)
+    {
+        ArgumentNullException.ThrowIfNull(classNames);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(height);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(channels);
+        Normalization = normalization ?? Normalization.None(channels);
+        CheckChannels(name, Normalization, channels);
+        var wrong = LabelOutside(labels, classNames.Count);
+        if (wrong >= 0) throw new ArgumentException($"'{name}': the label of image {wrong} is {labels[wrong]}; there are {classNames.Count} classes, 0 to {classNames.Count - 1}.", nameof(labels));
+
+        Name = name;
+        this.labels = labels;
+        this.classNames = [.. classNames];
+        (Height, Width, Channels) = (height, width, channels);
+        Count = labels.Length;
+    }
+
+    ImageDataset(ImageDataset whole, int start, int count, Normalization normalization, int[]? otherLabels = null, string[]? otherClasses = null)
+    {
+        CheckChannels(whole.Name, normalization, whole.Channels);
+        Name = whole.Name;
+        AllPixels = whole.AllPixels;
+        source = whole.source;
+        labels = otherLabels ?? whole.labels;
+        classNames = otherClasses ?? whole.classNames;
+        (Height, Width, Channels) = (whole.Height, whole.Width, whole.Channels);
+        Normalization = normalization;
+        Start = start;
+        Count = count;
+    }
+
+    /// <summary>What it is called in messages.</summary>
+    public string Name { get; }
+
+    /// <summary>The number of images.</summary>
+    public int Count { get; }
+
+    /// <summary>Rows of an image.</summary>
+    public int Height { get; }
+
+    /// <summary>Columns of an image.</summary>
+    public int Width { get; }
+
+    /// <summary>Channels of an image: 1 for gray, 3 for red, green, blue.</summary>
+    public int Channels { get; }
+
+    /// <summary>The name of each class.</summary>
+    public IReadOnlyList<string> ClassNames => classNames;
+
+    /// <summary>The number of classes.</summary>
+    public int Classes => classNames.Length;
+
+    /// <summary>How its pixels are normalized unless a loader is told otherwise.</summary>
+    public Normalization Normalization { get; }
+
+    /// <summary>The class of each image.</summary>
+    public ReadOnlySpan<int> Labels => labels.AsSpan(Start, Count);
+
+    /// <summary>The pixels of every image that shares this set's memory: what a device can keep resident. Null for images of several sizes.</summary>
+    internal byte[]? AllPixels { get; }
+
+    /// <summary>Which of <see cref="AllPixels"/>'s images is the first of this view.</summary>
+    internal int Start { get; }
+
+    /// <summary>The bytes of an image.</summary>
+    internal int ImageLength => Height * Width * Channels;
+
+    /// <summary>The pixels of an image, [Height, Width, Channels]; of a larger one its middle.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such image.</exception>
+    /// <exception cref="DataFormatException">The image is read from its file now, and cannot be.</exception>
+    public ReadOnlySpan<byte> Pixels(int index)
+    {
+        var view = View(ref index);
+        if ((view.Height, view.Width) == (Height, Width)) return view.Pixels;
+        var pixels = new byte[ImageLength];
+        Resampler.Resize(view, Region.Center(view.Height, view.Width, Height, Width), Channels, Height, Width, pixels);
+        return pixels;
+    }
+
+    /// <summary>An image at the size at which it is kept: [Height, Width, Channels] or larger.</summary>
+    /// <param name="index">Which one; becomes another where that one cannot be read and such images are left out.</param>
+    internal ImageView View(scoped ref int index)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(index);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Count);
+        if (source is null) return new(AllPixels.AsSpan((Start + index) * ImageLength, ImageLength), Height, Width);
+        var (asked, whole) = (index, Start + index);
+        var image = source.Load(ref whole);
+
+        // Another view's image has no place in this one; the first is as good as any.
+        index = whole - Start;
+        if (index >= 0 && index < Count) return ImageView.Of(image);
+        index = asked == 0 ? throw new DataFormatException(Name, "the first image of a part of the set cannot be read, and none of the part can stand in for it") : 0;
+        return View(ref index);
+    }
+
+    /// <summary>The images from <paramref name="start"/> on, <paramref name="count"/> of them, as a view.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The set does not have them all.</exception>
+    public ImageDataset Slice(int start, int count)
+    {
+        if (start < 0 || count < 0 || count > Count - start) throw new ArgumentOutOfRangeException(nameof(count), $"'{Name}' has {Count:N0} images; {count:N0} from {start:N0} on are not all there.");
+        return new(this, Start + start, count, Normalization);
+    }
+
+    /// <summary>The first <paramref name="count"/> images, as a view.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The set has fewer.</exception>
+    public ImageDataset Take(int count) => Slice(0, count);
+
+    /// <summary>Holds out the last <paramref name="validation"/> images: the others to train on, and those. Both are views.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The number is negative, or would leave nothing to train on.</exception>
+    public (ImageDataset Train, ImageDataset Validation) Split(int validation)
+    {
+        if (validation < 0 || validation >= Count) throw new ArgumentOutOfRangeException(nameof(validation), $"'{Name}' has {Count:N0} images; holding out {validation:N0} leaves none to train on or makes no sense.");
+        return (Take(Count - validation), Slice(Count - validation, validation));
+    }
+
+    /// <summary>The same images under another normalization, as a view.</summary>
+    /// <exception cref="ArgumentException">It is of another number of channels.</exception>
+    public ImageDataset With(Normalization normalization)
+    {
+        ArgumentNullException.ThrowIfNull(normalization);
+        return new(this, Start, Count, normalization);
+    }
+
+    /// <summary>The same images with their classes in another order: each keeps its name, and has another label.</summary>
+    /// <param name="order">The names in the wanted order, all of this set's among them.</param>
+    /// <exception cref="ArgumentException">A class of this set is not among them.</exception>
+    public ImageDataset WithClasses(IReadOnlyList<string> order)
+    {
+        ArgumentNullException.ThrowIfNull(order);
+        var places = order.Select((name, label) => (name, label)).ToDictionary(p => p.name, p => p.label, StringComparer.Ordinal);
+        if (classNames.FirstOrDefault(name => !places.ContainsKey(name)) is { } stranger) throw new ArgumentException($"'{Name}': there is no class '{stranger}' in the wanted order.", nameof(order));
+        return new(this, Start, Count, Normalization, Array.ConvertAll(labels, label => places[classNames[label]]), [.. order]);
+    }
+
+    /// <summary>The first index whose label is not from 0 to <paramref name="classes"/> - 1; -1 if none.</summary>
+    internal static int LabelOutside(ReadOnlySpan<int> labels, int classes)
+    {
+        for (var i = 0; i < labels.Length; i++)
+            if ((uint)labels[i] >= (uint)classes) return i;
+        return -1;
+    }
+
+    static void CheckChannels(string name, Normalization normalization, int channels)
+    {
+        if (normalization.Channels != channels) throw new ArgumentException($"'{name}': the normalization is of {normalization.Channels} channels, the images have {channels}.", nameof(normalization));
+    }
+
+    /// <summary>For people: <c>cifar10: 50,000 images [32, 32, 3], 10 classes</c>.</summary>
+    public override string ToString() => $"{Name}: {Count:N0} images [{Height}, {Width}, {Channels}], {Classes} classes";
+}

@@ -1,0 +1,95 @@
+using System.Runtime.CompilerServices;
+
+namespace CnnSharp.Kernels.Cpu;
+
+internal sealed unsafe partial class CpuKernels<V>
+{
+    /// <inheritdoc/>
+    public void GatherImages(in ImageGeometry g, DeviceBuffer images, DeviceBuffer placements, DeviceBuffer scaleOffset, DeviceBuffer y)
+    {
+        lock (workers.Gate)
+        {
+            // Scale and offset repeated to whole vectors: lane l of a row belongs to channel l % C, so C vectors repeat.
+            var lanes = V.Count * g.C;
+            var rowBytes = RoundUp((g.OutW * g.C) + V.Count, HostBlock.Alignment);
+            var scales = (float*)memory.Take<double>(lanes + ((long)g.N * rowBytes / sizeof(double)));
+            var offsets = scales + lanes;
+            var from = scaleOffset.ReadOnlyPointer<float>();
+            for (var lane = 0; lane < lanes; lane++)
+            {
+                scales[lane] = from[lane % g.C];
+                offsets[lane] = from[g.C + (lane % g.C)];
+            }
+
+            workers.Run(new GatherWork(g, images.ReadOnlyPointer<byte>(), placements.ReadOnlyPointer<int>(), y.Pointer<float>(), scales, offsets, (byte*)(offsets + lanes), rowBytes), g.N);
+        }
+    }
+
+    /// <summary>A task is an image of the batch: each row is put together in bytes (flipped, zeros outside the image), then converted lane by lane.</summary>
+    readonly struct GatherWork(in ImageGeometry g, byte* images, int* placements, float* y, float* scales, float* offsets, byte* rows, int rowBytes) : IWork
+    {
+        readonly ImageGeometry g = g;
+        readonly byte* images = images, rows = rows;
+        readonly int* placements = placements;
+        readonly float* y = y, scales = scales, offsets = offsets;
+        readonly int rowBytes = rowBytes;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run(int task, int worker)
+        {
+            var placement = placements + ((long)task * ImageGeometry.PlacementLength);
+            int top = placement[1], left = placement[2], cutTop = placement[4], cutLeft = placement[5];
+            var flip = placement[3] != 0;
+            var image = images + ((long)placement[0] * g.H * g.W * g.C);
+            var row = rows + ((long)task * rowBytes);
+            var width = g.OutW * g.C;
+            for (var i = 0; i < g.OutH; i++)
+            {
+                var target = y + ((((long)task * g.OutH) + i) * width);
+                Assemble(image, top + i, left, flip, row);
+                Convert(row, target, width);
+                if (cutTop == int.MinValue || i < cutTop || i >= (long)cutTop + g.Cutout) continue;
+                var first = Math.Clamp(cutLeft, 0, g.OutW);
+                var end = (int)Math.Clamp((long)cutLeft + g.Cutout, first, g.OutW);
+                new Span<float>(target + (first * g.C), (end - first) * g.C).Clear();
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        void Assemble(byte* image, int h, int left, bool flip, byte* row)
+        {
+            new Span<byte>(row, g.OutW * g.C).Clear();
+            if (h < 0 || h >= g.H) return;
+
+            // The batch's columns [first, end) read columns of the image that exist, left + column, before any flip.
+            var first = (int)Math.Clamp(-(long)left, 0, g.OutW);
+            var end = (int)Math.Clamp((long)g.W - left, first, g.OutW);
+            var source = image + ((((long)h * g.W) + left + first) * g.C);
+            if (!flip)
+            {
+                new Span<byte>(source, (end - first) * g.C).CopyTo(new(row + (first * g.C), (end - first) * g.C));
+                return;
+            }
+
+            for (var j = first; j < end; j++)
+            {
+                var target = row + ((g.OutW - 1 - j) * g.C);
+                for (var c = 0; c < g.C; c++) target[c] = *source++;
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        void Convert(byte* row, float* target, int width)
+        {
+            var lanes = V.Count * g.C;
+            var lane = 0;
+            for (var i = 0; i < width; i += V.Count)
+            {
+                var value = V.Fma(V.LoadBytes(row + i), V.Load(scales + lane), V.Load(offsets + lane));
+                StoreUpTo(value, target + i, Math.Min(V.Count, width - i));
+                lane += V.Count;
+                if (lane == lanes) lane = 0;
+            }
+        }
+    }
+}
