@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs README.md from top to bottom: a fresh clone of what is committed, every ```sh block, each command as it is written.
+# Runs README.md and docs/tool.md from top to bottom: a fresh clone of what is committed, every ```sh block, each command as it is written.
 # What a newcomer brings along (CIFAR-10, images, weights) is made up beforehand, by "prepare" below: a command that
 # names something new fails until it is prepared there. Trainings get 8 seconds and then Ctrl-C, after which they must
 # have saved and said how to go on. A block below a line <!-- not run: REASON --> is left out.
@@ -88,19 +88,21 @@ make_weights() {
     cnnsharp export --model resnet20 --shortcut a --out resnet20.safetensors
 }
 
-# Lines "NUMBER<tab>COMMAND" of the sh blocks, with continued lines put together, and of those that are not run "NUMBER<tab>!REASON".
+# commands FILE...: lines "FILE<tab>NUMBER<tab>COMMAND" of the sh blocks, with continued lines put together, and of those that are not
+# run "FILE<tab>NUMBER<tab>!REASON".
 commands() {
     awk '
+        FNR == 1 { block = 0; reason = line = "" }
         !block && /^<!-- not run: .* -->$/ { reason = $0; sub(/^<!-- not run: /, "", reason); sub(/ -->$/, "", reason); next }
-        !block && /^```sh$/ { block = 1; start = NR; if (reason) print NR "\t!" reason; next }
+        !block && /^```sh$/ { block = 1; if (reason) print FILENAME "\t" FNR "\t!" reason; next }
         block && /^```$/ { block = 0; reason = ""; next }
         !block && NF { reason = "" }
         block && !reason {
             line = line $0
             if (line ~ /\\$/) { sub(/\\$/, "", line); next }
-            if (line !~ /^[[:space:]]*(#.*)?$/) print NR "\t" line
+            if (line !~ /^[[:space:]]*(#.*)?$/) print FILENAME "\t" FNR "\t" line
             line = ""
-        }' README.md
+        }' "$@"
 }
 
 # train COMMAND: Ctrl-C some time after the training has begun, which may take a build before.
@@ -120,15 +122,15 @@ train() {
     return $status
 }
 
-passed=0 failed=0 skipped=0 block=0
-while IFS=$'\t' read -r -u 3 number command; do
+passed=0 failed=0 skipped=0 previous=
+while IFS=$'\t' read -r -u 3 file number command; do
     # Blocks start in the clone; within one, a cd lasts.
-    [ "$number" -eq $((block + 1)) ] || cd "$clone" || exit 1
-    block=$number
+    [ "$file:$((number - 1))" = "$previous" ] || cd "$clone" || exit 1
+    previous=$file:$number
     if [ "${command:0:1}" = '!' ] || reason=$(absent "$command"); then
         [ "${command:0:1}" != '!' ] || reason=${command:1}
         skipped=$((skipped + 1))
-        echo "skipped       README.md:$number  ${command#!}  ($reason)"
+        echo "skipped       $file:$number  ${command#!}  ($reason)"
         continue
     fi
 
@@ -142,13 +144,13 @@ while IFS=$'\t' read -r -u 3 number command; do
     if [ $status -eq 0 ]; then check "$command" >>"$log" 2>&1; status=$?; fi
     if [ $status -eq 0 ]; then
         passed=$((passed + 1))
-        printf 'passed %4d s  README.md:%d  %s%s\n' $((SECONDS - seconds)) "$number" "$command" "$note"
+        printf 'passed %4d s  %s:%d  %s%s\n' $((SECONDS - seconds)) "$file" "$number" "$command" "$note"
     else
         failed=$((failed + 1))
-        printf 'FAILED %4d s  README.md:%d  %s  (exit code %d)\n' $((SECONDS - seconds)) "$number" "$command" "$status"
+        printf 'FAILED %4d s  %s:%d  %s  (exit code %d)\n' $((SECONDS - seconds)) "$file" "$number" "$command" "$status"
         tail -n 20 "$log" | sed 's/^/    /'
     fi
-done 3< <(commands)
+done 3< <(commands README.md docs/tool.md docs/packages.md)
 
 [ $((passed + failed)) -gt 0 ] || { echo "no command was run"; failed=1; }
 echo "$passed passed, $failed failed, $skipped skipped"
