@@ -17,7 +17,7 @@
 #     --sanitizers "A B"   tools of compute-sanitizer that watch every operation once; default "memcheck racecheck synccheck"; "none": none
 #     --tests TEXT         only tests whose name holds this; default the device's name; "none": no test suite
 #
-# 1. every operation against the plain engine in double precision, the same with every access checked and under compute-sanitizer
+# 1. every operation against the reference engine in double precision, the same with every access checked and under compute-sanitizer
 # (memcheck, racecheck, synccheck; where the CUDA toolkit is), reference cases, the test suite; 2. the kernels as shares of the
 # device's limits; 3. training in images/s; 4. one table of ratios. Exit code 1: no such device, or something failed.
 set -euo pipefail

@@ -11,7 +11,7 @@ var device = Device.ReferenceFloat64;
 var swish = new Swish(channels: 3, device);
 var generator = new Generator(seed: 1);
 var beta = swish.Parameters[0];
-beta.Write<double>([0.5, 1, 2]);
+beta.CopyFrom<double>([0.5, 1, 2]);
 var x = Random([2, 4, 4, 3]);
 x.RequiresGrad = true;
 var upstream = Random(x.Shape);
@@ -43,10 +43,10 @@ double GreatestError(Tensor tensor)
     {
         var changed = values.ToArray();
         changed[index] += step;
-        tensor.Write<double>(changed);
+        tensor.CopyFrom<double>(changed);
         using var scope = Tape.NoGrad();
         var result = F().Item();
-        tensor.Write<double>(values);
+        tensor.CopyFrom<double>(values);
         return result;
     }
 }

@@ -43,10 +43,10 @@ public sealed class Device : IDisposable
     /// <summary>The SIMD engine with a thread a processor.</summary>
     public static Device Cpu => SharedCpu.Value;
 
-    /// <summary>The plain engine in single precision.</summary>
+    /// <summary>The reference engine in single precision.</summary>
     public static Device Reference => SharedReference.Value;
 
-    /// <summary>The plain engine in double precision.</summary>
+    /// <summary>The reference engine in double precision.</summary>
     public static Device ReferenceFloat64 => SharedReferenceFloat64.Value;
 
     /// <summary>No device at all: tensors have shapes but no elements. What a model's summary needs, whatever the model's size.</summary>
@@ -172,7 +172,7 @@ public sealed class Device : IDisposable
         var engine = entry.Open();
         lock (OnAccelerators)
         {
-            // An engine that was disposed of by way of the entry has been opened anew.
+            // An engine that was disposed of by way of the entry has been reopened.
             if (!OnAccelerators.TryGetValue(entry.Name, out var device) || device.Engine != engine) OnAccelerators[entry.Name] = device = new(engine, isShared: true);
             return device;
         }

@@ -23,7 +23,7 @@ public static class Tape
     [ThreadStatic]
     static List<Node>? order;
 
-    /// <summary>Told of every operation on this thread as its result is computed, whether it is recorded or not: how a network is exported.</summary>
+    /// <summary>Notified of every operation on this thread as its result is computed, whether it is recorded or not: how a network is exported.</summary>
     [ThreadStatic]
     internal static Action<TracedOperation>? Observer;
 
@@ -218,7 +218,7 @@ public static class Tape
     }
 }
 
-/// <summary>An operation as <see cref="Tape.Observer"/> is told of it.</summary>
+/// <summary>An operation as <see cref="Tape.Observer"/> is notified of it.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Settings">What <see cref="Tape.Record{TSettings}"/> was given, or null.</param>
 /// <param name="Inputs">What it read; null for an optional input that is missing.</param>
@@ -328,7 +328,7 @@ internal sealed class Node
 
     InvalidOperationException Changed(string what, long then, long now)
         => new($"Backward: {what}, which the gradient of {Output.Name} is computed from, was changed (by a step of an optimizer, Write, a kernel) after {Output.Name} had read it: version {now}, not {then}. "
-            + "Call Backward before the change, or compute the result anew after it.");
+            + "Call Backward before the change, or compute the result again after it.");
 }
 
 /// <summary>

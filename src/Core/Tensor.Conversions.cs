@@ -28,7 +28,7 @@ public sealed partial class Tensor
         var type = DTypes.Of<T>();
         if (type is DType.Float32 or DType.Float64) type = device.FloatType;
         var tensor = Uninitialized(shape, device, type);
-        tensor.Write(values);
+        tensor.CopyFrom(values);
         return tensor;
     }
 
@@ -90,11 +90,11 @@ public sealed partial class Tensor
     /// <param name="values">As many as there are elements, in row-major order.</param>
     /// <exception cref="ShapeException">The number of values is not the tensor's.</exception>
     /// <exception cref="InvalidOperationException">The tensor is a recorded result: what led to it, and its gradients, would not be those of the new values.</exception>
-    public void Write<T>(ReadOnlySpan<T> values)
+    public void CopyFrom<T>(ReadOnlySpan<T> values)
         where T : unmanaged
     {
-        if (values.Length != Count) throw new ShapeException("Tensor.Write", $"{values.Length} values do not fill {Label} ({Count} elements).");
-        if (Node is not null && Node != Node.Consumed) throw new InvalidOperationException($"Tensor.Write: {Label} is the result of a recorded operation, whose gradients would be wrong for other values. Write to a tensor of your own, or to Detach() of this one.");
+        if (values.Length != Count) throw new ShapeException("Tensor.CopyFrom", $"{values.Length} values do not fill {Label} ({Count} elements).");
+        if (Node is not null && Node != Node.Consumed) throw new InvalidOperationException($"Tensor.CopyFrom: {Label} is the result of a recorded operation, whose gradients would be wrong for other values. Write to a tensor of your own, or to Detach() of this one.");
         if (typeof(T) == typeof(float) && DType == DType.Float64)
         {
             Device.Engine.Upload<double>(Widen(MemoryMarshal.Cast<T, float>(values)), Data);

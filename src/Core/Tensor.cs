@@ -157,7 +157,7 @@ public sealed partial class Tensor : IDisposable
     /// <exception cref="ShapeException">The upstream gradient has another shape, type or device, or is missing for more than one element.</exception>
     public void Backward(Tensor? upstream = null, bool retainGraph = false) => Tape.Backward(this, upstream, retainGraph);
 
-    /// <summary>Gives the gradient's memory back; the next <see cref="Backward"/> starts anew.</summary>
+    /// <summary>Gives the gradient's memory back; the next <see cref="Backward"/> starts again.</summary>
     public void ClearGradient()
     {
         GradientData?.Release();

@@ -71,6 +71,6 @@ public static class ModelFile
         }
 
         if (stored.Count > 0) throw new DataFormatException(path, $"has {stored.Count} tensors that the model has not, among them '{stored.Values.First().Name}'");
-        foreach (var (tensor, numbers) in values) tensor.Write<double>(numbers);
+        foreach (var (tensor, numbers) in values) tensor.CopyFrom<double>(numbers);
     }
 }

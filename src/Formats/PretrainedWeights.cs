@@ -48,7 +48,7 @@ public static class PretrainedWeights
         if (!IsComplete(model, found, layouts)) throw new DataFormatException(path, $"its tensors are not those of {options.ModelName ?? model.GetType().Name}: missing {Listing(found.Missing)}; left over {Listing(found.LeftOver)}{weights.Others(found)}");
         CheckClasses(found, layout, layouts);
         List<(Tensor Tensor, double[] Values)> values = layout == WeightLayout.PyTorch ? TorchWeights.Convert(found, layouts.Value) : [.. found.Matched.Select(m => (m.Tensor, Own(m.Name, m.Tensor, m.Entry, path)))];
-        foreach (var (tensor, numbers) in values) tensor.Write<double>(numbers);
+        foreach (var (tensor, numbers) in values) tensor.CopyFrom<double>(numbers);
     }
 
     /// <summary>The shapes that a file has for a model's tensors, found by name alone: how many classes its head is for, say. Nothing is replaced.</summary>
@@ -144,7 +144,7 @@ public static class PretrainedWeights
         var ours = bias.Tensor.Shape[0];
         if (!differing.TrueForAll(m => m.Tensor.Shape[^1] == ours && m.Entry.Length == m.Tensor.Count / ours * theirs)) return;
         var first = differing[0];
-        throw new ShapeException("TorchWeights", $"'{first.Entry.Name}' {SafeTensor.Text(first.Entry.Shape)} is for {theirs} classes, the model's '{first.Name}' {first.Tensor.Shape} for {ours}. Build the model for {theirs} classes (ModelOptions.Classes; --classes), or start a training from the weights, in which the head begins anew (train --weights).");
+        throw new ShapeException("TorchWeights", $"'{first.Entry.Name}' {SafeTensor.Text(first.Entry.Shape)} is for {theirs} classes, the model's '{first.Name}' {first.Tensor.Shape} for {ours}. Build the model for {theirs} classes (ModelOptions.Classes; --classes), or start a training from the weights, in which the head begins again (train --weights).");
     }
 
     static string Listing(List<string> names)

@@ -92,7 +92,7 @@ public sealed class SafeTensor
         return new(name, type, shape, bytes);
     }
 
-    /// <summary>The elements' bytes, in C order, little-endian. A tensor that is still in a file is read anew by each call.</summary>
+    /// <summary>The elements' bytes, in C order, little-endian. A tensor that is still in a file is read again by each call.</summary>
     /// <exception cref="DataFormatException">The file has become shorter, or the tensor exceeds an array (2 GiB).</exception>
     /// <exception cref="ObjectDisposedException">The file was closed.</exception>
     public byte[] ReadBytes()

@@ -39,7 +39,7 @@ sealed class TorchZip : ITorchStorages
             var index = zip.Entries.FirstOrDefault(entry => entry.FullName.EndsWith(Index, StringComparison.Ordinal) && entry.FullName.IndexOf('/') == entry.FullName.Length - Index.Length)
                 ?? throw new DataFormatException(path, $"is a zip archive without data.pkl, so not a file of torch.save{(zip.Entries.Any(entry => entry.FullName.EndsWith(".npy", StringComparison.Ordinal)) ? ", but NumPy arrays (.npz): save the weights as .safetensors" : ": if it was packed for transport, unpack it first")}");
             folder = index.FullName[..^Index.Length];
-            if (zip.GetEntry($"{folder}/byteorder") is { } order && System.Text.Encoding.UTF8.GetString(Bytes(order)) is var text and not "little") throw new DataFormatException(path, $"'{order.FullName}': written on a machine of the other byte order; save it anew on a little-endian one", "little", text.Length <= 20 ? text : text[..20]);
+            if (zip.GetEntry($"{folder}/byteorder") is { } order && System.Text.Encoding.UTF8.GetString(Bytes(order)) is var text and not "little") throw new DataFormatException(path, $"'{order.FullName}': written on a machine of the other byte order; save it again on a little-endian one", "little", text.Length <= 20 ? text : text[..20]);
             Root = new PickleReader(path, Bytes(index)).Read();
         }
         catch (InvalidDataException e)
@@ -116,7 +116,7 @@ sealed class TorchLegacy : ITorchStorages
             var at = 0;
             Next("the magic number");
             if (Next("the version") is not Version) throw new DataFormatException(path, "the version of torch.save's format before PyTorch 1.6", $"{Version}", "another");
-            if (Next("the machine's description") is PickleDictionary machine && machine["little_endian"] is false) throw new DataFormatException(path, "was written on a big-endian machine: load it there and save it anew without _use_new_zipfile_serialization=False");
+            if (Next("the machine's description") is PickleDictionary machine && machine["little_endian"] is false) throw new DataFormatException(path, "was written on a big-endian machine: load it there and save it again without _use_new_zipfile_serialization=False");
             Root = Next("the object", elementSizes);
             if (Next("the storages' names") is not List<object?> names) throw new DataFormatException(path, "the storages' names", "a list", "something else");
             foreach (var name in names) keys.Add(name as string ?? throw new DataFormatException(path, "a storage's name", "text", PickleReader.Describe(name)));

@@ -59,7 +59,7 @@ public static partial class TorchWeights
         var named = NamesOf(model);
         var found = prefix.Length > 0 ? Match(named, tensors, prefix, rules) : WithPrefixes(named, tensors, rules).OrderBy(m => m.Missing.Count).ThenBy(m => m.Prefix.Length).First();
         var values = Convert(found, TorchLayouts.Of(model, input));
-        foreach (var (tensor, numbers) in values) tensor.Write<double>(numbers);
+        foreach (var (tensor, numbers) in values) tensor.CopyFrom<double>(numbers);
         return new([.. found.Matched.Select(m => m.Name)], found.Missing, found.LeftOver);
     }
 

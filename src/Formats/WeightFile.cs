@@ -72,7 +72,7 @@ static class WeightFile
             if (start.StartsWith(signature)) return what;
         }
 
-        if (start.Length >= 262 && start[257..262].SequenceEqual("ustar"u8)) return "is a tar archive: unpack it first; if PyTorch before 0.1.10 wrote it, load it there and save it anew with torch.save";
+        if (start.Length >= 262 && start[257..262].SequenceEqual("ustar"u8)) return "is a tar archive: unpack it first; if PyTorch before 0.1.10 wrote it, load it there and save it again with torch.save";
         if (start is [0x80, >= 2 and <= 5, ..]) return "is a Python pickle, but not one of torch.save: load it in Python and save its state_dict() with torch.save";
         return null;
     }

@@ -183,7 +183,7 @@ public readonly record struct ConvGeometry(
 /// <param name="KernelW">Columns of a window (0: adaptive).</param>
 /// <param name="StrideH">Rows between windows.</param>
 /// <param name="StrideW">Columns between windows.</param>
-/// <param name="Padding">Around x; never the greatest, and counted by an average only if <paramref name="CountIncludePad"/>.</param>
+/// <param name="Padding">Around x; never the maximum, and counted by an average only if <paramref name="CountIncludePad"/>.</param>
 /// <param name="CountIncludePad">Whether an average divides by the padded window's size.</param>
 public readonly record struct PoolGeometry(
     int N, int H, int W, int C,

@@ -51,10 +51,10 @@ public enum UnaryOp
     /// <summary>The error function.</summary>
     Erf,
 
-    /// <summary>The greatest whole number that is not above x. Its gradient is 0.</summary>
+    /// <summary>The largest whole number that is not above x. Its gradient is 0.</summary>
     Floor,
 
-    /// <summary>The least whole number that is not below x. Its gradient is 0.</summary>
+    /// <summary>The smallest whole number that is not below x. Its gradient is 0.</summary>
     Ceiling,
 
     /// <summary>The nearest whole number, of two the even one. Its gradient is 0.</summary>
@@ -115,7 +115,7 @@ public enum BinaryOp
     /// <summary>The greater of a and b; NaN if either is.</summary>
     Maximum,
 
-    /// <summary>The lesser of a and b; NaN if either is.</summary>
+    /// <summary>The minimum of a and b; NaN if either is.</summary>
     Minimum,
 
     /// <summary>a to the power of b.</summary>
@@ -240,7 +240,7 @@ public interface IKernels
 
     /// <summary>
     /// Transposed convolution of x [N, g.OutH, g.OutW, g.K] with w [kh, kw, g.K / groups, g.C] to y [N, g.H, g.W, g.C]:
-    /// y = b + the gradient by input of convolution g, given x as upstream gradient (its weights are w with the last two axes exchanged within a group).
+    /// y = b + the backward-data pass of convolution g, given x as upstream gradient (its weights are w with the last two axes exchanged within a group).
     /// </summary>
     void ConvTransposeForward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y);
 
@@ -257,10 +257,10 @@ public interface IKernels
 
     // ---- Pooling ------------------------------------------------------------------------------------------------
 
-    /// <summary>y = the greatest of each window (the first of equals, NaN wins); indices: its place h W + w within the image, Int32, shaped like y.</summary>
+    /// <summary>y = the maximum of each window (the first of equals, NaN wins); indices: its index h W + w within the image, Int32, shaped like y.</summary>
     void MaxPoolForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer indices);
 
-    /// <summary>dx = the sum of dy over the windows whose greatest this was.</summary>
+    /// <summary>dx = the sum of dy over the windows whose maximum this was.</summary>
     void MaxPoolBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer indices, DeviceBuffer dx);
 
     /// <summary>y = the mean of each window: divided by its padded size if CountIncludePad, else by its elements of x.</summary>
@@ -339,10 +339,10 @@ public interface IKernels
     /// <summary>dw[c] = sum of dy x over the rows where x is not above 0 (over all channels too if w has one value).</summary>
     void PReluBackwardWeight(long rows, int channels, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw);
 
-    /// <summary>y[row, c] = the greatest of x[row, c pieces + p]; indices: which p (the first of equals), Int32.</summary>
+    /// <summary>y[row, c] = the maximum of x[row, c pieces + p]; indices: which p (the first of equals), Int32.</summary>
     void MaxoutForward(long rows, int channels, int pieces, DeviceBuffer x, DeviceBuffer y, DeviceBuffer indices);
 
-    /// <summary>dx[row, c pieces + p] = dy[row, c] for the greatest, else 0.</summary>
+    /// <summary>dx[row, c pieces + p] = dy[row, c] for the maximum, else 0.</summary>
     void MaxoutBackward(long rows, int channels, int pieces, DeviceBuffer dy, DeviceBuffer indices, DeviceBuffer dx);
 
     /// <summary>
@@ -402,7 +402,7 @@ public interface IKernels
     /// <summary>y[0] = the sum of x^2.</summary>
     void SumOfSquares(DeviceBuffer x, DeviceBuffer y);
 
-    /// <summary>indices[row] = the place of the greatest of x [rows, classes] (the first of equals), Int32.</summary>
+    /// <summary>indices[row] = the place of the maximum of x [rows, classes] (the first of equals), Int32.</summary>
     void ArgMax(long rows, int classes, DeviceBuffer x, DeviceBuffer indices);
 
     // ---- Upsampling ---------------------------------------------------------------------------------------------

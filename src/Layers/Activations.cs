@@ -72,7 +72,7 @@ public sealed class Softplus : Layer
     protected override Tensor Compute(Tensor x) => Functional.Softplus(x);
 }
 
-/// <summary>The greatest of each group of neighboring channels (Goodfellow et al. 2013): [N, ..., C pieces] to [N, ..., C].</summary>
+/// <summary>The maximum of each group of neighboring channels (Goodfellow et al. 2013): [N, ..., C pieces] to [N, ..., C].</summary>
 /// <param name="pieces">Channels a group has.</param>
 public sealed class Maxout(int pieces) : Layer
 {

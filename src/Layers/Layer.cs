@@ -29,7 +29,7 @@ public abstract partial class Layer
     bool training = true;
     Func<Tensor, Tensor>? compute;
 
-    /// <summary>Told of every call on this thread, with input and result, as it returns: how <see cref="Summary"/> sees a model's shapes.</summary>
+    /// <summary>Notified of every call on this thread, with input and result, as it returns: how <see cref="Summary"/> sees a model's shapes.</summary>
     [ThreadStatic]
     internal static Action<Layer, Tensor, Tensor>? Observer;
 

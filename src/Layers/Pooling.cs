@@ -2,10 +2,10 @@ using CnnSharp.Kernels;
 
 namespace CnnSharp.Layers;
 
-/// <summary>The greatest value of each window, channel by channel: [N, H, W, C] to [N, OutH, OutW, C].</summary>
+/// <summary>The maximum value of each window, channel by channel: [N, H, W, C] to [N, OutH, OutW, C].</summary>
 /// <param name="kernel">The window.</param>
 /// <param name="stride">Default: the window's own size.</param>
-/// <param name="padding">Around the input, never the greatest; default 0.</param>
+/// <param name="padding">Around the input, never the maximum; default 0.</param>
 /// <param name="ceilMode">Whether a last, partial window counts; default no.</param>
 public sealed class MaxPool2d(Size2d kernel, Size2d? stride = null, Padding2d padding = default, bool ceilMode = false) : Layer
 {
@@ -52,7 +52,7 @@ public sealed class AvgPool2d(Size2d kernel, Size2d? stride = null, Padding2d pa
     protected override Tensor Compute(Tensor x) => Functional.AvgPool2d(x, Kernel, Options);
 }
 
-/// <summary>The greatest value of each of a fixed number of parts of the image: [N, H, W, C] to [N, output, C].</summary>
+/// <summary>The maximum value of each of a fixed number of parts of the image: [N, H, W, C] to [N, output, C].</summary>
 /// <param name="output">Rows and columns of the result.</param>
 public sealed class AdaptiveMaxPool2d(Size2d output) : Layer
 {

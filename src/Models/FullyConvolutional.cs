@@ -72,7 +72,7 @@ public sealed class FullyConvolutional : Layer
 
         if (linear.Length != 3 || !sources.Select(t => t.Count).SequenceEqual(targets.Select(t => t.Count)))
             throw new ShapeException("FullyConvolutional", $"expected VGG-16 (configuration D, no batch normalization, {fc7.Weight.Shape[3]} hidden features), got a network with other layers.");
-        foreach (var (source, target) in sources.Zip(targets)) target.Write<float>(source.ToArray());
+        foreach (var (source, target) in sources.Zip(targets)) target.CopyFrom<float>(source.ToArray());
         return this;
     }
 

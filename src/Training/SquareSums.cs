@@ -5,7 +5,7 @@ namespace CnnSharp.Training;
 /// <summary>The sums of squares of several buffers, gathered on the device and read by one copy.</summary>
 sealed class SquareSums
 {
-    /// <summary>2^-90: brings the greatest float to 2^38, whose square is far from overflow.</summary>
+    /// <summary>2^-90: brings the largest float to 2^38, whose square is far from overflow.</summary>
     const float Factor = 1f / (1L << 45) / (1L << 45);
 
     readonly Tensor one;

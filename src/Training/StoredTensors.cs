@@ -26,8 +26,8 @@ static class StoredTensors
 
         foreach (var (name, tensor) in targets)
         {
-            if (tensor.DType == DType.Float64) tensor.Write<double>(file[name].AsFloat64());
-            else tensor.Write<float>(file[name].AsFloat32());
+            if (tensor.DType == DType.Float64) tensor.CopyFrom<double>(file[name].AsFloat64());
+            else tensor.CopyFrom<float>(file[name].AsFloat32());
         }
     }
 

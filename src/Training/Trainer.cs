@@ -15,7 +15,7 @@ public static class Trainer
     /// <param name="train">The images to train on.</param>
     /// <param name="validation">The images to measure it by after each epoch; default null: none.</param>
     /// <param name="options">How; default: <see cref="TrainingOptions"/>'s own.</param>
-    /// <param name="observer">Is told how it goes; default null.</param>
+    /// <param name="observer">Is notified of the progress; default null.</param>
     /// <param name="cancellation">Stops it after the step in progress; a checkpoint is written first if there is an output folder.</param>
     /// <returns>The figures of each epoch.</returns>
     /// <exception cref="ArgumentException">An option is out of its range, a set is empty, the sets differ in image or classes, or a training stands in the output folder.</exception>
@@ -39,7 +39,7 @@ public static class Trainer
     /// <param name="model">Takes images [N, H, W, C] to logits [N, classes].</param>
     /// <param name="data">The images.</param>
     /// <param name="options">How; default: <see cref="TrainingOptions"/>'s own.</param>
-    /// <param name="observer">Is told how it goes; default null.</param>
+    /// <param name="observer">Is notified of the progress; default null.</param>
     /// <param name="cancellation">Stops it after the step in progress.</param>
     /// <returns>The figures of each epoch.</returns>
     /// <inheritdoc cref="Fit(Layer, ImageDataset, ImageDataset, TrainingOptions, ITrainingObserver, CancellationToken)" path="/exception"/>

@@ -253,7 +253,7 @@ sealed class TrainingRun : IDisposable
     void RestoreBest()
     {
         folder?.ReadBest(model);
-        foreach (var (tensor, values) in best ?? []) tensor.Write<double>(values.AsFloat64());
+        foreach (var (tensor, values) in best ?? []) tensor.CopyFrom<double>(values.AsFloat64());
     }
 
     CheckpointInfo Info() => new()

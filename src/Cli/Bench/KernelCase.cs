@@ -5,7 +5,7 @@ namespace CnnSharp.Cli.Bench;
 /// <summary>What limits a kernel.</summary>
 internal enum Limit
 {
-    /// <summary>Fused multiply-adds: speed in GFLOP/s, against the FMA ceiling.</summary>
+    /// <summary>Fused multiply-adds: speed in GFLOP/s, against the peak FLOP/s.</summary>
     Arithmetic,
 
     /// <summary>Traffic: speed in GB/s, against an update in place over as many bytes.</summary>
@@ -15,14 +15,14 @@ internal enum Limit
 /// <summary>One kernel at one size, on buffers of its own.</summary>
 /// <param name="Kernel">What it is: <c>conv 3x3</c>, <c>batch norm</c>.</param>
 /// <param name="Size">At which size: <c>16@32x32 batch 128</c>.</param>
-/// <param name="Pass"><c>forward</c>, <c>backward-data</c>, <c>by weight</c>, <c>backward</c>, <c>step</c>.</param>
+/// <param name="Pass"><c>forward</c>, <c>backward-data</c>, <c>backward-weights</c>, <c>backward</c>, <c>step</c>.</param>
 /// <param name="Limit">What limits it.</param>
 /// <param name="Work">Floating-point operations, or bytes that it must read and write, of a call.</param>
 /// <param name="Call">Runs it once.</param>
 internal sealed record KernelCase(string Kernel, string Size, string Pass, Limit Limit, double Work, Action Call)
 {
     const string Conv = "conv 3x3", Norm = "batch norm + relu", Relu = "relu", Pool = "max pool 2x2", Sgd = "sgd nesterov";
-    const string Forward = "forward", Backward = "backward", ByInput = "backward-data", ByWeight = "by weight", Step = "step";
+    const string Forward = "forward", Backward = "backward", BackwardData = "backward-data", BackwardWeights = "backward-weights", Step = "step";
 
     static readonly (string Kernel, string Pass)[] MemoryBound = [(Norm, Forward), (Norm, Backward), (Relu, Forward), (Relu, Backward), (Pool, Forward), (Pool, Backward), (Sgd, Step)];
 
@@ -32,7 +32,7 @@ internal sealed record KernelCase(string Kernel, string Size, string Pass, Limit
     /// <summary>Every kernel's name.</summary>
     /// <param name="batch">Images of 32x32; of larger ones an eighth.</param>
     public static IEnumerable<string> Names(int batch) => Convolutions(batch)
-        .SelectMany(size => new[] { Forward, ByInput, ByWeight }.Select(pass => NameOf(Conv, size.ToString(), pass)))
+        .SelectMany(size => new[] { Forward, BackwardData, BackwardWeights }.Select(pass => NameOf(Conv, size.ToString(), pass)))
         .Concat(MemoryBound.Select(pair => NameOf(pair.Kernel, FirstStage(batch).ToString(), pair.Pass)));
 
     /// <summary>The kernels whose name is wanted, each with its buffers, which live until the next is asked for.</summary>
@@ -43,7 +43,7 @@ internal sealed record KernelCase(string Kernel, string Size, string Pass, Limit
     {
         foreach (var size in Convolutions(batch))
         {
-            foreach (var pass in (string[])[Forward, ByInput, ByWeight])
+            foreach (var pass in (string[])[Forward, BackwardData, BackwardWeights])
             {
                 if (!isWanted(NameOf(Conv, size.ToString(), pass))) continue;
                 using var buffers = new Buffers(engine);
@@ -92,7 +92,7 @@ internal sealed record KernelCase(string Kernel, string Size, string Pass, Limit
         return new(Conv, size.ToString(), pass, Limit.Arithmetic, 2.0 * g.MultiplyAdds, pass switch
         {
             Forward => () => k.ConvForward(g, x, w, null, y),
-            ByInput => () => k.ConvBackwardInput(g, y, w, x),
+            BackwardData => () => k.ConvBackwardInput(g, y, w, x),
             _ => () => k.ConvBackwardWeight(g, x, y, w),
         });
     }

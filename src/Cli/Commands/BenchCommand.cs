@@ -16,7 +16,7 @@ internal static class BenchCommand
         var batch = Options.Batch("what keeps the device busy");
         var rounds = Options.Whole("--rounds", "rounds a kernel is timed for; default 9", minimum: 1, maximum: 1000);
         var json = Options.Json();
-        var command = new Command("bench", "Times each kernel and states its share of what this machine can do: of its FMA ceiling, or of its memory bandwidth.")
+        var command = new Command("bench", "Times each kernel and states its fraction of this machine's peak: FLOP/s, or memory bandwidth.")
         {
             device, threads, filter, batch, rounds, json, BenchModelCommand.Train(terminal), BenchModelCommand.Infer(terminal),
         };
@@ -35,7 +35,7 @@ internal static class BenchCommand
         var engine = device.Engine;
         var peak = engine.Peak ?? throw new UsageException($"--device {device}: this engine is for checking others by; its kernels have no limit worth a comparison.");
         var ceiling = peak.FmaPeak(TimeSpan.FromMilliseconds(100));
-        terminal.WriteLine($"{engine.Description}; FMA ceiling {Giga(ceiling)} GFLOP/s. Medians of {rounds} rounds, the ceiling measured before and after each.");
+        terminal.WriteLine($"{engine.Description}; peak FLOP/s {Giga(ceiling)} GFLOP/s. Medians of {rounds} rounds, the peak measured before and after each.");
 
         var results = new List<KernelResult>();
         foreach (var kernel in KernelCase.All(engine, batch ?? peak.Batch, name => name.Contains(filter, StringComparison.OrdinalIgnoreCase)))
@@ -47,7 +47,7 @@ internal static class BenchCommand
         terminal.ShowProgress("");
         if (results.Count == 0) throw new UsageException($"--filter '{filter}': no kernel's name holds that; try 'conv', 'norm', 'relu', 'pool' or 'sgd'.");
         terminal.WriteTable(
-            ["kernel", "size", "pass", ">speed", "unit", ">ceiling", ">share"],
+            ["kernel", "size", "pass", ">speed", "unit", ">peak", ">fraction"],
             results.Select(r => (IReadOnlyList<string>)[r.Case.Kernel, r.Case.Size, r.Case.Pass, Giga(r.Speed), r.Case.Limit == Limit.Arithmetic ? "GFLOP/s" : "GB/s", Giga(r.Ceiling), $"{Terminal.Percent(r.Share, 0)}"]));
         terminal.WriteLine("Convolutions: operations of the direct method. Where Winograd's runs, which needs fewer, the share can pass 100%.");
         if (json)

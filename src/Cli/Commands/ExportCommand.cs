@@ -119,7 +119,7 @@ internal static class ExportCommand
             if (tensor.Shape.Rank > 1) generator.FillNormal(values, 0, Math.Sqrt(2.0 / Math.Max(1, tensor.Count / tensor.Shape[^1])));
             else if (name.EndsWith("weight", StringComparison.Ordinal) || name.EndsWith("ariance", StringComparison.Ordinal)) generator.FillUniform(values, 0.5, 1.5);
             else generator.FillNormal(values, 0, 0.1);
-            tensor.Write<float>(values);
+            tensor.CopyFrom<float>(values);
         }
     }
 }

@@ -36,7 +36,7 @@ internal static class TrainCommand
         var clipValue = Options.Real("--clip-value", "bring each element of the gradients to within this of 0", minimum: 0, above: true);
         var smoothing = Options.Real("--label-smoothing", "the share of the target spread over all classes; default 0", minimum: 0, maximum: 1);
         var augment = Options.Text("--augment", "WORDS", $"what is done to training images, of {string.Join(", ", Augmentations.Names)}, with commas between; default crop,flip for color images");
-        var weights = Options.Text("--weights", "FILE", "start from these weights instead of random ones: a checkpoint, a .safetensors file with this tool's names or PyTorch's, or a .pt or .pth file of torch.save. Where its classes are others in number, the head starts anew");
+        var weights = Options.Text("--weights", "FILE", "start from these weights instead of random ones: a checkpoint, a .safetensors file with this tool's names or PyTorch's, or a .pt or .pth file of torch.save. Where its classes are others in number, the head starts again");
         var imported = new ImportedWeights();
         var freeze = Options.Texts("--freeze", "PATTERN", "weights that stay as they are, * for any characters, for instance layer1.*; may be repeated");
         var lrScale = Options.Texts("--lr-scale", "PATTERN=FACTOR", "what the learning rate of some weights is multiplied by, for instance layer*=0.1; may be repeated, the first that fits decides");
@@ -242,7 +242,7 @@ internal static class TrainCommand
     static string LoadWeights(Layer model, TrainSettings settings, ImageDataset train)
     {
         var (difference, head) = StartingWeights.Load(model, settings.Weights!, ImportedWeights.Of(settings, new(train.Height, train.Width, train.Channels)), train.ClassNames, (count, where) => settings.BuildModel(train, count, where));
-        return $"starts from {settings.Weights}{(difference is null ? "" : $", which is for {difference}")}{(head.Count == 0 ? "" : $", so the head starts anew: {string.Join(", ", head)}")}";
+        return $"starts from {settings.Weights}{(difference is null ? "" : $", which is for {difference}")}{(head.Count == 0 ? "" : $", so the head is initialized: {string.Join(", ", head)}")}";
     }
 
     /// <summary>An option that may be repeated has no texts where it is not given.</summary>

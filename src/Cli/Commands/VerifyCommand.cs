@@ -6,7 +6,7 @@ using CnnSharp.Cli.Verification;
 namespace CnnSharp.Cli.Commands;
 
 /// <summary>
-/// <c>verify DIR</c>: replays reference cases on a device. <c>verify</c>: compares every operation with the plain engine in
+/// <c>verify DIR</c>: replays reference cases on a device. <c>verify</c>: compares every operation with the reference engine in
 /// double precision. The last line is "N passed, N failed, N skipped".
 /// </summary>
 internal static class VerifyCommand
@@ -18,7 +18,7 @@ internal static class VerifyCommand
         var precision = Options.Precision();
         var threads = Options.Threads();
         var json = Options.Json();
-        var command = new Command("verify", "Compares results and gradients on a device with those of reference cases, or of the plain engine in double precision.") { folder, device, precision, threads, json };
+        var command = new Command("verify", "Compares results and gradients on a device with those of reference cases, or of the reference engine in double precision.") { folder, device, precision, threads, json };
         command.SetAction(parsed => Run(terminal, parsed.GetValue(folder), Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(precision)), parsed.GetValue(json)));
         return command;
     }

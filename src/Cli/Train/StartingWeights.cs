@@ -41,8 +41,8 @@ internal static class StartingWeights
         var isReordered = ClassNames.AreReordered(trained, classes);
         foreach (var ((tensorName, from), (_, to)) in source.StateDict().Zip(model.StateDict()))
         {
-            if (!head.Contains(tensorName)) to.Write<float>(from.ToArray());
-            else if (isReordered) to.Write<float>(Reordered(from.ToArray(), trained, classes));
+            if (!head.Contains(tensorName)) to.CopyFrom<float>(from.ToArray());
+            else if (isReordered) to.CopyFrom<float>(Reordered(from.ToArray(), trained, classes));
         }
 
         return isReordered ? ($"{difference}; the head is reordered", []) : ($"{Text(stored)}; the images have {Text(classes.Count)}{(difference is null ? "" : $" ({difference})")}", head);

@@ -9,7 +9,7 @@ namespace CnnSharp.Cli.Verification;
 /// </summary>
 public sealed class Attributes
 {
-    /// <summary>The greatest size an attribute may state: a case is small, and a damaged one must not take the machine's memory.</summary>
+    /// <summary>The maximum size an attribute may state: a case is small, and a damaged one must not take the machine's memory.</summary>
     const int Largest = 4096;
 
     /// <summary>PyTorch's longer names of the same things.</summary>

@@ -9,7 +9,7 @@ public enum Values
     /// <summary>As <see cref="Any"/>, at least 0.1 from zero.</summary>
     AwayFromZero,
 
-    /// <summary>All different, by far more than a difference quotient's step: for choices of the greatest.</summary>
+    /// <summary>All different, by far more than a difference quotient's step: for choices of the maximum.</summary>
     Distinct,
 
     /// <summary>Between 0.5 and 2.</summary>

@@ -2,7 +2,7 @@ using CnnSharp.Kernels;
 
 namespace CnnSharp.Cli.Verification;
 
-/// <summary>An operation's samples on a device, against the plain engine in double precision; gradients by a random upstream gradient included.</summary>
+/// <summary>An operation's samples on a device, against the reference engine in double precision; gradients by a random upstream gradient included.</summary>
 public static class TableCase
 {
     static readonly Tolerance Exact = new(0, 0);

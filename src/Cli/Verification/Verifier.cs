@@ -36,7 +36,7 @@ public static class Verifier
         return Directory.GetFiles(folder, "*.safetensors").Order(StringComparer.Ordinal).Select(path => RunCase(path, device));
     }
 
-    /// <summary>Compares every row of the <see cref="OperationRegistry"/> with the plain engine in double precision; each when its result is asked for.</summary>
+    /// <summary>Compares every row of the <see cref="OperationRegistry"/> with the reference engine in double precision; each when its result is asked for.</summary>
     public static IEnumerable<CaseResult> RunTable(Device device) => OperationRegistry.Rows.Select(row => RunRow(row, device));
 
     static CaseResult RunRow(Operation row, Device device)

@@ -101,7 +101,7 @@ public static partial class Functional
         });
     }
 
-    /// <summary>The greatest of each group of <paramref name="pieces"/> neighboring channels (Goodfellow et al. 2013).</summary>
+    /// <summary>The maximum of each group of <paramref name="pieces"/> neighboring channels (Goodfellow et al. 2013).</summary>
     /// <param name="x">[N, ..., C pieces].</param>
     /// <param name="pieces">Channels a group has; divides the channels.</param>
     /// <returns>[N, ..., C].</returns>

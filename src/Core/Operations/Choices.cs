@@ -8,7 +8,7 @@ public static partial class Functional
     /// <exception cref="ShapeException">The shapes cannot be repeated to a common one.</exception>
     public static Tensor Maximum(Tensor a, Tensor b) => Binary("Maximum", BinaryOp.Maximum, a, b, (BinaryOp.GreaterShare, false), (BinaryOp.GreaterShare, true));
 
-    /// <summary>The lesser of a and b, repeated as in <see cref="Add"/>; NaN where either is. Where they are equal each gets half of the gradient.</summary>
+    /// <summary>The minimum of a and b, repeated as in <see cref="Add"/>; NaN where either is. Where they are equal each gets half of the gradient.</summary>
     /// <exception cref="ShapeException">The shapes cannot be repeated to a common one.</exception>
     public static Tensor Minimum(Tensor a, Tensor b) => Binary("Minimum", BinaryOp.Minimum, a, b, (BinaryOp.GreaterShare, true), (BinaryOp.GreaterShare, false));
 

@@ -45,7 +45,7 @@ public static partial class Functional
         {
             foreach (var (tensor, version) in versions)
             {
-                if (tensor.VersionOfData != version) throw new InvalidOperationException($"Backward: tensor {tensor.Label}, which {operation} kept for its gradient, was changed since. Call Backward before the change, or compute the result anew after it.");
+                if (tensor.VersionOfData != version) throw new InvalidOperationException($"Backward: tensor {tensor.Label}, which {operation} kept for its gradient, was changed since. Call Backward before the change, or compute the result again after it.");
             }
 
             using var scope = Tape.NoGrad();

@@ -205,7 +205,7 @@ public static partial class Functional
         return new(labels.Count, x.Shape[^1], ignoreIndex);
     }
 
-    /// <summary>The place of the greatest value along the last axis (the first of equals). No gradient.</summary>
+    /// <summary>The place of the maximum value along the last axis (the first of equals). No gradient.</summary>
     /// <param name="x">[..., classes].</param>
     /// <returns>Int32, shaped like x without its last axis.</returns>
     /// <exception cref="ShapeException">x has no axis to choose along.</exception>

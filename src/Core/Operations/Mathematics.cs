@@ -7,10 +7,10 @@ public static partial class Functional
     /// <summary>The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x.</summary>
     public static Tensor Erf(Tensor x) => Unary(UnaryOp.Erf, x);
 
-    /// <summary>The greatest whole number that is not above x. Its gradient is 0.</summary>
+    /// <summary>The largest whole number that is not above x. Its gradient is 0.</summary>
     public static Tensor Floor(Tensor x) => Unary(UnaryOp.Floor, x);
 
-    /// <summary>The least whole number that is not below x. Its gradient is 0.</summary>
+    /// <summary>The smallest whole number that is not below x. Its gradient is 0.</summary>
     public static Tensor Ceiling(Tensor x) => Unary(UnaryOp.Ceiling, x);
 
     /// <summary>The nearest whole number, of two the even one. Its gradient is 0.</summary>

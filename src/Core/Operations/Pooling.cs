@@ -20,7 +20,7 @@ public sealed record Pool2dOptions
 
 public static partial class Functional
 {
-    /// <summary>The greatest value of each window, channel by channel.</summary>
+    /// <summary>The maximum value of each window, channel by channel.</summary>
     /// <param name="x">[N, H, W, C].</param>
     /// <param name="kernel">The window.</param>
     /// <param name="options">Stride, padding, ceil mode; null for their defaults.</param>
@@ -36,7 +36,7 @@ public static partial class Functional
     /// <exception cref="ShapeException">The window does not fit.</exception>
     public static Tensor AvgPool2d(Tensor x, Size2d kernel, Pool2dOptions? options = null) => AvgPool("AvgPool2d", x, Windows(x, kernel, options));
 
-    /// <summary>The greatest value of each of <paramref name="output"/> parts of the image.</summary>
+    /// <summary>The maximum value of each of <paramref name="output"/> parts of the image.</summary>
     /// <param name="x">[N, H, W, C].</param>
     /// <param name="output">Rows and columns of the result.</param>
     /// <returns>[N, output, C].</returns>

@@ -25,7 +25,7 @@ public static partial class Functional
 {
     /// <summary>
     /// y[n, i stride + r dilation - top, j stride + s dilation - left, k] += x[n,i,j,c] w[r,s,c,k], and b[k] everywhere: the
-    /// gradient by input of a convolution, as an operation of its own (Zeiler et al. 2010; Long et al. 2015 for upsampling).
+    /// gradient with respect to the input of a convolution, as an operation of its own (Zeiler et al. 2010; Long et al. 2015 for upsampling).
     /// </summary>
     /// <param name="x">[N, H, W, C].</param>
     /// <param name="w">[kh, kw, C / groups, K].</param>

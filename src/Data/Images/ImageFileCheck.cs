@@ -356,7 +356,7 @@ static class ImageFileCheck
 
     /// <summary>
     /// A TIFF with the tag BitsPerSample, which the package asks for. Black and white images go without, since it is 1 then:
-    /// the directory is written anew behind the file, with the tag. Without the tag ExtraSamples there is no alpha.
+    /// the directory is written again behind the file, with the tag. Without the tag ExtraSamples there is no alpha.
     /// </summary>
     public static CheckedImage Tiff(byte[] bytes, string name)
     {

@@ -34,7 +34,7 @@ public sealed record ImageFolderOptions
     public ulong SplitSeed { get; init; }
 
     /// <summary>
-    /// Is told of each image that cannot be read, which is then left out; if it is found within an epoch, the next one
+    /// Is notified of each image that cannot be read, which is then left out; if it is found within an epoch, the next one
     /// stands in for it. May be called by several threads. Default null: such an image ends the work with its name.
     /// </summary>
     public Action<DataFormatException>? OnCorrupt { get; init; }

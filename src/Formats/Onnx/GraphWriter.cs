@@ -230,7 +230,7 @@ internal sealed class GraphWriter
         var (kernelH, kernelW) = g.KernelH == 0 ? (g.H / g.OutH, g.W / g.OutW) : (g.KernelH, g.KernelW);
         var (strideH, strideW) = g.KernelH == 0 ? (kernelH, kernelW) : (g.StrideH, g.StrideW);
 
-        // A last, partial window is written as padding that reaches as far as it does. Padding is never the greatest, and not
+        // A last, partial window is written as padding that reaches as far as it does. Padding is never the maximum, and not
         // counted by an average, so this changes nothing, but where padding does count and a window reaches beyond it.
         long bottom = Behind(g.H, g.OutH, kernelH, strideH, g.Padding.Top), right = Behind(g.W, g.OutW, kernelW, strideW, g.Padding.Left);
         var counts = kind == "Average" && g.CountIncludePad && g.Padding != 0;

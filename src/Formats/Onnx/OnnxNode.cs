@@ -134,7 +134,7 @@ internal sealed class OnnxAttribute
     /// <summary>A graph, which is read when it is asked for.</summary>
     public ProtoReader? Graph => (ProtoReader?)graph;
 
-    /// <summary>The numbers; out of a file they are made anew at each call.</summary>
+    /// <summary>The numbers; out of a file they are made again at each call.</summary>
     public float[] Floats
     {
         get => encoded is null ? field : Array.ConvertAll(Numbers(FloatsField, floats, sizeof(float)), bits => BitConverter.UInt32BitsToSingle((uint)bits));

@@ -326,7 +326,7 @@ internal static partial class OnnxOperators
         return b.IsFloat ? Value.Of(Layout.Reshape(b.Plain(n.Device), shape)) : Value.Of(b.Host().Reshape(shape));
     }
 
-    /// <summary>The greatest, element by element: one behind the other along a new last axis they are the pieces of a maxout.</summary>
+    /// <summary>The maximum, element by element: one behind the other along a new last axis they are the pieces of a maxout.</summary>
     static Tensor GreatestOf(params ReadOnlySpan<Tensor> tensors)
     {
         var shape = tensors[0].Shape;

@@ -4,7 +4,7 @@ namespace CnnSharp.Formats.Onnx;
 
 internal static partial class OnnxOperators
 {
-    /// <summary>The greatest of each window; the second result is each one's place among all elements of x.</summary>
+    /// <summary>The maximum of each window; the second result is each one's place among all elements of x.</summary>
     static Operator MaxPool(Binding n)
     {
         var windows = Windows.Read(n);
@@ -66,7 +66,7 @@ internal static partial class OnnxOperators
         return Unvolume(y, axes, new(images, y.Shape[1], planes.Shape[1], planes.Shape[2], channels));
     }
 
-    /// <summary>Windows with holes: the greatest of the image's shifted copies, one a window's element.</summary>
+    /// <summary>Windows with holes: the maximum of the image's shifted copies, one a window's element.</summary>
     static Tensor MaxPoolDilated(Binding n, Tensor x, Window rows, Window columns, bool ceilMode)
     {
         int outH = Outputs(x.Shape[1], rows), outW = Outputs(x.Shape[2], columns);
@@ -100,9 +100,9 @@ internal static partial class OnnxOperators
         Window rows = windows.Along(n, 0, 2, height, windows.Kernel![0]), columns = windows.Along(n, 1, 2, width, windows.Kernel[1]);
         var options = Options(rows, columns, ceilMode);
         var g = PoolGeometry.Create(t.Shape.AsSpan(), (rows.Kernel, columns.Kernel), options.Stride!.Value, options.Padding, ceilMode, countIncludePad: false);
-        using var greatest = Tensor.Uninitialized(new(g.N, g.OutH, g.OutW, g.C), n.Device);
-        using var indices = Tensor.Uninitialized(greatest.Shape, n.Device, DType.Int32);
-        n.Device.Kernels.MaxPoolForward(g, t.Data, greatest.Data, indices.Data);
+        using var maximum = Tensor.Uninitialized(new(g.N, g.OutH, g.OutW, g.C), n.Device);
+        using var indices = Tensor.Uninitialized(maximum.Shape, n.Device, DType.Int32);
+        n.Device.Kernels.MaxPoolForward(g, t.Data, maximum.Data, indices.Data);
 
         var found = indices.ToArray<int>();
         Shape shape = new(g.N, g.C, g.OutH, g.OutW);

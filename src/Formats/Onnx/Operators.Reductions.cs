@@ -63,12 +63,12 @@ internal static partial class OnnxOperators
 
     static Tensor MeanOver(Tensor x, int[] axes) => Functional.Mean(x, axes, keepAxes: true);
 
-    /// <summary>The greatest along axes: brought behind the others they are the pieces of a maxout.</summary>
-    static Tensor GreatestOver(Tensor x, int[] axes)
+    /// <summary>The maximum along axes: brought behind the others they are the pieces of a maxout.</summary>
+    static Tensor MaximumOver(Tensor x, int[] axes)
     {
         var others = Enumerable.Range(0, x.Shape.Rank).Except(axes).ToArray();
         var pieces = checked((int)axes.Aggregate(1L, (product, axis) => product * x.Shape[axis]));
-        if (pieces == 0) throw new NotSupportedException($"there is no greatest of nothing in {x.Shape}");
+        if (pieces == 0) throw new NotSupportedException($"there is no maximum of nothing in {x.Shape}");
         var kept = x.Shape.ToArray();
         foreach (var axis in axes) kept[axis] = 1;
         var rows = Layout.Reshape(Layout.Permute(x, [.. others, .. axes]), new(checked((int)(x.Count / pieces)), pieces));
@@ -94,17 +94,17 @@ internal static partial class OnnxOperators
         return Layout.Reshape(rows, kept);
     }
 
-    /// <summary>log of the sum of exp(x), the greatest taken out first so that nothing overflows.</summary>
+    /// <summary>log of the sum of exp(x), the maximum taken out first so that nothing overflows.</summary>
     static Tensor LogSumExpOver(Tensor x, int[] axes)
     {
-        var greatest = GreatestOver(x, axes);
-        return Functional.Log(SumOver(Functional.Exp(Merged(x, greatest, x.Shape, Functional.Subtract)), axes)) + greatest;
+        var maximum = MaximumOver(x, axes);
+        return Functional.Log(SumOver(Functional.Exp(Merged(x, maximum, x.Shape, Functional.Subtract)), axes)) + maximum;
     }
 
     static double LogSumExp(IReadOnlyList<double> values)
     {
-        var greatest = values.Max();
-        return greatest + Math.Log(values.Sum(value => Math.Exp(value - greatest)));
+        var maximum = values.Max();
+        return maximum + Math.Log(values.Sum(value => Math.Exp(value - maximum)));
     }
 
     /// <summary>The place of the first, or the last, of the elements along an axis that no other is better than.</summary>

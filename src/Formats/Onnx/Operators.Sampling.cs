@@ -112,7 +112,7 @@ internal static partial class OnnxOperators
         }
     }
 
-    /// <summary>For each region of an image a small image: of each of its cells the mean, or the greatest, of samples (He et al. 2017).</summary>
+    /// <summary>For each region of an image a small image: of each of its cells the mean, or the maximum, of samples (He et al. 2017).</summary>
     static Operator RoiAlign(Binding n)
     {
         var mode = n.Text("mode", "avg");
@@ -121,7 +121,7 @@ internal static partial class OnnxOperators
         var scale = n.Float("spatial_scale", 1);
         var coordinates = n.Opset >= 16 ? n.Text("coordinate_transformation_mode", "half_pixel") : "output_half_pixel";
         var half = coordinates == "half_pixel" ? 0.5 : coordinates == "output_half_pixel" ? 0 : throw n.Malformed($"attribute 'coordinate_transformation_mode' is '{OnnxModel.Cut(coordinates)}'");
-        if (mode == "max") throw n.Unsupported("it takes the greatest of each cell (mode 'max')");
+        if (mode == "max") throw n.Unsupported("it takes the maximum of each cell (mode 'max')");
         return One(x =>
         {
             var shape = x[0]!.Shape;
@@ -185,7 +185,7 @@ internal static partial class OnnxOperators
         });
     }
 
-    /// <summary>The inverse of a MaxPool that stated the places of its greatest: they go back there, zeros elsewhere.</summary>
+    /// <summary>The inverse of a MaxPool that stated the places of its maximum: they go back there, zeros elsewhere.</summary>
     static Operator MaxUnpool(Binding n)
     {
         var windows = Windows.Read(n);

@@ -159,7 +159,7 @@ internal static partial class OnnxOperators
         long ReduceIntegers(long old, long update) => reduction switch { "add" => old + update, "mul" => old * update, "max" => Math.Max(old, update), "min" => Math.Min(old, update), _ => update };
     }
 
-    /// <summary>The greatest or least elements along an axis with their places; of equals the first comes first.</summary>
+    /// <summary>The largest or smallest elements along an axis with their places; of equals the first comes first.</summary>
     static Operator TopK(Binding n)
     {
         var stated = n.Int("axis", -1);

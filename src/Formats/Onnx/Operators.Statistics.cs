@@ -112,7 +112,7 @@ internal static partial class OnnxOperators
         }));
     }
 
-    /// <summary>1 at the first greatest along an axis, else 0; before version 13 along it and all that follow.</summary>
+    /// <summary>1 at the first maximum along an axis, else 0; before version 13 along it and all that follow.</summary>
     static Operator Hardmax(Binding n)
     {
         var stated = n.Int("axis", n.Opset < 13 ? 1 : -1);

@@ -16,7 +16,7 @@ public sealed class CpuEngine : HostEngine
     /// <param name="level">The SIMD level; by default the widest.</param>
     /// <param name="winograd">
     /// Whether 3 x 3 convolutions of 64 and more channels are done by Winograd's algorithm: twice as fast, with an error of
-    /// 1e-5 of the largest result instead of 1e-6. By input also those of 3 channels from 16 in rows of about 32 pixels, a
+    /// 1e-5 of the largest result instead of 1e-6. Backward-data also those of 3 channels from 16 in rows of about 32 pixels, a
     /// tenth faster and with an error of 1e-6 as before.
     /// </param>
     /// <exception cref="NotSupportedException">The machine lacks the level.</exception>

@@ -1,7 +1,7 @@
 namespace CnnSharp.Kernels.Cpu;
 
-// A transposed convolution is the gradient by input of the convolution that describes it, so its three passes are that
-// convolution's by-input, forward and by-weight passes with weights whose last two axes are exchanged.
+// A transposed convolution is the gradient with respect to the input of the convolution that describes it, so its three passes are that
+// convolution's backward-data, forward and backward-weights passes with weights whose last two axes are exchanged.
 internal sealed unsafe partial class CpuKernels<V>
 {
     public void ConvTransposeForward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y)

@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics.X86;
 
 namespace CnnSharp.Kernels.Cpu;
 
-// Forward and by-input passes are one kernel: a correlation of a source image with a list of taps, written to a grid
+// Forward and backward-data passes are one kernel: a correlation of a source image with a list of taps, written to a grid
 // of target pixels (ConvPass). Forward, the source is x and the grid is y. By input, the source is dy and every phase
 // of the stride (the pixels of dx at one remainder of h and w) is a grid of its own with its own taps, so that nothing
 // is multiplied by the zeros between strides. (Where channels are few, RunThreeChannels, RunPhases and RunFewChannels do better backward-data.)
@@ -81,7 +81,7 @@ internal sealed unsafe partial class CpuKernels<V>
         }
     }
 
-    /// <summary>The gradient by input of convolution g, plus b, for weights of any layout.</summary>
+    /// <summary>The backward-data pass of convolution g, plus b, for weights of any layout.</summary>
     void CorrelateTransposed(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, in WeightLayout layout, DeviceBuffer? b, DeviceBuffer dx, bool accumulate)
     {
         if (dx.Length == 0) return;
@@ -290,7 +290,7 @@ internal sealed unsafe partial class CpuKernels<V>
         /// <summary>
         /// The taps that reach pixel <paramref name="place"/> (padding included) of a strided convolution's input, and those
         /// stride, 2 stride, ... behind it. Kernel row r reaches it from output row (place - r dilation) / stride, where that
-        /// divides; such r follow each other at stride / gcd(stride, dilation). The greatest comes first: its row is the smallest.
+        /// divides; such r follow each other at stride / gcd(stride, dilation). The largest comes first: its row is the smallest.
         /// </summary>
         public static TapAxis Phase(int place, int kernel, int stride, int dilation)
         {
@@ -368,16 +368,16 @@ internal sealed unsafe partial class CpuKernels<V>
         /// <summary>Channels from which on an image is read in place: fewer are copied in no time.</summary>
         const int ManyChannels = 8;
 
-        /// <summary>Floats of weights beyond which they come from the outer cache for every task, so that it should hold more images.</summary>
+        /// <summary>Floats of weights beyond which they come from the last-level cache for every task, so that it should hold more images.</summary>
         const long ManyWeights = 256 * 1024;
 
         /// <summary>Floats of weights beyond which they should not be read again for every few rows.</summary>
         const long MediumWeights = 64 * 1024;
 
-        /// <summary>Floats of weights that stay in the first-level cache beside a step's rows.</summary>
+        /// <summary>Floats of weights that stay in the L1 beside a step's rows.</summary>
         const long FewWeights = 6 * 1024;
 
-        /// <summary>Floats of copied rows that stay in the first-level cache beside few weights.</summary>
+        /// <summary>Floats of copied rows that stay in the L1 beside few weights.</summary>
         const long StepLength = 6 * 1024;
 
         public int N, Groups;
@@ -539,7 +539,7 @@ internal sealed unsafe partial class CpuKernels<V>
             blockWidth = ((cols - 1) * StepW) + lastCol - firstCol + 1;
 
             // Enough tasks for the threads of a large machine, but none below 2^18 multiply-adds; what a task reads should
-            // stay in the second-level cache together with a block of weights. With few images and more weights than that
+            // stay in the L2 together with a block of weights. With few images and more weights than that
             // cache should hold, a task has some of the output channels, not some of the rows: every row would read all weights.
             var workPerRow = Math.Max(1, (long)cols * Out * In * taps);
             var byChannels = PackedLength > MediumWeights;
@@ -570,7 +570,7 @@ internal sealed unsafe partial class CpuKernels<V>
             }
 
             // With few weights, a task copies and computes a few rows at a time, even in number so that halves of tiles find each
-            // other: the copy then never leaves the first-level cache.
+            // other: the copy then never leaves the L1.
             stepRows = bandRows;
             if (copy && PackedLength <= FewWeights)
             {
@@ -578,7 +578,7 @@ internal sealed unsafe partial class CpuKernels<V>
                 stepRows = Math.Min(bandRows, Math.Max(2, (int)((most / StepH) + 1) / 2 * 2));
             }
 
-            // Image by image, so that the next one is asked for meanwhile, unless several fill tiles that one does not.
+            // Image by image, so that the next one is prefetched meanwhile, unless several fill tiles that one does not.
             stepImages = workPerRow * rows < 1 << 18 ? taskImages : 1;
             imageBlocks = DivideUp(N, taskImages);
             blockTasks = byChannels ? (int)Math.Clamp(32 / ((long)Groups * imageBlocks * bands), 1, Blocks) : 1;
@@ -785,7 +785,7 @@ internal sealed unsafe partial class CpuKernels<V>
                     if (phase.Left + phase.Right == 0 || phaseEnd <= first) continue;
                     if (!copied)
                     {
-                        // Not before: by now the images are in the second-level cache.
+                        // Not before: by now the images are in the L2.
                         CopyStrips(firstImage, count, first, end - first, strips);
                         copied = true;
                     }
@@ -1009,7 +1009,7 @@ internal sealed unsafe partial class CpuKernels<V>
             for (var i = 0L; i < rows; i++) target[(i * width) + j] = 0;
         }
 
-        // A piece of rows at a time, so that what is written stays in the first-level cache; four columns at a time, so that
+        // A piece of rows at a time, so that what is written stays in the L1; four columns at a time, so that
         // neighbors are written together.
         for (var first = 0L; first < rows; first += 64)
         {

@@ -1,14 +1,14 @@
 namespace CnnSharp.Kernels.Cpu;
 
-// By input with few channels of x (the first layers), a vector of result channels would be mostly empty. So each pixel
+// Backward-data with few channels of x (the first layers), a vector of result channels would be mostly empty. So each pixel
 // of dy is multiplied by the weights of all taps at once, whose R S C values fill the lanes, and the products are added
 // up where they belong afterwards: in rows first, then, as the S C values of a kernel row are contiguous in dx, in
 // columns. Windows S columns apart do not overlap but touch, so those of one remainder are stored one behind the other in
 // a row of their own, and S such rows added make the row of dx: nothing is read back that was just written elsewhere
-// (an overlapping load right behind a store waits for the first-level cache).
+// (an overlapping load right behind a store waits for the L1).
 internal sealed unsafe partial class CpuKernels<V>
 {
-    /// <summary>Whether <see cref="FewChannelsPass"/> computes the gradient by input of g faster than <see cref="ConvPass"/>.</summary>
+    /// <summary>Whether <see cref="FewChannelsPass"/> computes backward-data of g faster than <see cref="ConvPass"/>.</summary>
     bool FewChannels(in ConvGeometry g)
     {
         if (!May(ConvolutionAlgorithms.FewChannels)) return false;
@@ -45,7 +45,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     struct FewChannelsPass : IWork
     {
-        /// <summary>Floats of products kept at once: they, dy and the weights should stay in the first-level cache.</summary>
+        /// <summary>Floats of products kept at once: they, dy and the weights should stay in the L1.</summary>
         const int MostProducts = 6 * 1024;
 
         public ConvGeometry Geometry;

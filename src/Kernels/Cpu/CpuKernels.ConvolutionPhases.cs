@@ -1,11 +1,11 @@
 namespace CnnSharp.Kernels.Cpu;
 
-// By input of the convolutions that halve an image (3 by 3, stride 2, padding 1) with few channels: the phases of the stride
+// Backward-data of the convolutions that halve an image (3 by 3, stride 2, padding 1) with few channels: the phases of the stride
 // have 1, 2, 2 and 4 taps, too few multiply-adds for what a tile's call costs, so one tile makes all four. dy is read in
 // place; its last column, which has none to its right, is copied with zeros beside and below it.
 internal sealed unsafe partial class CpuKernels<V>
 {
-    /// <summary>Whether <see cref="PhasesPass"/> computes the gradient by input of g.</summary>
+    /// <summary>Whether <see cref="PhasesPass"/> computes backward-data of g.</summary>
     bool HalvesFewChannels(in ConvGeometry g)
         => May(ConvolutionAlgorithms.Phases) && V.Registers >= 32
             && g is { Groups: 1, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 2, DilationH: 1, DilationW: 1, PadTop: 1, PadLeft: 1 }

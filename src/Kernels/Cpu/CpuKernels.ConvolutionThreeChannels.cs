@@ -4,13 +4,13 @@ using System.Runtime.Intrinsics.X86;
 
 namespace CnnSharp.Kernels.Cpu;
 
-// By input with three channels of x (the first layer of most networks): three channels would fill no vector, but those of
+// Backward-data with three channels of x (the first layer of most networks): three channels would fill no vector, but those of
 // dy do. So each value of dx is a vector of partial sums over the taps, one lane a channel of dy (modulo the lanes), and
 // the lanes are added up at the end, as many values at once as there are lanes. For 16 channels of dy and 3 x 3 taps that
-// is 27 multiply-adds a pixel and 7 shuffles and additions on the same ports: four fifths of the FMA ceiling at best.
+// is 27 multiply-adds a pixel and 7 shuffles and additions on the same ports: four fifths of the peak FLOP/s at best.
 internal sealed unsafe partial class CpuKernels<V>
 {
-    /// <summary>Whether <see cref="ThreeChannelsPass"/> computes the gradient by input of g.</summary>
+    /// <summary>Whether <see cref="ThreeChannelsPass"/> computes backward-data of g.</summary>
     bool ThreeChannels(in ConvGeometry g)
         => May(ConvolutionAlgorithms.ThreeChannels) && typeof(V) == typeof(V512)
             && g is { Groups: 1, C: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1 }
@@ -40,7 +40,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     struct ThreeChannelsPass : IWork
     {
-        /// <summary>Pixels whose partial sums are kept at once, a multiple of the lanes: they stay in the first-level cache.</summary>
+        /// <summary>Pixels whose partial sums are kept at once, a multiple of the lanes: they stay in the L1.</summary>
         public const int Segment = 64;
 
         // Pixels whose partial sums are made together, in registers.

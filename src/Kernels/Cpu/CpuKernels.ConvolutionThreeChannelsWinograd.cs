@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics.X86;
 
 namespace CnnSharp.Kernels.Cpu;
 
-// By input with three channels of x, sixteen of dy and rows of about 32 pixels (the first layer of networks for CIFAR, the last
+// Backward-data with three channels of x, sixteen of dy and rows of about 32 pixels (the first layer of networks for CIFAR, the last
 // one of their decoders). Rows of dy are turned into planes, one a channel, so that a vector of sums is a channel of sixteen
 // pixels and no lanes remain to be added up, as ThreeChannelsPass has to. On the way they go through Winograd's algorithm (Lavin
 // and Gray 2016) in its smallest form, F(2, 3) down the columns: two rows of dx come of four sums of products where the direct
@@ -12,7 +12,7 @@ namespace CnnSharp.Kernels.Cpu;
 //   m0 = (d0 - d2) g0,  m1 = (d1 + d2) (g0 + g1 + g2) / 2,  m2 = (d2 - d1) (g0 - g1 + g2) / 2,  m3 = (d1 - d3) g2,
 //   upper row = m0 + m1 + m2,  lower row = m1 - m2 - m3
 // for rows d of dy and g of the kernel: exact on whole numbers, which are only halved. With 3 x 3 taps that is 18 multiply-adds
-// a pixel, and 7 shuffles and additions on the same ports, in place of 27 and 9. The planes stay in the first-level cache; those
+// a pixel, and 7 shuffles and additions on the same ports, in place of 27 and 9. The planes stay in the L1; those
 // of more channels or longer rows would not, and ThreeChannelsPass is faster there.
 internal sealed unsafe partial class CpuKernels<V>
 {

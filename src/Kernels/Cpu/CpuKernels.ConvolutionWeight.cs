@@ -1,13 +1,13 @@
 namespace CnnSharp.Kernels.Cpu;
 
-// The gradient by weight is a matrix product over pixels: dw[(r, s, c), k] = sum of x[pixel, (r, s, c)] dy[pixel, k].
+// The gradient with respect to the weights is a matrix product over pixels: dw[(r, s, c), k] = sum of x[pixel, (r, s, c)] dy[pixel, k].
 // In a row of the padded image the values (s, c) of a pixel lie next to each other, so for each kernel row the tiles
 // run over S C rows by all K columns, a few image rows at a time, so that x and dy stay in the first caches. The image
 // is read in place: rows above and below it are left out, and what the columns at its sides read is copied, with zeros
 // around it, for a few images at once. Few channels, groups and runs that fill no tiles are copied whole.
 //
 // The batch is cut into chunks with partial sums of their own, added up in order afterwards: how many follows from the
-// geometry alone. Where dw is large, its columns are cut instead, so that the sums stay in the second-level cache and
+// geometry alone. Where dw is large, its columns are cut instead, so that the sums stay in the L2 and
 // their memory is bounded.
 internal sealed unsafe partial class CpuKernels<V>
 {
@@ -51,7 +51,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     struct WeightPass : IWork
     {
-        /// <summary>Floats of sums that a task runs over again and again: half the second-level cache.</summary>
+        /// <summary>Floats of sums that a task runs over again and again: half the L2.</summary>
         const long SumsPerTask = 160 * 1024;
 
         /// <summary>Floats that all chunks together may take, unless one takes more.</summary>
@@ -62,10 +62,10 @@ internal sealed unsafe partial class CpuKernels<V>
         /// </summary>
         const int MostChunks = 16;
 
-        /// <summary>Floats of sums that stay in the first-level cache beside a band.</summary>
+        /// <summary>Floats of sums that stay in the L1 beside a band.</summary>
         const long FewSums = 6 * 1024;
 
-        /// <summary>Floats of a band's copy of x that stay in the first-level cache beside few sums.</summary>
+        /// <summary>Floats of a band's copy of x that stay in the L1 beside few sums.</summary>
         const int BandLength = 3584;
 
         /// <summary>Channels from which on an image is read in place: fewer are copied in no time.</summary>
@@ -159,7 +159,7 @@ internal sealed unsafe partial class CpuKernels<V>
             // them would share a few cache sets, unless only a few tiles would use them.
             packDy = g.GroupK % V.Count != 0 || (g.K > 4 * V.Count && Runs * RunLength >= 64);
 
-            // Fewer pixels where the sums load fast, so that what is copied does not leave the first-level cache.
+            // Fewer pixels where the sums load fast, so that what is copied does not leave the L1.
             bandRows = Math.Min(g.OutH, DivideUp(Pixels, g.OutW));
             if (copyX && PartialLength <= FewSums)
             {

@@ -28,7 +28,7 @@ internal sealed unsafe partial class CpuKernels<V>
         workers.Run(work, checked(g.N * DivideUp(work.Rows, work.BandRows)));
     }
 
-    /// <summary>Forward, and by input if Transposed: each target pixel gathers the source pixels its taps reach. Task: a few rows of an image.</summary>
+    /// <summary>Forward, and backward-data if Transposed: each target pixel gathers the source pixels its taps reach. Task: a few rows of an image.</summary>
     struct DepthwiseWork : IWork
     {
         public ConvGeometry Geometry;

@@ -565,7 +565,7 @@ internal sealed unsafe partial class CpuKernels<V>
         }
     }
 
-    /// <summary>The place of the greatest of <paramref name="count"/> values: the first of equals, the first NaN if there is one.</summary>
+    /// <summary>The place of the maximum of <paramref name="count"/> values: the first of equals, the first NaN if there is one.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static int FirstGreatest(float* x, int count)
     {

@@ -6,21 +6,21 @@ namespace CnnSharp.Kernels.Cpu;
 // vector, and few beside the activations; what counts is that nothing overflows and no NaN is lost.
 internal sealed unsafe partial class CpuKernels<V>
 {
-    /// <summary>The greatest of <paramref name="count"/> values, NaN if one is.</summary>
+    /// <summary>The maximum of <paramref name="count"/> values, NaN if one is.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static float Greatest(float* x, int count)
+    static float Maximum(float* x, int count)
     {
         var i = 0;
-        var greatest = float.NegativeInfinity;
+        var maximum = float.NegativeInfinity;
         if (count >= V.Count)
         {
             var lanes = V.Load(x);
             for (i = V.Count; i <= count - V.Count; i += V.Count) lanes = V.Max(lanes, V.Load(x + i));
-            greatest = V.MaxLane(lanes);
+            maximum = V.MaxLane(lanes);
         }
 
-        for (; i < count; i++) greatest = MathF.Max(greatest, x[i]);
-        return greatest;
+        for (; i < count; i++) maximum = MathF.Max(maximum, x[i]);
+        return maximum;
     }
 
     /// <summary>The sum of exp(x - shift) over a row; where <paramref name="y"/> is not null, the terms are stored.</summary>
@@ -71,19 +71,19 @@ internal sealed unsafe partial class CpuKernels<V>
             for (var row = task * RowsPerTask(classes); row < end; row++)
             {
                 float* from = x + (row * classes), to = y + (row * classes);
-                var greatest = Greatest(from, classes);
+                var maximum = Maximum(from, classes);
                 if (log)
                 {
-                    var logSum = MathF.Log(SumOfExponentials(from, greatest, null, classes));
+                    var logSum = MathF.Log(SumOfExponentials(from, maximum, null, classes));
                     for (var c = 0; c < classes; c += V.Count)
                     {
                         var count = Math.Min(V.Count, classes - c);
-                        StoreUpTo(LoadUpTo(from + c, count) - V.Create(greatest) - V.Create(logSum), to + c, count);
+                        StoreUpTo(LoadUpTo(from + c, count) - V.Create(maximum) - V.Create(logSum), to + c, count);
                     }
                 }
                 else
                 {
-                    var sum = V.Create(SumOfExponentials(from, greatest, to, classes));
+                    var sum = V.Create(SumOfExponentials(from, maximum, to, classes));
                     for (var c = 0; c < classes; c += V.Count)
                     {
                         var count = Math.Min(V.Count, classes - c);
@@ -232,22 +232,22 @@ internal sealed unsafe partial class CpuKernels<V>
                 }
 
                 var from = x + (row * classes);
-                var greatest = Greatest(from, classes);
-                var logSum = Math.Log(SumOfExponentials(from, greatest, null, classes));
-                logSumExp[row] = (float)(greatest + logSum);
+                var maximum = Maximum(from, classes);
+                var logSum = Math.Log(SumOfExponentials(from, maximum, null, classes));
+                logSumExp[row] = (float)(maximum + logSum);
 
-                // Distances from the greatest, not from logSumExp, which is rounded to its own size.
-                var loss = (1.0 - smoothing) * rows.Weight(label) * (logSum + ((double)greatest - from[label]));
+                // Distances from the maximum, not from logSumExp, which is rounded to its own size.
+                var loss = (1.0 - smoothing) * rows.Weight(label) * (logSum + ((double)maximum - from[label]));
                 if (smoothing != 0)
                 {
                     var distances = 0.0;
                     if (rows.Weights == null)
                     {
-                        for (var c = 0; c < classes; c++) distances += (double)greatest - from[c];
+                        for (var c = 0; c < classes; c++) distances += (double)maximum - from[c];
                     }
                     else
                     {
-                        for (var c = 0; c < classes; c++) distances += rows.Weights[c] * ((double)greatest - from[c]);
+                        for (var c = 0; c < classes; c++) distances += rows.Weights[c] * ((double)maximum - from[c]);
                     }
 
                     loss += smoothing * ((allWeights * logSum) + distances) / classes;

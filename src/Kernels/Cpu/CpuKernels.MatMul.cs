@@ -231,7 +231,7 @@ internal sealed unsafe partial class CpuKernels<V>
             copyA = transposeA || Pixels.Any || m < CorrelationTiles<V>.MaxHalf;
             strideA = copyA ? RoundUp(k, 16) + 16 : k;
 
-            // Tasks of at least 2^18 multiply-adds, whose rows of a stay in the second-level cache. Where b is large, as many
+            // Tasks of at least 2^18 multiply-adds, whose rows of a stay in the L2. Where b is large, as many
             // rows as that allows, and tasks for some of the columns each: every task reads its part of b once.
             var mostTasks = Math.Max(1, (long)m * n * k / (1 << 18));
             var mostRows = (64 * 1024 / Math.Max(1, k)) + 1;

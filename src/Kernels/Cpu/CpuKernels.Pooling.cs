@@ -65,7 +65,7 @@ internal sealed unsafe partial class CpuKernels<V>
         void Window(float* image, int top, int bottom, int left, int right, long target, int count)
         {
             var place = (top * g.W) + left;
-            var greatest = LoadUpTo(image + ((long)place * g.C), count);
+            var maximum = LoadUpTo(image + ((long)place * g.C), count);
             var greatestPlace = Place(place);
             for (var h = top; h < bottom; h++)
             {
@@ -75,13 +75,13 @@ internal sealed unsafe partial class CpuKernels<V>
                 {
                     // The first of equals stays; a NaN replaces any number, and nothing replaces a NaN.
                     var value = LoadUpTo(p, count);
-                    var wins = V.Select(V.IsNaN(greatest), V.Zero, V.GreaterThan(value, greatest) | V.IsNaN(value));
-                    greatest = V.Select(wins, value, greatest);
+                    var wins = V.Select(V.IsNaN(maximum), V.Zero, V.GreaterThan(value, maximum) | V.IsNaN(value));
+                    maximum = V.Select(wins, value, maximum);
                     greatestPlace = V.Select(wins, Place(place), greatestPlace);
                 }
             }
 
-            StoreUpTo(greatest, y + target, count);
+            StoreUpTo(maximum, y + target, count);
             StoreUpTo(greatestPlace, indices + target, count);
         }
     }

@@ -11,7 +11,7 @@ namespace CnnSharp.Kernels.Cpu;
 // whole groups of four vectors (lcm(channels, 4 Count) lanes, lane l belonging to channel l % channels).
 internal sealed unsafe partial class CpuKernels<V>
 {
-    /// <summary>Elements of a piece of a reduction: it stays in the first-level cache where it is read twice.</summary>
+    /// <summary>Elements of a piece of a reduction: it stays in the L1 where it is read twice.</summary>
     const int PieceElements = 8 * 1024;
 
     /// <summary>Additions in float before a lane's sum moves to double.</summary>

@@ -8,7 +8,7 @@ namespace CnnSharp.Kernels.Cpu;
 //     Y = A^T [ sum over channels of (G g G^T) . (B^T d B) ] A
 //
 // The sum over channels is a matrix product for each of the 36 places: [tiles, In] by [In, Out]. A task takes a block of
-// tiles whose transformed patches and products stay in the second-level cache; transforms run over vectors of channels.
+// tiles whose transformed patches and products stay in the L2; transforms run over vectors of channels.
 // The error is about 1e-5 of the largest result (the direct sum's is 1e-6). Measured against the direct tiles, one core:
 // 430 to 205 GFLOP/s of the direct method's operations at 64@8x8 and 128@16x16, 360 to 185 at 64@32x32.
 internal sealed unsafe partial class CpuKernels<V>

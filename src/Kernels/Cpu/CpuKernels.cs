@@ -7,7 +7,7 @@ namespace CnnSharp.Kernels.Cpu;
 internal sealed unsafe partial class CpuKernels<V>(Workers workers, ConvolutionAlgorithms algorithms) : IKernels
     where V : unmanaged, IVector<V>
 {
-    /// <summary>Elements a task of an element-wise kernel has: a quarter of a 2 MiB second-level cache in two streams.</summary>
+    /// <summary>Elements a task of an element-wise kernel has: a quarter of a 2 MiB L2 in two streams.</summary>
     const long Chunk = 32 * 1024;
 
     readonly Workers workers = workers;

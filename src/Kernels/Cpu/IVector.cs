@@ -82,6 +82,6 @@ internal unsafe interface IVector<V>
     /// <summary>The sum of the lanes, halves added to halves: one order for a width.</summary>
     static abstract float Sum(V a);
 
-    /// <summary>The greatest lane.</summary>
+    /// <summary>The maximum lane.</summary>
     static abstract float MaxLane(V a);
 }

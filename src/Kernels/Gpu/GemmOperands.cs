@@ -211,7 +211,7 @@ readonly struct Patches<TElements>(TElements elements, int images, Axis y, Axis 
     }
 }
 
-/// <summary>The patches of x turned on their side, for the gradient by weight. Row: a tap's channel; depth: a pixel of y.</summary>
+/// <summary>The patches of x turned on their side, for the gradient with respect to the weights. Row: a tap's channel; depth: a pixel of y.</summary>
 readonly struct PatchColumns<TElements>(TElements elements, Axis y, Axis x, int channels, int groupChannels) : IOperand
     where TElements : struct, IElements
 {

@@ -85,7 +85,7 @@ readonly struct Tile128x16 : ITile
     public int GroupsPerMultiprocessor => 8;
 }
 
-/// <summary>64 x 16 results, one warp of 8 x 4: up to 16 columns and few rows (gradients by weight).</summary>
+/// <summary>64 x 16 results, one warp of 8 x 4: up to 16 columns and few rows (gradients with respect to the weights).</summary>
 readonly struct Tile64x16 : ITile
 {
     public int RowThreads => 8;

@@ -1,7 +1,7 @@
 namespace CnnSharp.Kernels.Gpu;
 
-// Forward and backward-data, a convolution is a correlation of a source's patches with weights (the gradient by input one for
-// each phase of the stride); by weight it is the product of x's patches, turned, with dy. All are matrix products whose
+// Forward and backward-data, a convolution is a correlation of a source's patches with weights (the gradient with respect to the input one for
+// each phase of the stride); backward-weights it is the product of x's patches, turned, with dy. All are matrix products whose
 // factors are never stored. (One without elements, from a batch without images or an input without channels, has no
 // product: one thread a result then writes the bias.) Weights are [taps, channels that are summed, results], or turned, [taps, results, channels].
 sealed partial class GpuKernels
@@ -38,7 +38,7 @@ sealed partial class GpuKernels
         else Correlate(correlation, x, w, new RowResults<Scalars>(new(ScalarsOf(y), ReadViewOrEmpty<float>(b), g.GroupK, b is not null, relu, accumulate), g.K, g.GroupK));
     }
 
-    /// <summary>dx = b + the gradient by input of convolution g, or dx += it.</summary>
+    /// <summary>dx = b + the backward-data pass of convolution g, or dx += it.</summary>
     void CorrelateBackward(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, bool turned, DeviceBuffer? b, DeviceBuffer dx, bool accumulate)
     {
         RequireIndexable(dy, w, dx);

@@ -7,7 +7,7 @@ namespace CnnSharp.Kernels.Gpu;
 // One thread a result, channels fastest, so that a warp reads neighboring floats; memory is the limit, not arithmetic.
 sealed partial class GpuKernels
 {
-    /// <summary>Threads that sum a gradient by weight, about: few results, so each is summed in many parts.</summary>
+    /// <summary>Threads that sum a gradient with respect to the weights, about: few results, so each is summed in many parts.</summary>
     const int NarrowWeightThreads = 1 << 17;
 
     Action<Index1D, ConvGeometry, NarrowOptions, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>? narrowForward;

@@ -13,17 +13,17 @@ sealed partial class GpuKernels
     static void Maxout(Index1D i, int pieces, ArrayView<float> x, ArrayView<float> y, ArrayView<int> indices)
     {
         var first = (long)i.X * pieces;
-        var greatest = x[first];
+        var maximum = x[first];
         var place = 0;
         for (var p = 1; p < pieces; p++)
         {
             var value = x[first + p];
-            if (!IsGreater(value, greatest)) continue;
-            greatest = value;
+            if (!IsGreater(value, maximum)) continue;
+            maximum = value;
             place = p;
         }
 
-        y[i] = greatest;
+        y[i] = maximum;
         indices[i] = place;
     }
 

@@ -17,7 +17,7 @@ sealed partial class GpuKernels
     Action<Index1D, NormOptions, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>? normalizeBackward;
     Action<Index1D, NormOptions, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>? normalizeBackwardQuads;
 
-    /// <summary>What the element-wise kernels are told; flags are 0 or 1.</summary>
+    /// <summary>What the element-wise kernels get; flags are 0 or 1.</summary>
     /// <param name="Channels">C; in quads for the kernels that take four.</param>
     /// <param name="Relu">Whether the result is rectified.</param>
     /// <param name="Add">Forward: whether there is an addend. Backward: whether its gradient is wanted.</param>

@@ -35,7 +35,7 @@ sealed partial class GpuKernels
         }
     }
 
-    /// <summary>y = the greatest of each window; indices: its place h W + w.</summary>
+    /// <summary>y = the maximum of each window; indices: its index h W + w.</summary>
     static void MaxPoolForwardKernel(Index1D o, int channels, PoolAxis rows, PoolAxis columns, ArrayView<float> x, ArrayView<float> y, ArrayView<int> indices)
     {
         var c = o.X % channels;
@@ -43,20 +43,20 @@ sealed partial class GpuKernels
         var (top, bottom, _) = rows.Window(window / columns.OutSize % rows.OutSize);
         var (left, right, _) = columns.Window(window % columns.OutSize);
         var image = (long)(window / (columns.OutSize * rows.OutSize)) * rows.Size * columns.Size * channels;
-        var greatest = float.NegativeInfinity;
+        var maximum = float.NegativeInfinity;
         var place = (top * columns.Size) + left;
         for (var h = top; h < bottom; h++)
         {
             for (var w = left; w < right; w++)
             {
                 var value = x[image + ((long)((h * columns.Size) + w) * channels) + c];
-                if (!IsGreater(value, greatest)) continue;
-                greatest = value;
+                if (!IsGreater(value, maximum)) continue;
+                maximum = value;
                 place = (h * columns.Size) + w;
             }
         }
 
-        y[o] = greatest;
+        y[o] = maximum;
         indices[o] = place;
     }
 
@@ -68,7 +68,7 @@ sealed partial class GpuKernels
         maxPoolForward(Range(y.Length), g.C, PoolAxis.Rows(g), PoolAxis.Columns(g), ReadFloats(x), Floats(y), View<int>(indices));
     }
 
-    /// <summary>dx = the sum of dy over the windows whose greatest this was.</summary>
+    /// <summary>dx = the sum of dy over the windows whose maximum this was.</summary>
     static void MaxPoolBackwardKernel(Index1D i, int channels, PoolAxis rows, PoolAxis columns, ArrayView<float> dy, ArrayView<int> indices, ArrayView<float> dx)
     {
         var c = i.X % channels;

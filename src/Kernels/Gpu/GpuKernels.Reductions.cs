@@ -43,13 +43,13 @@ sealed partial class GpuKernels
     static void ArgMaxKernel(Index1D row, int classes, ArrayView<float> x, ArrayView<int> indices)
     {
         var first = (long)row.X * classes;
-        var greatest = x[first];
+        var maximum = x[first];
         var place = 0;
         for (var c = 1; c < classes; c++)
         {
             var value = x[first + c];
-            if (!IsGreater(value, greatest)) continue;
-            greatest = value;
+            if (!IsGreater(value, maximum)) continue;
+            maximum = value;
             place = c;
         }
 
@@ -64,5 +64,5 @@ sealed partial class GpuKernels
     }
 
     /// <summary>The order of maxima: NaN is above everything, and of equals the first stays.</summary>
-    static bool IsGreater(float candidate, float greatest) => candidate > greatest || (float.IsNaN(candidate) && !float.IsNaN(greatest));
+    static bool IsGreater(float candidate, float maximum) => candidate > maximum || (float.IsNaN(candidate) && !float.IsNaN(maximum));
 }

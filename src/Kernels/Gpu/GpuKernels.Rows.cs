@@ -28,7 +28,7 @@ sealed partial class GpuKernels
         /// <summary>The sum over the row's threads, for each of them, in an order that <see cref="Step"/> alone decides.</summary>
         static abstract float Sum(float value);
 
-        /// <summary>The greatest over the row's threads, for each of them; NaN may be lost.</summary>
+        /// <summary>The maximum over the row's threads, for each of them; NaN may be lost.</summary>
         static abstract float Max(float value);
     }
 
@@ -85,9 +85,9 @@ sealed partial class GpuKernels
                 Group.Barrier();
             }
 
-            var greatest = partial[0];
+            var maximum = partial[0];
             Group.Barrier();
-            return greatest;
+            return maximum;
         }
     }
 
@@ -99,17 +99,17 @@ sealed partial class GpuKernels
         return new(classes <= ThreadRow ? Blocks(all, GroupSize) : all, GroupSize);
     }
 
-    /// <summary>The greatest of a row, for its threads; NaN may be lost.</summary>
-    static float Greatest<T>(long row, int classes, ArrayView<float> x)
+    /// <summary>The maximum of a row, for its threads; NaN may be lost.</summary>
+    static float RowMaximum<T>(long row, int classes, ArrayView<float> x)
         where T : struct, IRowThreads
     {
-        var greatest = float.NegativeInfinity;
+        var maximum = float.NegativeInfinity;
         for (var c = T.First; c < classes; c += T.Step)
         {
             var value = x[(row * classes) + c];
-            if (value > greatest) greatest = value;
+            if (value > maximum) maximum = value;
         }
 
-        return T.Max(greatest);
+        return T.Max(maximum);
     }
 }

@@ -4,8 +4,8 @@ using ILGPU.Runtime;
 
 namespace CnnSharp.Kernels.Gpu;
 
-// Softmax and cross-entropy. Exponentials are of distances from the greatest of the row, so that none overflows; a NaN
-// that the greatest misses comes back in through its exponential.
+// Softmax and cross-entropy. Exponentials are of distances from the maximum of the row, so that none overflows; a NaN
+// that the maximum misses comes back in through its exponential.
 sealed partial class GpuKernels
 {
     Action<KernelConfig, int, int, int, ArrayView<float>, ArrayView<float>>? softmaxByThread, softmaxByGroup;
@@ -21,14 +21,14 @@ sealed partial class GpuKernels
         var row = T.Row;
         if (row >= rows) return;
         var start = (long)row * classes;
-        var greatest = Greatest<T>(row, classes, x);
+        var maximum = RowMaximum<T>(row, classes, x);
         var sum = 0f;
-        for (var c = T.First; c < classes; c += T.Step) sum += XMath.Exp(x[start + c] - greatest);
+        for (var c = T.First; c < classes; c += T.Step) sum += XMath.Exp(x[start + c] - maximum);
         sum = T.Sum(sum);
         var logSum = XMath.Log(sum);
         for (var c = T.First; c < classes; c += T.Step)
         {
-            var distance = x[start + c] - greatest;
+            var distance = x[start + c] - maximum;
             y[start + c] = log != 0 ? distance - logSum : XMath.Exp(distance) / sum;
         }
     }
@@ -71,18 +71,18 @@ sealed partial class GpuKernels
 
     // ---- Cross-entropy ------------------------------------------------------------------------------------------
 
-    /// <summary>Made of distances from the greatest, not from logSumExp, which is rounded to its own size.</summary>
+    /// <summary>Made of distances from the maximum, not from logSumExp, which is rounded to its own size.</summary>
     static void CrossEntropy<T>(LabelOptions o, ArrayView<float> x, ArrayView<int> labels, ArrayView<float> weights, ArrayView<float> losses, ArrayView<float> logSumExp, ArrayView<long> bad)
         where T : struct, IRowThreads
     {
         var row = T.Row;
         if (row >= o.Rows) return;
         var start = (long)row * o.Classes;
-        var greatest = Greatest<T>(row, o.Classes, x);
+        var maximum = RowMaximum<T>(row, o.Classes, x);
         float sum = 0, distances = 0, all = 0;
         for (var c = T.First; c < o.Classes; c += T.Step)
         {
-            var distance = greatest - x[start + c];
+            var distance = maximum - x[start + c];
             sum += XMath.Exp(-distance);
             if (o.Parameter == 0) continue;
             var weight = o.Weighted != 0 ? weights[c] : 1f;
@@ -99,14 +99,14 @@ sealed partial class GpuKernels
 
         if (T.First != 0) return;
         var label = labels[row];
-        logSumExp[row] = greatest + logSum;
+        logSumExp[row] = maximum + logSum;
         if (!Counts(o, row, label, bad))
         {
             losses[row] = Uncounted(o, label);
             return;
         }
 
-        var loss = (1 - o.Parameter) * (o.Weighted != 0 ? weights[label] : 1f) * (logSum + (greatest - x[start + label]));
+        var loss = (1 - o.Parameter) * (o.Weighted != 0 ? weights[label] : 1f) * (logSum + (maximum - x[start + label]));
         losses[row] = o.Parameter != 0 ? loss + (o.Parameter * ((all * logSum) + distances) / o.Classes) : loss;
     }
 

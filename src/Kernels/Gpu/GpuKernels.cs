@@ -46,7 +46,7 @@ sealed partial class GpuKernels : IKernels
             : throw new InvalidOperationException($"The buffer lives in the memory of '{buffer.Engine.Name}', not on an accelerator.");
     }
 
-    /// <summary>As <see cref="View{T}"/>, and an empty view for a missing (optional) buffer; kernels are told by a flag.</summary>
+    /// <summary>As <see cref="View{T}"/>, and an empty view for a missing (optional) buffer; kernels get a flag.</summary>
     internal static ArrayView<T> ViewOrEmpty<T>(DeviceBuffer? buffer)
         where T : unmanaged => buffer is null ? ArrayView<T>.Empty : View<T>(buffer);
 

@@ -4,7 +4,7 @@ namespace CnnSharp.Kernels;
 
 /// <summary>
 /// Native host memory, aligned to a cache line. Large blocks are in huge pages where the system has them, so that reading
-/// them once waits for fewer page tables, and begin at different places of a page and of the second-level cache, so that the
+/// them once waits for fewer page tables, and begin at different places of a page and of the L2, so that the
 /// same places of two tensors do not share its sets.
 /// </summary>
 public sealed unsafe class HostBlock : MemoryBlock

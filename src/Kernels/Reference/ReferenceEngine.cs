@@ -3,7 +3,7 @@ using System.Numerics;
 namespace CnnSharp.Kernels.Reference;
 
 /// <summary>
-/// The plain engine: one loop nest a primitive, written like its formula, on one thread. What every other engine is
+/// The reference engine: one loop nest a primitive, written like its formula, on one thread. What every other engine is
 /// checked against; in double precision (<c>reference-f64</c>) also what gradients are checked on.
 /// </summary>
 /// <typeparam name="T">float or double.</typeparam>

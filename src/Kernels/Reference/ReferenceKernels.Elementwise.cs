@@ -191,14 +191,14 @@ internal sealed partial class ReferenceKernels<T>
         var places = indices.Span<int>();
         for (long o = 0; o < rows * channels; o++)
         {
-            var greatest = 0;
+            var maximum = 0;
             for (var p = 1; p < pieces; p++)
             {
-                if (IsGreater(input[(o * pieces) + p], input[(o * pieces) + greatest])) greatest = p;
+                if (IsGreater(input[(o * pieces) + p], input[(o * pieces) + maximum])) maximum = p;
             }
 
-            output[o] = input[(o * pieces) + greatest];
-            places[(int)o] = greatest;
+            output[o] = input[(o * pieces) + maximum];
+            places[(int)o] = maximum;
         }
     }
 

@@ -8,9 +8,9 @@ internal sealed unsafe partial class ReferenceKernels<T>
         WritableElements output = new(y);
         for (long row = 0; row < rows; row++)
         {
-            var (greatest, sum) = ExpSum(input, row, classes);
+            var (maximum, sum) = ExpSum(input, row, classes);
             for (var i = row * classes; i < (row + 1) * classes; i++)
-                output[i] = log ? input[i] - greatest - Math.Log(sum) : Math.Exp(input[i] - greatest) / sum;
+                output[i] = log ? input[i] - maximum - Math.Log(sum) : Math.Exp(input[i] - maximum) / sum;
         }
     }
 
@@ -41,14 +41,14 @@ internal sealed unsafe partial class ReferenceKernels<T>
                 continue;
             }
 
-            // Distances from the greatest: the logarithm of the softmax is minus their and logSum's sum, also where it is infinite.
+            // Distances from the maximum: the logarithm of the softmax is minus their and logSum's sum, also where it is infinite.
             var start = row * g.Classes;
-            var (greatest, expSum) = ExpSum(input, row, g.Classes);
+            var (maximum, expSum) = ExpSum(input, row, g.Classes);
             var logSum = Math.Log(expSum);
-            var sum = (1.0 - smoothing) * rows.Weight(label) * (logSum + greatest - input[start + label]);
-            for (var c = 0; smoothing != 0 && c < g.Classes; c++) sum += (double)smoothing / g.Classes * rows.Weight(c) * (logSum + greatest - input[start + c]);
+            var sum = (1.0 - smoothing) * rows.Weight(label) * (logSum + maximum - input[start + label]);
+            for (var c = 0; smoothing != 0 && c < g.Classes; c++) sum += (double)smoothing / g.Classes * rows.Weight(c) * (logSum + maximum - input[start + c]);
             loss[row] = sum;
-            logSums[row] = greatest + logSum;
+            logSums[row] = maximum + logSum;
         }
     }
 
@@ -103,14 +103,14 @@ internal sealed unsafe partial class ReferenceKernels<T>
         for (long row = 0; row < g.Rows; row++) output[row] = rows.Counts(row, out var label) ? rows.Weight(label) : 0;
     }
 
-    /// <summary>The greatest of a row and the sum of exp(x - greatest): no exponential overflows, and the sum is at least 1.</summary>
-    static (double Greatest, double Sum) ExpSum(Elements x, long row, int classes)
+    /// <summary>The maximum of a row and the sum of exp(x - maximum): no exponential overflows, and the sum is at least 1.</summary>
+    static (double Maximum, double Sum) ExpSum(Elements x, long row, int classes)
     {
-        var greatest = double.NegativeInfinity;
-        for (var i = row * classes; i < (row + 1) * classes; i++) greatest = Math.Max(greatest, x[i]);
+        var maximum = double.NegativeInfinity;
+        for (var i = row * classes; i < (row + 1) * classes; i++) maximum = Math.Max(maximum, x[i]);
         var sum = 0.0;
-        for (var i = row * classes; i < (row + 1) * classes; i++) sum += Math.Exp(x[i] - greatest);
-        return (greatest, sum);
+        for (var i = row * classes; i < (row + 1) * classes; i++) sum += Math.Exp(x[i] - maximum);
+        return (maximum, sum);
     }
 
     public void MulticlassHingeForward(in LabelGeometry g, float margin, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer? weights, DeviceBuffer losses)

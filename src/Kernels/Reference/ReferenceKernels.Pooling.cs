@@ -18,20 +18,20 @@ internal sealed partial class ReferenceKernels<T>
                     var columns = g.ColumnWindow(j);
                     for (var c = 0; c < g.C; c++)
                     {
-                        var greatest = double.NegativeInfinity;
+                        var maximum = double.NegativeInfinity;
                         var place = (rows.Start * g.W) + columns.Start;
                         for (var h = rows.Start; h < rows.End; h++)
                         {
                             for (var w = columns.Start; w < columns.End; w++)
                             {
                                 var value = input[(((((long)n * g.H) + h) * g.W) + w) * g.C + c];
-                                if (!IsGreater(value, greatest)) continue;
-                                greatest = value;
+                                if (!IsGreater(value, maximum)) continue;
+                                maximum = value;
                                 place = (h * g.W) + w;
                             }
                         }
 
-                        output[o] = greatest;
+                        output[o] = maximum;
                         places[(int)o] = place;
                         o++;
                     }

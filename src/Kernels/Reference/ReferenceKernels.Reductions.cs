@@ -45,13 +45,13 @@ internal sealed partial class ReferenceKernels<T>
         var places = indices.Span<int>();
         for (long row = 0; row < rows; row++)
         {
-            var greatest = 0;
+            var maximum = 0;
             for (var c = 1; c < classes; c++)
             {
-                if (IsGreater(input[(row * classes) + c], input[(row * classes) + greatest])) greatest = c;
+                if (IsGreater(input[(row * classes) + c], input[(row * classes) + maximum])) maximum = c;
             }
 
-            places[(int)row] = greatest;
+            places[(int)row] = maximum;
         }
     }
 }

@@ -22,7 +22,7 @@ internal sealed unsafe partial class ReferenceKernels<T> : IKernels
     static bool Passes(Activation activation, double y) => activation == Activation.None || y > 0;
 
     /// <summary>The order of maxima: NaN is above everything, and of equals the first stays.</summary>
-    static bool IsGreater(double candidate, double greatest) => candidate > greatest || (double.IsNaN(candidate) && !double.IsNaN(greatest));
+    static bool IsGreater(double candidate, double maximum) => candidate > maximum || (double.IsNaN(candidate) && !double.IsNaN(maximum));
 
     /// <summary>Sums to be kept in double, all 0.</summary>
     /// <exception cref="NotSupportedException">There are more than an array has.</exception>

@@ -39,6 +39,6 @@ static class Diagonal
             }
         }
 
-        weights.Write<float>(values);
+        weights.CopyFrom<float>(values);
     }
 }

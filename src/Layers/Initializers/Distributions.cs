@@ -11,7 +11,7 @@ sealed record Normal(double Mean, double Std) : IInitializer
     {
         var values = new float[weights.Count];
         generator.FillNormal(values, Mean, Std);
-        weights.Write<float>(values);
+        weights.CopyFrom<float>(values);
     }
 }
 
@@ -21,7 +21,7 @@ sealed record Uniform(double Low, double High) : IInitializer
     {
         var values = new float[weights.Count];
         generator.FillUniform(values, Low, High);
-        weights.Write<float>(values);
+        weights.CopyFrom<float>(values);
     }
 }
 

@@ -163,7 +163,7 @@ public sealed record OneCycleSchedule(double Peak, double Rise, double Start, do
         => Anneal == Anneal.Linear ? from + ((to - from) * share) : to + ((from - to) * (1 + Math.Cos(Math.PI * share)) / 2);
 }
 
-/// <summary><see cref="Schedule.Plateau"/>: base factor^drops, found anew from the losses of the finished epochs.</summary>
+/// <summary><see cref="Schedule.Plateau"/>: base factor^drops, recomputed from the losses of the finished epochs.</summary>
 /// <param name="Factor">Above 0, at most 1.</param>
 /// <param name="Patience">At least 0.</param>
 /// <param name="Threshold">Within [0, 1).</param>

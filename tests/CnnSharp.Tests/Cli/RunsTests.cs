@@ -54,7 +54,7 @@ public sealed class RunsTests : CliTest
         Run("train", "--resume", "--out", At("run"), "--epochs", "2").IsRefused(Renamed);
         Run("eval", "--checkpoint", checkpoint).IsRefused("a-square", Renamed);
         Run("eval", "--checkpoint", checkpoint, "--any-classes").IsDone();
-        Assert.Contains($"which is for 3 classes; the images have 3 classes ({Renamed}), so the head starts anew: 11.weight, 11.bias", Run([.. train, "--out", At("tuned"), "--weights", checkpoint]).IsDone().Prose, StringComparison.Ordinal);
+        Assert.Contains($"which is for 3 classes; the images have 3 classes ({Renamed}), so the head is initialized: 11.weight, 11.bias", Run([.. train, "--out", At("tuned"), "--weights", checkpoint]).IsDone().Prose, StringComparison.Ordinal);
         Run("train", "--dataset", "folder", "--data", data, "--size", "24", "--out", At("larger"), "--weights", checkpoint).IsRefused("was trained on images [16, 16, 3], and its weights do not fit these, [24, 24, 3]: ", "by --size and --channels");
 
         Directory.Move(Path.Combine(data, "a-square"), At("away"));
@@ -96,7 +96,7 @@ public sealed class RunsTests : CliTest
         foreach (var (name, tensor) in model.StateDict().Where(t => t.Name.StartsWith("11.", StringComparison.Ordinal)))
         {
             // Last first, as if the training had had them in that order.
-            tensor.Write<float>([.. tensor.ToArray().Chunk(3).SelectMany(row => row.Reverse())]);
+            tensor.CopyFrom<float>([.. tensor.ToArray().Chunk(3).SelectMany(row => row.Reverse())]);
         }
 
         CnnSharp.Training.Checkpoint.Save(At("reversed", "checkpoint.safetensors"), model, info with { ClassNames = [.. info.ClassNames.Reverse()] });
@@ -174,7 +174,7 @@ public sealed class RunsTests : CliTest
         var model = Zoo.Build("linear", new() { Input = new(28, 28, 1), Classes = 10, Device = Device.Cpu });
         var info = CnnSharp.Training.Checkpoint.Load(At("run", "checkpoint.safetensors"), model);
         var (name, tensor) = model.StateDict().First();
-        tensor.Write<float>([.. Enumerable.Repeat(float.NaN, (int)tensor.Count)]);
+        tensor.CopyFrom<float>([.. Enumerable.Repeat(float.NaN, (int)tensor.Count)]);
         CnnSharp.Training.Checkpoint.Save(At("nan.safetensors"), model, info);
         Run("images", "export", "--dataset", "mnist", "--data", At("bars"), "--out", At("png")).IsDone();
         Fails("eval", "--checkpoint", At("nan.safetensors"), "--dataset", "mnist", "--data", At("bars"), "--dump-logits", At("logits"));

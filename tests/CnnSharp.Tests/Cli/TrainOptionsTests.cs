@@ -99,7 +99,7 @@ public class TrainOptionsTests : CliTest
         WriteFolder();
 
         var result = Run("train", "--dataset", "folder", "--data", At("flowers"), "--size", "28", "--channels", "1", "--model", "lenet5", "--epochs", "2", "--batch", "4", "--threads", "1", "--out", At("tuned"), "--weights", At("run", file), "--freeze", "0.*", "--lr-scale", "3.*=0").IsDone();
-        Assert.Contains($"starts from {At("run", file)}, which is for 10 classes; the images have 3 classes{(file == "weights.safetensors" ? "" : " (only the model has '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'; only the data has 'daisy', 'rose', 'tulip')")}, so the head starts anew: 11.weight, 11.bias", result.Output, StringComparison.Ordinal);
+        Assert.Contains($"starts from {At("run", file)}, which is for 10 classes; the images have 3 classes{(file == "weights.safetensors" ? "" : " (only the model has '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'; only the data has 'daisy', 'rose', 'tulip')")}, so the head is initialized: 11.weight, 11.bias", result.Output, StringComparison.Ordinal);
         Assert.Contains("frozen: 0.* (2 tensors); ", result.Output, StringComparison.Ordinal);
 
         var tuned = TensorsOf(At("tuned", "checkpoint.safetensors"));

@@ -118,7 +118,7 @@ public sealed class DeviceSelectionTests
     public void ADeviceBeyondTheLastIsNamed()
         => Assert.Contains("There is no device 'cuda:4000000'", Assert.Throws<NotSupportedException>(() => Device.Parse("Cuda:4000000")).Message, StringComparison.Ordinal);
 
-    /// <summary>A device that does not open says why, each time anew, and opens once it can: by one thread for all.</summary>
+    /// <summary>A device that does not open says why, each time, and opens once it can: by one thread for all.</summary>
     [Fact]
     public void ADeviceThatCouldNotBeOpenedIsTriedAgain()
     {

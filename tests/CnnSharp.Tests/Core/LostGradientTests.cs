@@ -222,8 +222,8 @@ public sealed class LostGradientTests
         using var layer = Tensor.From([1f, 2, 3, 4], [2, 2], Device);
         layer.RequiresGrad = true;
         using var loss = Sum(w + b) + Sum(Linear(x, layer, b)) + Sum(w * 2f);
-        b.Write<float>([7, 8]);
-        w.Write<float>([7, 8]);
+        b.CopyFrom<float>([7, 8]);
+        w.CopyFrom<float>([7, 8]);
         loss.Backward();
         Assert.Equal([3f, 3], Gradient(w));
         Assert.Equal([2f, 2], Gradient(b));
@@ -252,7 +252,7 @@ public sealed class LostGradientTests
         using var labels = Tensor.From(new[] { 0, 1 }, [2], Device);
         labels.Name = "labels";
         using var crossEntropy = CrossEntropy(x.Reshape(2, 2), labels);
-        labels.Write<int>([1, 0]);
+        labels.CopyFrom<int>([1, 0]);
         Assert.Contains("tensor 'labels' [2], which the gradient of CrossEntropy", Assert.Throws<InvalidOperationException>(() => crossEntropy.Backward()).Message, StringComparison.Ordinal);
 
         using var y = Sigmoid(x).Keep();
@@ -422,7 +422,7 @@ public sealed class LostGradientTests
         trunk.Dispose();
     }
 
-    /// <summary>Checkpointing: a backward function computes its part anew and walks back through it.</summary>
+    /// <summary>Checkpointing: a backward function recomputes its part and walks back through it.</summary>
     [Fact]
     public void APassWithinAPassLeavesItsGradients()
     {

@@ -47,7 +47,7 @@ public sealed class NoGradTests
         Assert.Equal([3f, 6], second.ToArray());
         Assert.False(Tape.IsRecording);
         inner.Dispose();
-        Assert.Equal("Tensor 'Scale' [2] was used after the NoGrad scope that it was made in had ended. Read it earlier, or call Keep() on it first.", Assert.Throws<FreedTensorException>(() => second.ToArray()).Message);
+        Assert.Equal("Tensor 'MultiplyScalar' [2] was used after the NoGrad scope that it was made in had ended. Read it earlier, or call Keep() on it first.", Assert.Throws<FreedTensorException>(() => second.ToArray()).Message);
         Assert.True(Tape.IsRecording);
     }
 

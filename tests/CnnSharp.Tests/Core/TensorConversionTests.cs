@@ -25,7 +25,7 @@ public sealed class TensorConversionTests
         x.CopyTo(doubles);
         Assert.Equal([2.0, 3, 4, 5], doubles.ToArray());
 
-        x.Write<double>([0.5, -1, 1e10, 0]);
+        x.CopyFrom<double>([0.5, -1, 1e10, 0]);
         Assert.Equal([0.5f, -1, 1e10f, 0], x.ToArray());
 
         using var labels = Tensor.From([3, -1, 7], [3], device);
@@ -122,7 +122,7 @@ public sealed class TensorConversionTests
         using var x = Tensor.From(Six, [2, 3]);
         x.Name = "x";
         Assert.Equal("Tensor.From: 6 values do not fill [2, 2] (4 elements).", Assert.Throws<ShapeException>(() => Tensor.From(Six, [2, 2])).Message);
-        Assert.Equal("Tensor.Write: 5 values do not fill 'x' [2, 3] (6 elements).", Assert.Throws<ShapeException>(() => x.Write<float>(Six.AsSpan(1))).Message);
+        Assert.Equal("Tensor.CopyFrom: 5 values do not fill 'x' [2, 3] (6 elements).", Assert.Throws<ShapeException>(() => x.CopyFrom<float>(Six.AsSpan(1))).Message);
         Assert.Equal("Tensor.CopyTo: 'x' [2, 3] has 6 elements, the destination 5.", Assert.Throws<ShapeException>(() => x.CopyTo(new float[5].AsSpan())).Message);
         Assert.Equal("Tensor.CopyTo: 'x' [2, 3] has 6 elements, the destination 7.", Assert.Throws<ShapeException>(() => x.CopyTo(new float[7].AsSpan())).Message);
         Assert.Contains("6 Int32 elements", Assert.Throws<ArgumentException>(() => x.ToArray<int>()).Message, StringComparison.Ordinal);
@@ -147,7 +147,7 @@ public sealed class TensorConversionTests
         Assert.False(again.RequiresGrad);
         Assert.Throws<InvalidOperationException>(() => again.Backward(again));
 
-        Assert.Equal("Tensor.Write: 'Multiply' [2, 3] is the result of a recorded operation, whose gradients would be wrong for other values. Write to a tensor of your own, or to Detach() of this one.", Assert.Throws<InvalidOperationException>(() => y.Write<float>(new float[6])).Message);
+        Assert.Equal("Tensor.CopyFrom: 'Multiply' [2, 3] is the result of a recorded operation, whose gradients would be wrong for other values. Write to a tensor of your own, or to Detach() of this one.", Assert.Throws<InvalidOperationException>(() => y.CopyFrom<float>(new float[6])).Message);
 
         // Changing the copy changes nothing here.
         copy[0, 0] = 1000;

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace CnnSharp.Tests;
 
-/// <summary>The gradient by input of first layers, whose rows are made in tiles and segments of pixels: widths, pads, windows and tails matter.</summary>
+/// <summary>The gradient with respect to the input of first layers, whose rows are made in tiles and segments of pixels: widths, pads, windows and tails matter.</summary>
 [Collection(DeviceTests.Name)]
 public sealed class CpuThreeChannelsTests
 {

@@ -15,8 +15,8 @@ public sealed class LayerTests
     public void AConvolutionSumsItsWindowsByHand()
     {
         var layer = new Conv2d(1, 2, 2, device: Device);
-        layer.Weight.Write<float>([1, 0, 0, 1, 0, -1, 2, 0]);
-        layer.Bias!.Write<float>([10, 20]);
+        layer.Weight.CopyFrom<float>([1, 0, 0, 1, 0, -1, 2, 0]);
+        layer.Bias!.CopyFrom<float>([10, 20]);
 
         // Input 0 1 2 / 3 4 5 / 6 7 8; channel 0: x00 + 2 x11, channel 1: x01 - x10.
         var y = layer.Forward(Counting(new(1, 3, 3, 1)));
@@ -28,8 +28,8 @@ public sealed class LayerTests
     public void ALinearLayerIsItsMatrixAndBias()
     {
         var layer = new Linear(2, 2, device: Device);
-        layer.Weight.Write<float>([1, 2, 3, 4]);
-        layer.Bias!.Write<float>([0.5f, -20]);
+        layer.Weight.CopyFrom<float>([1, 2, 3, 4]);
+        layer.Bias!.CopyFrom<float>([0.5f, -20]);
         Assert.Equal([7.5f, -10], layer.Forward(Tensor.From([1f, 2], new(1, 2), Device)).ToArray());
         Assert.Equal([7.5f, 0], layer.Forward(Tensor.From([1f, 2], new(1, 2), Device), Activation.Relu).ToArray());
     }

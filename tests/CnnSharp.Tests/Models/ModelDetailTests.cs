@@ -134,7 +134,7 @@ public sealed class ModelDetailTests
 
         // An image of ones in one channel reaches those of the 16 results that read it.
         int[][] readers = [[0, 4, 5, 6, 9, 10, 11, 12, 14, 15], [0, 1, 5, 6, 7, 10, 11, 12, 13, 15], [0, 1, 2, 6, 7, 8, 11, 13, 14, 15], [1, 2, 3, 6, 7, 8, 9, 12, 14, 15], [2, 3, 4, 7, 8, 9, 10, 12, 13, 15], [3, 4, 5, 8, 9, 10, 11, 13, 14, 15]];
-        layer.Bias.Write<float>(new float[16]);
+        layer.Bias.CopyFrom<float>(new float[16]);
         for (var channel = 0; channel < 6; channel++)
         {
             var x = new float[25 * 6];
@@ -162,8 +162,8 @@ public sealed class ModelDetailTests
         Assert.Equal(0, y[3], 1e-4);
         Assert.Empty(layer.Parameters);
         var subsampling = new Subsampling(1, Reference);
-        subsampling.Weight.Write<float>([0.5f]);
-        subsampling.Bias.Write<float>([-0.5f]);
+        subsampling.Weight.CopyFrom<float>([0.5f]);
+        subsampling.Bias.CopyFrom<float>([-0.5f]);
         Assert.Equal((0.5 * (2 + 2 + 2 + 6)) - 0.5, subsampling.Forward(Tensor.From([2f, 2, 2, 6], new(1, 2, 2, 1), Reference)).Item());
         Assert.Equal(1, new ScaledTanh().Forward(Tensor.Full(new(1), 1, Reference)).Item(), 1e-4);
     }
@@ -254,10 +254,10 @@ public sealed class ModelDetailTests
         var model = new Sequential(("first", new Linear(1, 1, device: Reference)), ("relu", new Relu()), ("last", new Linear(1, 1, device: Reference)));
         Assert.Equal(["first.weight", "first.bias", "last.weight", "last.bias"], model.StateDict().Select(t => t.Name));
         var (first, last) = ((Linear)model[0], (Linear)model[2]);
-        first.Weight.Write<float>([2]);
-        first.Bias!.Write<float>([-5]);
-        last.Weight.Write<float>([3]);
-        last.Bias!.Write<float>([1]);
+        first.Weight.CopyFrom<float>([2]);
+        first.Bias!.CopyFrom<float>([-5]);
+        last.Weight.CopyFrom<float>([3]);
+        last.Bias!.CopyFrom<float>([1]);
         using var x = Tensor.Full(new(1, 1), 4, Reference);
         Assert.Equal(10, model.Forward(x).Item());
         Assert.Equal(3, model.Forward(x, ..2).Item());

@@ -58,7 +58,7 @@ public sealed class TorchWeightsTests
 
     static string Case(string name) => Path.Combine(AppContext.BaseDirectory, "Formats", "Cases", name);
 
-    /// <summary>Networks that PyTorch ran (make_torch_files.py): their weights load, and give its outputs; written anew they are its state dictionary.</summary>
+    /// <summary>Networks that PyTorch ran (make_torch_files.py): their weights load, and give its outputs; written again they are its state dictionary.</summary>
     [Theory]
     [InlineData("vae.pth", true)]
     [InlineData("vae.pth", false)]
@@ -108,7 +108,7 @@ public sealed class TorchWeightsTests
     public void TiedMatricesKeepTheOrderOfAFlattenedImage()
     {
         var model = new TiedAutoencoder();
-        foreach (var (_, tensor) in model.StateDict()) tensor.Write<float>([.. Enumerable.Range(0, (int)tensor.Count).Select(i => (float)i)]);
+        foreach (var (_, tensor) in model.StateDict()) tensor.CopyFrom<float>([.. Enumerable.Range(0, (int)tensor.Count).Select(i => (float)i)]);
         var state = TorchWeights.ToStateDict(model, new() { Input = new(2, 2, 3) }).ToDictionary(t => t.Name, t => t.AsFloat32());
 
         // Element (pixel, channel) here is (channel, pixel) there.
@@ -147,7 +147,7 @@ public sealed class TorchWeightsTests
     public void FieldsMayBeDeclaredInAnyOrder()
     {
         var (late, early) = (new HeadFirst(), new Sequential(("conv", new Conv2d(3, 4, 3, device: Device.Reference)), ("flat", new Flatten()), ("fc", new Linear(36, 36, device: Device.Reference)), ("head", new Linear(36, 36, device: Device.Reference))));
-        foreach (var (name, tensor) in early.StateDict()) tensor.Write<float>(late.StateDict().Single(t => t.Name == name).Tensor.ToArray());
+        foreach (var (name, tensor) in early.StateDict()) tensor.CopyFrom<float>(late.StateDict().Single(t => t.Name == name).Tensor.ToArray());
         var expected = TorchWeights.ToStateDict(early).ToDictionary(t => t.Name);
         foreach (var tensor in TorchWeights.ToStateDict(late)) Assert.Equal(expected[tensor.Name].ReadBytes(), tensor.ReadBytes());
     }
@@ -205,7 +205,7 @@ public sealed class TorchWeightsTests
         using var folder = new TemporaryFolder();
         var shared = new Linear(2, 2, bias: false, device: Device.Reference);
         var model = new Sequential(("first", shared), ("relu", new Relu()), ("second", shared));
-        shared.Weight.Write<float>([1, 2, 3, 4]);
+        shared.Weight.CopyFrom<float>([1, 2, 3, 4]);
         var state = TorchWeights.ToStateDict(model);
         Assert.Equal(["first.weight", "second.weight"], state.Select(t => t.Name));
         Assert.All(state, t => Assert.Equal([1f, 3, 2, 4], t.AsFloat32()));
@@ -214,7 +214,7 @@ public sealed class TorchWeightsTests
         SafeTensor[] values = [SafeTensor.Create<float>("first.weight", [2, 2], [5, 6, 7, 8]), SafeTensor.Create<float>("second.weight", [2, 2], [5, 6, 7, 8]), SafeTensor.Create<float>("second.weight", [2, 2], [5, 6, 7, 9])];
         foreach (var tensors in (SafeTensor[][])[[values[0], values[1]], [values[0]], [values[1]]])
         {
-            shared.Weight.Write<float>([0, 0, 0, 0]);
+            shared.Weight.CopyFrom<float>([0, 0, 0, 0]);
             TorchFile.Save(folder.File("w.pt"), tensors);
             PretrainedWeights.Load(model, folder.File("w.pt"));
             Assert.Equal([5f, 7, 6, 8], shared.Weight.ToArray());
@@ -277,7 +277,7 @@ public sealed class TorchWeightsTests
             TorchWeights.Save(model, file, new() { Input = entry.Input });
             PretrainedWeights.Load(loaded, file, new WeightsOptions { Input = entry.Input });
             Assert.Equal(model.StateDict().SelectMany(t => t.Tensor.ToArray()), loaded.StateDict().SelectMany(t => t.Tensor.ToArray()));
-            foreach (var (_, tensor) in loaded.StateDict()) tensor.Write<float>(new float[tensor.Count]);
+            foreach (var (_, tensor) in loaded.StateDict()) tensor.CopyFrom<float>(new float[tensor.Count]);
         }
     }
 
@@ -295,7 +295,7 @@ public sealed class TorchWeightsTests
         readonly PRelu slopes = new(48, device: Device.Reference);
         readonly Dropout dropout = new();
         readonly Linear mean = new(48, 5, device: Device.Reference);
-        readonly Linear std = new(48, 5, device: Device.Reference);
+        readonly Linear deviation = new(48, 5, device: Device.Reference);
         readonly Linear expand = new(5, 48, device: Device.Reference);
         readonly BatchNorm2d expandNorm = new(48, device: Device.Reference);
         readonly ConvTranspose2d up = new(4, 3, 4, stride: 2, padding: 1, device: Device.Reference);
@@ -303,7 +303,7 @@ public sealed class TorchWeightsTests
         public Tensor[] All(Tensor x)
         {
             var h = slopes.Forward(norm.Forward(dropout.Forward(conv.Forward(x, Activation.Relu).Flatten())));
-            var (m, d) = (mean.Forward(h), std.Forward(h));
+            var (m, d) = (mean.Forward(h), deviation.Forward(h));
             var z = m + (Functional.Exp(d * 0.5f) * Tensor.Full(d.Shape, 0.25, d.Device));
             return [m, d, up.Forward(expandNorm.Forward(expand.Forward(z), Activation.Relu).Reshape(x.Shape[0], 3, 4, 4))];
         }

@@ -36,8 +36,8 @@ public sealed class EnginesAgreeTests
             var values = mine.ToArray();
             if (mine.Shape.Rank > 1) generator.FillNormal(values, 0, MathF.Sqrt(2f * mine.Shape[^1] / mine.Count));
             else if (name.EndsWith("bias", StringComparison.Ordinal)) Array.Clear(values);
-            mine.Write<float>(values);
-            other.Write<float>(values);
+            mine.CopyFrom<float>(values);
+            other.CopyFrom<float>(values);
         }
 
         var expected = Losses(model, Device.Cpu, batch, side, out _);

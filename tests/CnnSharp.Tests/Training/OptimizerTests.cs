@@ -3,7 +3,7 @@ using Xunit;
 
 namespace CnnSharp.Tests.Training;
 
-/// <summary>Twenty steps of every optimizer against its formula, written anew in double precision.</summary>
+/// <summary>Twenty steps of every optimizer against its formula, written again in double precision.</summary>
 public class OptimizerTests
 {
     const int Steps = 20, Count = 37;

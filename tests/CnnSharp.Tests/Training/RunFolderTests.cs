@@ -167,8 +167,8 @@ public sealed class RunFolderTests : IDisposable
         static Sequential Flat()
         {
             var linear = new Linear(192, 2, device: D);
-            linear.Weight.Write<float>(new float[384]);
-            linear.Bias!.Write<float>(new float[2]);
+            linear.Weight.CopyFrom<float>(new float[384]);
+            linear.Bias!.CopyFrom<float>(new float[2]);
             return new(new Flatten(), linear);
         }
     }
@@ -180,7 +180,7 @@ public sealed class RunFolderTests : IDisposable
         var (name, tensor) = model.StateDict().First();
         var values = tensor.ToArray();
         values[3] = float.NaN;
-        tensor.Write<float>(values);
+        tensor.CopyFrom<float>(values);
         var error = Assert.Throws<ArgumentException>(() => Trainer.Fit(model, Images(24), null, Options() with { OutputFolder = folder.File("run") }));
         Assert.Contains($"tensor '{name}' holds NaN or infinity before the first step", error.Message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(folder.File("run")));

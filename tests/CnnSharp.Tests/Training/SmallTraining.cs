@@ -47,7 +47,7 @@ static class SmallTraining
             var values = new float[tensor.Count];
             if (tensor.Shape.Rank > 1) generator.FillNormal(values, 0, Math.Sqrt(2.0 * tensor.Shape[^1] / tensor.Count));
             else if (!name.EndsWith("bias", StringComparison.Ordinal)) continue;
-            tensor.Write<float>(values);
+            tensor.CopyFrom<float>(values);
         }
 
         return model;

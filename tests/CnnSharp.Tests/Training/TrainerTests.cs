@@ -232,8 +232,8 @@ public class TrainerTests
     {
         var device = new Device(new ReferenceEngine<float>());
         var linear = new Linear(1, 10, device: device);
-        linear.Weight.Write<float>([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-        linear.Bias!.Write<float>(new float[10]);
+        linear.Weight.CopyFrom<float>([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        linear.Bias!.CopyFrom<float>(new float[10]);
 
         // A bright image is taken for class 9, a dark one (its pixel is -1) for class 0.
         var set = new ImageDataset("dots", [255, 255, 255, 0, 0], [9, 5, 4, 0, 5], 1, 1, 1, [.. Enumerable.Range(0, 10).Select(c => $"{c}")], new Normalization([0.5f], [0.5f]));

@@ -73,7 +73,7 @@ public sealed class TransferTests
             {
                 var values = new float[parameter.Count];
                 new Generator((ulong)i).FillNormal(values, 0, 0.1);
-                parameter.Write<float>(values);
+                parameter.CopyFrom<float>(values);
             }
 
             var before = model.StateDict().ToDictionary(t => t.Name, t => t.Tensor.ToArray());

@@ -4,8 +4,8 @@ using System.Runtime.Intrinsics.X86;
 namespace CnnSharp.Kernels.Cpu;
 
 /// <summary>
-/// Memory that is read next, asked for by the tiles that compute meanwhile, so that it is in the second-level cache by then. A
-/// copy alone waits for the outer cache, as a core has 16 lines under way at most; and many lines asked for at once keep a
+/// Memory that is read next, asked for by the tiles that compute meanwhile, so that it is in the L2 by then. A
+/// copy alone waits for the last-level cache, as a core has 16 lines under way at most; and many lines asked for at once keep a
 /// tile's own from coming, so the steps are small and many. Only a hint: the lines need not exist.
 /// </summary>
 internal unsafe struct Ahead

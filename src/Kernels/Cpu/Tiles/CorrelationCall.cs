@@ -45,7 +45,7 @@ internal unsafe struct CorrelationCall
 }
 
 /// <summary>
-/// The register tiles of forward and by-input passes and of matrix products: each value of x is broadcast and meets v
+/// The register tiles of forward and backward-data passes and of matrix products: each value of x is broadcast and meets v
 /// vectors of weights that stay in registers, as do the 2 h v sums.
 /// </summary>
 internal static unsafe partial class CorrelationTiles<V>

@@ -35,7 +35,7 @@ internal unsafe struct OuterProductCall
     public int RunLength;
 }
 
-/// <summary>The register tiles of gradients by weight: each value of x is broadcast and meets v vectors of dy; the r v sums stay in registers.</summary>
+/// <summary>The register tiles of gradients with respect to the weights: each value of x is broadcast and meets v vectors of dy; the r v sums stay in registers.</summary>
 internal static unsafe partial class OuterProductTiles<V>
     where V : unmanaged, IVector<V>
 {

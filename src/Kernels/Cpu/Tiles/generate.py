@@ -80,7 +80,7 @@ def correlation(half, vectors, length=0):
             emit("                    Sse.Prefetch1(next);")
             emit("                    next += nextStep;")
         if vectors == 2:
-            # Weights that come from the outer cache or from memory: the hardware's own prefetching ends with a page.
+            # Weights that come from the last-level cache or from memory: the hardware's prefetching ends with a page.
             emit("                    Sse.Prefetch1(w + WeightsAhead);")
             emit("                    Sse.Prefetch1(w + WeightsAhead + V.Count);")
         if vectors > 1:

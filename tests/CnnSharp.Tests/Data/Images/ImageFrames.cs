@@ -6,7 +6,7 @@ namespace CnnSharp.Tests;
 /// <summary>Writes images of many frames in few bytes: the first of one color, 10 20 30, the others of another.</summary>
 static class ImageFrames
 {
-    /// <summary>A GIF. Its codes are as long as LZW makes them: the n-th stands for n pixels, up to 4,095 codes, then it begins anew.</summary>
+    /// <summary>A GIF. Its codes are as long as LZW makes them: the n-th stands for n pixels, up to 4,095 codes, then it begins again.</summary>
     public static byte[] Gif(int width, int height, int frames)
     {
         var file = new MemoryStream();

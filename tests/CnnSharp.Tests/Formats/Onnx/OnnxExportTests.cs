@@ -252,7 +252,7 @@ public sealed class OnnxExportTests : IDisposable
             if (tensor.Shape.Rank > 1) generator.FillNormal(values, 0, Math.Sqrt(2.0 / Math.Max(1, tensor.Count / tensor.Shape[^1])));
             else if (name.EndsWith("ariance", StringComparison.Ordinal)) generator.FillUniform(values, 0.5, 1.5);
             else generator.FillNormal(values, 0.5, 0.3);
-            tensor.Write<float>(values);
+            tensor.CopyFrom<float>(values);
         }
 
         return model.Eval();

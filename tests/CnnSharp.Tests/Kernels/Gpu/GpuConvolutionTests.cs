@@ -23,7 +23,7 @@ public sealed class GpuConvolutionTests
     [Fact]
     public void TransposedConvolutionsAreExact() => Check(40, Convolutions, (g, random) => ConvolveTransposed(Gpu, g, random));
 
-    /// <summary>Larger than a tile in every direction; a gradient by weight that is summed in parts; 1 x 1; a stride that leaves places of x unread; a stride that shares a factor with the dilation.</summary>
+    /// <summary>Larger than a tile in every direction; a gradient with respect to the weights that is summed in parts; 1 x 1; a stride that leaves places of x unread; a stride that shares a factor with the dilation.</summary>
     [Fact]
     public void ConvolutionsLargerThanATileAreExact()
     {
@@ -78,7 +78,7 @@ public sealed class GpuConvolutionTests
     [InlineData(65, 70, 33, false, true)]
     public void MatrixProductsOfAGpuAreExact(int m, int n, int k, bool transposeA, bool transposeB) => Multiply(Wide.Value, new(m, n, k, transposeA, transposeB), new(m));
 
-    /// <summary>No input, no sum: results are the bias, gradients by weight 0.</summary>
+    /// <summary>No input, no sum: results are the bias, gradients with respect to the weights 0.</summary>
     [Fact]
     public void EmptyBatches()
     {
@@ -123,7 +123,7 @@ public sealed class GpuConvolutionTests
         where size[0] + pad[0] + pad[1] > (kernel[0] - 1) * dilation[0] && size[1] + pad[2] + pad[3] > (kernel[1] - 1) * dilation[1]
         select ConvGeometry.Create([n, size[0], size[1], groups * channels], [kernel[0], kernel[1], channels, groups * results], (stride[0], stride[1]), new(pad[0], pad[1], pad[2], pad[3]), (dilation[0], dilation[1]), groups);
 
-    /// <summary>Forward, with and without bias and ReLU; backward-data, once overwritten and once added to; by weight; by bias.</summary>
+    /// <summary>Forward, with and without bias and ReLU; backward-data, once overwritten and once added to; backward-weights; by bias.</summary>
     static void Convolve(Device device, ConvGeometry g, Random random)
     {
         var (x, y, w) = ((long)g.N * g.H * g.W * g.C, (long)g.N * g.OutH * g.OutW * g.K, (long)g.KernelH * g.KernelW * g.GroupC * g.K);

@@ -25,7 +25,7 @@ public sealed partial class TensorCoreTests
         Operands<TensorCoreBf16>(backend, "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32", "cvt.rn.bf16x2.f32");
     }
 
-    // Forward; backward-data; by weight, in parts; matrix products.
+    // Forward; backward-data; backward-weights, in parts; matrix products.
     static void Operands<TMma>(PTXBackend backend, string multiply, string convert)
         where TMma : struct, IMma
     {
