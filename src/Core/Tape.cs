@@ -156,7 +156,7 @@ public static class Tape
                 Collect(root, gradients, nodes);
                 started = true;
                 root.Node.Flow = upstream?.Data.Retain() ?? engine.Rent(root.DType, 1);
-                if (upstream is null) engine.Kernels.Fill(root.Node.Flow, 1);
+                if (upstream is null) engine.Kernels.Memory.Fill(root.Node.Flow, 1);
                 foreach (var node in nodes)
                 {
                     current = node;
@@ -392,7 +392,7 @@ public sealed class Gradients
     {
         ref var flow = ref FlowOf(input);
         if (flow is null) flow = dy.Retain();
-        else engine.Kernels.AddScaled(1, dy, Own(ref flow));
+        else engine.Kernels.Elementwise.AddScaled(1, dy, Own(ref flow));
     }
 
     /// <summary>A buffer for a changed dy: <paramref name="dy"/> itself if nobody else holds it. Release it after use.</summary>
@@ -406,7 +406,7 @@ public sealed class Gradients
     {
         foreach (var (tensor, contribution) in pending)
         {
-            engine.Kernels.AddScaled(1, contribution, Own(ref FlowOf(tensor)));
+            engine.Kernels.Elementwise.AddScaled(1, contribution, Own(ref FlowOf(tensor)));
             contribution.Release();
         }
 
@@ -440,7 +440,7 @@ public sealed class Gradients
             return;
         }
 
-        engine.Kernels.AddScaled(1, flow!, Own(ref tensor.GradientData));
+        engine.Kernels.Elementwise.AddScaled(1, flow!, Own(ref tensor.GradientData));
         flow!.Release();
     }
 
@@ -475,7 +475,7 @@ public sealed class Gradients
         var buffer = gradient!;
         if (!buffer.IsShared) return buffer;
         var copy = engine.Rent(buffer.Type, buffer.Length);
-        engine.Kernels.Copy(buffer, copy);
+        engine.Kernels.Memory.Copy(buffer, copy);
         buffer.Release();
         return gradient = copy;
     }

@@ -106,7 +106,7 @@ public sealed partial record Augment
         return parts.Count == 0 ? "none" : string.Join(", ", parts);
     }
 
-    /// <summary>Writes a placement (see <see cref="IKernels.GatherImages"/>) for the image at a position of an epoch.</summary>
+    /// <summary>Writes a placement (see <see cref="IImageKernels.Gather"/>) for the image at a position of an epoch.</summary>
     internal void Place(Span<int> placement, int image, int height, int width, ulong seed, ulong stream, long position)
     {
         var (top, left, flip, _) = Philox.Block(seed, stream, (ulong)position * BlocksPerImage);

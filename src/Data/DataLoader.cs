@@ -182,8 +182,8 @@ public sealed class DataLoader : IEnumerable<Batch>
         // Every image with the one that stands as far from the other end: the order is random, so are the pairs.
         using (var others = Gather(Reversed(planned.Placements, ImageGeometry.PlacementLength), count, sent ?? resident!))
         {
-            Device.Kernels.Unary(UnaryOp.MultiplyScalar, planned.Share, images.Data, images.Data);
-            Device.Kernels.AddScaled(1 - planned.Share, others.Data, images.Data);
+            Device.Kernels.Elementwise.Unary(UnaryOp.MultiplyScalar, planned.Share, images.Data, images.Data);
+            Device.Kernels.Elementwise.AddScaled(1 - planned.Share, others.Data, images.Data);
         }
 
         sent?.Release();
@@ -195,7 +195,7 @@ public sealed class DataLoader : IEnumerable<Batch>
         var geometry = new ImageGeometry(count, set.Height, set.Width, set.Channels, set.Height, set.Width, cutout);
         var images = Tensor.Uninitialized(new(count, set.Height, set.Width, set.Channels), Device);
         using var placements = Tensor.From(placing, new(count, ImageGeometry.PlacementLength), Device);
-        Device.Kernels.GatherImages(geometry, source, placements.Data, scaleOffset.Data, images.Data);
+        Device.Kernels.Images.Gather(geometry, source, placements.Data, scaleOffset.Data, images.Data);
         return images;
     }
 

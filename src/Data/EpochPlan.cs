@@ -63,7 +63,7 @@ sealed class EpochPlan(ImageDataset set, int batchSize, Augment augmentation, ul
 }
 
 /// <summary>A batch before it is made on a device.</summary>
-/// <param name="Placements">[N, 6]: see <see cref="IKernels.GatherImages"/>.</param>
+/// <param name="Placements">[N, 6]: see <see cref="IImageKernels.Gather"/>.</param>
 /// <param name="Labels">[N].</param>
 /// <param name="Pixels">[N, H, W, C] and perhaps more, or null where the set is resident on the device.</param>
 /// <param name="Share">Of a mixture, the part of the image itself; 1 where images are not mixed.</param>

@@ -7,13 +7,13 @@ namespace CnnSharp.Kernels;
 public static class EngineFault
 {
     /// <summary>
-    /// Whether an exception is a fault of an engine: it was thrown within a primitive of <see cref="IKernels"/>, and is none
+    /// Whether an exception is a fault of an engine: it was thrown within a primitive (<see cref="IKernelFamily"/>), and is none
     /// of those by which an engine says what it cannot do or was not given (<see cref="ShapeException"/>,
     /// <see cref="LabelException"/>, <see cref="NotSupportedException"/>, <see cref="OutOfMemoryException"/>).
     /// </summary>
     public static bool Is(Exception e) => e is not (ShapeException or LabelException or NotSupportedException or OutOfMemoryException) && IsWithinKernels(e);
 
-    /// <summary>Whether an exception was thrown within a primitive of <see cref="IKernels"/>.</summary>
+    /// <summary>Whether an exception was thrown within a primitive (<see cref="IKernelFamily"/>).</summary>
     [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "Only the declaring types of methods on the stack are asked for; of a method that was trimmed there is no frame.")]
     public static bool IsWithinKernels(Exception e)
     {
@@ -22,7 +22,7 @@ public static class EngineFault
         {
             for (var type = frame.GetMethod()?.DeclaringType; type is not null; type = type.DeclaringType)
             {
-                if (type.IsAssignableTo(typeof(IKernels))) return true;
+                if (type.IsAssignableTo(typeof(IKernelFamily))) return true;
             }
         }
 

@@ -44,8 +44,32 @@ public sealed class ShapeEngine : Engine
 }
 
 /// <summary>Every primitive, doing nothing.</summary>
-sealed class ShapeKernels : IKernels
+sealed class ShapeKernels : IKernels, IMemoryKernels, IConvolutionKernels, IMatMulKernels, IPoolingKernels, INormalizationKernels, IElementwiseKernels, ILossKernels, IReductionKernels, IResizeKernels, ISparseKernels, IImageKernels, IOptimizerKernels
 {
+    IMemoryKernels IKernels.Memory => this;
+
+    IConvolutionKernels IKernels.Convolution => this;
+
+    IMatMulKernels IKernels.MatMul => this;
+
+    IPoolingKernels IKernels.Pooling => this;
+
+    INormalizationKernels IKernels.Normalization => this;
+
+    IElementwiseKernels IKernels.Elementwise => this;
+
+    ILossKernels IKernels.Losses => this;
+
+    IReductionKernels IKernels.Reductions => this;
+
+    IResizeKernels IKernels.Resize => this;
+
+    ISparseKernels IKernels.Sparse => this;
+
+    IImageKernels IKernels.Images => this;
+
+    IOptimizerKernels IKernels.Optimizers => this;
+
     public void Fill(DeviceBuffer y, double value)
     {
     }
@@ -58,51 +82,51 @@ sealed class ShapeKernels : IKernels
     {
     }
 
-    public void ConvForward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y, Activation activation = Activation.None)
+    public void Forward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y, Activation activation = Activation.None)
     {
     }
 
-    public void ConvBackwardInput(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, DeviceBuffer dx, bool accumulate = false)
+    public void BackwardInput(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, DeviceBuffer dx, bool accumulate = false)
     {
     }
 
-    public void ConvBackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
+    public void BackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
     {
     }
 
-    public void BiasBackward(long rows, int channels, DeviceBuffer dy, DeviceBuffer db)
+    public void BackwardBias(long rows, int channels, DeviceBuffer dy, DeviceBuffer db)
     {
     }
 
-    public void ConvTransposeForward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y)
+    public void TransposeForward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y)
     {
     }
 
-    public void ConvTransposeBackwardInput(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, DeviceBuffer dx, bool accumulate = false)
+    public void TransposeBackwardInput(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, DeviceBuffer dx, bool accumulate = false)
     {
     }
 
-    public void ConvTransposeBackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
+    public void TransposeBackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
     {
     }
 
-    public void MatMul(in MatMulGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer? bias, DeviceBuffer c, Activation activation = Activation.None, bool accumulate = false)
+    public void Multiply(in MatMulGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer? bias, DeviceBuffer c, Activation activation = Activation.None, bool accumulate = false)
     {
     }
 
-    public void MaxPoolForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer indices)
+    public void MaxForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer indices)
     {
     }
 
-    public void MaxPoolBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer indices, DeviceBuffer dx)
+    public void MaxBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer indices, DeviceBuffer dx)
     {
     }
 
-    public void AvgPoolForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y)
+    public void AverageForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y)
     {
     }
 
-    public void AvgPoolBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer dx)
+    public void AverageBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer dx)
     {
     }
 
@@ -206,15 +230,15 @@ sealed class ShapeKernels : IKernels
     {
     }
 
-    public void LossForward(LossOp op, DeviceBuffer x, DeviceBuffer target, DeviceBuffer losses)
+    public void Forward(LossOp op, DeviceBuffer x, DeviceBuffer target, DeviceBuffer losses)
     {
     }
 
-    public void LossBackward(LossOp op, DeviceBuffer x, DeviceBuffer target, DeviceBuffer dlosses, DeviceBuffer dx)
+    public void Backward(LossOp op, DeviceBuffer x, DeviceBuffer target, DeviceBuffer dlosses, DeviceBuffer dx)
     {
     }
 
-    public void ReduceSum(in ReduceGeometry g, float scale, DeviceBuffer x, DeviceBuffer y)
+    public void Sum(in ReduceGeometry g, float scale, DeviceBuffer x, DeviceBuffer y)
     {
     }
 
@@ -230,27 +254,27 @@ sealed class ShapeKernels : IKernels
     {
     }
 
-    public void UpsampleNearestForward(in UpsampleGeometry g, DeviceBuffer x, DeviceBuffer y)
+    public void NearestForward(in UpsampleGeometry g, DeviceBuffer x, DeviceBuffer y)
     {
     }
 
-    public void UpsampleNearestBackward(in UpsampleGeometry g, DeviceBuffer dy, DeviceBuffer dx)
+    public void NearestBackward(in UpsampleGeometry g, DeviceBuffer dy, DeviceBuffer dx)
     {
     }
 
-    public void UpsampleBilinearForward(in UpsampleGeometry g, DeviceBuffer x, DeviceBuffer y)
+    public void BilinearForward(in UpsampleGeometry g, DeviceBuffer x, DeviceBuffer y)
     {
     }
 
-    public void UpsampleBilinearBackward(in UpsampleGeometry g, DeviceBuffer dy, DeviceBuffer dx)
+    public void BilinearBackward(in UpsampleGeometry g, DeviceBuffer dy, DeviceBuffer dx)
     {
     }
 
-    public void SparseMatMul(in SparseGeometry g, DeviceBuffer offsets, DeviceBuffer columns, DeviceBuffer values, DeviceBuffer x, DeviceBuffer y)
+    public void Multiply(in SparseGeometry g, DeviceBuffer offsets, DeviceBuffer columns, DeviceBuffer values, DeviceBuffer x, DeviceBuffer y)
     {
     }
 
-    public void GatherImages(in ImageGeometry g, DeviceBuffer images, DeviceBuffer placements, DeviceBuffer scaleOffset, DeviceBuffer y)
+    public void Gather(in ImageGeometry g, DeviceBuffer images, DeviceBuffer placements, DeviceBuffer scaleOffset, DeviceBuffer y)
     {
     }
 
@@ -267,6 +291,10 @@ sealed class ShapeKernels : IKernels
     }
 
     public void Adam(in AdamStep step, DeviceBuffer w, DeviceBuffer gradient, DeviceBuffer mean, DeviceBuffer square)
+    {
+    }
+
+    public void ForwardBatchNorm(in ConvGeometry g, in BatchNormGeometry norm, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y)
     {
     }
 }

@@ -73,12 +73,12 @@ sealed class Meter : IDisposable
     {
         var k = device.Kernels;
         var count = checked((int)target.Count);
-        k.CopyRegion(Row(1, steps), loss.Data, losses.Data);
+        k.Memory.CopyRegion(Row(1, steps), loss.Data, losses.Data);
         var found = device.Engine.Rent(DType.Int32, count);
-        k.ArgMax(count, logits.Shape[^1], logits.Data, found);
-        k.CopyRegion(Row(count, samples), found, predictions.Data);
+        k.Reductions.ArgMax(count, logits.Shape[^1], logits.Data, found);
+        k.Memory.CopyRegion(Row(count, samples), found, predictions.Data);
         found.Release();
-        k.CopyRegion(Row(count, samples), target.Data, labels.Data);
+        k.Memory.CopyRegion(Row(count, samples), target.Data, labels.Data);
         counts[steps++] = count;
         samples += count;
     }

@@ -27,13 +27,13 @@ sealed class SquareSums
     public Device Device { get; }
 
     /// <summary>Makes every sum 0.</summary>
-    public void Clear() => Device.Kernels.Fill(all.Data, 0);
+    public void Clear() => Device.Kernels.Memory.Fill(all.Data, 0);
 
     /// <summary>Sets the sum at <paramref name="index"/>.</summary>
     public void Set(int index, DeviceBuffer buffer)
     {
-        Device.Kernels.SumOfSquares(buffer, one.Data);
-        Device.Kernels.CopyRegion(new RegionGeometry(1, 1, 1, 1, 0, 0, 0, 0, 1, index, 0, 0, 0, 1), one.Data, all.Data);
+        Device.Kernels.Reductions.SumOfSquares(buffer, one.Data);
+        Device.Kernels.Memory.CopyRegion(new RegionGeometry(1, 1, 1, 1, 0, 0, 0, 0, 1, index, 0, 0, 0, 1), one.Data, all.Data);
     }
 
     /// <summary>
@@ -43,8 +43,8 @@ sealed class SquareSums
     public double Rescaled(DeviceBuffer buffer)
     {
         var small = Device.Engine.Rent(buffer.Type, buffer.Length);
-        Device.Kernels.Unary(UnaryOp.MultiplyScalar, Factor, buffer, small);
-        Device.Kernels.SumOfSquares(small, one.Data);
+        Device.Kernels.Elementwise.Unary(UnaryOp.MultiplyScalar, Factor, buffer, small);
+        Device.Kernels.Reductions.SumOfSquares(small, one.Data);
         small.Release();
         return one.Item() / ((double)Factor * Factor);
     }

@@ -71,7 +71,7 @@ internal static class KernelBench
         var memory = engine.Rent(DType.Float32, (long)kernel.Work / sizeof(float));
         try
         {
-            engine.Kernels.Fill(memory, 0);
+            engine.Kernels.Memory.Fill(memory, 0);
             return peak.Bandwidth(memory, CeilingTime);
         }
         finally

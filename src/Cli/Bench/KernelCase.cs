@@ -91,9 +91,9 @@ internal sealed record KernelCase(string Kernel, string Size, string Pass, Limit
         var y = buffers.Random((long)g.N * g.OutH * g.OutW * g.K);
         return new(Conv, size.ToString(), pass, Limit.Arithmetic, 2.0 * g.MultiplyAdds, pass switch
         {
-            Forward => () => k.ConvForward(g, x, w, null, y),
-            BackwardData => () => k.ConvBackwardInput(g, y, w, x),
-            _ => () => k.ConvBackwardWeight(g, x, y, w),
+            Forward => () => k.Convolution.Forward(g, x, w, null, y),
+            BackwardData => () => k.Convolution.BackwardInput(g, y, w, x),
+            _ => () => k.Convolution.BackwardWeight(g, x, y, w),
         });
     }
 
@@ -109,16 +109,16 @@ internal sealed record KernelCase(string Kernel, string Size, string Pass, Limit
         var (weight, bias, runningMean, runningVariance) = (buffers.Random(channels), buffers.Random(channels), buffers.Random(channels), buffers.Random(channels));
         var (mean, invStd, dw, db) = (buffers.Random(channels), buffers.Random(channels), buffers.Random(channels), buffers.Random(channels));
         var (pooled, places) = (buffers.Random(count / 4), buffers.Integers(count / 4));
-        if (kernel == Pool) k.MaxPoolForward(pool, x, pooled, places);
+        if (kernel == Pool) k.Pooling.MaxForward(pool, x, pooled, places);
         var (bytes, call) = (kernel, pass) switch
         {
-            (Norm, Forward) => (3 * stream, () => k.BatchNormForward(norm, x, weight, bias, runningMean, runningVariance, null, y, mean, invStd)),
-            (Norm, Backward) => (7 * stream, () => k.BatchNormBackward(norm, x, y, dy, weight, mean, invStd, dx, null, dw, db)),
-            (Relu, Forward) => (2 * stream, () => k.Unary(UnaryOp.Relu, 0, x, y)),
-            (Relu, Backward) => (3 * stream, () => k.UnaryBackward(UnaryOp.Relu, 0, x, y, dy, dx)),
-            (Pool, Forward) => (1.5 * stream, () => k.MaxPoolForward(pool, x, pooled, places)),
-            (Pool, Backward) => (1.5 * stream, () => k.MaxPoolBackward(pool, pooled, places, dx)),
-            _ => (5 * stream, (Action)(() => k.Sgd(new(1e-6f, 0.9f, true, 5e-4f), x, dy, dx))),
+            (Norm, Forward) => (3 * stream, () => k.Normalization.BatchNormForward(norm, x, weight, bias, runningMean, runningVariance, null, y, mean, invStd)),
+            (Norm, Backward) => (7 * stream, () => k.Normalization.BatchNormBackward(norm, x, y, dy, weight, mean, invStd, dx, null, dw, db)),
+            (Relu, Forward) => (2 * stream, () => k.Elementwise.Unary(UnaryOp.Relu, 0, x, y)),
+            (Relu, Backward) => (3 * stream, () => k.Elementwise.UnaryBackward(UnaryOp.Relu, 0, x, y, dy, dx)),
+            (Pool, Forward) => (1.5 * stream, () => k.Pooling.MaxForward(pool, x, pooled, places)),
+            (Pool, Backward) => (1.5 * stream, () => k.Pooling.MaxBackward(pool, pooled, places, dx)),
+            _ => (5 * stream, (Action)(() => k.Optimizers.Sgd(new(1e-6f, 0.9f, true, 5e-4f), x, dy, dx))),
         };
         return new(kernel, size.ToString(), pass, Limit.Memory, bytes, call);
     }

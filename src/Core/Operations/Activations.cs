@@ -59,22 +59,22 @@ public static partial class Functional
         var k = x.Device.Kernels;
         var y = Tensor.Uninitialized(x.Shape, x.Device);
         var (low, high) = ((float)least, (float)most);
-        k.Clamp(low, high, x.Data, y.Data);
+        k.Elementwise.Clamp(low, high, x.Data, y.Data);
 
-        return Tape.Record("Clamp", (low, high), y, [x], (dy, gradients) => k.ClampBackward(low, high, x.Data, dy, gradients.Reuse(x, dy)));
+        return Tape.Record("Clamp", (low, high), y, [x], (dy, gradients) => k.Elementwise.ClampBackward(low, high, x.Data, dy, gradients.Reuse(x, dy)));
     }
 
     static Tensor Unary(UnaryOp op, Tensor x, float a = 0)
     {
         var k = x.Device.Kernels;
         var y = Tensor.Uninitialized(x.Shape, x.Device);
-        k.Unary(op, a, x.Data, y.Data);
+        k.Elementwise.Unary(op, a, x.Data, y.Data);
 
         return Tape.Record(op.ToString(), a, y, [x], (dy, gradients) =>
         {
             // These two have the same derivative everywhere, so x and y may have changed.
             var anywhere = op is UnaryOp.MultiplyScalar or UnaryOp.AddScalar;
-            k.UnaryBackward(op, a, anywhere ? dy : x.Data, anywhere ? dy : y.Data, dy, gradients.Reuse(x, dy));
+            k.Elementwise.UnaryBackward(op, a, anywhere ? dy : x.Data, anywhere ? dy : y.Data, dy, gradients.Reuse(x, dy));
         });
     }
 
@@ -92,12 +92,12 @@ public static partial class Functional
         var rows = x.Shape.CountBefore(x.Shape.Rank - 1);
         var k = x.Device.Kernels;
         var y = Tensor.Uninitialized(x.Shape, x.Device);
-        k.PReluForward(rows, channels, x.Data, w.Data, y.Data);
+        k.Elementwise.PReluForward(rows, channels, x.Data, w.Data, y.Data);
 
         return Tape.Record("PRelu", y, [x, w], (dy, gradients) =>
         {
-            if (gradients.Wants(w)) k.PReluBackwardWeight(rows, channels, x.Data, dy, gradients.For(w));
-            if (gradients.Wants(x)) k.PReluBackwardInput(rows, channels, x.Data, w.Data, dy, gradients.For(x));
+            if (gradients.Wants(w)) k.Elementwise.PReluBackwardWeight(rows, channels, x.Data, dy, gradients.For(w));
+            if (gradients.Wants(x)) k.Elementwise.PReluBackwardInput(rows, channels, x.Data, w.Data, dy, gradients.For(x));
         });
     }
 
@@ -114,9 +114,9 @@ public static partial class Functional
         var k = x.Device.Kernels;
         var y = Tensor.Uninitialized(x.Shape.With(^1, channels), x.Device);
         var indices = x.Device.Engine.Rent(DType.Int32, y.Count);
-        k.MaxoutForward(rows, channels, pieces, x.Data, y.Data, indices);
+        k.Elementwise.MaxoutForward(rows, channels, pieces, x.Data, y.Data, indices);
 
-        return Tape.Record("Maxout", pieces, y, [x], (dy, gradients) => k.MaxoutBackward(rows, channels, pieces, dy, indices, gradients.For(x)), indices);
+        return Tape.Record("Maxout", pieces, y, [x], (dy, gradients) => k.Elementwise.MaxoutBackward(rows, channels, pieces, dy, indices, gradients.For(x)), indices);
     }
 
     /// <summary>Zeroes each element with a probability and scales the rest by 1 / (1 - probability) (Srivastava et al. 2014).</summary>
@@ -132,8 +132,8 @@ public static partial class Functional
         if (!(p >= 0 && p < 1)) throw new ArgumentOutOfRangeException(nameof(probability), probability, "Dropout: the probability must be at least 0 and less than 1.");
         var k = x.Device.Kernels;
         var y = Tensor.Uninitialized(x.Shape, x.Device);
-        k.Dropout(p, seed, stream, x.Data, y.Data);
+        k.Elementwise.Dropout(p, seed, stream, x.Data, y.Data);
 
-        return Tape.Record("Dropout", y, [x], (dy, gradients) => k.Dropout(p, seed, stream, dy, gradients.Reuse(x, dy)));
+        return Tape.Record("Dropout", y, [x], (dy, gradients) => k.Elementwise.Dropout(p, seed, stream, dy, gradients.Reuse(x, dy)));
     }
 }

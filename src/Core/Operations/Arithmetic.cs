@@ -42,14 +42,14 @@ public static partial class Functional
             var term = a.Device.Engine.Rent(a.DType, shape.Count);
             if (gradients.Wants(a))
             {
-                k.Binary(BinaryOp.Multiply, WithDy(g, ofA: false), dy, b.Data, term);
+                k.Elementwise.Binary(BinaryOp.Multiply, WithDy(g, ofA: false), dy, b.Data, term);
                 SumInto(a, shape, term, 1, gradients);
             }
 
             if (gradients.Wants(b))
             {
                 if (term.IsShared) term = Replace(term);
-                k.Binary(BinaryOp.Multiply, WithDy(g, ofA: true), dy, a.Data, term);
+                k.Elementwise.Binary(BinaryOp.Multiply, WithDy(g, ofA: true), dy, a.Data, term);
                 SumInto(b, shape, term, 1, gradients);
             }
 
@@ -68,12 +68,12 @@ public static partial class Functional
         {
             // da = dy / b; db = -(dy / b) y.
             var term = a.Device.Engine.Rent(a.DType, shape.Count);
-            k.Binary(BinaryOp.Divide, WithDy(g, ofA: false), dy, b.Data, term);
+            k.Elementwise.Binary(BinaryOp.Divide, WithDy(g, ofA: false), dy, b.Data, term);
             if (gradients.Wants(a)) SumInto(a, shape, term, 1, gradients);
             if (gradients.Wants(b))
             {
                 var product = a.Device.Engine.Rent(a.DType, shape.Count);
-                k.Binary(BinaryOp.Multiply, Elementwise(shape), term, y.Data, product);
+                k.Elementwise.Binary(BinaryOp.Multiply, Elementwise(shape), term, y.Data, product);
                 SumInto(b, shape, product, -1, gradients);
                 product.Release();
             }
@@ -91,7 +91,7 @@ public static partial class Functional
     static Tensor Binary(BinaryOp op, in BroadcastGeometry g, Tensor a, Tensor b, Shape shape)
     {
         var y = Tensor.Uninitialized(shape, a.Device);
-        a.Device.Kernels.Binary(op, g, a.Data, b.Data, y.Data);
+        a.Device.Kernels.Elementwise.Binary(op, g, a.Data, b.Data, y.Data);
         return y;
     }
 
@@ -152,7 +152,7 @@ public static partial class Functional
         if (input.Shape == shape)
         {
             if (factor == 1) gradients.Pass(input, dy);
-            else k.Unary(UnaryOp.MultiplyScalar, factor, dy, gradients.For(input));
+            else k.Elementwise.Unary(UnaryOp.MultiplyScalar, factor, dy, gradients.For(input));
             return;
         }
 
@@ -167,7 +167,7 @@ public static partial class Functional
             {
                 var g = new ReduceGeometry(outer, shape[axis], shape.CountAfter(axis));
                 var summed = input.Device.Engine.Rent(dy.Type, g.Outer * g.Inner);
-                k.ReduceSum(g, 1, current, summed);
+                k.Reductions.Sum(g, 1, current, summed);
                 current.Release();
                 current = summed;
             }
@@ -176,7 +176,7 @@ public static partial class Functional
         }
 
         if (factor == 1) gradients.Pass(input, current);
-        else k.Unary(UnaryOp.MultiplyScalar, factor, current, gradients.For(input));
+        else k.Elementwise.Unary(UnaryOp.MultiplyScalar, factor, current, gradients.For(input));
         current.Release();
     }
 }

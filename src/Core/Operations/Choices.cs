@@ -42,9 +42,9 @@ public static partial class Functional
 
             // n = (a - y) / b.
             DeviceBuffer difference = dy.Engine.Rent(dy.Type, shape.Count), whole = dy.Engine.Rent(dy.Type, shape.Count);
-            k.Binary(BinaryOp.Subtract, WithDy(g, ofA: true), y.Data, a.Data, difference);
-            k.Binary(BinaryOp.Divide, WithDy(g, ofA: false), difference, b.Data, whole);
-            k.Binary(BinaryOp.Multiply, Elementwise(shape), whole, dy, difference);
+            k.Elementwise.Binary(BinaryOp.Subtract, WithDy(g, ofA: true), y.Data, a.Data, difference);
+            k.Elementwise.Binary(BinaryOp.Divide, WithDy(g, ofA: false), difference, b.Data, whole);
+            k.Elementwise.Binary(BinaryOp.Multiply, Elementwise(shape), whole, dy, difference);
             SumInto(b, shape, difference, 1, gradients);
             difference.Release();
             whole.Release();
@@ -76,7 +76,7 @@ public static partial class Functional
         void Choose(Tensor operand, BinaryOp op, DeviceBuffer dy, Gradients gradients)
         {
             var chosen = dy.Engine.Rent(dy.Type, shape.Count);
-            k.Binary(op, gDy, dy, condition.Data, chosen);
+            k.Elementwise.Binary(op, gDy, dy, condition.Data, chosen);
             SumInto(operand, shape, chosen, 1, gradients);
             chosen.Release();
         }
@@ -97,9 +97,9 @@ public static partial class Functional
         void Times((BinaryOp Op, bool Exchanged) factor, Tensor input, DeviceBuffer dy, Gradients gradients)
         {
             var term = dy.Engine.Rent(dy.Type, shape.Count);
-            if (factor.Exchanged) k.Binary(factor.Op, Exchanged(g), b.Data, a.Data, term);
-            else k.Binary(factor.Op, g, a.Data, b.Data, term);
-            k.Binary(BinaryOp.Multiply, Elementwise(shape), term, dy, term);
+            if (factor.Exchanged) k.Elementwise.Binary(factor.Op, Exchanged(g), b.Data, a.Data, term);
+            else k.Elementwise.Binary(factor.Op, g, a.Data, b.Data, term);
+            k.Elementwise.Binary(BinaryOp.Multiply, Elementwise(shape), term, dy, term);
             SumInto(input, shape, term, 1, gradients);
             term.Release();
         }

@@ -37,14 +37,14 @@ public static partial class Functional
         CheckTogether("Conv2d", x, w);
         var k = x.Device.Kernels;
         var y = Tensor.Uninitialized(new(g.N, g.OutH, g.OutW, g.K), x.Device);
-        k.ConvForward(g, x.Data, w.Data, b?.Data, y.Data, activation);
+        k.Convolution.Forward(g, x.Data, w.Data, b?.Data, y.Data, activation);
 
         return Tape.Record("Conv2d", (g, activation), y, [x, w, b], (dy, gradients) =>
         {
             var dz = ThroughActivation(activation, y, dy, gradients);
-            if (gradients.Wants(w)) k.ConvBackwardWeight(g, x.Data, dz, gradients.For(w));
-            if (gradients.Wants(b)) k.BiasBackward((long)g.N * g.OutH * g.OutW, g.K, dz, gradients.For(b!));
-            if (gradients.Wants(x)) k.ConvBackwardInput(g, dz, w.Data, gradients.For(x, out var accumulate), accumulate);
+            if (gradients.Wants(w)) k.Convolution.BackwardWeight(g, x.Data, dz, gradients.For(w));
+            if (gradients.Wants(b)) k.Convolution.BackwardBias((long)g.N * g.OutH * g.OutW, g.K, dz, gradients.For(b!));
+            if (gradients.Wants(x)) k.Convolution.BackwardInput(g, dz, w.Data, gradients.For(x, out var accumulate), accumulate);
             dz.Release();
         });
     }
@@ -54,7 +54,7 @@ public static partial class Functional
     {
         if (activation == Activation.None) return dy.Retain();
         var dz = gradients.Writable(dy);
-        y.Device.Kernels.UnaryBackward(UnaryOp.Relu, 0, y.Data, y.Data, dy, dz);
+        y.Device.Kernels.Elementwise.UnaryBackward(UnaryOp.Relu, 0, y.Data, y.Data, dy, dz);
         return dz;
     }
 

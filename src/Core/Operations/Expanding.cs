@@ -28,7 +28,7 @@ public static partial class Functional
             for (var axis = missing; axis < start; axis++) outer *= x.Shape[axis - missing];
             for (var axis = start; axis < end; axis++) repeats *= shape[axis];
             var repeated = x.Device.Engine.Rent(x.DType, outer * repeats * inner);
-            k.Expand(new(outer, repeats, inner), 1, current, repeated);
+            k.Reductions.Expand(new(outer, repeats, inner), 1, current, repeated);
             current.Release();
             current = repeated;
             end = start + 1;

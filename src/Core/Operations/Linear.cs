@@ -25,14 +25,14 @@ public static partial class Functional
         var rows = (int)count;
         var k = x.Device.Kernels;
         var y = Tensor.Uninitialized(x.Shape.With(^1, outputs), x.Device);
-        k.MatMul(new(rows, outputs, inputs), x.Data, w.Data, b?.Data, y.Data, activation);
+        k.MatMul.Multiply(new(rows, outputs, inputs), x.Data, w.Data, b?.Data, y.Data, activation);
 
         return Tape.Record("Linear", activation, y, [x, w, b], (dy, gradients) =>
         {
             var dz = ThroughActivation(activation, y, dy, gradients);
-            if (gradients.Wants(w)) k.MatMul(new(inputs, outputs, rows, TransposeA: true), x.Data, dz, null, gradients.For(w, out var accumulateW), accumulate: accumulateW);
-            if (gradients.Wants(b)) k.BiasBackward(rows, outputs, dz, gradients.For(b!));
-            if (gradients.Wants(x)) k.MatMul(new(rows, inputs, outputs, TransposeB: true), dz, w.Data, null, gradients.For(x, out var accumulateX), accumulate: accumulateX);
+            if (gradients.Wants(w)) k.MatMul.Multiply(new(inputs, outputs, rows, TransposeA: true), x.Data, dz, null, gradients.For(w, out var accumulateW), accumulate: accumulateW);
+            if (gradients.Wants(b)) k.Convolution.BackwardBias(rows, outputs, dz, gradients.For(b!));
+            if (gradients.Wants(x)) k.MatMul.Multiply(new(rows, inputs, outputs, TransposeB: true), dz, w.Data, null, gradients.For(x, out var accumulateX), accumulate: accumulateX);
             dz.Release();
         });
     }
@@ -75,12 +75,12 @@ public static partial class Functional
         var g = new MatMulGeometry(m, n, depth) { Batch = a.Shape[0] };
         var k = a.Device.Kernels;
         var y = Tensor.Uninitialized(new(g.Batch, m, n), a.Device);
-        k.MatMul(g, a.Data, b.Data, null, y.Data);
+        k.MatMul.Multiply(g, a.Data, b.Data, null, y.Data);
 
         return Tape.Record("BatchMatMul", y, [a, b], (dy, gradients) =>
         {
-            if (gradients.Wants(a)) k.MatMul(new(m, depth, n, TransposeB: true) { Batch = g.Batch }, dy, b.Data, null, gradients.For(a, out var accumulateA), accumulate: accumulateA);
-            if (gradients.Wants(b)) k.MatMul(new(depth, n, m, TransposeA: true) { Batch = g.Batch }, a.Data, dy, null, gradients.For(b, out var accumulateB), accumulate: accumulateB);
+            if (gradients.Wants(a)) k.MatMul.Multiply(new(m, depth, n, TransposeB: true) { Batch = g.Batch }, dy, b.Data, null, gradients.For(a, out var accumulateA), accumulate: accumulateA);
+            if (gradients.Wants(b)) k.MatMul.Multiply(new(depth, n, m, TransposeA: true) { Batch = g.Batch }, a.Data, dy, null, gradients.For(b, out var accumulateB), accumulate: accumulateB);
         });
     }
 }

@@ -32,9 +32,9 @@ public static partial class Functional
         var rows = x.Shape.CountBefore(x.Shape.Rank - 1);
         var k = x.Device.Kernels;
         var y = Tensor.Uninitialized(x.Shape, x.Device);
-        k.SoftmaxForward(rows, classes, log, x.Data, y.Data);
+        k.Losses.SoftmaxForward(rows, classes, log, x.Data, y.Data);
 
-        return Tape.Record(operation, y, [x], (dy, gradients) => k.SoftmaxBackward(rows, classes, log, y.Data, dy, gradients.For(x)));
+        return Tape.Record(operation, y, [x], (dy, gradients) => k.Losses.SoftmaxBackward(rows, classes, log, y.Data, dy, gradients.For(x)));
     }
 
     /// <summary>
@@ -64,7 +64,7 @@ public static partial class Functional
         var logSumExp = x.Device.Engine.Rent(x.DType, g.Rows);
         try
         {
-            k.CrossEntropyForward(g, smoothing, x.Data, labels.Data, classWeights?.Data, losses.Data, logSumExp);
+            k.Losses.CrossEntropyForward(g, smoothing, x.Data, labels.Data, classWeights?.Data, losses.Data, logSumExp);
         }
         catch (LabelException)
         {
@@ -73,7 +73,7 @@ public static partial class Functional
             throw;
         }
 
-        Tape.Record(Operation, losses, [x, labels, classWeights], (dy, gradients) => k.CrossEntropyBackward(g, smoothing, x.Data, labels.Data, classWeights?.Data, logSumExp, dy, gradients.For(x)), logSumExp);
+        Tape.Record(Operation, losses, [x, labels, classWeights], (dy, gradients) => k.Losses.CrossEntropyBackward(g, smoothing, x.Data, labels.Data, classWeights?.Data, logSumExp, dy, gradients.For(x)), logSumExp);
         return reduction == Reduction.Mean && (ignoreIndex is not null || classWeights is not null) ? MeanOfCounted(g, losses, labels, classWeights) : Reduce(losses, reduction);
     }
 
@@ -98,7 +98,7 @@ public static partial class Functional
         var losses = Tensor.Uninitialized(labels.Shape, x.Device);
         try
         {
-            k.MulticlassHingeForward(g, (float)margin, x.Data, labels.Data, classWeights?.Data, losses.Data);
+            k.Losses.MulticlassHingeForward(g, (float)margin, x.Data, labels.Data, classWeights?.Data, losses.Data);
         }
         catch (LabelException)
         {
@@ -106,7 +106,7 @@ public static partial class Functional
             throw;
         }
 
-        Tape.Record(Operation, losses, [x, labels, classWeights], (dy, gradients) => k.MulticlassHingeBackward(g, (float)margin, x.Data, labels.Data, classWeights?.Data, dy, gradients.For(x)));
+        Tape.Record(Operation, losses, [x, labels, classWeights], (dy, gradients) => k.Losses.MulticlassHingeBackward(g, (float)margin, x.Data, labels.Data, classWeights?.Data, dy, gradients.For(x)));
         return reduction == Reduction.Mean && ignoreIndex is not null ? MeanOfCounted(g, losses, labels, null) : Reduce(losses, reduction);
     }
 
@@ -117,22 +117,22 @@ public static partial class Functional
         var all = new ReduceGeometry(1, g.Rows, 1);
         var one = new BroadcastGeometry(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1);
         var rows = engine.Rent(losses.DType, g.Rows);
-        k.LabelWeights(g, labels.Data, classWeights?.Data, rows);
+        k.Losses.LabelWeights(g, labels.Data, classWeights?.Data, rows);
         var total = engine.Rent(losses.DType, 1);
-        k.ReduceSum(all, 1, rows, total);
+        k.Reductions.Sum(all, 1, rows, total);
         rows.Release();
 
         var sum = engine.Rent(losses.DType, 1);
-        k.ReduceSum(all, 1, losses.Data, sum);
+        k.Reductions.Sum(all, 1, losses.Data, sum);
         var y = Tensor.Uninitialized(default, losses.Device);
-        k.Binary(BinaryOp.Divide, one, sum, total, y.Data);
+        k.Elementwise.Binary(BinaryOp.Divide, one, sum, total, y.Data);
         sum.Release();
 
         return Tape.Record("MeanOfCounted", y, [losses], (dy, gradients) =>
         {
             var share = engine.Rent(dy.Type, 1);
-            k.Binary(BinaryOp.Divide, one, dy, total, share);
-            k.Expand(all, 1, share, gradients.For(losses));
+            k.Elementwise.Binary(BinaryOp.Divide, one, dy, total, share);
+            k.Reductions.Expand(all, 1, share, gradients.For(losses));
             share.Release();
         }, total);
     }
@@ -165,19 +165,19 @@ public static partial class Functional
         CheckTogether(op.ToString(), x, target, "target");
         var k = x.Device.Kernels;
         var losses = Tensor.Uninitialized(x.Shape, x.Device);
-        k.LossForward(op, x.Data, target.Data, losses.Data);
+        k.Losses.Forward(op, x.Data, target.Data, losses.Data);
 
         return Reduce(
             Tape.Record(op.ToString(), losses, [x, target], (dy, gradients) =>
             {
-                if (gradients.Wants(x)) k.LossBackward(op, x.Data, target.Data, dy, gradients.For(x));
+                if (gradients.Wants(x)) k.Losses.Backward(op, x.Data, target.Data, dy, gradients.For(x));
                 if (!gradients.Wants(target)) return;
 
                 // Of x - target the negative, and of the one that is linear in the target its factor, -x.
                 var dtarget = gradients.For(target);
-                if (op == LossOp.BinaryCrossEntropyWithLogits) k.Binary(BinaryOp.Multiply, Elementwise(x.Shape), x.Data, dy, dtarget);
-                else k.LossBackward(op, x.Data, target.Data, dy, dtarget);
-                k.Unary(UnaryOp.MultiplyScalar, -1, dtarget, dtarget);
+                if (op == LossOp.BinaryCrossEntropyWithLogits) k.Elementwise.Binary(BinaryOp.Multiply, Elementwise(x.Shape), x.Data, dy, dtarget);
+                else k.Losses.Backward(op, x.Data, target.Data, dy, dtarget);
+                k.Elementwise.Unary(UnaryOp.MultiplyScalar, -1, dtarget, dtarget);
             }),
             reduction);
     }
@@ -213,7 +213,7 @@ public static partial class Functional
     {
         if (x.Shape.Rank < 1 || x.Shape[^1] < 1) throw new ShapeException("ArgMax", $"expected an input [..., classes], got {x.Shape}.");
         var y = Tensor.Uninitialized(new(x.Shape.AsSpan()[..^1]), x.Device, DType.Int32);
-        x.Device.Kernels.ArgMax(y.Count, x.Shape[^1], x.Data, y.Data);
+        x.Device.Kernels.Reductions.ArgMax(y.Count, x.Shape[^1], x.Data, y.Data);
         return Tape.Record("ArgMax", y, [], static (_, _) => { });
     }
 }

@@ -60,12 +60,12 @@ public static partial class Functional
         // A batch without values has no statistics and moves none.
         if (!training || g.Rows == 0)
         {
-            k.BatchNormInference(g, x.Data, weight.Data, bias.Data, runningMean.Data, runningVariance.Data, add?.Data, y.Data);
+            k.Normalization.BatchNormInference(g, x.Data, weight.Data, bias.Data, runningMean.Data, runningVariance.Data, add?.Data, y.Data);
             return Tape.Record(Operation, g, y, [x, weight, bias, add, runningMean, runningVariance], (dy, gradients) =>
             {
                 var (dw, db) = (VectorGradient(weight, gradients), VectorGradient(bias, gradients));
                 var dadd = gradients.Wants(add) ? gradients.Reuse(add!, dy) : null;
-                k.BatchNormInferenceBackward(g, x.Data, y.Data, dy, weight.Data, runningMean.Data, runningVariance.Data, gradients.Wants(x) ? gradients.For(x) : null, dadd, dw, db);
+                k.Normalization.BatchNormInferenceBackward(g, x.Data, y.Data, dy, weight.Data, runningMean.Data, runningVariance.Data, gradients.Wants(x) ? gradients.For(x) : null, dadd, dw, db);
                 dw.Release();
                 db.Release();
             });
@@ -73,7 +73,7 @@ public static partial class Functional
 
         var mean = x.Device.Engine.Rent(x.DType, channels);
         var invStd = x.Device.Engine.Rent(x.DType, channels);
-        k.BatchNormForward(g, x.Data, weight.Data, bias.Data, runningMean.Data, runningVariance.Data, add?.Data, y.Data, mean, invStd);
+        k.Normalization.BatchNormForward(g, x.Data, weight.Data, bias.Data, runningMean.Data, runningVariance.Data, add?.Data, y.Data, mean, invStd);
         return Tape.Record(
             Operation,
             y,
@@ -82,7 +82,7 @@ public static partial class Functional
             {
                 var (dw, db) = (VectorGradient(weight, gradients), VectorGradient(bias, gradients));
                 var dadd = gradients.Wants(add) ? gradients.Reuse(add!, dy) : null;
-                k.BatchNormBackward(g, x.Data, y.Data, dy, weight.Data, mean, invStd, gradients.Wants(x) ? gradients.For(x) : null, dadd, dw, db);
+                k.Normalization.BatchNormBackward(g, x.Data, y.Data, dy, weight.Data, mean, invStd, gradients.Wants(x) ? gradients.For(x) : null, dadd, dw, db);
                 dw.Release();
                 db.Release();
             },
@@ -117,7 +117,7 @@ public static partial class Functional
         var shape = new Shape(g.N, g.OutH, g.OutW, g.K);
         var norm = CheckBatchNorm("BatchNorm", shape, weight, bias, runningMean, runningVariance, normOptions ?? new(), activation, add);
         var y = Tensor.Uninitialized(shape, x.Device);
-        x.Device.Kernels.ConvBatchNormInference(g, norm, x.Data, w.Data, b?.Data, weight.Data, bias.Data, runningMean.Data, runningVariance.Data, add?.Data, y.Data);
+        x.Device.Kernels.Convolution.ForwardBatchNorm(g, norm, x.Data, w.Data, b?.Data, weight.Data, bias.Data, runningMean.Data, runningVariance.Data, add?.Data, y.Data);
         return Tape.Record("Conv2dBatchNorm", y, [x, w, b, weight, bias, add], static (_, _) => throw new UnreachableException("Nothing is recorded here."));
     }
 
@@ -151,8 +151,8 @@ public static partial class Functional
         var k = x.Device.Kernels;
         var y = Tensor.Uninitialized(x.Shape, x.Device);
         var scale = x.Device.Engine.Rent(x.DType, x.Count);
-        k.LrnForward(g, x.Data, y.Data, scale);
+        k.Normalization.LrnForward(g, x.Data, y.Data, scale);
 
-        return Tape.Record("LocalResponseNorm", g, y, [x], (dy, gradients) => k.LrnBackward(g, x.Data, y.Data, scale, dy, gradients.For(x)), scale);
+        return Tape.Record("LocalResponseNorm", g, y, [x], (dy, gradients) => k.Normalization.LrnBackward(g, x.Data, y.Data, scale, dy, gradients.For(x)), scale);
     }
 }

@@ -68,17 +68,17 @@ public static partial class Functional
         var k = x.Device.Kernels;
         var y = Tensor.Uninitialized(new(g.N, g.OutH, g.OutW, g.C), x.Device);
         var indices = x.Device.Engine.Rent(DType.Int32, y.Count);
-        k.MaxPoolForward(g, x.Data, y.Data, indices);
+        k.Pooling.MaxForward(g, x.Data, y.Data, indices);
 
-        return Tape.Record(operation, g, y, [x], (dy, gradients) => k.MaxPoolBackward(g, dy, indices, gradients.For(x)), indices);
+        return Tape.Record(operation, g, y, [x], (dy, gradients) => k.Pooling.MaxBackward(g, dy, indices, gradients.For(x)), indices);
     }
 
     static Tensor AvgPool(string operation, Tensor x, PoolGeometry g)
     {
         var k = x.Device.Kernels;
         var y = Tensor.Uninitialized(new(g.N, g.OutH, g.OutW, g.C), x.Device);
-        k.AvgPoolForward(g, x.Data, y.Data);
+        k.Pooling.AverageForward(g, x.Data, y.Data);
 
-        return Tape.Record(operation, g, y, [x], (dy, gradients) => k.AvgPoolBackward(g, dy, gradients.For(x)));
+        return Tape.Record(operation, g, y, [x], (dy, gradients) => k.Pooling.AverageBackward(g, dy, gradients.For(x)));
     }
 }

@@ -71,8 +71,8 @@ public static partial class Functional
         var g = new ReduceGeometry(outer, outer * inner == 0 ? 0 : x.Count / (outer * inner), inner);
         var k = x.Device.Kernels;
         var y = Tensor.Uninitialized(shape, x.Device);
-        k.ReduceSum(g, scale, x.Data, y.Data);
+        k.Reductions.Sum(g, scale, x.Data, y.Data);
 
-        return Tape.Record(operation, (start, end), y, [x], (dy, gradients) => k.Expand(g, scale, dy, gradients.For(x)));
+        return Tape.Record(operation, (start, end), y, [x], (dy, gradients) => k.Reductions.Expand(g, scale, dy, gradients.For(x)));
     }
 }

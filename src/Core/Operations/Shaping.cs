@@ -53,9 +53,9 @@ public static partial class Functional
         var (t2, t1, t0) = ((long)extents[3], (long)extents[3] * extents[2], (long)extents[3] * extents[2] * extents[1]);
         var g = new RegionGeometry(extents[0], extents[1], extents[2], extents[3], 0, strides[0], strides[1], strides[2], strides[3], 0, t0, t1, t2, 1);
         var k = x.Device.Kernels;
-        k.CopyRegion(g, x.Data, y.Data);
+        k.Memory.CopyRegion(g, x.Data, y.Data);
 
-        return Tape.Record("Permute", order.ToArray(), y, [x], (dy, gradients) => k.CopyRegion(Reverse(g), dy, gradients.For(x)));
+        return Tape.Record("Permute", order.ToArray(), y, [x], (dy, gradients) => k.Memory.CopyRegion(Reverse(g), dy, gradients.For(x)));
     }
 
     /// <inheritdoc cref="Concat(ReadOnlySpan{Tensor}, int)"/>
@@ -87,7 +87,7 @@ public static partial class Functional
         long start = 0;
         foreach (var input in inputs)
         {
-            device.Kernels.CopyRegion(Part(input, place, rows, row, start), input.Data, y.Data);
+            device.Kernels.Memory.CopyRegion(Part(input, place, rows, row, start), input.Data, y.Data);
             start += input.Shape.CountAfter(place) * input.Shape[place];
         }
 
@@ -96,7 +96,7 @@ public static partial class Functional
             long offset = 0;
             foreach (var input in inputs)
             {
-                if (gradients.Wants(input)) device.Kernels.CopyRegion(Reverse(Part(input, place, rows, row, offset)), dy, gradients.For(input));
+                if (gradients.Wants(input)) device.Kernels.Memory.CopyRegion(Reverse(Part(input, place, rows, row, offset)), dy, gradients.For(input));
                 offset += input.Shape.CountAfter(place) * input.Shape[place];
             }
         });
@@ -124,13 +124,13 @@ public static partial class Functional
         var run = Geometry.Extent("Slice", $"a row of the part of {x.Shape}", inner * length);
         var g = new RegionGeometry(1, 1, Geometry.Extent("Slice", $"the number of rows before axis {axis} of {x.Shape}", x.Shape.CountBefore(place)), run, start * inner, 0, 0, inner * x.Shape[place], 1, 0, 0, 0, run, 1);
         var k = x.Device.Kernels;
-        k.CopyRegion(g, x.Data, y.Data);
+        k.Memory.CopyRegion(g, x.Data, y.Data);
 
         return Tape.Record("Slice", (place, start, length), y, [x], (dy, gradients) =>
         {
             var dx = gradients.For(x);
-            k.Fill(dx, 0);
-            k.CopyRegion(Reverse(g), dy, dx);
+            k.Memory.Fill(dx, 0);
+            k.Memory.CopyRegion(Reverse(g), dy, dx);
         });
     }
 
@@ -157,14 +157,14 @@ public static partial class Functional
             ((top * w) + left) * c, 0, (long)h * w * c, (long)w * c, 1,
             (((long)Math.Max(0, padding.Top) * outW) + Math.Max(0, padding.Left)) * c, 0, (long)outH * outW * c, (long)outW * c, 1);
         var k = x.Device.Kernels;
-        k.Fill(y.Data, value);
-        k.CopyRegion(g, x.Data, y.Data);
+        k.Memory.Fill(y.Data, value);
+        k.Memory.CopyRegion(g, x.Data, y.Data);
 
         return Tape.Record("Pad2d", (padding, (float)value), y, [x], (dy, gradients) =>
         {
             var dx = gradients.For(x);
-            if (rows != h || columns != w) k.Fill(dx, 0);
-            k.CopyRegion(Reverse(g), dy, dx);
+            if (rows != h || columns != w) k.Memory.Fill(dx, 0);
+            k.Memory.CopyRegion(Reverse(g), dy, dx);
         });
     }
 

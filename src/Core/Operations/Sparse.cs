@@ -20,12 +20,12 @@ public static partial class Functional
         var k = x.Device.Kernels;
         var y = Tensor.Uninitialized(x.Shape.With(place, matrix.RowCount), x.Device);
         var (offsets, columns, values) = matrix.On(x.Device);
-        k.SparseMatMul(g, offsets.Data, columns.Data, values.Data, x.Data, y.Data);
+        k.Sparse.Multiply(g, offsets.Data, columns.Data, values.Data, x.Data, y.Data);
 
         return Tape.Record("SparseMatMul", (matrix, place), y, [x], (dy, gradients) =>
         {
             var (rows, places, weights) = matrix.Transposed.On(x.Device);
-            k.SparseMatMul(g with { Rows = g.Columns, Columns = g.Rows }, rows.Data, places.Data, weights.Data, dy, gradients.For(x));
+            k.Sparse.Multiply(g with { Rows = g.Columns, Columns = g.Rows }, rows.Data, places.Data, weights.Data, dy, gradients.For(x));
         });
     }
 }

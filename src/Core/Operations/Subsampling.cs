@@ -29,14 +29,14 @@ public static partial class Functional
             0, (long)h * w * c, (long)stride.H * w * c, (long)stride.W * c, 1,
             before, (long)outH * outW * outC, (long)outW * outC, outC, 1);
         var k = x.Device.Kernels;
-        if (outC > c) k.Fill(y.Data, 0);
-        k.CopyRegion(g, x.Data, y.Data);
+        if (outC > c) k.Memory.Fill(y.Data, 0);
+        k.Memory.CopyRegion(g, x.Data, y.Data);
 
         return Tape.Record(Operation, (stride, before, behind), y, [x], (dy, gradients) =>
         {
             var dx = gradients.For(x);
-            k.Fill(dx, 0);
-            k.CopyRegion(Reverse(g), dy, dx);
+            k.Memory.Fill(dx, 0);
+            k.Memory.CopyRegion(Reverse(g), dy, dx);
         });
     }
 }

@@ -41,13 +41,13 @@ public static partial class Functional
         CheckTogether("ConvTranspose2d", x, w);
         var k = x.Device.Kernels;
         var y = Tensor.Uninitialized(new(g.N, g.H, g.W, g.C), x.Device);
-        k.ConvTransposeForward(g, x.Data, w.Data, b?.Data, y.Data);
+        k.Convolution.TransposeForward(g, x.Data, w.Data, b?.Data, y.Data);
 
         return Tape.Record("ConvTranspose2d", g, y, [x, w, b], (dy, gradients) =>
         {
-            if (gradients.Wants(w)) k.ConvTransposeBackwardWeight(g, x.Data, dy, gradients.For(w));
-            if (gradients.Wants(b)) k.BiasBackward((long)g.N * g.H * g.W, g.C, dy, gradients.For(b!));
-            if (gradients.Wants(x)) k.ConvTransposeBackwardInput(g, dy, w.Data, gradients.For(x, out var accumulate), accumulate);
+            if (gradients.Wants(w)) k.Convolution.TransposeBackwardWeight(g, x.Data, dy, gradients.For(w));
+            if (gradients.Wants(b)) k.Convolution.BackwardBias((long)g.N * g.H * g.W, g.C, dy, gradients.For(b!));
+            if (gradients.Wants(x)) k.Convolution.TransposeBackwardInput(g, dy, w.Data, gradients.For(x, out var accumulate), accumulate);
         });
     }
 }

@@ -14,9 +14,9 @@ public static partial class Functional
         var g = Enlarged("UpsampleNearest2d", x, scale, alignCorners: false);
         var k = x.Device.Kernels;
         var y = Tensor.Uninitialized(new(g.N, g.OutH, g.OutW, g.C), x.Device);
-        k.UpsampleNearestForward(g, x.Data, y.Data);
+        k.Resize.NearestForward(g, x.Data, y.Data);
 
-        return Tape.Record("UpsampleNearest2d", g, y, [x], (dy, gradients) => k.UpsampleNearestBackward(g, dy, gradients.For(x)));
+        return Tape.Record("UpsampleNearest2d", g, y, [x], (dy, gradients) => k.Resize.NearestBackward(g, dy, gradients.For(x)));
     }
 
     /// <summary>Enlarges images by linear interpolation along both axes.</summary>
@@ -30,9 +30,9 @@ public static partial class Functional
         var g = Enlarged("UpsampleBilinear2d", x, scale, alignCorners);
         var k = x.Device.Kernels;
         var y = Tensor.Uninitialized(new(g.N, g.OutH, g.OutW, g.C), x.Device);
-        k.UpsampleBilinearForward(g, x.Data, y.Data);
+        k.Resize.BilinearForward(g, x.Data, y.Data);
 
-        return Tape.Record("UpsampleBilinear2d", g, y, [x], (dy, gradients) => k.UpsampleBilinearBackward(g, dy, gradients.For(x)));
+        return Tape.Record("UpsampleBilinear2d", g, y, [x], (dy, gradients) => k.Resize.BilinearBackward(g, dy, gradients.For(x)));
     }
 
     static UpsampleGeometry Enlarged(string operation, Tensor x, Size2d scale, bool alignCorners)

@@ -91,7 +91,7 @@ public sealed class DecodedImage
         using var pixels = Tensor.From(Pixels, [Pixels.Length], device);
         using var placement = Tensor.From([0, 0, 0, 0, 0, 0], [1, ImageGeometry.PlacementLength], device);
         using var scaleOffset = Tensor.From(normalization.ScaleOffset(), [2 * Channels], device);
-        device.Kernels.GatherImages(new(1, Height, Width, Channels, Height, Width, 0), pixels.Data, placement.Data, scaleOffset.Data, tensor.Data);
+        device.Kernels.Images.Gather(new(1, Height, Width, Channels, Height, Width, 0), pixels.Data, placement.Data, scaleOffset.Data, tensor.Data);
         return tensor;
     }
 

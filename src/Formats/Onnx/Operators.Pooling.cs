@@ -102,7 +102,7 @@ internal static partial class OnnxOperators
         var g = PoolGeometry.Create(t.Shape.AsSpan(), (rows.Kernel, columns.Kernel), options.Stride!.Value, options.Padding, ceilMode, countIncludePad: false);
         using var maximum = Tensor.Uninitialized(new(g.N, g.OutH, g.OutW, g.C), n.Device);
         using var indices = Tensor.Uninitialized(maximum.Shape, n.Device, DType.Int32);
-        n.Device.Kernels.MaxPoolForward(g, t.Data, maximum.Data, indices.Data);
+        n.Device.Kernels.Pooling.MaxForward(g, t.Data, maximum.Data, indices.Data);
 
         var found = indices.ToArray<int>();
         Shape shape = new(g.N, g.C, g.OutH, g.OutW);

@@ -4,12 +4,12 @@ namespace CnnSharp.Kernels.Cpu;
 // convolution's backward-data, forward and backward-weights passes with weights whose last two axes are exchanged.
 internal sealed unsafe partial class CpuKernels<V>
 {
-    public void ConvTransposeForward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y)
+    public void TransposeForward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y)
         => CorrelateTransposed(g, x, w, WeightLayout.OutIn(g).Exchanged, b, y, accumulate: false);
 
-    public void ConvTransposeBackwardInput(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, DeviceBuffer dx, bool accumulate = false)
+    public void TransposeBackwardInput(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, DeviceBuffer dx, bool accumulate = false)
         => Correlate(g, dy, w, WeightLayout.OutIn(g), null, dx, new Ending { Accumulate = accumulate });
 
-    public void ConvTransposeBackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
+    public void TransposeBackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
         => WeightGradient(g, dy, x, dw, exchanged: true);
 }

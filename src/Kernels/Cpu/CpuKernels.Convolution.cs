@@ -16,10 +16,10 @@ namespace CnnSharp.Kernels.Cpu;
 // the work was cut.
 internal sealed unsafe partial class CpuKernels<V>
 {
-    public void ConvForward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y, Activation activation = Activation.None)
+    public void Forward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y, Activation activation = Activation.None)
         => Correlate(g, x, w, WeightLayout.InOut(g), b, y, new() { Relu = activation == Activation.Relu });
 
-    public void ConvBackwardInput(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, DeviceBuffer dx, bool accumulate = false)
+    public void BackwardInput(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, DeviceBuffer dx, bool accumulate = false)
         => CorrelateTransposed(g, dy, w, WeightLayout.InOut(g).Exchanged, null, dx, accumulate);
 
     /// <summary>Convolution g, for weights of any layout.</summary>

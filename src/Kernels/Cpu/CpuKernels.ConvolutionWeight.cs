@@ -11,7 +11,7 @@ namespace CnnSharp.Kernels.Cpu;
 // their memory is bounded.
 internal sealed unsafe partial class CpuKernels<V>
 {
-    public void ConvBackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
+    public void BackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
         => WeightGradient(g, x, dy, dw, exchanged: false);
 
     /// <summary>dw of convolution g; <paramref name="exchanged"/>: laid out [kh, kw, K / groups, C].</summary>

@@ -5,7 +5,7 @@ namespace CnnSharp.Kernels.Cpu;
 internal sealed unsafe partial class CpuKernels<V>
 {
     /// <inheritdoc/>
-    public void GatherImages(in ImageGeometry g, DeviceBuffer images, DeviceBuffer placements, DeviceBuffer scaleOffset, DeviceBuffer y)
+    public void Gather(in ImageGeometry g, DeviceBuffer images, DeviceBuffer placements, DeviceBuffer scaleOffset, DeviceBuffer y)
     {
         lock (workers.Gate)
         {

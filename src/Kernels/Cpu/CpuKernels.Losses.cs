@@ -404,7 +404,7 @@ internal sealed unsafe partial class CpuKernels<V>
     }
 
     /// <inheritdoc/>
-    public void LossForward(LossOp op, DeviceBuffer x, DeviceBuffer target, DeviceBuffer losses)
+    public void Forward(LossOp op, DeviceBuffer x, DeviceBuffer target, DeviceBuffer losses)
     {
         switch (op)
         {
@@ -417,7 +417,7 @@ internal sealed unsafe partial class CpuKernels<V>
     }
 
     /// <inheritdoc/>
-    public void LossBackward(LossOp op, DeviceBuffer x, DeviceBuffer target, DeviceBuffer dlosses, DeviceBuffer dx)
+    public void Backward(LossOp op, DeviceBuffer x, DeviceBuffer target, DeviceBuffer dlosses, DeviceBuffer dx)
     {
         switch (op)
         {

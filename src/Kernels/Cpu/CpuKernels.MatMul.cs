@@ -8,7 +8,7 @@ namespace CnnSharp.Kernels.Cpu;
 // to copy them for that was a loss all the same, of up to 15% of the time with 8 images and 39% with one.)
 internal sealed unsafe partial class CpuKernels<V>
 {
-    public void MatMul(in MatMulGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer? bias, DeviceBuffer c, Activation activation = Activation.None, bool accumulate = false)
+    public void Multiply(in MatMulGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer? bias, DeviceBuffer c, Activation activation = Activation.None, bool accumulate = false)
         => Multiply(new() { Geometry = g, Ending = new() { Relu = activation == Activation.Relu, Accumulate = accumulate } }, a, b, bias, c);
 
     /// <summary>A convolution g whose kernel is one pixel: its rows of a are the pixels that it reads.</summary>

@@ -81,11 +81,11 @@ internal sealed unsafe partial class CpuKernels<V>
     }
 
     /// <inheritdoc/>
-    public void ConvBatchNormInference(in ConvGeometry g, in BatchNormGeometry norm, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y)
+    public void ForwardBatchNorm(in ConvGeometry g, in BatchNormGeometry norm, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y)
     {
         if (IsDepthwise(g))
         {
-            ConvForward(g, x, w, b, y);
+            Forward(g, x, w, b, y);
             BatchNormInference(norm, y, weight, bias, runningMean, runningVariance, add, y);
             return;
         }

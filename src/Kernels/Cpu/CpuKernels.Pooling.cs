@@ -6,22 +6,22 @@ namespace CnnSharp.Kernels.Cpu;
 internal sealed unsafe partial class CpuKernels<V>
 {
     /// <inheritdoc/>
-    public void MaxPoolForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer indices)
+    public void MaxForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer indices)
     {
         var work = new MaxPoolWork(g, x.ReadOnlyPointer<float>(), y.Pointer<float>(), (float*)indices.Pointer<int>());
         workers.Run(work, RowTasks((long)g.N * g.OutH, PoolRowElements(g)));
     }
 
     /// <inheritdoc/>
-    public void MaxPoolBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer indices, DeviceBuffer dx)
+    public void MaxBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer indices, DeviceBuffer dx)
         => workers.Run(new MaxPoolBackwardWork(g, dy.ReadOnlyPointer<float>(), (float*)indices.ReadOnlyPointer<int>(), dx.Pointer<float>()), g.N);
 
     /// <inheritdoc/>
-    public void AvgPoolForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y)
+    public void AverageForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y)
         => workers.Run(new AvgPoolWork(g, x.ReadOnlyPointer<float>(), y.Pointer<float>()), RowTasks((long)g.N * g.OutH, PoolRowElements(g)));
 
     /// <inheritdoc/>
-    public void AvgPoolBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer dx)
+    public void AverageBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer dx)
         => workers.Run(new AvgPoolBackwardWork(g, dy.ReadOnlyPointer<float>(), dx.Pointer<float>()), g.N);
 
     /// <summary>Elements of x behind a row of y.</summary>

@@ -233,7 +233,7 @@ internal sealed unsafe partial class CpuKernels<V>
     }
 
     /// <inheritdoc/>
-    public void BiasBackward(long rows, int channels, DeviceBuffer dy, DeviceBuffer db)
+    public void BackwardBias(long rows, int channels, DeviceBuffer dy, DeviceBuffer db)
         => SumRows(new ValueTerms(dy.ReadOnlyPointer<float>()), rows, channels, db.Pointer<float>(), null);
 
     /// <inheritdoc/>
@@ -241,7 +241,7 @@ internal sealed unsafe partial class CpuKernels<V>
         => SumRows(new SquareTerms(x.ReadOnlyPointer<float>()), x.Length, 1, y.Pointer<float>(), null);
 
     /// <inheritdoc/>
-    public void ReduceSum(in ReduceGeometry g, float scale, DeviceBuffer x, DeviceBuffer y)
+    public void Sum(in ReduceGeometry g, float scale, DeviceBuffer x, DeviceBuffer y)
     {
         float* from = x.ReadOnlyPointer<float>(), to = y.Pointer<float>();
         if (g.Outer >= 8 || g.Inner >= 8 * ReduceWork.Columns)

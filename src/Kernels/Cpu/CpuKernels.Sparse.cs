@@ -7,7 +7,7 @@ namespace CnnSharp.Kernels.Cpu;
 internal sealed unsafe partial class CpuKernels<V>
 {
     /// <inheritdoc/>
-    public void SparseMatMul(in SparseGeometry g, DeviceBuffer offsets, DeviceBuffer columns, DeviceBuffer values, DeviceBuffer x, DeviceBuffer y)
+    public void Multiply(in SparseGeometry g, DeviceBuffer offsets, DeviceBuffer columns, DeviceBuffer values, DeviceBuffer x, DeviceBuffer y)
     {
         if (y.Length == 0) return;
         var width = (int)Math.Min(int.MaxValue, g.Inner * Math.Max(1, DivideUp(values.Length, g.Rows)));

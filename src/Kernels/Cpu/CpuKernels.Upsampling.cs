@@ -7,7 +7,7 @@ namespace CnnSharp.Kernels.Cpu;
 internal sealed unsafe partial class CpuKernels<V>
 {
     /// <inheritdoc/>
-    public void UpsampleNearestForward(in UpsampleGeometry g, DeviceBuffer x, DeviceBuffer y)
+    public void NearestForward(in UpsampleGeometry g, DeviceBuffer x, DeviceBuffer y)
         => workers.Run(new NearestWork(g, x.ReadOnlyPointer<float>(), y.Pointer<float>()), RowTasks((long)g.N * g.OutH, g.OutW * g.C));
 
     readonly struct NearestWork(in UpsampleGeometry g, float* x, float* y) : IWork
@@ -39,7 +39,7 @@ internal sealed unsafe partial class CpuKernels<V>
     }
 
     /// <inheritdoc/>
-    public void UpsampleNearestBackward(in UpsampleGeometry g, DeviceBuffer dy, DeviceBuffer dx)
+    public void NearestBackward(in UpsampleGeometry g, DeviceBuffer dy, DeviceBuffer dx)
     {
         if (dx.Length == 0) return;
         workers.Run(new NearestBackwardWork(g, dy.ReadOnlyPointer<float>(), dx.Pointer<float>()), RowTasks((long)g.N * g.H, DivideUp(g.OutH, g.H) * g.OutW * g.C));
@@ -85,7 +85,7 @@ internal sealed unsafe partial class CpuKernels<V>
     }
 
     /// <inheritdoc/>
-    public void UpsampleBilinearForward(in UpsampleGeometry g, DeviceBuffer x, DeviceBuffer y)
+    public void BilinearForward(in UpsampleGeometry g, DeviceBuffer x, DeviceBuffer y)
         => workers.Run(new BilinearWork(g, x.ReadOnlyPointer<float>(), y.Pointer<float>()), RowTasks((long)g.N * g.OutH, g.OutW * g.C));
 
     /// <summary>The two places that output <paramref name="o"/> lies between along an axis, and the second's weight.</summary>
@@ -133,7 +133,7 @@ internal sealed unsafe partial class CpuKernels<V>
     }
 
     /// <inheritdoc/>
-    public void UpsampleBilinearBackward(in UpsampleGeometry g, DeviceBuffer dy, DeviceBuffer dx)
+    public void BilinearBackward(in UpsampleGeometry g, DeviceBuffer dy, DeviceBuffer dx)
         => workers.Run(new BilinearBackwardWork(g, dy.ReadOnlyPointer<float>(), dx.Pointer<float>()), g.N);
 
     readonly struct BilinearBackwardWork(in UpsampleGeometry g, float* dy, float* dx) : IWork

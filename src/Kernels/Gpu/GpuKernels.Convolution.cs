@@ -6,26 +6,26 @@ namespace CnnSharp.Kernels.Gpu;
 // product: one thread a result then writes the bias.) Weights are [taps, channels that are summed, results], or turned, [taps, results, channels].
 sealed partial class GpuKernels
 {
-    public void ConvForward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y, Activation activation = Activation.None)
+    void IConvolutionKernels.Forward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y, Activation activation)
     {
         if (IsNarrow(g) || x.Length == 0) NarrowForward(g, x, w, turned: false, b, y, activation == Activation.Relu, accumulate: false);
         else CorrelateForward(g, x, w, turned: false, b, y, activation == Activation.Relu, accumulate: false);
     }
 
-    public void ConvBackwardInput(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, DeviceBuffer dx, bool accumulate = false)
+    public void BackwardInput(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, DeviceBuffer dx, bool accumulate = false)
     {
         if (IsNarrow(g) || dy.Length == 0) NarrowBackward(g, dy, w, turned: true, null, dx, accumulate);
         else CorrelateBackward(g, dy, w, turned: true, null, dx, accumulate);
     }
 
-    public void ConvBackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
+    public void BackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
     {
         if (x.Length == 0 || dy.Length == 0) Fill(dw, 0);
         else if (IsNarrow(g)) NarrowWeight(g, x, dy, dw, exchanged: false);
         else WeightGradient(g, x, dy, dw, exchanged: false);
     }
 
-    public void BiasBackward(long rows, int channels, DeviceBuffer dy, DeviceBuffer db) => ReduceSum(new(1, rows, channels), 1f, dy, db);
+    public void BackwardBias(long rows, int channels, DeviceBuffer dy, DeviceBuffer db) => Sum(new(1, rows, channels), 1f, dy, db);
 
     /// <summary>y = act(b + convolution g of x), or y += it.</summary>
     void CorrelateForward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, bool turned, DeviceBuffer? b, DeviceBuffer y, bool relu, bool accumulate)
@@ -114,5 +114,13 @@ sealed partial class GpuKernels
         else if (c.Turned) Product(left, new TurnedTapWeights<Scalars>(ReadScalarsOf(w), c.Y, c.X, c.GroupChannels, c.GroupColumns, c.Channels), results, c.Rows, c.GroupColumns, c.Depth, c.Groups);
         else if (c.GroupColumns % 4 == 0) Product(left, new TapWeights<Vectors>(ReadVectorsOf(w), c.Y, c.X, c.GroupChannels, c.GroupColumns, c.Columns), results, c.Rows, c.GroupColumns, c.Depth, c.Groups);
         else Product(left, new TapWeights<Scalars>(ReadScalarsOf(w), c.Y, c.X, c.GroupChannels, c.GroupColumns, c.Columns), results, c.Rows, c.GroupColumns, c.Depth, c.Groups);
+    }
+
+    /// <inheritdoc/>
+    public void ForwardBatchNorm(in ConvGeometry g, in BatchNormGeometry norm, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y)
+    {
+        var family = (IKernels)this;
+        family.Convolution.Forward(g, x, w, b, y);
+        family.Normalization.BatchNormInference(norm, y, weight, bias, runningMean, runningVariance, add, y);
     }
 }

@@ -162,7 +162,7 @@ sealed partial class GpuKernels
         {
             (narrowWeight ??= Compile(nameof(NarrowWeight), a => a.LoadAutoGroupedStreamKernel<Index1D, ConvGeometry, int, int, ArrayView<float>, ArrayView<float>, ArrayView<float>>(NarrowWeightKernel)))(
                 Range(sums.Length), g, exchanged ? 1 : 0, lines, ReadFloats(x), ReadFloats(dy), Floats(sums));
-            ReduceSum(new(1, parts, dw.Length), 1f, sums, dw);
+            Sum(new(1, parts, dw.Length), 1f, sums, dw);
         }
         finally
         {

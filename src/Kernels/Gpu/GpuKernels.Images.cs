@@ -30,10 +30,10 @@ sealed partial class GpuKernels
         y[index] = blank ? 0 : (pixel * scaleOffset[c]) + scaleOffset[g.C + c];
     }
 
-    public void GatherImages(in ImageGeometry g, DeviceBuffer images, DeviceBuffer placements, DeviceBuffer scaleOffset, DeviceBuffer y)
+    public void Gather(in ImageGeometry g, DeviceBuffer images, DeviceBuffer placements, DeviceBuffer scaleOffset, DeviceBuffer y)
     {
         if (y.Length == 0) return;
-        gatherImages ??= Compile(nameof(GatherImages), a => a.LoadAutoGroupedStreamKernel<Index1D, ImageGeometry, ArrayView<byte>, ArrayView<int>, ArrayView<float>, ArrayView<float>>(Gather));
+        gatherImages ??= Compile(nameof(Gather), a => a.LoadAutoGroupedStreamKernel<Index1D, ImageGeometry, ArrayView<byte>, ArrayView<int>, ArrayView<float>, ArrayView<float>>(Gather));
         gatherImages(Range(y.Length), g, ReadView<byte>(images), ReadView<int>(placements), ReadFloats(scaleOffset), Floats(y));
     }
 }

@@ -13,13 +13,13 @@ sealed partial class GpuKernels
     /// <summary>A loss of a prediction and a target (there is no parameter), and its derivative by the prediction times dloss.</summary>
     internal interface ILoss : IMap2, IMap3;
 
-    public void LossForward(LossOp op, DeviceBuffer x, DeviceBuffer target, DeviceBuffer losses)
+    void ILossKernels.Forward(LossOp op, DeviceBuffer x, DeviceBuffer target, DeviceBuffer losses)
     {
         if (losses.Length == 0) return;
         (loss[(int)op] ??= CompileLoss(op))(Quads(losses.Length), 0, ReadFloats(x), ReadFloats(target), Floats(losses));
     }
 
-    public void LossBackward(LossOp op, DeviceBuffer x, DeviceBuffer target, DeviceBuffer dlosses, DeviceBuffer dx)
+    void ILossKernels.Backward(LossOp op, DeviceBuffer x, DeviceBuffer target, DeviceBuffer dlosses, DeviceBuffer dx)
     {
         if (dx.Length == 0) return;
         (lossBackward[(int)op] ??= CompileLossBackward(op))(Quads(dx.Length), 0, ReadFloats(x), ReadFloats(target), ReadFloats(dlosses), Floats(dx));

@@ -5,7 +5,7 @@ sealed partial class GpuKernels
     /// <summary>The extent of a grid's third axis, less room for parts of the depth.</summary>
     const int MostGroups = 65535 / 4;
 
-    public void MatMul(in MatMulGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer? bias, DeviceBuffer c, Activation activation = Activation.None, bool accumulate = false)
+    void IMatMulKernels.Multiply(in MatMulGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer? bias, DeviceBuffer c, Activation activation, bool accumulate)
     {
         RequireIndexable(a, b, c);
         if (c.Length == 0) return;

@@ -64,7 +64,7 @@ sealed partial class GpuKernels
 
     public void BatchNormForward(in BatchNormGeometry g, DeviceBuffer x, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y, DeviceBuffer mean, DeviceBuffer invStd)
     {
-        ReduceSum(new(1, g.Rows, g.Channels), 1f / g.Rows, x, mean);
+        Sum(new(1, g.Rows, g.Channels), 1f / g.Rows, x, mean);
         (batchStatistics ??= new(this)).Run(1, g.Rows, g.Channels, new(ReadFloats(x), Floats(mean)), new(g.Rows, g.Epsilon, g.Momentum, Floats(mean), Floats(invStd), Floats(runningMean), Floats(runningVariance)));
         Normalize(g, x, weight, bias, mean, invStd, add, y);
     }

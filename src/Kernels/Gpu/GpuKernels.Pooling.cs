@@ -60,11 +60,11 @@ sealed partial class GpuKernels
         indices[o] = place;
     }
 
-    public void MaxPoolForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer indices)
+    public void MaxForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer indices)
     {
         if (y.Length == 0) return;
         RequireIndexable(x, y);
-        maxPoolForward ??= Compile(nameof(MaxPoolForward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, PoolAxis, PoolAxis, ArrayView<float>, ArrayView<float>, ArrayView<int>>(MaxPoolForwardKernel));
+        maxPoolForward ??= Compile(nameof(MaxForward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, PoolAxis, PoolAxis, ArrayView<float>, ArrayView<float>, ArrayView<int>>(MaxPoolForwardKernel));
         maxPoolForward(Range(y.Length), g.C, PoolAxis.Rows(g), PoolAxis.Columns(g), ReadFloats(x), Floats(y), View<int>(indices));
     }
 
@@ -89,10 +89,10 @@ sealed partial class GpuKernels
         dx[i] = sum;
     }
 
-    public void MaxPoolBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer indices, DeviceBuffer dx)
+    public void MaxBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer indices, DeviceBuffer dx)
     {
         if (dx.Length == 0) return;
-        maxPoolBackward ??= Compile(nameof(MaxPoolBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, PoolAxis, PoolAxis, ArrayView<float>, ArrayView<int>, ArrayView<float>>(MaxPoolBackwardKernel));
+        maxPoolBackward ??= Compile(nameof(MaxBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, PoolAxis, PoolAxis, ArrayView<float>, ArrayView<int>, ArrayView<float>>(MaxPoolBackwardKernel));
         maxPoolBackward(Range(dx.Length), g.C, PoolAxis.Rows(g), PoolAxis.Columns(g), ReadFloats(dy), ReadView<int>(indices), Floats(dx));
     }
 
@@ -113,11 +113,11 @@ sealed partial class GpuKernels
         y[o] = sum / (countIncludePad != 0 ? (float)paddedRows * paddedColumns : (float)(bottom - top) * (right - left));
     }
 
-    public void AvgPoolForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y)
+    public void AverageForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y)
     {
         if (y.Length == 0) return;
         RequireIndexable(x, y);
-        avgPoolForward ??= Compile(nameof(AvgPoolForward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, PoolAxis, PoolAxis, int, ArrayView<float>, ArrayView<float>>(AvgPoolForwardKernel));
+        avgPoolForward ??= Compile(nameof(AverageForward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, PoolAxis, PoolAxis, int, ArrayView<float>, ArrayView<float>>(AvgPoolForwardKernel));
         avgPoolForward(Range(y.Length), g.C, PoolAxis.Rows(g), PoolAxis.Columns(g), Flag(g.CountIncludePad), ReadFloats(x), Floats(y));
     }
 
@@ -144,10 +144,10 @@ sealed partial class GpuKernels
         dx[i] = sum;
     }
 
-    public void AvgPoolBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer dx)
+    public void AverageBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer dx)
     {
         if (dx.Length == 0) return;
-        avgPoolBackward ??= Compile(nameof(AvgPoolBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, PoolAxis, PoolAxis, int, ArrayView<float>, ArrayView<float>>(AvgPoolBackwardKernel));
+        avgPoolBackward ??= Compile(nameof(AverageBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, PoolAxis, PoolAxis, int, ArrayView<float>, ArrayView<float>>(AvgPoolBackwardKernel));
         avgPoolBackward(Range(dx.Length), g.C, PoolAxis.Rows(g), PoolAxis.Columns(g), Flag(g.CountIncludePad), ReadFloats(dy), Floats(dx));
     }
 }

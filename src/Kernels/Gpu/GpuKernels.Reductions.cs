@@ -11,9 +11,9 @@ sealed partial class GpuKernels
     Action<Index1D, int, ArrayView<float>, ArrayView<int>>? argMax;
 
     /// <summary>y[c] = sum over the rows of x [rows, channels].</summary>
-    internal void ColumnSums(long rows, int channels, DeviceBuffer x, DeviceBuffer y) => ReduceSum(new(1, rows, channels), 1, x, y);
+    internal void ColumnSums(long rows, int channels, DeviceBuffer x, DeviceBuffer y) => Sum(new(1, rows, channels), 1, x, y);
 
-    public void ReduceSum(in ReduceGeometry g, float scale, DeviceBuffer x, DeviceBuffer y)
+    public void Sum(in ReduceGeometry g, float scale, DeviceBuffer x, DeviceBuffer y)
         => (columnSums ??= new(this)).Run(g.Outer, g.Reduced, Range(g.Inner), new(ReadFloats(x)), new(scale, Floats(y)));
 
     /// <summary>dx[o, r, i] = scale dy[o, i].</summary>

@@ -153,7 +153,7 @@ sealed partial class GpuKernels
     {
         if (dx.Length == 0) return;
         var all = weights is null || smoothing == 0 ? null : engine.Rent(DType.Float32, 1);
-        if (all is not null) ReduceSum(new(1, g.Classes, 1), 1, weights!, all);
+        if (all is not null) Sum(new(1, g.Classes, 1), 1, weights!, all);
         crossEntropyBackward ??= Compile(nameof(CrossEntropyBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, LabelOptions, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(CrossEntropyGradient));
         crossEntropyBackward(Range(dx.Length), new(g, smoothing, weights is not null), ReadFloats(x), ReadView<int>(labels), ReadViewOrEmpty<float>(weights), ReadViewOrEmpty<float>(all), ReadFloats(logSumExp), ReadFloats(dlosses), Floats(dx));
         all?.Release();

@@ -20,10 +20,10 @@ sealed partial class GpuKernels
         y[index] = sum;
     }
 
-    public void SparseMatMul(in SparseGeometry g, DeviceBuffer offsets, DeviceBuffer columns, DeviceBuffer values, DeviceBuffer x, DeviceBuffer y)
+    void ISparseKernels.Multiply(in SparseGeometry g, DeviceBuffer offsets, DeviceBuffer columns, DeviceBuffer values, DeviceBuffer x, DeviceBuffer y)
     {
         if (y.Length == 0) return;
-        sparseMatMul ??= Compile(nameof(SparseMatMul), a => a.LoadAutoGroupedStreamKernel<Index1D, SparseGeometry, ArrayView<int>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(SparseMatMulKernel));
+        sparseMatMul ??= Compile("SparseMultiply", a => a.LoadAutoGroupedStreamKernel<Index1D, SparseGeometry, ArrayView<int>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(SparseMatMulKernel));
         sparseMatMul(Range(y.Length), g, ReadView<int>(offsets), ReadView<int>(columns), ReadFloats(values), ReadFloats(x), Floats(y));
     }
 }

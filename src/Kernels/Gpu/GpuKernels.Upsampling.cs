@@ -32,10 +32,10 @@ sealed partial class GpuKernels
         y[o] = x[((long)((((n * g.H) + h) * g.W) + w) * g.C) + (o.X % g.C)];
     }
 
-    public void UpsampleNearestForward(in UpsampleGeometry g, DeviceBuffer x, DeviceBuffer y)
+    public void NearestForward(in UpsampleGeometry g, DeviceBuffer x, DeviceBuffer y)
     {
         if (y.Length == 0) return;
-        upsampleNearestForward ??= Compile(nameof(UpsampleNearestForward), a => a.LoadAutoGroupedStreamKernel<Index1D, UpsampleSizes, ArrayView<float>, ArrayView<float>>(UpsampleNearestForwardKernel));
+        upsampleNearestForward ??= Compile(nameof(NearestForward), a => a.LoadAutoGroupedStreamKernel<Index1D, UpsampleSizes, ArrayView<float>, ArrayView<float>>(UpsampleNearestForwardKernel));
         upsampleNearestForward(Range(y.Length), UpsampleSizes.Of(g), ReadFloats(x), Floats(y));
     }
 
@@ -59,10 +59,10 @@ sealed partial class GpuKernels
         dx[i] = sum;
     }
 
-    public void UpsampleNearestBackward(in UpsampleGeometry g, DeviceBuffer dy, DeviceBuffer dx)
+    public void NearestBackward(in UpsampleGeometry g, DeviceBuffer dy, DeviceBuffer dx)
     {
         if (dx.Length == 0) return;
-        upsampleNearestBackward ??= Compile(nameof(UpsampleNearestBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, UpsampleSizes, ArrayView<float>, ArrayView<float>>(UpsampleNearestBackwardKernel));
+        upsampleNearestBackward ??= Compile(nameof(NearestBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, UpsampleSizes, ArrayView<float>, ArrayView<float>>(UpsampleNearestBackwardKernel));
         RequireIndexable(dy, dx);
         upsampleNearestBackward(Range(dx.Length), UpsampleSizes.Of(g), ReadFloats(dy), Floats(dx));
     }
@@ -120,10 +120,10 @@ sealed partial class GpuKernels
              + (low * (((1 - far) * x[lower + (left * channels)]) + (far * x[lower + (right * channels)])));
     }
 
-    public void UpsampleBilinearForward(in UpsampleGeometry g, DeviceBuffer x, DeviceBuffer y)
+    public void BilinearForward(in UpsampleGeometry g, DeviceBuffer x, DeviceBuffer y)
     {
         if (y.Length == 0) return;
-        upsampleBilinearForward ??= Compile(nameof(UpsampleBilinearForward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, UpsampleAxis, UpsampleAxis, ArrayView<float>, ArrayView<float>>(UpsampleBilinearForwardKernel));
+        upsampleBilinearForward ??= Compile(nameof(BilinearForward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, UpsampleAxis, UpsampleAxis, ArrayView<float>, ArrayView<float>>(UpsampleBilinearForwardKernel));
         upsampleBilinearForward(Range(y.Length), g.C, UpsampleAxis.Create(g.H, g.OutH, g.AlignCorners), UpsampleAxis.Create(g.W, g.OutW, g.AlignCorners), ReadFloats(x), Floats(y));
     }
 
@@ -147,10 +147,10 @@ sealed partial class GpuKernels
         dx[i] = sum;
     }
 
-    public void UpsampleBilinearBackward(in UpsampleGeometry g, DeviceBuffer dy, DeviceBuffer dx)
+    public void BilinearBackward(in UpsampleGeometry g, DeviceBuffer dy, DeviceBuffer dx)
     {
         if (dx.Length == 0) return;
-        upsampleBilinearBackward ??= Compile(nameof(UpsampleBilinearBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, UpsampleAxis, UpsampleAxis, ArrayView<float>, ArrayView<float>>(UpsampleBilinearBackwardKernel));
+        upsampleBilinearBackward ??= Compile(nameof(BilinearBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, UpsampleAxis, UpsampleAxis, ArrayView<float>, ArrayView<float>>(UpsampleBilinearBackwardKernel));
         RequireIndexable(dy, dx);
         upsampleBilinearBackward(Range(dx.Length), g.C, UpsampleAxis.Create(g.H, g.OutH, g.AlignCorners), UpsampleAxis.Create(g.W, g.OutW, g.AlignCorners), ReadFloats(dy), Floats(dx));
     }

@@ -8,8 +8,32 @@ namespace CnnSharp.Kernels.Gpu;
 /// Kernels are compiled at their first use and kept. They keep to what every accelerator has: no float atomics, no warp
 /// shuffles, shared memory of constant size, groups of <see cref="GroupSize"/> threads or (tiles) of the size the kernel names.
 /// </summary>
-sealed partial class GpuKernels : IKernels
+sealed partial class GpuKernels : IKernels, IMemoryKernels, IConvolutionKernels, IMatMulKernels, IPoolingKernels, INormalizationKernels, IElementwiseKernels, ILossKernels, IReductionKernels, IResizeKernels, ISparseKernels, IImageKernels, IOptimizerKernels
 {
+    IMemoryKernels IKernels.Memory => this;
+
+    IConvolutionKernels IKernels.Convolution => this;
+
+    IMatMulKernels IKernels.MatMul => this;
+
+    IPoolingKernels IKernels.Pooling => this;
+
+    INormalizationKernels IKernels.Normalization => this;
+
+    IElementwiseKernels IKernels.Elementwise => this;
+
+    ILossKernels IKernels.Losses => this;
+
+    IReductionKernels IKernels.Reductions => this;
+
+    IResizeKernels IKernels.Resize => this;
+
+    ISparseKernels IKernels.Sparse => this;
+
+    IImageKernels IKernels.Images => this;
+
+    IOptimizerKernels IKernels.Optimizers => this;
+
     /// <summary>The most threads that a reduction's group has; shared arrays are this long.</summary>
     const int MaxGroupSize = 256;
 

@@ -46,7 +46,7 @@ internal sealed partial class ReferenceKernels<T>
         }
     }
 
-    public void ConvForward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y, Activation activation = Activation.None)
+    public void Forward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y, Activation activation = Activation.None)
     {
         Elements input = new(x), weights = new(w);
         var sums = BiasRows(b, y.Length, g.K);
@@ -63,7 +63,7 @@ internal sealed partial class ReferenceKernels<T>
         Store(sums, y);
     }
 
-    public void ConvBackwardInput(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, DeviceBuffer dx, bool accumulate = false)
+    public void BackwardInput(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, DeviceBuffer dx, bool accumulate = false)
     {
         Elements upstream = new(dy), weights = new(w);
         var sums = Sums(dx.Length);
@@ -78,7 +78,7 @@ internal sealed partial class ReferenceKernels<T>
         Store(sums, dx, accumulate);
     }
 
-    public void ConvBackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
+    public void BackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
     {
         Elements input = new(x), upstream = new(dy);
         var sums = Sums(dw.Length);
@@ -94,7 +94,7 @@ internal sealed partial class ReferenceKernels<T>
         Store(sums, dw);
     }
 
-    public void BiasBackward(long rows, int channels, DeviceBuffer dy, DeviceBuffer db)
+    public void BackwardBias(long rows, int channels, DeviceBuffer dy, DeviceBuffer db)
     {
         var upstream = new Elements(dy);
         var sums = new double[channels];
@@ -106,7 +106,7 @@ internal sealed partial class ReferenceKernels<T>
         Store(sums, db);
     }
 
-    public void ConvTransposeForward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y)
+    public void TransposeForward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y)
     {
         Elements input = new(x), weights = new(w);
         var sums = BiasRows(b, y.Length, g.C);
@@ -122,7 +122,7 @@ internal sealed partial class ReferenceKernels<T>
         Store(sums, y);
     }
 
-    public void ConvTransposeBackwardInput(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, DeviceBuffer dx, bool accumulate = false)
+    public void TransposeBackwardInput(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, DeviceBuffer dx, bool accumulate = false)
     {
         Elements upstream = new(dy), weights = new(w);
         var sums = Sums(dx.Length);
@@ -137,7 +137,7 @@ internal sealed partial class ReferenceKernels<T>
         Store(sums, dx, accumulate);
     }
 
-    public void ConvTransposeBackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
+    public void TransposeBackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
     {
         Elements input = new(x), upstream = new(dy);
         var sums = Sums(dw.Length);
@@ -161,5 +161,13 @@ internal sealed partial class ReferenceKernels<T>
         var bias = new Elements(b);
         for (var i = 0; i < sums.Length; i++) sums[i] = bias[i % channels];
         return sums;
+    }
+
+    /// <inheritdoc/>
+    public void ForwardBatchNorm(in ConvGeometry g, in BatchNormGeometry norm, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y)
+    {
+        var family = (IKernels)this;
+        family.Convolution.Forward(g, x, w, b, y);
+        family.Normalization.BatchNormInference(norm, y, weight, bias, runningMean, runningVariance, add, y);
     }
 }

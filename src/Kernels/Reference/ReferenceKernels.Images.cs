@@ -2,7 +2,7 @@ namespace CnnSharp.Kernels.Reference;
 
 internal sealed partial class ReferenceKernels<T>
 {
-    public void GatherImages(in ImageGeometry g, DeviceBuffer images, DeviceBuffer placements, DeviceBuffer scaleOffset, DeviceBuffer y)
+    public void Gather(in ImageGeometry g, DeviceBuffer images, DeviceBuffer placements, DeviceBuffer scaleOffset, DeviceBuffer y)
     {
         Elements factors = new(scaleOffset);
         WritableElements output = new(y);

@@ -2,7 +2,7 @@ namespace CnnSharp.Kernels.Reference;
 
 internal sealed partial class ReferenceKernels<T>
 {
-    public void MatMul(in MatMulGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer? bias, DeviceBuffer c, Activation activation = Activation.None, bool accumulate = false)
+    public void Multiply(in MatMulGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer? bias, DeviceBuffer c, Activation activation = Activation.None, bool accumulate = false)
     {
         Elements left = new(a), right = new(b);
         var sums = BiasRows(bias, (long)g.Batch * g.M * g.N, g.N);

@@ -160,7 +160,7 @@ internal sealed unsafe partial class ReferenceKernels<T>
         }
     }
 
-    public void LossForward(LossOp op, DeviceBuffer x, DeviceBuffer target, DeviceBuffer losses)
+    public void Forward(LossOp op, DeviceBuffer x, DeviceBuffer target, DeviceBuffer losses)
     {
         Elements predictions = new(x), targets = new(target);
         WritableElements loss = new(losses);
@@ -178,7 +178,7 @@ internal sealed unsafe partial class ReferenceKernels<T>
         }
     }
 
-    public void LossBackward(LossOp op, DeviceBuffer x, DeviceBuffer target, DeviceBuffer dlosses, DeviceBuffer dx)
+    public void Backward(LossOp op, DeviceBuffer x, DeviceBuffer target, DeviceBuffer dlosses, DeviceBuffer dx)
     {
         Elements predictions = new(x), targets = new(target), upstream = new(dlosses);
         WritableElements gradient = new(dx);

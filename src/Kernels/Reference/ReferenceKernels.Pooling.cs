@@ -2,7 +2,7 @@ namespace CnnSharp.Kernels.Reference;
 
 internal sealed partial class ReferenceKernels<T>
 {
-    public void MaxPoolForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer indices)
+    public void MaxForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer indices)
     {
         Elements input = new(x);
         WritableElements output = new(y);
@@ -40,7 +40,7 @@ internal sealed partial class ReferenceKernels<T>
         }
     }
 
-    public void MaxPoolBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer indices, DeviceBuffer dx)
+    public void MaxBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer indices, DeviceBuffer dx)
     {
         var upstream = new Elements(dy);
         var places = indices.ReadOnlySpan<int>();
@@ -56,7 +56,7 @@ internal sealed partial class ReferenceKernels<T>
         Store(sums, dx);
     }
 
-    public void AvgPoolForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y)
+    public void AverageForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y)
     {
         Elements input = new(x);
         WritableElements output = new(y);
@@ -85,7 +85,7 @@ internal sealed partial class ReferenceKernels<T>
         }
     }
 
-    public void AvgPoolBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer dx)
+    public void AverageBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer dx)
     {
         var upstream = new Elements(dy);
         var sums = Sums(dx.Length);

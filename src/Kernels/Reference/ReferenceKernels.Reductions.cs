@@ -2,7 +2,7 @@ namespace CnnSharp.Kernels.Reference;
 
 internal sealed partial class ReferenceKernels<T>
 {
-    public void ReduceSum(in ReduceGeometry g, float scale, DeviceBuffer x, DeviceBuffer y)
+    public void Sum(in ReduceGeometry g, float scale, DeviceBuffer x, DeviceBuffer y)
     {
         Elements input = new(x);
         WritableElements output = new(y);

@@ -2,7 +2,7 @@ namespace CnnSharp.Kernels.Reference;
 
 internal sealed partial class ReferenceKernels<T>
 {
-    public void SparseMatMul(in SparseGeometry g, DeviceBuffer offsets, DeviceBuffer columns, DeviceBuffer values, DeviceBuffer x, DeviceBuffer y)
+    public void Multiply(in SparseGeometry g, DeviceBuffer offsets, DeviceBuffer columns, DeviceBuffer values, DeviceBuffer x, DeviceBuffer y)
     {
         Elements weights = new(values), input = new(x);
         WritableElements output = new(y);

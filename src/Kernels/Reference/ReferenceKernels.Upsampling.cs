@@ -2,14 +2,14 @@ namespace CnnSharp.Kernels.Reference;
 
 internal sealed partial class ReferenceKernels<T>
 {
-    public void UpsampleNearestForward(in UpsampleGeometry g, DeviceBuffer x, DeviceBuffer y)
+    public void NearestForward(in UpsampleGeometry g, DeviceBuffer x, DeviceBuffer y)
     {
         Elements input = new(x);
         WritableElements output = new(y);
         for (long o = 0; o < output.Length; o++) output[o] = input[NearestSource(g, o)];
     }
 
-    public void UpsampleNearestBackward(in UpsampleGeometry g, DeviceBuffer dy, DeviceBuffer dx)
+    public void NearestBackward(in UpsampleGeometry g, DeviceBuffer dy, DeviceBuffer dx)
     {
         var upstream = new Elements(dy);
         var sums = Sums(dx.Length);
@@ -24,7 +24,7 @@ internal sealed partial class ReferenceKernels<T>
         return ((((n * g.H) + (i * g.H / g.OutH)) * g.W) + (j * g.W / g.OutW)) * g.C + c;
     }
 
-    public void UpsampleBilinearForward(in UpsampleGeometry g, DeviceBuffer x, DeviceBuffer y)
+    public void BilinearForward(in UpsampleGeometry g, DeviceBuffer x, DeviceBuffer y)
     {
         Elements input = new(x);
         WritableElements output = new(y);
@@ -39,7 +39,7 @@ internal sealed partial class ReferenceKernels<T>
         }
     }
 
-    public void UpsampleBilinearBackward(in UpsampleGeometry g, DeviceBuffer dy, DeviceBuffer dx)
+    public void BilinearBackward(in UpsampleGeometry g, DeviceBuffer dy, DeviceBuffer dx)
     {
         var upstream = new Elements(dy);
         var sums = Sums(dx.Length);

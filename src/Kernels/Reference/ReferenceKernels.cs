@@ -8,9 +8,33 @@ namespace CnnSharp.Kernels.Reference;
 /// result is the formula's value rounded once, and its error is not an issue when another engine is compared with it.
 /// </summary>
 /// <typeparam name="T">float or double.</typeparam>
-internal sealed unsafe partial class ReferenceKernels<T> : IKernels
+internal sealed unsafe partial class ReferenceKernels<T> : IKernels, IMemoryKernels, IConvolutionKernels, IMatMulKernels, IPoolingKernels, INormalizationKernels, IElementwiseKernels, ILossKernels, IReductionKernels, IResizeKernels, ISparseKernels, IImageKernels, IOptimizerKernels
     where T : unmanaged, IFloatingPointIeee754<T>
 {
+    IMemoryKernels IKernels.Memory => this;
+
+    IConvolutionKernels IKernels.Convolution => this;
+
+    IMatMulKernels IKernels.MatMul => this;
+
+    IPoolingKernels IKernels.Pooling => this;
+
+    INormalizationKernels IKernels.Normalization => this;
+
+    IElementwiseKernels IKernels.Elementwise => this;
+
+    ILossKernels IKernels.Losses => this;
+
+    IReductionKernels IKernels.Reductions => this;
+
+    IResizeKernels IKernels.Resize => this;
+
+    ISparseKernels IKernels.Sparse => this;
+
+    IImageKernels IKernels.Images => this;
+
+    IOptimizerKernels IKernels.Optimizers => this;
+
     static double Activate(Activation activation, double value) => activation switch
     {
         Activation.None => value,

@@ -2,7 +2,7 @@ namespace CnnSharp.Layers;
 
 sealed record Constant(double Value) : IInitializer
 {
-    public void Fill(Tensor weights, long fanIn, long fanOut, Generator generator) => weights.Device.Kernels.Fill(weights.Data, Value);
+    public void Fill(Tensor weights, long fanIn, long fanOut, Generator generator) => weights.Device.Kernels.Memory.Fill(weights.Data, Value);
 }
 
 sealed record Normal(double Mean, double Std) : IInitializer

@@ -39,5 +39,5 @@ public sealed class AdaGrad : Optimizer
 
     /// <inheritdoc/>
     protected override void Update(Tensor parameter, DeviceBuffer gradient, ReadOnlySpan<Tensor> state, in StepValues step)
-        => Device.Kernels.AdaGrad(new AdaGradStep(step.LearningRate, (float)options.Epsilon, step.WeightDecay, step.GradientScale), parameter.Data, gradient, state[0].Data);
+        => Device.Kernels.Optimizers.AdaGrad(new AdaGradStep(step.LearningRate, (float)options.Epsilon, step.WeightDecay, step.GradientScale), parameter.Data, gradient, state[0].Data);
 }

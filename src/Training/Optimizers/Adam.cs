@@ -75,7 +75,7 @@ public class Adam : Optimizer
             1 - Math.Pow(beta1, step.Number),
             1 - Math.Pow(options.Beta2, step.Number),
             step.GradientScale);
-        Device.Kernels.Adam(settings, parameter.Data, gradient, state[0].Data, state[1].Data);
+        Device.Kernels.Optimizers.Adam(settings, parameter.Data, gradient, state[0].Data, state[1].Data);
     }
 }
 

@@ -90,7 +90,7 @@ public abstract class Optimizer
         {
             if (entry.Parameter.GradientData is not { } gradient) continue;
             entry.Steps++;
-            if (MaxGradientValue is { } most) Device.Kernels.Clamp((float)-most, (float)most, gradient, gradient);
+            if (MaxGradientValue is { } most) Device.Kernels.Elementwise.Clamp((float)-most, (float)most, gradient, gradient);
             for (var slot = 0; slot < slots.Length; slot++) (entry.State[slot] ??= NewState(entry, slot)).MoveTo(entry.Parameter.Device);
             Update(entry.Parameter, gradient, entry.State!, new((float)(LearningRate * entry.LearningRateScale), (float)entry.WeightDecay, scale, entry.Steps, (float?)Momentum));
             entry.Parameter.ClearGradient();

@@ -53,7 +53,7 @@ public sealed class RmsProp : Optimizer
 
     /// <inheritdoc/>
     protected override void Update(Tensor parameter, DeviceBuffer gradient, ReadOnlySpan<Tensor> state, in StepValues step)
-        => Device.Kernels.RmsProp(
+        => Device.Kernels.Optimizers.RmsProp(
             new RmsPropStep(step.LearningRate, (float)options.Decay, (float)options.Epsilon, step.Momentum ?? (float)options.Momentum, step.WeightDecay, step.GradientScale),
             parameter.Data,
             gradient,

@@ -46,7 +46,7 @@ public sealed class Sgd : Optimizer
 
     /// <inheritdoc/>
     protected override void Update(Tensor parameter, DeviceBuffer gradient, ReadOnlySpan<Tensor> state, in StepValues step)
-        => Device.Kernels.Sgd(
+        => Device.Kernels.Optimizers.Sgd(
             new SgdStep(step.LearningRate, step.Momentum ?? (float)options.Momentum, options.Nesterov, step.WeightDecay, step.GradientScale),
             parameter.Data,
             gradient,

@@ -75,9 +75,9 @@ public sealed class ZooGeometryTests : IDisposable
         var (outputs, inputs) = (new ChannelProjection(g.K, g.Groups, random), new ChannelProjection(g.C, g.Groups, random));
         double[] projectedY = new double[results * outputs.Count], projectedDw = new double[(long)g.KernelH * g.KernelW * g.GroupC * outputs.Count], projectedDx = new double[pixels * inputs.Count];
         var (narrowed, thinned) = (g with { K = outputs.Count }, g with { C = inputs.Count });
-        KernelCall.InPlace(Device.ReferenceFloat64, (k, a) => k.ConvForward(narrowed, a[0], a[1], a[2], a[3]), Doubles(x), outputs.OfLast(w), outputs.OfLast(b), projectedY);
-        KernelCall.InPlace(Device.ReferenceFloat64, (k, a) => k.ConvBackwardWeight(narrowed, a[0], a[1], a[2]), Doubles(x), outputs.OfLast(dy), projectedDw);
-        KernelCall.InPlace(Device.ReferenceFloat64, (k, a) => k.ConvBackwardInput(thinned, a[0], a[1], a[2]), Doubles(dy), inputs.OfInputs(w, g.Groups, g.K), projectedDx);
+        KernelCall.InPlace(Device.ReferenceFloat64, (k, a) => k.Convolution.Forward(narrowed, a[0], a[1], a[2], a[3]), Doubles(x), outputs.OfLast(w), outputs.OfLast(b), projectedY);
+        KernelCall.InPlace(Device.ReferenceFloat64, (k, a) => k.Convolution.BackwardWeight(narrowed, a[0], a[1], a[2]), Doubles(x), outputs.OfLast(dy), projectedDw);
+        KernelCall.InPlace(Device.ReferenceFloat64, (k, a) => k.Convolution.BackwardInput(thinned, a[0], a[1], a[2]), Doubles(dy), inputs.OfInputs(w, g.Groups, g.K), projectedDx);
 
         foreach (var (label, devices) in Variants(Algorithms(g)))
         {
@@ -86,13 +86,13 @@ public sealed class ZooGeometryTests : IDisposable
             {
                 float[] y = new float[dy.Length], rectified = new float[dy.Length], fused = new float[dy.Length], dx = new float[x.Length], dw = new float[w.Length];
                 var added = (float[])x.Clone();
-                KernelCall.InPlace(device, (k, a) => k.ConvForward(g, a[0], a[1], a[2], a[3]), x, w, b, y);
-                KernelCall.InPlace(device, (k, a) => k.ConvForward(g, a[0], a[1], a[2], a[3], Activation.Relu), x, w, b, rectified);
-                KernelCall.InPlace(device, (k, a) => k.ConvBackwardWeight(g, a[0], a[1], a[2]), x, dy, dw);
-                KernelCall.InPlace(device, (k, a) => k.ConvBackwardInput(g, a[0], a[1], a[2]), dy, w, dx);
-                KernelCall.InPlace(device, (k, a) => k.ConvBackwardInput(g, a[0], a[1], a[2], accumulate: true), dy, w, added);
+                KernelCall.InPlace(device, (k, a) => k.Convolution.Forward(g, a[0], a[1], a[2], a[3]), x, w, b, y);
+                KernelCall.InPlace(device, (k, a) => k.Convolution.Forward(g, a[0], a[1], a[2], a[3], Activation.Relu), x, w, b, rectified);
+                KernelCall.InPlace(device, (k, a) => k.Convolution.BackwardWeight(g, a[0], a[1], a[2]), x, dy, dw);
+                KernelCall.InPlace(device, (k, a) => k.Convolution.BackwardInput(g, a[0], a[1], a[2]), dy, w, dx);
+                KernelCall.InPlace(device, (k, a) => k.Convolution.BackwardInput(g, a[0], a[1], a[2], accumulate: true), dy, w, added);
                 var norm = new BatchNormGeometry(results, g.K, 1e-5f, 0.1f, Activation.Relu);
-                KernelCall.InPlace(device, (k, a) => k.ConvBatchNormInference(g, norm, a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8]), x, w, b, scale, shift, mean, variance, dy, fused);
+                KernelCall.InPlace(device, (k, a) => k.Convolution.ForwardBatchNorm(g, norm, a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8]), x, w, b, scale, shift, mean, variance, dy, fused);
                 float[][] all = [y, rectified, dw, dx, added, fused];
                 if (first is not null)
                 {
@@ -126,13 +126,13 @@ public sealed class ZooGeometryTests : IDisposable
         {
             if (maximum)
             {
-                k.MaxPoolForward(g, a[0], a[2], a[4]);
-                k.MaxPoolBackward(g, a[1], a[4], a[3]);
+                k.Pooling.MaxForward(g, a[0], a[2], a[4]);
+                k.Pooling.MaxBackward(g, a[1], a[4], a[3]);
                 return;
             }
 
-            k.AvgPoolForward(g, a[0], a[2]);
-            k.AvgPoolBackward(g, a[1], a[3]);
+            k.Pooling.AverageForward(g, a[0], a[2]);
+            k.Pooling.AverageBackward(g, a[1], a[3]);
         });
     }
 
@@ -153,13 +153,13 @@ public sealed class ZooGeometryTests : IDisposable
                     [x, dy, add, weight, bias, mean, variance, .. Vectors(x.Length, 3), .. Vectors(channels, 4)],
                     (k, a) =>
                     {
-                        k.BatchNormForward(g, a[0], a[3], a[4], a[5], a[6], a[2], a[7], a[10], a[11]);
-                        k.BatchNormBackward(g, a[0], a[7], a[1], a[3], a[10], a[11], a[8], a[9], a[12], a[13]);
+                        k.Normalization.BatchNormForward(g, a[0], a[3], a[4], a[5], a[6], a[2], a[7], a[10], a[11]);
+                        k.Normalization.BatchNormBackward(g, a[0], a[7], a[1], a[3], a[10], a[11], a[8], a[9], a[12], a[13]);
                     },
                     isUsable: i => activation == Activation.None || i is not (8 or 9 or 12 or 13));
             }
 
-            CheckFully([x, add, weight, bias, mean, variance, new float[x.Length]], (k, a) => k.BatchNormInference(g, a[0], a[2], a[3], a[4], a[5], a[1], a[6]));
+            CheckFully([x, add, weight, bias, mean, variance, new float[x.Length]], (k, a) => k.Normalization.BatchNormInference(g, a[0], a[2], a[3], a[4], a[5], a[1], a[6]));
         }
     }
 
@@ -177,7 +177,7 @@ public sealed class ZooGeometryTests : IDisposable
             var projection = new ChannelProjection(g.N, 1, random);
             var expected = new double[(long)g.M * projection.Count];
             var columns = g.TransposeB ? Transposed(b, g.N, g.K) : b;
-            KernelCall.InPlace(Device.ReferenceFloat64, (kernels, p) => kernels.MatMul(new(g.M, projection.Count, g.K, g.TransposeA), p[0], p[1], p[2], p[3]), Doubles(a), projection.OfLast(columns), projection.OfLast(bias), expected);
+            KernelCall.InPlace(Device.ReferenceFloat64, (kernels, p) => kernels.MatMul.Multiply(new(g.M, projection.Count, g.K, g.TransposeA), p[0], p[1], p[2], p[3]), Doubles(a), projection.OfLast(columns), projection.OfLast(bias), expected);
             foreach (var (label, devices) in Variants([ConvolutionAlgorithms.All]))
             {
                 float[][]? first = null;
@@ -185,9 +185,9 @@ public sealed class ZooGeometryTests : IDisposable
                 {
                     float[] c = new float[(long)g.M * g.N], rectified = new float[c.Length], added = GpuRun.Real(new(12), c.Length);
                     var before = (float[])added.Clone();
-                    KernelCall.InPlace(device, (kernels, p) => kernels.MatMul(g, p[0], p[1], p[2], p[3]), a, b, bias, c);
-                    KernelCall.InPlace(device, (kernels, p) => kernels.MatMul(g, p[0], p[1], p[2], p[3], Activation.Relu), a, b, bias, rectified);
-                    KernelCall.InPlace(device, (kernels, p) => kernels.MatMul(g, p[0], p[1], p[2], p[3], accumulate: true), a, b, bias, added);
+                    KernelCall.InPlace(device, (kernels, p) => kernels.MatMul.Multiply(g, p[0], p[1], p[2], p[3]), a, b, bias, c);
+                    KernelCall.InPlace(device, (kernels, p) => kernels.MatMul.Multiply(g, p[0], p[1], p[2], p[3], Activation.Relu), a, b, bias, rectified);
+                    KernelCall.InPlace(device, (kernels, p) => kernels.MatMul.Multiply(g, p[0], p[1], p[2], p[3], accumulate: true), a, b, bias, added);
                     if (first is not null)
                     {
                         SameBits(label, device, first, [c, rectified, added], $"{g}", $"{g} with ReLU", $"{g}, accumulating");

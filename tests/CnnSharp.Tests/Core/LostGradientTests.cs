@@ -257,7 +257,7 @@ public sealed class LostGradientTests
 
         using var y = Sigmoid(x).Keep();
         using var loss = Sum(y);
-        Device.Kernels.Fill(y.Data, 0.5);
+        Device.Kernels.Memory.Fill(y.Data, 0.5);
         Assert.Contains("its result 'Sigmoid' [4], which the gradient of Sigmoid", Assert.Throws<InvalidOperationException>(() => loss.Backward()).Message, StringComparison.Ordinal);
     }
 
@@ -318,7 +318,7 @@ public sealed class LostGradientTests
         using var b = Parameter(3, 4);
         using var dy = Tensor.From([5f, 7], [2], Device);
         (a + b).Backward(dy);
-        Device.Kernels.Fill(a.Gradient!.Data, 0);
+        Device.Kernels.Memory.Fill(a.Gradient!.Data, 0);
         Assert.Equal([5f, 7], Gradient(b));
         Assert.Equal([5f, 7], dy.ToArray());
     }
@@ -429,15 +429,15 @@ public sealed class LostGradientTests
         using var x = Parameter(1, 2);
         using var w = Parameter(3, 4);
         var y = Tensor.Uninitialized(x.Shape, Device);
-        using (Tape.NoGrad()) Device.Kernels.Copy((x * w).Data, y.Data);
+        using (Tape.NoGrad()) Device.Kernels.Memory.Copy((x * w).Data, y.Data);
         Tape.Record("Checkpoint", y, [x, w], (dy, gradients) =>
         {
             using var input = x.Detach();
             input.RequiresGrad = true;
             using var upstream = Tensor.From(new float[2], [2], Device);
-            Device.Kernels.Copy(dy, upstream.Data);
+            Device.Kernels.Memory.Copy(dy, upstream.Data);
             (input * w).Backward(upstream);
-            Device.Kernels.Copy(input.Gradient!.Data, gradients.For(x));
+            Device.Kernels.Memory.Copy(input.Gradient!.Data, gradients.For(x));
         });
         (Sum(Square(y)) + Sum(w * 5f)).Backward();
 

@@ -38,9 +38,9 @@ public sealed class CpuInferenceTests
             [
                 () => { },
                 () => engine.Upload<float>(Floats(4, w.Length), w),
-                () => k.Fill(w, 0.25),
-                () => k.AddScaled(0.5f, other, w),
-                () => k.Copy(other, w),
+                () => k.Memory.Fill(w, 0.25),
+                () => k.Elementwise.AddScaled(0.5f, other, w),
+                () => k.Memory.Copy(other, w),
             ];
             foreach (var change in changes)
             {
@@ -82,11 +82,11 @@ public sealed class CpuInferenceTests
                     var add = withAdd ? Random(engine, 4, rows * g.K) : null;
                     DeviceBuffer weight = Random(engine, 5, g.K), bias = Random(engine, 6, g.K), mean = Random(engine, 7, g.K), variance = Random(engine, 8, g.K, least: 0.5f);
                     DeviceBuffer y = engine.Rent(DType.Float32, rows * g.K), z = engine.Rent(DType.Float32, rows * g.K);
-                    k.ConvForward(g, x, w, b, y);
-                    k.BatchNormInference(norm, y, weight, bias, mean, variance, add, z);
+                    k.Convolution.Forward(g, x, w, b, y);
+                    k.Normalization.BatchNormInference(norm, y, weight, bias, mean, variance, add, z);
                     expected ??= Read(z);
                     Assert.Equal(expected, Read(z));
-                    k.ConvBatchNormInference(g, norm, x, w, b, weight, bias, mean, variance, add, y);
+                    k.Convolution.ForwardBatchNorm(g, norm, x, w, b, weight, bias, mean, variance, add, y);
                     Assert.Equal(expected, Read(y));
                 }
             }
@@ -99,7 +99,7 @@ public sealed class CpuInferenceTests
     static float[] Forward(Engine engine, in ConvGeometry g, DeviceBuffer x, DeviceBuffer w)
     {
         var y = engine.Rent(DType.Float32, (long)g.N * g.OutH * g.OutW * g.K);
-        engine.Kernels.ConvForward(g, x, w, null, y);
+        engine.Kernels.Convolution.Forward(g, x, w, null, y);
         var values = Read(y);
         y.Release();
         return values;

@@ -44,10 +44,10 @@ public sealed class CpuThreeChannelsTests
 
             void Call(IKernels kernels, DeviceBuffer[] b)
             {
-                kernels.ConvBackwardInput(g, b[0], b[1], b[2], accumulate);
+                kernels.Convolution.BackwardInput(g, b[0], b[1], b[2], accumulate);
 
                 // The same sums with a bias; the weights' last two axes are exchanged, which whole numbers at random do not mind.
-                kernels.ConvTransposeForward(g, b[0], b[1], b[3], b[4]);
+                kernels.Convolution.TransposeForward(g, b[0], b[1], b[3], b[4]);
             }
         }
     }
@@ -58,7 +58,7 @@ public sealed class CpuThreeChannelsTests
         var random = new Random(1);
         var g = ConvGeometry.Create([4, 32, 32, 3], [3, 3, 3, 16], 1, 1, 1, 1);
         GpuRun.Near(
-            Devices.Cpu(SimdLevel.Avx512, 2), 1e-6, (kernels, b) => kernels.ConvBackwardInput(g, b[0], b[1], b[2]),
+            Devices.Cpu(SimdLevel.Avx512, 2), 1e-6, (kernels, b) => kernels.Convolution.BackwardInput(g, b[0], b[1], b[2]),
             GpuRun.Real(random, 4L * 32 * 32 * 16), GpuRun.Real(random, 3 * 3 * 3 * 16), new float[4 * 32 * 32 * 3]);
     }
 }

@@ -185,7 +185,7 @@ public sealed class EngineMemoryTests
     static void Compute(CpuEngine engine)
     {
         var buffer = engine.Rent(DType.Float32, 1 << 20);
-        engine.Kernels.Fill(buffer, 3);
+        engine.Kernels.Memory.Fill(buffer, 3);
         Assert.Equal(-1, buffer.Span<float>().IndexOfAnyExcept(3));
         buffer.Release();
     }

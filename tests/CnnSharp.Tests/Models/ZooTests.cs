@@ -146,7 +146,7 @@ public sealed class ZooTests
         {
             Assert.True(tensor.Gradient is not null, $"{name}: '{path}' has no gradient.");
             using var gradient = tensor.Gradient!;
-            device.Kernels.SumOfSquares(gradient.Data, square.Data);
+            device.Kernels.Reductions.SumOfSquares(gradient.Data, square.Data);
             Assert.True(double.IsFinite(square.Item()), $"{name}: the gradient of '{path}' is not finite.");
             sum += square.Item();
         }

@@ -69,6 +69,13 @@ public sealed class EngineFaultTests
         public Exception Fault { get; set; } = new InvalidOperationException();
 
         protected override object? Invoke(MethodInfo? targetMethod, object?[]? args)
-            => targetMethod!.Name == nameof(IKernels.Unary) ? throw Fault : targetMethod.Invoke(Reference.Kernels, args);
+        {
+            if (targetMethod!.Name == nameof(IElementwiseKernels.Unary)) throw Fault;
+            if (targetMethod.DeclaringType == typeof(IElementwiseKernels)) return targetMethod.Invoke(Reference.Kernels.Elementwise, args);
+            if (targetMethod.ReturnType != typeof(IElementwiseKernels)) return targetMethod.Invoke(Reference.Kernels, args);
+            var elementwise = Create<IElementwiseKernels, FaultyKernels>();
+            ((FaultyKernels)elementwise).Fault = Fault;
+            return elementwise;
+        }
     }
 }

@@ -92,7 +92,7 @@ public sealed class GpuConvolutionTests
     {
         var (g, random) = (ConvGeometry.Create([2, 20, 20, 4], [3, 3, 4, 8], 1, 1, 1, 1), new Random(3));
         Array[] buffers = [Real(random, 3200), Real(random, 6400), new float[288]];
-        void Call(IKernels k, DeviceBuffer[] b) => k.ConvBackwardWeight(g, b[0], b[1], b[2]);
+        void Call(IKernels k, DeviceBuffer[] b) => k.Convolution.BackwardWeight(g, b[0], b[1], b[2]);
         Assert.Equal(On(Gpu, Call, buffers), On(Gpu, Call, buffers));
     }
 
@@ -131,12 +131,12 @@ public sealed class GpuConvolutionTests
             device,
             (k, b) =>
             {
-                k.ConvForward(g, b[0], b[1], b[2], b[3], Activation.Relu);
-                k.ConvForward(g, b[0], b[1], null, b[4]);
-                k.ConvBackwardInput(g, b[5], b[1], b[6]);
-                k.ConvBackwardInput(g, b[5], b[1], b[6], accumulate: true);
-                k.ConvBackwardWeight(g, b[0], b[5], b[7]);
-                k.BiasBackward((long)g.N * g.OutH * g.OutW, g.K, b[5], b[8]);
+                k.Convolution.Forward(g, b[0], b[1], b[2], b[3], Activation.Relu);
+                k.Convolution.Forward(g, b[0], b[1], null, b[4]);
+                k.Convolution.BackwardInput(g, b[5], b[1], b[6]);
+                k.Convolution.BackwardInput(g, b[5], b[1], b[6], accumulate: true);
+                k.Convolution.BackwardWeight(g, b[0], b[5], b[7]);
+                k.Convolution.BackwardBias((long)g.N * g.OutH * g.OutW, g.K, b[5], b[8]);
             },
             Whole(random, x), Whole(random, w), Whole(random, g.K), Dirt(y), Dirt(y), Whole(random, y), Dirt(x), Dirt(w), Dirt(g.K));
     }
@@ -148,11 +148,11 @@ public sealed class GpuConvolutionTests
             device,
             (k, b) =>
             {
-                k.ConvTransposeForward(g, b[0], b[1], b[2], b[3]);
-                k.ConvTransposeForward(g, b[0], b[1], null, b[4]);
-                k.ConvTransposeBackwardInput(g, b[5], b[1], b[6]);
-                k.ConvTransposeBackwardInput(g, b[5], b[1], b[6], accumulate: true);
-                k.ConvTransposeBackwardWeight(g, b[0], b[5], b[7]);
+                k.Convolution.TransposeForward(g, b[0], b[1], b[2], b[3]);
+                k.Convolution.TransposeForward(g, b[0], b[1], null, b[4]);
+                k.Convolution.TransposeBackwardInput(g, b[5], b[1], b[6]);
+                k.Convolution.TransposeBackwardInput(g, b[5], b[1], b[6], accumulate: true);
+                k.Convolution.TransposeBackwardWeight(g, b[0], b[5], b[7]);
             },
             Whole(random, x), Whole(random, w), Whole(random, g.C), Dirt(y), Dirt(y), Whole(random, y), Dirt(x), Dirt(w));
     }
@@ -175,7 +175,7 @@ public sealed class GpuConvolutionTests
                 {
                     if (k is not GpuKernels gpu)
                     {
-                        k.MatMul(g, b[0], b[1], b[2], b[3], Activation.Relu);
+                        k.MatMul.Multiply(g, b[0], b[1], b[2], b[3], Activation.Relu);
                         return;
                     }
 
@@ -191,9 +191,9 @@ public sealed class GpuConvolutionTests
         device,
         (k, b) =>
         {
-            k.MatMul(g, b[0], b[1], null, b[3]);
-            k.MatMul(g, b[0], b[1], b[2], b[4], Activation.Relu);
-            k.MatMul(g, b[0], b[1], b[2], b[4], Activation.Relu, accumulate: true);
+            k.MatMul.Multiply(g, b[0], b[1], null, b[3]);
+            k.MatMul.Multiply(g, b[0], b[1], b[2], b[4], Activation.Relu);
+            k.MatMul.Multiply(g, b[0], b[1], b[2], b[4], Activation.Relu, accumulate: true);
         },
         Whole(random, (long)g.M * g.K), Whole(random, (long)g.K * g.N), Whole(random, g.N), Dirt((long)g.M * g.N), Dirt((long)g.M * g.N));
 

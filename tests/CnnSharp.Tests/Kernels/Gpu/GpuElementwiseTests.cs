@@ -39,10 +39,10 @@ public sealed class GpuElementwiseTests
 
             void ForwardAndBackward(IKernels k, DeviceBuffer[] b)
             {
-                k.Unary(op, 0.5f, b[0], b[1]);
-                k.UnaryBackward(op, 0.5f, b[0], b[1], b[2], b[3]);
-                k.UnaryBackward(op, 0.5f, b[0], b[1], b[2], b[2]);
-                k.Unary(op, 0.5f, b[0], b[0]);
+                k.Elementwise.Unary(op, 0.5f, b[0], b[1]);
+                k.Elementwise.UnaryBackward(op, 0.5f, b[0], b[1], b[2], b[3]);
+                k.Elementwise.UnaryBackward(op, 0.5f, b[0], b[1], b[2], b[2]);
+                k.Elementwise.Unary(op, 0.5f, b[0], b[0]);
             }
         });
 
@@ -50,7 +50,7 @@ public sealed class GpuElementwiseTests
     public void RoundingGoesToWholeNumbersAndHalvesToEvenOnes()
     {
         float[] x = [-2.5f, -1.5f, -0.5f, 0.5f, 1.5f, 2.5f, -1.7f, 1.2f, 8388609, float.NaN];
-        foreach (var op in new[] { UnaryOp.Floor, UnaryOp.Ceiling, UnaryOp.Round, UnaryOp.Sign }) Same((k, b) => k.Unary(op, 0, b[0], b[1]), x, new float[x.Length]);
+        foreach (var op in new[] { UnaryOp.Floor, UnaryOp.Ceiling, UnaryOp.Round, UnaryOp.Sign }) Same((k, b) => k.Elementwise.Unary(op, 0, b[0], b[1]), x, new float[x.Length]);
     }
 
     [Fact]
@@ -60,7 +60,7 @@ public sealed class GpuElementwiseTests
         foreach (var op in new[] { BinaryOp.Power, BinaryOp.PowerByBase, BinaryOp.PowerByExponent })
         {
             var g = new BroadcastGeometry(1, 1, 1, a.Length, 0, 0, 0, 1, 0, 0, 0, 1);
-            Near(1e-6, (k, buffers) => k.Binary(op, g, buffers[0], buffers[1], buffers[2]), a, b, new float[a.Length]);
+            Near(1e-6, (k, buffers) => k.Elementwise.Binary(op, g, buffers[0], buffers[1], buffers[2]), a, b, new float[a.Length]);
         }
     }
 
@@ -79,8 +79,8 @@ public sealed class GpuElementwiseTests
     public void UnaryAtTheEnds(UnaryOp op)
     {
         float[] x = [-100, -50, -1e-4f, -1e-6f, 0, 1e-6f, 1e-4f, 50, 100, float.NaN];
-        var expected = (float[])On(Device.Reference, (k, b) => k.Unary(op, 1, b[0], b[1]), x, new float[x.Length])[1];
-        var actual = (float[])On(Gpu, (k, b) => k.Unary(op, 1, b[0], b[1]), x, new float[x.Length])[1];
+        var expected = (float[])On(Device.Reference, (k, b) => k.Elementwise.Unary(op, 1, b[0], b[1]), x, new float[x.Length])[1];
+        var actual = (float[])On(Gpu, (k, b) => k.Elementwise.Unary(op, 1, b[0], b[1]), x, new float[x.Length])[1];
         for (var i = 0; i < x.Length; i++) Assert.Equal(expected[i], actual[i], float.IsNaN(expected[i]) ? 0 : Math.Max(1e-30, 2e-6 * Math.Abs(expected[i])));
     }
 
@@ -98,7 +98,7 @@ public sealed class GpuElementwiseTests
             var (a, countA) = Strides(d, both ? 15 - repeats : 0);
             var (b, countB) = Strides(d, repeats);
             var g = new BroadcastGeometry(d[0], d[1], d[2], d[3], a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3]);
-            Same((k, buffers) => k.Binary(op, g, buffers[0], buffers[1], buffers[2]), Whole(random, countA), Whole(random, countB), new float[g.Count]);
+            Same((k, buffers) => k.Elementwise.Binary(op, g, buffers[0], buffers[1], buffers[2]), Whole(random, countA), Whole(random, countB), new float[g.Count]);
         });
 
     // A set bit repeats the input along the axis.
@@ -118,7 +118,7 @@ public sealed class GpuElementwiseTests
     [Fact]
     public void AddScaledIsExact()
     {
-        foreach (var length in Lengths) Same((k, b) => k.AddScaled(-3, b[0], b[1]), Whole(new(1), length), Whole(new(2), length));
+        foreach (var length in Lengths) Same((k, b) => k.Elementwise.AddScaled(-3, b[0], b[1]), Whole(new(1), length), Whole(new(2), length));
     }
 
     [Fact]
@@ -135,9 +135,9 @@ public sealed class GpuElementwiseTests
             Same(
                 (k, b) =>
                 {
-                    k.PReluForward(rows, channels, b[0], b[1], b[2]);
-                    k.PReluBackwardInput(rows, channels, b[0], b[1], b[3], b[4]);
-                    k.PReluBackwardWeight(rows, channels, b[0], b[3], b[5]);
+                    k.Elementwise.PReluForward(rows, channels, b[0], b[1], b[2]);
+                    k.Elementwise.PReluBackwardInput(rows, channels, b[0], b[1], b[3], b[4]);
+                    k.Elementwise.PReluBackwardWeight(rows, channels, b[0], b[3], b[5]);
                 },
                 Whole(random, size), Whole(random, weights), new float[size], Whole(random, size), new float[size], new float[weights]);
         });
@@ -157,8 +157,8 @@ public sealed class GpuElementwiseTests
             Same(
                 (k, b) =>
                 {
-                    k.MaxoutForward(rows, channels, pieces, b[0], b[1], b[2]);
-                    k.MaxoutBackward(rows, channels, pieces, b[3], b[2], b[4]);
+                    k.Elementwise.MaxoutForward(rows, channels, pieces, b[0], b[1], b[2]);
+                    k.Elementwise.MaxoutBackward(rows, channels, pieces, b[3], b[2], b[4]);
                 },
                 x, new float[size], new int[size], Whole(random, size), new float[x.Length]);
         });
@@ -177,7 +177,7 @@ public sealed class GpuElementwiseTests
             Assert.Equal(On(Device.Cpu, Drop, x, new float[length]), On(Gpu, Drop, x, new float[length]));
         }
 
-        void Drop(IKernels k, DeviceBuffer[] b) => k.Dropout(probability, 0xFEDCBA9876543210, 0x8000_0000_0000_0007, b[0], b[1]);
+        void Drop(IKernels k, DeviceBuffer[] b) => k.Elementwise.Dropout(probability, 0xFEDCBA9876543210, 0x8000_0000_0000_0007, b[0], b[1]);
     }
 
     /// <summary>Slices, permutations and reversed source and target strides, of every type.</summary>
@@ -209,7 +209,7 @@ public sealed class GpuElementwiseTests
                 1 => (values.Select(value => (byte)value).ToArray(), new byte[targetCount + 2]),
                 _ => (values.Select(value => (float)value).ToArray(), Whole(random, targetCount + 2)),
             };
-            Same((k, b) => k.CopyRegion(g, b[0], b[1], accumulate: type == 3), buffers.From, buffers.To);
+            Same((k, b) => k.Memory.CopyRegion(g, b[0], b[1], accumulate: type == 3), buffers.From, buffers.To);
         });
 
     /// <summary>Crops and flips that reach beyond the image, cutouts that reach beyond the batch image, and the ends of what placements can hold.</summary>
@@ -231,7 +231,7 @@ public sealed class GpuElementwiseTests
                 random.Next(Images), random.Next(-3, 4), random.Next(-3, 4), 1, random.Next(-3, 4), random.Next(-3, 4),
                 Images - 1, random.Next(-3, 4), random.Next(-3, 4), random.Next(2), int.MaxValue - 5, int.MinValue,
             ];
-            Same((k, b) => k.GatherImages(g, b[0], b[1], b[2], b[3]), pixels, placements, Whole(random, 2 * g.C), new float[g.N * g.OutH * g.OutW * g.C]);
+            Same((k, b) => k.Images.Gather(g, b[0], b[1], b[2], b[3]), pixels, placements, Whole(random, 2 * g.C), new float[g.N * g.OutH * g.OutW * g.C]);
         });
 
     [Fact]
@@ -250,13 +250,13 @@ public sealed class GpuElementwiseTests
                 {
                     for (var step = 1; step <= 3; step++)
                     {
-                        if (rule == 0) k.Sgd(new(0.1f, 0, false, decay, 0.5f), b[0], b[1], null);
-                        else if (rule == 1) k.Sgd(new(0.1f, 0.9f, false, decay, 0.5f), b[0], b[1], b[2]);
-                        else if (rule == 2) k.Sgd(new(0.1f, 0.9f, true, decay, 0.5f), b[0], b[1], b[2]);
-                        else if (rule == 3) k.AdaGrad(new(0.1f, 1e-3f, decay, 0.5f), b[0], b[1], b[2]);
-                        else if (rule == 4) k.RmsProp(new(0.1f, 0.9f, 1e-3f, 0, decay, 0.5f), b[0], b[1], b[2], null);
-                        else if (rule == 5) k.RmsProp(new(0.1f, 0.9f, 1e-3f, 0.9f, decay, 0.5f), b[0], b[1], b[2], b[3]);
-                        else k.Adam(new(0.1f, 0.9f, 0.99f, 1e-3f, decay, rule == 7, 1 - Math.Pow(0.9, step), 1 - Math.Pow(0.99, step), 0.5f), b[0], b[1], b[2], b[3]);
+                        if (rule == 0) k.Optimizers.Sgd(new(0.1f, 0, false, decay, 0.5f), b[0], b[1], null);
+                        else if (rule == 1) k.Optimizers.Sgd(new(0.1f, 0.9f, false, decay, 0.5f), b[0], b[1], b[2]);
+                        else if (rule == 2) k.Optimizers.Sgd(new(0.1f, 0.9f, true, decay, 0.5f), b[0], b[1], b[2]);
+                        else if (rule == 3) k.Optimizers.AdaGrad(new(0.1f, 1e-3f, decay, 0.5f), b[0], b[1], b[2]);
+                        else if (rule == 4) k.Optimizers.RmsProp(new(0.1f, 0.9f, 1e-3f, 0, decay, 0.5f), b[0], b[1], b[2], null);
+                        else if (rule == 5) k.Optimizers.RmsProp(new(0.1f, 0.9f, 1e-3f, 0.9f, decay, 0.5f), b[0], b[1], b[2], b[3]);
+                        else k.Optimizers.Adam(new(0.1f, 0.9f, 0.99f, 1e-3f, decay, rule == 7, 1 - Math.Pow(0.9, step), 1 - Math.Pow(0.99, step), 0.5f), b[0], b[1], b[2], b[3]);
                     }
                 },
                 Real(random, length), Real(random, length), new float[length], new float[length]);

@@ -36,7 +36,7 @@ public sealed class GpuEngineTests
         [MethodImpl(MethodImplOptions.NoInlining)]
         static void Drop(int length)
         {
-            for (var i = 0; i < 8; i++) Device.Engine.Kernels.Fill(Device.Engine.Rent(DType.Int32, length), i);
+            for (var i = 0; i < 8; i++) Device.Engine.Kernels.Memory.Fill(Device.Engine.Rent(DType.Int32, length), i);
         }
     }
 

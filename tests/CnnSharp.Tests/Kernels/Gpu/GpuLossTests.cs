@@ -28,8 +28,8 @@ public sealed class GpuLossTests
 
             void ForwardAndBackward(IKernels k, DeviceBuffer[] b)
             {
-                k.SoftmaxForward(rows, classes, log, b[0], b[1]);
-                k.SoftmaxBackward(rows, classes, log, b[1], b[2], b[3]);
+                k.Losses.SoftmaxForward(rows, classes, log, b[0], b[1]);
+                k.Losses.SoftmaxBackward(rows, classes, log, b[1], b[2], b[3]);
             }
         });
 
@@ -46,8 +46,8 @@ public sealed class GpuLossTests
                 2e-6,
                 (k, b) =>
                 {
-                    k.CrossEntropyForward(new(rows, classes), smoothing, b[0], b[1], null, b[2], b[3]);
-                    k.CrossEntropyBackward(new(rows, classes), smoothing, b[0], b[1], null, b[3], b[4], b[5]);
+                    k.Losses.CrossEntropyForward(new(rows, classes), smoothing, b[0], b[1], null, b[2], b[3]);
+                    k.Losses.CrossEntropyBackward(new(rows, classes), smoothing, b[0], b[1], null, b[3], b[4], b[5]);
                 },
                 Real(random, rows * classes, -30, 30), Labels(random, rows, classes), new float[rows], new float[rows], Real(random, rows), new float[rows * classes]);
         });
@@ -62,8 +62,8 @@ public sealed class GpuLossTests
             Same(
                 (k, b) =>
                 {
-                    k.MulticlassHingeForward(new(rows, classes), 1, b[0], b[1], null, b[2]);
-                    k.MulticlassHingeBackward(new(rows, classes), 1, b[0], b[1], null, b[3], b[4]);
+                    k.Losses.MulticlassHingeForward(new(rows, classes), 1, b[0], b[1], null, b[2]);
+                    k.Losses.MulticlassHingeBackward(new(rows, classes), 1, b[0], b[1], null, b[3], b[4]);
                 },
                 Whole(random, rows * classes), Labels(random, rows, classes), new float[rows], Whole(random, rows), new float[rows * classes]);
         });
@@ -81,8 +81,8 @@ public sealed class GpuLossTests
                 1e-6,
                 (k, b) =>
                 {
-                    k.LossForward(op, b[0], b[1], b[2]);
-                    k.LossBackward(op, b[0], b[1], b[3], b[4]);
+                    k.Losses.Forward(op, b[0], b[1], b[2]);
+                    k.Losses.Backward(op, b[0], b[1], b[3], b[4]);
                 },
                 Real(random, length, -3, 3), Real(random, length, 0, 1), new float[length], Real(random, length), new float[length]);
         });

@@ -24,19 +24,19 @@ public sealed class GpuNormalizationPoolingTests
         (g, random) =>
         {
             var (x, sums) = (Whole(random, g.Outer * g.Reduced * g.Inner), new float[g.Outer * g.Inner]);
-            Same((k, b) => k.ReduceSum(g, 0.5f, b[0], b[1]), x, sums);
-            Same((k, b) => k.Expand(g, 0.5f, b[0], b[1]), Whole(random, sums.Length), x);
+            Same((k, b) => k.Reductions.Sum(g, 0.5f, b[0], b[1]), x, sums);
+            Same((k, b) => k.Reductions.Expand(g, 0.5f, b[0], b[1]), Whole(random, sums.Length), x);
         });
 
     [Fact]
     public void SumOfSquaresIsExact()
     {
-        foreach (var length in (int[])[0, 1, 17, 5000]) Same((k, b) => k.SumOfSquares(b[0], b[1]), Whole(new(length), length), new float[1]);
+        foreach (var length in (int[])[0, 1, 17, 5000]) Same((k, b) => k.Reductions.SumOfSquares(b[0], b[1]), Whole(new(length), length), new float[1]);
     }
 
     [Fact]
     public void ArgMaxTakesTheFirstOfEqualsAndNaNAboveAll()
-        => Same((k, b) => k.ArgMax(4, 3, b[0], b[1]), new float[] { 1, 2, 2, float.NegativeInfinity, float.NegativeInfinity, -1, 3, float.NaN, float.NaN, 5, 5, float.PositiveInfinity }, new int[4]);
+        => Same((k, b) => k.Reductions.ArgMax(4, 3, b[0], b[1]), new float[] { 1, 2, 2, float.NegativeInfinity, float.NegativeInfinity, -1, 3, float.NaN, float.NaN, 5, 5, float.PositiveInfinity }, new int[4]);
 
     /// <summary>Forward, backward, and both with frozen statistics; the addend's gradient in the place of dy.</summary>
     [Fact]
@@ -61,14 +61,14 @@ public sealed class GpuNormalizationPoolingTests
 
             void Train(IKernels k, DeviceBuffer[] b)
             {
-                k.BatchNormForward(g, b[0], b[1], b[2], b[3], b[4], drawn.Add ? b[5] : null, b[6], b[7], b[8]);
-                k.BatchNormBackward(g, b[0], b[6], b[9], b[1], b[7], b[8], b[10], drawn.Add ? b[9] : null, b[11], b[12]);
+                k.Normalization.BatchNormForward(g, b[0], b[1], b[2], b[3], b[4], drawn.Add ? b[5] : null, b[6], b[7], b[8]);
+                k.Normalization.BatchNormBackward(g, b[0], b[6], b[9], b[1], b[7], b[8], b[10], drawn.Add ? b[9] : null, b[11], b[12]);
             }
 
             void Infer(IKernels k, DeviceBuffer[] b)
             {
-                k.BatchNormInference(g, b[0], b[1], b[2], b[3], b[4], drawn.Add ? b[5] : null, b[6]);
-                k.BatchNormInferenceBackward(g, b[0], b[6], b[9], b[1], b[3], b[4], b[10], drawn.Add ? b[9] : null, b[11], b[12]);
+                k.Normalization.BatchNormInference(g, b[0], b[1], b[2], b[3], b[4], drawn.Add ? b[5] : null, b[6]);
+                k.Normalization.BatchNormInferenceBackward(g, b[0], b[6], b[9], b[1], b[3], b[4], b[10], drawn.Add ? b[9] : null, b[11], b[12]);
             }
         });
 
@@ -86,8 +86,8 @@ public sealed class GpuNormalizationPoolingTests
                 1e-5,
                 (k, b) =>
                 {
-                    k.LrnForward(g, b[0], b[1], b[2]);
-                    k.LrnBackward(g, b[0], b[1], b[2], b[3], b[4]);
+                    k.Normalization.LrnForward(g, b[0], b[1], b[2]);
+                    k.Normalization.LrnBackward(g, b[0], b[1], b[2], b[3], b[4]);
                 },
                 Real(random, size), new float[size], new float[size], Real(random, size), new float[size]);
         });
@@ -104,8 +104,8 @@ public sealed class GpuNormalizationPoolingTests
             Same(
                 (k, b) =>
                 {
-                    k.MaxPoolForward(g, b[0], b[1], b[2]);
-                    k.MaxPoolBackward(g, b[3], b[2], b[4]);
+                    k.Pooling.MaxForward(g, b[0], b[1], b[2]);
+                    k.Pooling.MaxBackward(g, b[3], b[2], b[4]);
                 },
                 x, new float[size], new int[size], Whole(random, size), new float[x.Length]);
         });
@@ -121,8 +121,8 @@ public sealed class GpuNormalizationPoolingTests
                 1e-6,
                 (k, b) =>
                 {
-                    k.AvgPoolForward(g, b[0], b[1]);
-                    k.AvgPoolBackward(g, b[2], b[3]);
+                    k.Pooling.AverageForward(g, b[0], b[1]);
+                    k.Pooling.AverageBackward(g, b[2], b[3]);
                 },
                 Real(random, from), new float[to], Real(random, to), new float[from]);
         });
@@ -142,16 +142,16 @@ public sealed class GpuNormalizationPoolingTests
             Same(
                 (k, b) =>
                 {
-                    k.UpsampleNearestForward(g, b[0], b[1]);
-                    k.UpsampleNearestBackward(g, b[2], b[3]);
+                    k.Resize.NearestForward(g, b[0], b[1]);
+                    k.Resize.NearestBackward(g, b[2], b[3]);
                 },
                 Whole(random, from), new float[to], Whole(random, to), new float[from]);
             Near(
                 1e-5,
                 (k, b) =>
                 {
-                    k.UpsampleBilinearForward(g, b[0], b[1]);
-                    k.UpsampleBilinearBackward(g, b[2], b[3]);
+                    k.Resize.BilinearForward(g, b[0], b[1]);
+                    k.Resize.BilinearBackward(g, b[2], b[3]);
                 },
                 Real(random, from), new float[to], Real(random, to), new float[from]);
         });

@@ -38,9 +38,9 @@ public sealed class GpuPrecisionTests
                 Devices[precision],
                 (k, b) =>
                 {
-                    k.ConvForward(g, b[0], b[1], b[2], b[3], Activation.Relu);
-                    k.ConvBackwardInput(g, b[4], b[1], b[5], accumulate: true);
-                    k.ConvBackwardWeight(g, b[0], b[4], b[6]);
+                    k.Convolution.Forward(g, b[0], b[1], b[2], b[3], Activation.Relu);
+                    k.Convolution.BackwardInput(g, b[4], b[1], b[5], accumulate: true);
+                    k.Convolution.BackwardWeight(g, b[0], b[4], b[6]);
                 },
                 Whole(random, x), Whole(random, w), Whole(random, g.K), new float[y], Whole(random, y), Whole(random, x), new float[w]);
         }
@@ -60,7 +60,7 @@ public sealed class GpuPrecisionTests
         select new MatMulGeometry(m, n, k, a, b),
         (g, random) => Same(
             Devices[precision],
-            (k, b) => k.MatMul(g, b[0], b[1], b[2], b[3], Activation.Relu, accumulate: true),
+            (k, b) => k.MatMul.Multiply(g, b[0], b[1], b[2], b[3], Activation.Relu, accumulate: true),
             Whole(random, (long)g.M * g.K), Whole(random, (long)g.K * g.N), Whole(random, g.N), Whole(random, (long)g.M * g.N)));
 
     /// <summary>The large tiles, not quite full, with runs along the depth and across the rows.</summary>
@@ -81,7 +81,7 @@ public sealed class GpuPrecisionTests
     {
         var (g, random) = (new MatMulGeometry(60, 33, 70), new Random(5));
         float[][] buffers = [Real(random, g.M * g.K), Real(random, g.K * g.N), new float[g.M * g.N]];
-        void Call(IKernels k, DeviceBuffer[] b) => k.MatMul(g, b[0], b[1], null, b[2]);
+        void Call(IKernels k, DeviceBuffer[] b) => k.MatMul.Multiply(g, b[0], b[1], null, b[2]);
         var actual = (float[])On(Devices[precision], Call, buffers)[2];
         var exact = (float[])On(Device.Reference, Call, buffers)[2];
         var rounded = (float[])On(Device.Reference, Call, [Array.ConvertAll(buffers[0], v => Rounded(v, precision)), Array.ConvertAll(buffers[1], v => Rounded(v, precision)), buffers[2]])[2];
@@ -157,8 +157,8 @@ public sealed class GpuPrecisionTests
         {
             if (kernels is not GpuKernels gpu)
             {
-                kernels.MatMul(new(m, n, k), b[0], b[1], null, b[2]);
-                kernels.MatMul(new(m, n, k, true, true), b[0], b[1], null, b[3]);
+                kernels.MatMul.Multiply(new(m, n, k), b[0], b[1], null, b[2]);
+                kernels.MatMul.Multiply(new(m, n, k, true, true), b[0], b[1], null, b[3]);
                 return;
             }
 

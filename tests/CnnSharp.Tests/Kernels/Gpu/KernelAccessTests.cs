@@ -69,8 +69,8 @@ public sealed class KernelAccessTests
     {
         var engine = Device.Parse("ilgpu-cpu").Engine;
         var (x, y) = (engine.Rent(DType.Float32, 96), engine.Rent(DType.Float32, 100));
-        engine.Kernels.Fill(x, -1);
-        engine.Kernels.Unary(UnaryOp.Relu, 0, x, y);
+        engine.Kernels.Memory.Fill(x, -1);
+        engine.Kernels.Elementwise.Unary(UnaryOp.Relu, 0, x, y);
         engine.Synchronize();
     }
 
