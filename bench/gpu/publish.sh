@@ -17,7 +17,7 @@ trap 'rm -rf "$staging"' EXIT
 mkdir -p "$staging/$name/bench" "$(dirname "$archive")"
 
 # The suite goes into the same folder: they share the runtime.
-for project in tests/CnnSharp.Tests src/Cli; do
+for project in tests/Conformance src/Cli; do
     dotnet publish "$root/$project" --configuration Release --runtime linux-x64 --self-contained --nologo --verbosity quiet \
         -p:UseAppHost=true -p:PublishTrimmed=false -p:DebugType=none -p:GenerateDocumentationFile=false \
         --output "$staging/$name/cnnsharp"

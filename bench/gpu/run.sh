@@ -124,7 +124,7 @@ for folder in "${cases[@]}"; do
 done
 if [ "$tests" != none ]; then
     echo "the test suite, of which what holds '${tests:-$device}':"
-    "$published/CnnSharp.Tests" "${tests:-$device}" || failures=$((failures + 1))
+    "$published/CnnSharp.Tests.Conformance" "${tests:-$device}" || failures=$((failures + 1))
 fi
 
 if [ "$kernels" != none ]; then

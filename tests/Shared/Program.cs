@@ -6,7 +6,7 @@ using Xunit.Sdk;
 namespace CnnSharp.Tests;
 
 /// <summary>
-/// Runs the suite where no SDK is: <c>CnnSharp.Tests [TEXT]</c> runs the tests whose name holds the text, for instance
+/// Runs the suite where no SDK is: <c>CnnSharp.Tests.Conformance [TEXT]</c> runs the tests whose name holds the text, for instance
 /// <c>cuda:0</c>. Skipped tests are counted by reason. The last line is "N passed, N failed, N skipped"; exit code 1 on any failure.
 /// </summary>
 internal static class Program

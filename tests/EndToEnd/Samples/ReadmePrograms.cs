@@ -72,7 +72,7 @@ public static class ReadmePrograms
     {
         var root = SampleTests.Repository();
         Skip.If(root is null, "the suite does not run in its repository");
-        var here = File.ReadAllLines(Path.Combine(root!, "tests", "CnnSharp.Tests", "Samples", "ReadmePrograms.cs")).Select(line => line.Trim()).ToHashSet();
+        var here = File.ReadAllLines(Path.Combine(root!, "tests", "EndToEnd", "Samples", "ReadmePrograms.cs")).Select(line => line.Trim()).ToHashSet();
         var lines = 0;
         var inside = false;
         foreach (var line in File.ReadAllLines(Path.Combine(root!, "README.md")))

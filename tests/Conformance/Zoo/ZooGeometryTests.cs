@@ -282,7 +282,7 @@ public sealed class ZooGeometryTests : IDisposable
     }
 
     [DoesNotReturn]
-    void Fail(string message) => Assert.Fail($"{message}; to repeat: dotnet test tests/CnnSharp.Tests -c Release --filter \"DisplayName~{again}\"");
+    void Fail(string message) => Assert.Fail($"{message}; to repeat: dotnet test tests/Conformance -c Release --filter \"DisplayName~{again}\"");
 
     void SameBits(string label, Device device, float[][] expected, float[][] actual, params string[] what)
     {

@@ -7,7 +7,7 @@ namespace CnnSharp.Tests;
 /// <summary>Single operators at the versions whose rules differ: their values by onnx's own reference, and their gradients.</summary>
 public class OnnxOperatorTests
 {
-    static readonly JsonElement[] Cases = [.. JsonDocument.Parse(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Formats", "Cases", "onnx-operators.json")), new() { AllowTrailingCommas = false }).RootElement.GetProperty("cases").EnumerateArray()];
+    static readonly JsonElement[] Cases = [.. JsonDocument.Parse(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Formats", "Onnx", "Cases", "onnx-operators.json")), new() { AllowTrailingCommas = false }).RootElement.GetProperty("cases").EnumerateArray()];
 
     public static TheoryData<string> Names => [.. Cases.Select(c => c.GetProperty("name").GetString()!)];
 

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace CnnSharp.Tests;
 
-/// <summary>What ends a process, or changes all of it, done in a process of its own: <c>CnnSharp.Tests --child CLASS.METHOD</c>.</summary>
+/// <summary>What ends a process, or changes all of it, done in a process of its own: <c>--child CLASS.METHOD</c> as the suite's arguments.</summary>
 static class ChildProcess
 {
     /// <summary>The first argument of such a process.</summary>
@@ -16,10 +16,11 @@ static class ChildProcess
     public static (int ExitCode, string Output) Run(Action method, params (string Name, string? Value)[] environment)
     {
         var runsOnDotnet = Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet";
-        var tests = Path.Combine(AppContext.BaseDirectory, runsOnDotnet ? "CnnSharp.Tests.dll" : OperatingSystem.IsWindows() ? "CnnSharp.Tests.exe" : "CnnSharp.Tests");
+        var name = typeof(ChildProcess).Assembly.GetName().Name;
+        var tests = Path.Combine(AppContext.BaseDirectory, runsOnDotnet ? $"{name}.dll" : OperatingSystem.IsWindows() ? $"{name}.exe" : name!);
         string[] arguments = [Option, $"{method.Method.DeclaringType!.FullName}.{method.Method.Name}"];
         var start = new ProcessStartInfo(runsOnDotnet ? Environment.ProcessPath! : tests, runsOnDotnet ? [tests, .. arguments] : arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var (name, value) in environment) start.Environment[name] = value;
+        foreach (var (variable, value) in environment) start.Environment[variable] = value;
         using var process = Process.Start(start)!;
         var error = process.StandardError.ReadToEndAsync();
         var output = process.StandardOutput.ReadToEnd();
