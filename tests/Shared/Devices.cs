@@ -28,7 +28,7 @@ public static class Devices
         lock (Opened)
         {
             if (!Opened.TryGetValue(name, out var entry)) Opened.Add(name, entry = TryOpen(name, threads: 2));
-            Skip.If(entry.Device is null, entry.Reason);
+            Assert.SkipWhen(entry.Device is null, entry.Reason);
             return entry.Device!;
         }
     }
@@ -37,7 +37,7 @@ public static class Devices
     public static Device Cpu(SimdLevel level, int threads)
     {
         var (device, reason) = TryOpen($"cpu {level}", threads);
-        Skip.If(device is null, reason);
+        Assert.SkipWhen(device is null, reason);
         return device!;
     }
 

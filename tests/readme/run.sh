@@ -31,7 +31,7 @@ export -f cnnsharp
 # prepare COMMAND: makes the files that it takes for granted.
 prepare() {
     case $1 in *data/cifar10*) make_cifar10 ;; esac
-    case $1 in *'verify DIR'*) [ -e DIR ] || ln -s tests/CnnSharp.Tests/Verification/Cases DIR ;; esac
+    case $1 in *'verify DIR'*) [ -e DIR ] || ln -s tests/Conformance/Verification/Cases DIR ;; esac
     case $1 in *' resnet20.safetensors'*) make_weights ;; esac
     case $1 in *'import resnet50.onnx'*) cnnsharp export --model resnet50 --out resnet50.onnx ;; esac
     case $1 in *' flowers'*) make_flowers ;; esac

@@ -202,11 +202,11 @@ public sealed class DeviceSelectionTests
     }
 
     /// <summary>With PoCL alone in the list, neither the default device nor the list of all loads OpenCL.</summary>
-    [SkippableFact]
+    [Fact]
     public void ToAskForDevicesDoesNotLoadOpenCLForACpu()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "Elsewhere OpenCL's drivers are not listed in files.");
-        Skip.If(Accelerators.Cuda[0].Absent is null, "OpenCL is not looked at beside CUDA.");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Elsewhere OpenCL's drivers are not listed in files.");
+        Assert.SkipWhen(Accelerators.Cuda[0].Absent is null, "OpenCL is not looked at beside CUDA.");
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder.File("pocl.icd"), "libpocl.so.2");
         var (exitCode, output) = ChildProcess.Run(AskForDevices, ("OCL_ICD_VENDORS", folder.Path), ("OCL_ICD_FILENAMES", null), (Device.Variable, null));
@@ -224,12 +224,12 @@ public sealed class DeviceSelectionTests
     }
 
     /// <summary>A driver of this machine: with PoCL the process would abort, or go on with a wrong quotient, even where the user asked for its handler.</summary>
-    [SkippableTheory]
+    [Theory]
     [InlineData(null)]
     [InlineData("1")]
     public void ADivisionByZeroIsCaughtAfterOpenCLIsLoaded(string? handler)
     {
-        Skip.If(OpenCLDrivers.Listed().Count == 0, "No OpenCL driver is listed on this machine.");
+        Assert.SkipWhen(OpenCLDrivers.Listed().Count == 0, "No OpenCL driver is listed on this machine.");
         var (exitCode, output) = ChildProcess.Run(OpenOpenCL, ("POCL_SIGFPE_HANDLER", handler), ("POCL_MAX_WORK_GROUP_SIZE", "16"));
         Assert.True(exitCode == 0, output);
         Assert.Equal(["loaded", "caught"], output.TrimEnd().Split(Environment.NewLine));

@@ -10,7 +10,7 @@ namespace CnnSharp.Tests;
 [Collection(DeviceTests.Name)]
 public sealed class GeometryPropertyTests
 {
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
     public void Convolution(string name)
     {
@@ -24,7 +24,7 @@ public sealed class GeometryPropertyTests
                    select Case("conv2d", $$"""{{c.Options[..^1]}},"groups":{{groups}}}""", [c.N, c.H, c.W, groups * perGroup], [c.KernelH, c.KernelW, perGroup, groups * outPerGroup], bias ? groups * outPerGroup : 0), device);
     }
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
     public void TransposedConvolution(string name)
     {
@@ -38,7 +38,7 @@ public sealed class GeometryPropertyTests
                    select Case("conv_transpose2d", $$"""{{c.Options[..^1]}},"groups":{{groups}}}""", [c.N, c.H, c.W, groups * perGroup], [c.KernelH, c.KernelW, perGroup, groups * outPerGroup], bias ? groups * outPerGroup : 0), device);
     }
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
     public void Pooling(string name)
     {

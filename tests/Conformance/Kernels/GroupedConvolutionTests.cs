@@ -21,7 +21,7 @@ public sealed class GroupedConvolutionTests
     static int Count => int.TryParse(Environment.GetEnvironmentVariable("CNNSHARP_SWEEP"), out var count) ? count : Default;
 
     /// <summary>The shapes on which the CPU engine's plan of tasks threw, and their neighbors.</summary>
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(DeviceNames))]
     public void MoreGroupsThanTasksAreWanted(string device)
     {
@@ -30,7 +30,7 @@ public sealed class GroupedConvolutionTests
         foreach (var (n, groups) in cases) Check(Devices.Open(device), new(n, 5, 6, 4, 4, groups, 3, 1, 1, 1, false));
     }
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(DeviceNames))]
     public void AgreesWithReference(string name)
     {
@@ -46,7 +46,7 @@ public sealed class GroupedConvolutionTests
 
     static bool IsSlow(string device) => device.StartsWith("ilgpu", StringComparison.Ordinal);
 
-    [SkippableFact]
+    [Fact]
     public void ThreadsGiveTheSameBits()
     {
         foreach (var level in Enum.GetValues<CnnSharp.Kernels.Cpu.SimdLevel>().Where(level => level <= CnnSharp.Kernels.Cpu.CpuEngine.WidestLevel))

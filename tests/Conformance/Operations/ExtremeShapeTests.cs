@@ -95,7 +95,7 @@ public sealed class ExtremeShapeTests
     }
 
     /// <summary>A stride with one output, and a dilation with one tap, have no meaning: any is as good as 1.</summary>
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(DeviceNames))]
     public void StridesAndDilationsWithoutMeaning(string name)
     {

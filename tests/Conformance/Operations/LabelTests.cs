@@ -18,7 +18,7 @@ public sealed class LabelTests
 
     public static TheoryData<string> DeviceNames => Devices.All;
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(DeviceNames))]
     public void AsPyTorch(string name)
     {
@@ -48,7 +48,7 @@ public sealed class LabelTests
     }
 
     /// <summary>Where the loss is computed, or on a GPU where it is read. Training on would be the alternative.</summary>
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(DeviceNames))]
     public void ALabelThatIsNoClassIsAnException(string name)
     {
@@ -86,7 +86,7 @@ public sealed class LabelTests
     }
 
     /// <summary>The exception is of the loss that was wrong, once; after it the device goes on.</summary>
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(DeviceNames))]
     public void AfterTheExceptionTheDeviceGoesOn(string name)
     {
@@ -107,7 +107,7 @@ public sealed class LabelTests
         device.Engine.Synchronize();
     }
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(DeviceNames))]
     public void TheFirstOfManyIsNamed(string name)
     {
@@ -123,7 +123,7 @@ public sealed class LabelTests
     }
 
     /// <summary>Mixed labels and auxiliary heads pass on what they are given.</summary>
-    [SkippableFact]
+    [Fact]
     public void MixedLabelsTakeWeightsAndIgnoredLabels()
     {
         var device = Devices.Open("reference");
@@ -137,7 +137,7 @@ public sealed class LabelTests
         Assert.Equal(Math.Log(Math.Exp(-2) + Math.Exp(-1) + 1), Loss.CrossEntropy(x, others, ignoreIndex: 255, classWeights: weights).Item(), 1e-6);
     }
 
-    [SkippableFact]
+    [Fact]
     public void WeightsMustFit()
     {
         var device = Devices.Open("reference");
@@ -151,7 +151,7 @@ public sealed class LabelTests
     }
 
     /// <summary>Binary cross-entropy of infinite and huge logits, and targets outside [0, 1], as PyTorch 2.6.</summary>
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(DeviceNames))]
     public void BinaryCrossEntropyOfExtremeLogits(string name)
     {
@@ -167,7 +167,7 @@ public sealed class LabelTests
     }
 
     /// <summary>Softmax of infinite logits, as PyTorch.</summary>
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(DeviceNames))]
     public void SoftmaxOfExtremeLogits(string name)
     {

@@ -45,7 +45,7 @@ public sealed class OperationRegistryTests
     /// Gradients against central difference quotients of sum(y dy), dy random: an all-ones dy would let a wrong softmax or
     /// batch norm pass, whose results sum to a constant.
     /// </summary>
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Rows))]
     public void GradientsMatchDifferenceQuotients(string name)
     {
@@ -87,7 +87,7 @@ public sealed class OperationRegistryTests
         Assert.InRange(device.Engine.Pool.UsedBytes, 0, before);
     }
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(RowsOnDevices))]
     public void AgreesWithTheReferenceInDoublePrecision(string deviceName, string name)
     {
@@ -105,7 +105,7 @@ public sealed class OperationRegistryTests
         Assert.InRange(device.Engine.Pool.UsedBytes, 0, before);
     }
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(ExactRowsOnDevices))]
     public void WholeNumbersAreExact(string deviceName, string name)
     {
@@ -121,7 +121,7 @@ public sealed class OperationRegistryTests
         }
     }
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Rows))]
     public void OneAndTwoThreadsGiveTheSameBytes(string name)
     {
@@ -146,7 +146,7 @@ public sealed class OperationRegistryTests
     /// Forward and backward change nothing but what the row updates: on this rest weights that are kept packed, and the
     /// check that a backward pass reads what the forward pass read.
     /// </summary>
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(RowsOnDevices))]
     public void ReadingIsNoChange(string deviceName, string name)
     {
@@ -175,7 +175,7 @@ public sealed class OperationRegistryTests
     /// A second pass through a graph that was retained gives the same again, so nothing that a gradient is computed from is
     /// overwritten. The factor has the passes own their dy, which then is worked on in place.
     /// </summary>
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(RowsOnDevices))]
     public void ASecondPassThroughARetainedGraphGivesTheSame(string deviceName, string name)
     {

@@ -15,11 +15,11 @@ public sealed class EnginesAgreeTests
 
     public static TheoryData<string> Accelerators => [.. Devices.SinglePrecision.Where(name => name.StartsWith("cuda", StringComparison.Ordinal) || name.StartsWith("opencl", StringComparison.Ordinal) || name == "ilgpu-cpu")];
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Accelerators))]
     public void LeNet5TrainsAlike(string name) => TrainAlike(name, batch: 4, side: 20, device => LeNet5.Create(size: 20, channels: 1, device: device));
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Accelerators))]
     public void ASmallResNetTrainsAlike(string name) => TrainAlike(name, batch: 8, side: 8, device => ResNet.Cifar(depth: 8, shortcut: Shortcut.B, channels: 1, device: device));
 

@@ -11,16 +11,16 @@ namespace CnnSharp.Tests;
 [Collection(DeviceTests.Name)]
 public sealed class GoldenTests
 {
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
     public void GoldenFolderPasses(string deviceName)
     {
         var folder = GoldenFolder();
-        Skip.If(folder is null, "There is no folder of golden cases: neither $CNNSHARP_SHARED/golden nor ../shared/golden.");
+        Assert.SkipWhen(folder is null, "There is no folder of golden cases: neither $CNNSHARP_SHARED/golden nor ../shared/golden.");
         AssertAllPass(folder!, Devices.Open(deviceName));
     }
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
     public void OwnCasesPass(string deviceName) => AssertAllPass(CasesFolder, Devices.Open(deviceName));
 

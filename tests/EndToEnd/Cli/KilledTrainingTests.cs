@@ -55,10 +55,10 @@ public sealed class KilledTrainingTests : CliTest
         if (asked is not null) Console.WriteLine($"{killed} of {killed} killed trainings ended at the same bytes; killed while a checkpoint was written: {writing}, between its renames: {between}");
     }
 
-    [SkippableFact]
+    [Fact]
     public void InterruptedItSavesAndSaysHowToGoOn()
     {
-        Skip.If(OperatingSystem.IsWindows(), "needs signals");
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "needs signals");
         var (whole, _, _) = RunWhole();
         var folder = At("interrupted");
         using (var process = Start("train", [.. Settings, "--out", folder, "--json"]))

@@ -133,10 +133,10 @@ public sealed class RunsTests : CliTest
     }
 
     /// <summary>The commands that a training prints are run as they stand, by the shell where there is one.</summary>
-    [SkippableFact]
+    [Fact]
     public void WhatIsPrintedCanBeRun()
     {
-        Skip.If(OperatingSystem.IsWindows(), "needs sh");
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "needs sh");
         var data = WriteShapes("my own 'data'", 12, 16);
         Train("--epochs", "1").IsDone();
         InFolder(() =>
@@ -151,10 +151,10 @@ public sealed class RunsTests : CliTest
         });
     }
 
-    [SkippableFact]
+    [Fact]
     public void LogitsGoThroughALink()
     {
-        Skip.If(OperatingSystem.IsWindows(), "needs a right on Windows");
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "needs a right on Windows");
         Train("--epochs", "1", "--model", "linear").IsDone();
         File.CreateSymbolicLink(At("link"), "logits");
         string[] eval = ["eval", "--checkpoint", At("run", "checkpoint.safetensors"), "--dump-logits"];

@@ -24,7 +24,7 @@ public sealed class DataScriptsTests : IDisposable
 
     public static TheoryData<string> Sets => new("cifar10", "cifar100", "mnist", "fashion-mnist");
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Sets))]
     public void WhatIsThereIsFetchedVerifiedAndUnpacked(string set)
     {
@@ -41,7 +41,7 @@ public sealed class DataScriptsTests : IDisposable
         Assert.Equal(asked, server.Requests.Count);
     }
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Sets))]
     public void ADownloadThatBreaksOffGoesOnWhereItStopped(string set)
     {
@@ -62,7 +62,7 @@ public sealed class DataScriptsTests : IDisposable
         IsWhole(set);
     }
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Sets))]
     public void AWrongChecksumLeavesNothing(string set)
     {
@@ -81,7 +81,7 @@ public sealed class DataScriptsTests : IDisposable
         IsWhole(set);
     }
 
-    [SkippableTheory]
+    [Theory]
     [InlineData(true, 5_000)]
     [InlineData(true, 40_000)]
     [InlineData(true, 50_000)]
@@ -97,7 +97,7 @@ public sealed class DataScriptsTests : IDisposable
         IsWhole("mnist");
     }
 
-    [SkippableFact]
+    [Fact]
     public void AFileThatIsNotThereIsNamedAndWhatWasFetchedKept()
     {
         Prepare("mnist");
@@ -112,9 +112,9 @@ public sealed class DataScriptsTests : IDisposable
     /// <summary>Makes the files of a set of 40,000 bytes and more, and copies of the scripts that expect them.</summary>
     void Prepare(string set)
     {
-        Skip.If(OperatingSystem.IsWindows() || !Runs("bash") || !Runs("curl"), "The scripts need bash and curl.");
+        Assert.SkipWhen(OperatingSystem.IsWindows() || !Runs("bash") || !Runs("curl"), "The scripts need bash and curl.");
         var scripts = Path.Combine(Root() ?? "", "data-scripts");
-        Skip.IfNot(Directory.Exists(scripts), "The repository's data-scripts are not beside these tests.");
+        Assert.SkipUnless(Directory.Exists(scripts), "The repository's data-scripts are not beside these tests.");
         if (set.StartsWith("cifar", StringComparison.Ordinal))
         {
             var inside = set == "cifar10" ? "cifar-10-batches-bin" : "cifar-100-binary";

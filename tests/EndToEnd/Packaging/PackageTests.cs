@@ -27,7 +27,7 @@ public sealed class PackageTests(PackedFeed packed) : IClassFixture<PackedFeed>
 
     public static TheoryData<string> Ids => [.. Parts.Keys, "CnnSharp.Tool"];
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Ids))]
     public void APackageIsComplete(string id)
     {
@@ -67,7 +67,7 @@ public sealed class PackageTests(PackedFeed packed) : IClassFixture<PackedFeed>
         Assert.Contains($"lib/net10.0/{id}.pdb", symbols.Files);
     }
 
-    [SkippableFact]
+    [Fact]
     public void ThePackagesTogetherAreSmall()
     {
         packed.SkipIfMissing();
@@ -86,7 +86,7 @@ public sealed class PackageTests(PackedFeed packed) : IClassFixture<PackedFeed>
     }
 
     /// <summary>Restored, built and run with an empty cache from the packed packages alone.</summary>
-    [SkippableFact]
+    [Fact]
     public void AFreshProjectTrainsToTheSameDigits()
     {
         packed.SkipIfMissing();
@@ -97,14 +97,14 @@ public sealed class PackageTests(PackedFeed packed) : IClassFixture<PackedFeed>
     }
 
     /// <summary>The same program with its runtime in one file, of which all is left out that it does not use.</summary>
-    [SkippableFact]
+    [Fact]
     public void TrimmedIntoOneFileItTrainsToTheSameDigits()
     {
         packed.SkipIfMissing();
         var project = WriteProject("Trimmed");
         string[] publish = ["publish", project, "--configuration", "Release", "--use-current-runtime", "--self-contained", "-p:PublishTrimmed=true", "-p:PublishSingleFile=true"];
         var (exitCode, output) = packed.Execute("dotnet", [.. publish, "--output", packed.At("one"), $"-p:RestoreAdditionalProjectSources={packed.Feed}", $"-p:RestoreFallbackFolders={packed.MachineCache}"]);
-        Skip.If(exitCode != 0 && output.Contains("error NU", StringComparison.Ordinal), $"The configured feeds do not give the runtime or the trimmer: {output}");
+        Assert.SkipWhen(exitCode != 0 && output.Contains("error NU", StringComparison.Ordinal), $"The configured feeds do not give the runtime or the trimmer: {output}");
         Assert.True(exitCode == 0, output);
         Assert.DoesNotContain("Assembly 'CnnSharp", output, StringComparison.Ordinal);
 
@@ -113,7 +113,7 @@ public sealed class PackageTests(PackedFeed packed) : IClassFixture<PackedFeed>
         CheckLosses(packed.Run(program));
     }
 
-    [SkippableFact]
+    [Fact]
     public void TheToolInstallsAndRuns()
     {
         packed.SkipIfMissing();

@@ -13,7 +13,7 @@ using Xunit;
 namespace CnnSharp.Tests.Samples;
 
 /// <summary>The web API in this process, on a port of its own, trained once for all tests.</summary>
-public sealed class WebApiHost : IAsyncLifetime, IDisposable
+public sealed class WebApiHost : IAsyncLifetime
 {
     public Classifier Classifier { get; private set; } = null!;
 
@@ -21,7 +21,7 @@ public sealed class WebApiHost : IAsyncLifetime, IDisposable
 
     WebApplication App { get; set; } = null!;
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         Generator.Default = new(0);
         Classifier = Classifier.OfClothes();
@@ -30,9 +30,11 @@ public sealed class WebApiHost : IAsyncLifetime, IDisposable
         Client.BaseAddress = new(App.Urls.Single());
     }
 
-    public async Task DisposeAsync() => await App.DisposeAsync();
-
-    public void Dispose() => Client.Dispose();
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        await App.DisposeAsync();
+    }
 }
 
 /// <summary>What the web API answers: to images, to what is none, to many at once.</summary>

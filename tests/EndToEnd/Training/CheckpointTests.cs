@@ -144,7 +144,7 @@ public sealed class CheckpointTests : IDisposable
     }
 
     /// <summary>A file system that fills up after the first epoch: its checkpoint is as it was, and the training ends as ever once there is room.</summary>
-    [SkippableFact]
+    [Fact]
     public void A_full_disk_leaves_the_checkpoint_as_it_was()
     {
         var straight = folder.File("straight");
@@ -163,7 +163,7 @@ public sealed class CheckpointTests : IDisposable
         AssertSameFiles(straight, run);
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_read_only_folder_is_told_before_the_first_step_or_leaves_the_checkpoint_as_it_was()
     {
         var straight = folder.File("straight");
@@ -255,8 +255,8 @@ public sealed class CheckpointTests : IDisposable
         {
             Path = path;
             Directory.CreateDirectory(path);
-            Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux's tmpfs");
-            Skip.IfNot(Mount("-t", "tmpfs", "-o", $"size={bytes}", "tmpfs", path), "needs the right to mount a file system");
+            Assert.SkipUnless(OperatingSystem.IsLinux(), "needs Linux's tmpfs");
+            Assert.SkipUnless(Mount("-t", "tmpfs", "-o", $"size={bytes}", "tmpfs", path), "needs the right to mount a file system");
         }
 
         public string Path { get; }

@@ -43,7 +43,7 @@ public sealed class LostGradientTests
         }
     }
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
     public void TwoLossesOnOneTrunkWithARetainedGraphAreThoseOfTheirSum(string name)
     {
@@ -89,7 +89,7 @@ public sealed class LostGradientTests
     /// cross_entropy(h @ a) + cross_entropy(h @ b) of labels 2, 0; element k of a tensor is (k m % 101 - 50) / 100, with
     /// m = 17 (x), 37 (w), 29 (a), 43 (b).
     /// </summary>
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
     public void TwoLossesOnOneTrunkAreThoseOfPyTorch(string name)
     {
@@ -192,7 +192,7 @@ public sealed class LostGradientTests
     // ---- What has changed since -----------------------------------------------------------------------------------
 
     /// <summary>The first layer's gradient is computed from the second one's weights: PyTorch raises too.</summary>
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
     public void WeightsThatWereSteppedBetweenForwardAndBackwardAreNamed(string name)
     {
@@ -264,7 +264,7 @@ public sealed class LostGradientTests
     // ---- Gradients of results, and of targets ---------------------------------------------------------------------
 
     /// <summary>PyTorch's retain_grad.</summary>
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
     public void AKeptResultHasItsGradientToo(string name)
     {

@@ -8,7 +8,7 @@ namespace CnnSharp.Tests;
 [Collection(DeviceTests.Name)]
 public sealed class TapeTests
 {
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
     public void GradientsOfATensorUsedTwiceAddUp(string name)
     {
@@ -36,7 +36,7 @@ public sealed class TapeTests
     }
 
     /// <summary>The upstream gradient of a tensor is read by several operations; none may spoil it for the next.</summary>
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
     public void AnUpstreamGradientSurvives(string name)
     {
@@ -52,7 +52,7 @@ public sealed class TapeTests
     }
 
     /// <summary>A residual unit's sum: the addend's gradient may be dy itself, in place, while dy also flows on.</summary>
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
     public void AResidualThroughBatchNormEqualsItsParts(string name)
     {

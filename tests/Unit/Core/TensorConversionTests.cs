@@ -10,7 +10,7 @@ public sealed class TensorConversionTests
 {
     static readonly float[] Six = [1, 2, 3, 4, 5, 6];
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
     public void SpansAndArraysComeBackAsTheyWent(string name)
     {
@@ -35,7 +35,7 @@ public sealed class TensorConversionTests
         Assert.Equal(new byte[,] { { 0, 255 } }, (byte[,])pixels.ToNDArray<byte>());
     }
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
     public void ArraysOfSeveralAxesKeepTheirExtents(string name)
     {
@@ -69,7 +69,7 @@ public sealed class TensorConversionTests
         Assert.Equal(new float[0, 3], (float[,])empty.ToNDArray<float>());
     }
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
     public void SystemNumericsTensorsComeBackAsTheyWent(string name)
     {

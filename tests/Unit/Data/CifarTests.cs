@@ -136,7 +136,7 @@ public sealed class CifarTests : IDisposable
         Assert.EndsWith("there is no such folder.", Assert.Throws<DataFormatException>(() => Cifar10.Load(folder.File("nowhere"))).Message, StringComparison.Ordinal);
     }
 
-    [SkippableFact]
+    [Fact]
     public void TheRealImagesAreTheRealImages()
     {
         DataSet set;
@@ -146,7 +146,8 @@ public sealed class CifarTests : IDisposable
         }
         catch (DataFormatException e) when (e.Problem.StartsWith("not found", StringComparison.Ordinal))
         {
-            throw new SkipException(e.Message);
+            Assert.Skip(e.Message);
+            return;
         }
 
         // Back to the official layout: the md5 of data_batch_1.bin is published.

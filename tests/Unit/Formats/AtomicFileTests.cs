@@ -13,10 +13,10 @@ public sealed class AtomicFileTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    [SkippableFact]
+    [Fact]
     public void A_symbolic_link_stays_and_its_target_is_written()
     {
-        Skip.If(OperatingSystem.IsWindows(), "needs a right on Windows");
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "needs a right on Windows");
         Directory.CreateDirectory(folder.File("there"));
         File.WriteAllText(folder.File("there/target"), "old");
         File.CreateSymbolicLink(folder.File("link"), "there/target");
@@ -36,10 +36,10 @@ public sealed class AtomicFileTests : IDisposable
         Assert.Equal(["circle", "link", "link2", "new"], Directory.GetFiles(folder.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
 
-    [SkippableFact]
+    [Fact]
     public async Task A_pipe_is_written_to()
     {
-        Skip.If(OperatingSystem.IsWindows(), "needs mkfifo");
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "needs mkfifo");
         Make("mkfifo", folder.File("pipe"));
         File.CreateSymbolicLink(folder.File("link"), "pipe");
         foreach (var name in new[] { "pipe", "link" })
@@ -52,10 +52,10 @@ public sealed class AtomicFileTests : IDisposable
         Assert.Equal(["link", "pipe"], Directory.GetFiles(folder.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_device_is_written_to()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux's devices");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "needs Linux's devices");
         Write("/dev/null");
         Assert.Empty(File.ReadAllBytes("/dev/null"));
         Assert.Contains("No space left on device", Assert.Throws<IOException>(() => Write("/dev/full")).Message, StringComparison.Ordinal);
@@ -65,11 +65,11 @@ public sealed class AtomicFileTests : IDisposable
         Assert.False(AtomicFile.IsStandardOutput("/dev/null"));
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_node_made_elsewhere_is_a_device_too()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux's devices");
-        Skip.IfNot(TryMake("mknod", folder.File("null"), "c", "1", "3"), "needs the right to make device nodes");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "needs Linux's devices");
+        Assert.SkipUnless(TryMake("mknod", folder.File("null"), "c", "1", "3"), "needs the right to make device nodes");
         try
         {
             Write(folder.File("null"));

@@ -30,11 +30,11 @@ public class OnnxReaderTests
         Mutate(sound);
     }
 
-    [SkippableFact]
+    [Fact]
     public void MutatedBackendCasesAreReadOrRefused()
     {
         var files = OnnxCasesTests.Models();
-        Skip.If(files.Count == 0, "There are no backend cases: install Debian's package libonnx-testdata.");
+        Assert.SkipWhen(files.Count == 0, "There are no backend cases: install Debian's package libonnx-testdata.");
         Mutate([.. files.Select(System.IO.File.ReadAllBytes).Where(bytes => bytes.Length < 10_000)]);
     }
 

@@ -352,10 +352,10 @@ public sealed class ImageFolderTests : IDisposable
         }
     }
 
-    [SkippableFact]
+    [Fact]
     public void LinksToImagesAreReadAsWhatTheyLeadTo()
     {
-        Skip.If(OperatingSystem.IsWindows(), "Links take a privilege there.");
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Links take a privilege there.");
         var root = WriteFolder(classes: ["apple", "banana"]);
         File.Move(Path.Combine(root, "apple", "0.png"), folder.File("elsewhere.png"));
         File.CreateSymbolicLink(Path.Combine(root, "apple", "0.png"), folder.File("elsewhere.png"));
@@ -374,17 +374,17 @@ public sealed class ImageFolderTests : IDisposable
         Assert.Equal(["bus", "train"], ImageFolder.Load(root, Small).Train.ClassNames);
     }
 
-    [SkippableFact]
+    [Fact]
     public void ClassesThatDifferInCaseOnlyAreRefused()
     {
         var root = WriteFolder();
         Directory.CreateDirectory(Path.Combine(root, "Banana"));
-        Skip.If(Directory.GetDirectories(root).Length == 3, "The file system does not tell such names apart.");
+        Assert.SkipWhen(Directory.GetDirectories(root).Length == 3, "The file system does not tell such names apart.");
         Refuses(root, "the classes 'Banana' and 'banana' differ in case only");
         Refuses(root, "the classes 'Banana' and 'banana' differ in case only", Small with { Classes = ["Banana", "apple", "banana", "cherry"] });
     }
 
-    [SkippableTheory]
+    [Theory]
     [InlineData("apple/round", "..", "leads back to")]
     [InlineData("apple/again", "more", "", 18)]
     [InlineData("apple/more/round", "../../apple", "leads back to")]
@@ -395,7 +395,7 @@ public sealed class ImageFolderTests : IDisposable
     [InlineData("damson", "../damsons/damson", "", 24)]
     public void LinksAreFollowedAndCirclesNamed(string link, string target, string error, int images = 0)
     {
-        Skip.If(OperatingSystem.IsWindows(), "Links take a privilege there.");
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Links take a privilege there.");
         var root = WriteFolder();
         WriteFolder("damsons", classes: ["damson"]);
         Directory.CreateSymbolicLink(Path.Combine(root, link), target);
@@ -404,10 +404,10 @@ public sealed class ImageFolderTests : IDisposable
     }
 
     /// <summary>Each into the other, by ways that only make sense from where a link really stands; and thirty pairs that double the ways down.</summary>
-    [SkippableFact]
+    [Fact]
     public void LinksThatCrossEndToo()
     {
-        Skip.If(OperatingSystem.IsWindows(), "Links take a privilege there.");
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Links take a privilege there.");
         var root = WriteFolder();
         Directory.CreateSymbolicLink(Path.Combine(root, "apple", "other"), "../banana");
         Directory.CreateSymbolicLink(Path.Combine(root, "banana", "other"), "../apple");
@@ -464,10 +464,10 @@ public sealed class ImageFolderTests : IDisposable
     }
 
     /// <summary>All but two of the classes are links to one folder, which are made in a tenth of the time.</summary>
-    [SkippableFact]
+    [Fact]
     public void AHundredThousandClassesAreLoaded()
     {
-        Skip.If(OperatingSystem.IsWindows(), "Links take a privilege there.");
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Links take a privilege there.");
         const int classes = 100_000;
         var root = folder.File("many");
         foreach (var c in new[] { 0, classes - 1 })

@@ -8,7 +8,7 @@ namespace CnnSharp.Tests;
 public sealed class ImageTensorTests
 {
     /// <summary>What a network is shown of one image is what it was shown in training, to the bit.</summary>
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Devices.All), MemberType = typeof(Devices))]
     public void AnImageBecomesTheTensorOfALoadersBatch(string name)
     {
