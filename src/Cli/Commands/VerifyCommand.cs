@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json.Nodes;
-using CnnSharp.Cli.Verification;
+using CnnSharp.Verification;
 
 namespace CnnSharp.Cli.Commands;
 
@@ -27,7 +27,7 @@ internal static class VerifyCommand
     {
         var clock = Stopwatch.StartNew();
         var results = new List<CaseResult>();
-        foreach (var result in folder is null ? Verifier.RunTable(device) : Verifier.Run(folder, device))
+        foreach (var result in folder is null ? Verifier.RunRegistry(device) : Verifier.Run(folder, device))
         {
             results.Add(result);
             terminal.ShowProgress(result.Name);

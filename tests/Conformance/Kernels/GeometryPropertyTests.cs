@@ -1,4 +1,4 @@
-using CnnSharp.Cli.Verification;
+using CnnSharp.Verification;
 using CnnSharp.Kernels;
 using FsCheck;
 using FsCheck.Fluent;

@@ -1,5 +1,5 @@
 using System.Reflection;
-using CnnSharp.Cli.Verification;
+using CnnSharp.Verification;
 using CnnSharp.Kernels.Cpu;
 using Xunit;
 

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using CnnSharp.Cli.Verification;
+using CnnSharp.Verification;
 using CnnSharp.Training;
 using Xunit;
 

@@ -68,6 +68,6 @@ public sealed class BenchTests : CliTest
     public void VerifyWithoutAFolderComparesEveryOperation()
     {
         var result = Run("verify", "--device", "cpu").IsDone();
-        Assert.EndsWith($"{CnnSharp.Cli.Verification.OperationRegistry.Rows.Count} passed, 0 failed, 0 skipped", result.Output.TrimEnd(), StringComparison.Ordinal);
+        Assert.EndsWith($"{CnnSharp.Verification.OperationRegistry.Rows.Count} passed, 0 failed, 0 skipped", result.Output.TrimEnd(), StringComparison.Ordinal);
     }
 }

@@ -1,4 +1,4 @@
-using CnnSharp.Cli.Verification;
+using CnnSharp.Verification;
 using CnnSharp.Kernels;
 using CnnSharp.Kernels.Gpu;
 using FsCheck.Fluent;
@@ -123,7 +123,7 @@ public sealed class GpuPrecisionTests
     [InlineData("conv_transpose2d", Precision.TensorFloat32)]
     [InlineData("linear", Precision.TensorFloat32)]
     [InlineData("matmul", Precision.BFloat16)]
-    public void TheTableHolds(string operation, Precision precision) => Assert.Null(TableCase.Check(OperationRegistry.Rows.Single(row => row.Name == operation && row.IsProduct), Devices[precision]));
+    public void TheTableHolds(string operation, Precision precision) => Assert.Null(OperationCase.Check(OperationRegistry.Rows.Single(row => row.Name == operation && row.IsProduct), Devices[precision]));
 
     /// <summary>Rounding is never silent: float32 unless set, and refused where it cannot be had.</summary>
     [Fact]

@@ -1,4 +1,4 @@
-namespace CnnSharp.Cli.Verification;
+namespace CnnSharp.Verification;
 
 /// <summary>
 /// From PyTorch's order of axes to this library's, at the border of a case and nowhere else: the elements seen as

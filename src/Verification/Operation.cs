@@ -1,4 +1,4 @@
-namespace CnnSharp.Cli.Verification;
+namespace CnnSharp.Verification;
 
 /// <summary>How an operation is run from named tensors and attributes.</summary>
 public delegate Tensor RunOperation(OperationInputs inputs, Attributes attributes);

@@ -1,7 +1,7 @@
 using CnnSharp.Kernels;
 using static CnnSharp.Functional;
 
-namespace CnnSharp.Cli.Verification;
+namespace CnnSharp.Verification;
 
 /// <summary>
 /// Every operation, one row each. The rows drive the gradient checks, the comparison of engines and the reference

@@ -1,6 +1,6 @@
 using CnnSharp.Training;
 
-namespace CnnSharp.Cli.Verification;
+namespace CnnSharp.Verification;
 
 /// <summary>
 /// A network's reference case: <c>torch_repr</c> and SGD's settings in the attributes; weights <c>init.*</c>, batches <c>xs</c>

@@ -1,4 +1,4 @@
-namespace CnnSharp.Cli.Verification;
+namespace CnnSharp.Verification;
 
 /// <summary>Numbers on the host, with a shape: what a case states and what a device answered.</summary>
 /// <param name="Shape">The extents.</param>

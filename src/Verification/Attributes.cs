@@ -1,7 +1,7 @@
 using System.Text.Json;
 using CnnSharp.Kernels;
 
-namespace CnnSharp.Cli.Verification;
+namespace CnnSharp.Verification;
 
 /// <summary>
 /// The attributes of a case: a JSON object in PyTorch's words, with PyTorch's defaults for what is missing. Sizes are a

@@ -1,4 +1,4 @@
-namespace CnnSharp.Cli.Verification;
+namespace CnnSharp.Verification;
 
 /// <summary>How a case ended.</summary>
 public enum CaseOutcome
@@ -37,13 +37,13 @@ public static class Verifier
     }
 
     /// <summary>Compares every row of the <see cref="OperationRegistry"/> with the reference engine in double precision; each when its result is asked for.</summary>
-    public static IEnumerable<CaseResult> RunTable(Device device) => OperationRegistry.Rows.Select(row => RunRow(row, device));
+    public static IEnumerable<CaseResult> RunRegistry(Device device) => OperationRegistry.Rows.Select(row => RunRow(row, device));
 
     static CaseResult RunRow(Operation row, Device device)
     {
         try
         {
-            var difference = TableCase.Check(row, device);
+            var difference = OperationCase.Check(row, device);
             return new(row.Name, difference is null ? CaseOutcome.Passed : CaseOutcome.Failed, difference ?? "");
         }
         catch (Exception e) when (e is not OutOfMemoryException)

@@ -1,4 +1,4 @@
-namespace CnnSharp.Cli.Verification;
+namespace CnnSharp.Verification;
 
 /// <summary>What the elements of a generated input are like, so that no sample stands on a kink of its operation.</summary>
 public enum Values

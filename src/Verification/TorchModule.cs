@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
 
-namespace CnnSharp.Cli.Verification;
+namespace CnnSharp.Verification;
 
 /// <summary>A module as PyTorch prints it: <c>Conv2d(3, 8, kernel_size=(3, 3), stride=(1, 1))</c>, or one with modules inside.</summary>
 /// <param name="Kind">The class, e.g. <c>Conv2d</c>.</param>

@@ -1,6 +1,6 @@
 using CnnSharp.Formats;
 
-namespace CnnSharp.Cli.Verification;
+namespace CnnSharp.Verification;
 
 /// <summary>
 /// A reference case: a safetensors file whose metadata name the operation (<c>op</c>) and its attributes (<c>attrs</c>,

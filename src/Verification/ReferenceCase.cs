@@ -1,4 +1,4 @@
-namespace CnnSharp.Cli.Verification;
+namespace CnnSharp.Verification;
 
 /// <summary>One operation's reference case: inputs, the result <c>y</c>, the upstream gradient <c>dy</c>, gradients <c>dx</c>, <c>dw</c>, ... and <c>new_...</c> for what is updated.</summary>
 public static class ReferenceCase

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace CnnSharp.Cli.Verification;
+namespace CnnSharp.Verification;
 
 /// <summary>How far an answer may be from what is expected: |actual - expected| at most Absolute + Relative times the largest expected value.</summary>
 /// <param name="Relative">The share of the tensor's largest value.</param>

@@ -1,6 +1,6 @@
 using CnnSharp.Training;
 
-namespace CnnSharp.Cli.Verification;
+namespace CnnSharp.Verification;
 
 /// <summary>An optimizer's reference case: weights <c>w0</c>, <c>grads</c> [steps, ...], and the weights after each step, <c>trajectory</c>.</summary>
 public static class OptimizerCase

@@ -1,9 +1,9 @@
 using CnnSharp.Kernels;
 
-namespace CnnSharp.Cli.Verification;
+namespace CnnSharp.Verification;
 
 /// <summary>An operation's samples on a device, against the reference engine in double precision; gradients by a random upstream gradient included.</summary>
-public static class TableCase
+public static class OperationCase
 {
     static readonly Tolerance Exact = new(0, 0);
 

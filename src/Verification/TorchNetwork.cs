@@ -1,7 +1,7 @@
 using CnnSharp.Kernels;
 using static CnnSharp.Functional;
 
-namespace CnnSharp.Cli.Verification;
+namespace CnnSharp.Verification;
 
 /// <summary>A network that PyTorch printed, with its weights, computed by this library's operations. Always in training mode.</summary>
 public sealed class TorchNetwork : IDisposable
