@@ -49,7 +49,7 @@ public sealed class PackedFeed : IDisposable
     static string Configuration => new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name;
 
     /// <summary>Skips the test, with the reason, where the packages cannot be made.</summary>
-    public void SkipIfMissing() => Assert.SkipWhen(missing is not null, missing!);
+    public void SkipIfMissing() => Assert.SkipWhen(missing is not null, missing ?? "");
 
     /// <summary>A path beside the feed.</summary>
     public string At(string name) => folder.File(name);
