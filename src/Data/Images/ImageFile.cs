@@ -60,8 +60,9 @@ public static class ImageFile
     /// <summary>Reads an image from memory and uses it without a copy of its pixels.</summary>
     internal static T Decode<T>(byte[] bytes, string name, long maxPixels, ImageUse<T> use)
     {
-        CheckSize(Identify(bytes, name), name, Math.Min(maxPixels, MaxPixels));
-        return ImageSharpCodec.Decode(bytes, name, use);
+        var size = Identify(bytes, name);
+        CheckSize(size, name, Math.Min(maxPixels, MaxPixels));
+        return ImageSharpCodec.Decode(bytes, name, size, use);
     }
 
     /// <summary>The extents that an image in memory claims in its header, whatever they are: to refuse one before <see cref="Decode"/> makes room for it.</summary>

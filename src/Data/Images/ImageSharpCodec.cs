@@ -52,11 +52,13 @@ static class ImageSharpCodec
     /// <summary>The image of a file whose size has been checked.</summary>
     /// <param name="bytes">The file.</param>
     /// <param name="name">What messages call it.</param>
+    /// <param name="size">What <see cref="Identify"/> gives.</param>
     /// <param name="use">Is passed the pixels, which are gone afterwards, and their channels: 3 straight from where they were decoded, others from a copy.</param>
     /// <exception cref="DataFormatException">It is no image that the package reads, or it is corrupt or cut off.</exception>
-    public static T Decode<T>(byte[] bytes, string name, ImageUse<T> use)
+    public static T Decode<T>(byte[] bytes, string name, ImageSize size, ImageUse<T> use)
     {
         var format = Detect(bytes, name);
+        using var turn = DecodeTurn.Take(size.Pixels * 4, bytes.Length, hasFrames: format is GifFormat or TiffFormat);
         var file = Guard(name, () => ImageFileCheck.RequireWhole(bytes, format, name));
         if (file.IsOpaque)
         {
