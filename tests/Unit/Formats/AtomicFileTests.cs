@@ -1,11 +1,11 @@
-using System.Diagnostics;
+using System.Runtime.InteropServices;
 using CnnSharp.Formats;
 using Xunit;
 
 namespace CnnSharp.Tests;
 
 /// <summary>What is no regular file is written to, never replaced by one.</summary>
-public sealed class AtomicFileTests : IDisposable
+public sealed partial class AtomicFileTests : IDisposable
 {
     static readonly byte[] Bytes = [1, 2, 3];
 
@@ -40,7 +40,7 @@ public sealed class AtomicFileTests : IDisposable
     public async Task A_pipe_is_written_to()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "needs mkfifo");
-        Make("mkfifo", folder.File("pipe"));
+        Assert.Equal(0, MakeFifo(folder.File("pipe"), OwnersAlone));
         File.CreateSymbolicLink(folder.File("link"), "pipe");
         foreach (var name in new[] { "pipe", "link" })
         {
@@ -69,7 +69,7 @@ public sealed class AtomicFileTests : IDisposable
     public void A_node_made_elsewhere_is_a_device_too()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "needs Linux's devices");
-        Assert.SkipUnless(TryMake("mknod", folder.File("null"), "c", "1", "3"), "needs the right to make device nodes");
+        Assert.SkipUnless(MakeNode(folder.File("null"), CharacterDevice | OwnersAlone, NullDevice) == 0, "needs the right to make device nodes");
         try
         {
             Write(folder.File("null"));
@@ -95,12 +95,13 @@ public sealed class AtomicFileTests : IDisposable
 
     static void Write(string path) => AtomicFile.Write(path, stream => stream.Write(Bytes));
 
-    static void Make(params string[] command) => Assert.True(TryMake(command), string.Join(' ', command));
+    // libc's: rw-------, S_IFCHR, and makedev(1, 3).
+    const uint OwnersAlone = 0x180, CharacterDevice = 0x2000;
+    const ulong NullDevice = 0x103;
 
-    static bool TryMake(params string[] command)
-    {
-        using var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardError = true })!;
-        process.WaitForExit();
-        return process.ExitCode == 0;
-    }
+    [LibraryImport("libc", EntryPoint = "mkfifo", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int MakeFifo(string path, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "mknod", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int MakeNode(string path, uint mode, ulong device);
 }

@@ -276,8 +276,12 @@ public sealed class TorchWeightsTests
         {
             TorchWeights.Save(model, file, new() { Input = entry.Input });
             PretrainedWeights.Load(loaded, file, new WeightsOptions { Input = entry.Input });
-            Assert.Equal(model.StateDict().SelectMany(t => t.Tensor.ToArray()), loaded.StateDict().SelectMany(t => t.Tensor.ToArray()));
-            foreach (var (_, tensor) in loaded.StateDict()) tensor.CopyFrom<float>(new float[tensor.Count]);
+            foreach (var (expected, actual) in model.StateDict().Zip(loaded.StateDict()))
+            {
+                Assert.Equal(expected.Name, actual.Name);
+                Assert.True(expected.Tensor.ToArray().AsSpan().SequenceEqual(actual.Tensor.ToArray()), $"{name}: '{expected.Name}' differs in {Path.GetFileName(file)}.");
+                actual.Tensor.CopyFrom<float>(new float[actual.Tensor.Count]);
+            }
         }
     }
 
