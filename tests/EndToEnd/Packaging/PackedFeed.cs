@@ -7,7 +7,7 @@ using Xunit;
 namespace CnnSharp.Tests.Packaging;
 
 /// <summary>
-/// All packages, packed from what the tests were built from into a folder that serves as the only feed, and a package cache
+/// Both packages, packed from what the tests were built from into a folder that serves as the only feed, and a package cache
 /// that starts empty. Their version occurs nowhere else, so nothing can come from another place.
 /// </summary>
 public sealed class PackedFeed : IDisposable
@@ -23,15 +23,18 @@ public sealed class PackedFeed : IDisposable
         if (missing is not null) return;
         Directory.CreateDirectory(Feed);
         File.WriteAllText(Config, $"""<configuration><packageSources><clear /><add key="packed" value="{Feed}" /></packageSources></configuration>""");
-        foreach (var project in Directory.GetFiles(Path.Combine(Root, "src"), "*.csproj", SearchOption.AllDirectories))
+        foreach (var project in new[] { "CnnSharp", "Cli" })
         {
-            Dotnet("pack", project, "--configuration", Configuration, "--no-build", "--output", Feed, $"-p:PackageVersion={Version}");
+            Dotnet("pack", Source("src", project), "--configuration", Configuration, "--no-build", "--output", Feed, $"-p:PackageVersion={Version}", $"-p:RepositoryUrl={RepositoryUrl}");
         }
 
         CopyPackagesOfOthers("CnnSharp");
     }
 
-    /// <summary>The version of all packages in the feed.</summary>
+    /// <summary>What the packages give as theirs; the address is reserved for examples.</summary>
+    public const string RepositoryUrl = "https://example.org/cnnsharp";
+
+    /// <summary>The version of both packages in the feed.</summary>
     public string Version { get; } = $"0.1.0-test.{Guid.NewGuid():N}";
 
     /// <summary>The folder of packages.</summary>
@@ -61,6 +64,16 @@ public sealed class PackedFeed : IDisposable
     /// <param name="id">Its name.</param>
     /// <param name="kind"><c>nupkg</c>, or <c>snupkg</c> for its symbols.</param>
     internal Package Open(string id, string kind = "nupkg") => new(folder.File($"feed/{id}.{Version}.{kind}"));
+
+    /// <summary>Others' packages that a project of ours asks for itself, by name.</summary>
+    public IEnumerable<string> PackagesOf(string project)
+    {
+        using var assets = ReadAssets(project);
+        var framework = assets.RootElement.GetProperty("project").GetProperty("frameworks").EnumerateObject().Single().Value;
+        return framework.TryGetProperty("dependencies", out var dependencies)
+            ? [.. dependencies.EnumerateObject().Where(d => !d.Value.TryGetProperty("suppressParent", out var hidden) || hidden.GetString() != "All").Select(d => d.Name)]
+            : [];
+    }
 
     /// <summary>Runs the SDK beside the feed, with the empty cache. Asserts that it ends well.</summary>
     /// <returns>What it wrote.</returns>
@@ -170,11 +183,23 @@ internal sealed class Package : IDisposable
     /// <summary>The value of an element of its metadata.</summary>
     public string Value(string name) => metadata.Elements().Single(e => e.Name.LocalName == name).Value;
 
+    /// <summary>The value of an attribute of an element of its metadata, or null.</summary>
+    public string? Attribute(string element, string name) => metadata.Elements().Single(e => e.Name.LocalName == element).Attribute(name)?.Value;
+
     /// <summary>A file in it.</summary>
     public string Text(string path)
     {
         using var reader = new StreamReader(archive.GetEntry(path)!.Open());
         return reader.ReadToEnd();
+    }
+
+    /// <summary>A file in it.</summary>
+    public byte[] Bytes(string path)
+    {
+        using var stream = archive.GetEntry(path)!.Open();
+        using var bytes = new MemoryStream();
+        stream.CopyTo(bytes);
+        return bytes.ToArray();
     }
 
     public void Dispose() => archive.Dispose();
