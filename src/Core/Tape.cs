@@ -53,37 +53,29 @@ public static class Tape
     /// <returns><paramref name="y"/>.</returns>
     /// <exception cref="InvalidOperationException">The result is one of another operation, whose history would be lost, or an input.</exception>
     public static Tensor Record(string operation, Tensor y, ReadOnlySpan<Tensor?> inputs, BackwardFunction backward, params ReadOnlySpan<DeviceBuffer> saved)
-        => Record<object?>(operation, null, y, inputs, backward, saved);
+        => Record(new FunctionOperation(operation, backward), y, inputs, saved);
 
-    /// <summary>As above, for an operation with settings: with its inputs they say all that is needed to compute it elsewhere.</summary>
-    /// <param name="operation">Its name, for messages.</param>
-    /// <param name="settings">What the operation does besides its inputs: a geometry, an axis.</param>
-    /// <param name="y">The result.</param>
-    /// <param name="inputs">What it was computed from, what only <paramref name="backward"/> reads included; null for an optional input that is missing.</param>
-    /// <param name="backward">Writes the inputs' gradients. If it reads an input, or the result, that has changed since, Backward throws.</param>
-    /// <param name="saved">Buffers that only <paramref name="backward"/> needs, which it does not change; given back after it, or at once if nothing is recorded.</param>
-    /// <returns><paramref name="y"/>.</returns>
-    /// <exception cref="InvalidOperationException">The result is one of another operation, whose history would be lost, or an input.</exception>
-    public static Tensor Record<TSettings>(string operation, in TSettings settings, Tensor y, ReadOnlySpan<Tensor?> inputs, BackwardFunction backward, params ReadOnlySpan<DeviceBuffer> saved)
+    /// <summary>As above, for an operation that says by its type and settings all that is needed to compute it elsewhere.</summary>
+    internal static Tensor Record(Operation operation, Tensor y, ReadOnlySpan<Tensor?> inputs, ReadOnlySpan<DeviceBuffer> saved)
     {
-        if (y.Node is not null) throw new InvalidOperationException($"Tape.Record: {operation} gave {y.Label}, which is the result of another operation already; its history would be lost. Give a new tensor.");
-        y.Name ??= operation;
-        Observer?.Invoke(new(operation, settings, inputs.ToArray(), y));
+        if (y.Node is not null) throw new InvalidOperationException($"Tape.Record: {operation.Name} gave {y.Label}, which is the result of another operation already; its history would be lost. Give a new tensor.");
+        y.Name ??= operation.Name;
+        Observer?.Invoke(new(operation, inputs.ToArray(), y));
         var scope = NoGradScope.Current;
-        if (scope is null)
+        if (scope is null && operation.HasGradient)
         {
             bool wanted = false, consumed = false;
             foreach (var input in inputs)
             {
                 if (input is null) continue;
-                if (input == y) throw new InvalidOperationException($"Tape.Record: {operation} gave {y.Label}, which is one of its inputs. Give a new tensor.");
+                if (input == y) throw new InvalidOperationException($"Tape.Record: {operation.Name} gave {y.Label}, which is one of its inputs. Give a new tensor.");
                 if (input.Node == Node.Consumed) consumed = true;
                 else wanted |= input.WantsGradient;
             }
 
             if (wanted)
             {
-                y.Node = new(Interlocked.Increment(ref sequence), y, inputs, backward, saved);
+                y.Node = new(Interlocked.Increment(ref sequence), operation, y, inputs, saved);
                 return y;
             }
 
@@ -219,30 +211,28 @@ public static class Tape
 }
 
 /// <summary>An operation as <see cref="Tape.Observer"/> is notified of it.</summary>
-/// <param name="Name">Its name.</param>
-/// <param name="Settings">What <see cref="Tape.Record{TSettings}"/> was given, or null.</param>
+/// <param name="Operation">What was computed.</param>
 /// <param name="Inputs">What it read; null for an optional input that is missing.</param>
 /// <param name="Output">What it made.</param>
-internal sealed record TracedOperation(string Name, object? Settings, Tensor?[] Inputs, Tensor Output);
+internal sealed record TracedOperation(Operation Operation, Tensor?[] Inputs, Tensor Output);
 
 /// <summary>One recorded operation.</summary>
 internal sealed class Node
 {
-    readonly BackwardFunction? backward;
-    readonly (DeviceBuffer Buffer, long Version)[] saved;
+    readonly Operation? operation;
     readonly long version;
 
-    public Node(long sequence, Tensor output, ReadOnlySpan<Tensor?> inputs, BackwardFunction backward, ReadOnlySpan<DeviceBuffer> saved)
+    public Node(long sequence, Operation operation, Tensor output, ReadOnlySpan<Tensor?> inputs, ReadOnlySpan<DeviceBuffer> saved)
     {
-        (Sequence, Output, this.backward) = (sequence, output, backward);
+        (Sequence, Output, this.operation) = (sequence, output, operation);
         version = output.Data.Version;
         Inputs = inputs.IsEmpty ? [] : new (Tensor?, long)[inputs.Length];
         for (var i = 0; i < inputs.Length; i++) Inputs[i] = (inputs[i], inputs[i] is { IsFreed: false } input ? input.Data.Version : 0);
-        this.saved = saved.IsEmpty ? [] : new (DeviceBuffer, long)[saved.Length];
-        for (var i = 0; i < saved.Length; i++) this.saved[i] = (saved[i], saved[i].Version);
+        Saved = saved.IsEmpty ? [] : new (DeviceBuffer, long)[saved.Length];
+        for (var i = 0; i < saved.Length; i++) Saved[i] = (saved[i], saved[i].Version);
     }
 
-    Node() => (saved, Inputs, Output) = ([], [], null!);
+    Node() => (Saved, Inputs, Output) = ([], [], null!);
 
     /// <summary>What stands in the place of a node whose graph a backward pass has given back.</summary>
     public static Node Consumed { get; } = new();
@@ -253,6 +243,9 @@ internal sealed class Node
 
     /// <summary>What it read, and which <see cref="DeviceBuffer.Version"/> of it.</summary>
     public (Tensor? Tensor, long Version)[] Inputs { get; }
+
+    /// <summary>What only the backward pass needs, and which <see cref="DeviceBuffer.Version"/> of it.</summary>
+    public (DeviceBuffer Buffer, long Version)[] Saved { get; }
 
     /// <summary>The pass that is walking it; within one pass, those that were reached.</summary>
     public Gradients? Pass { get; set; }
@@ -267,7 +260,7 @@ internal sealed class Node
         Flow = null;
         gradients.Current = dy;
         if (Output.RequiresGrad) gradients.Leave(Output, dy.Retain());
-        foreach (var (buffer, written) in saved)
+        foreach (var (buffer, written) in Saved)
         {
             if (buffer.Version != written) throw Changed("a buffer that it saved", written, buffer.Version);
         }
@@ -275,7 +268,7 @@ internal sealed class Node
         Watch(true);
         try
         {
-            backward!(dy, gradients);
+            operation!.Backward(new(this, dy, gradients));
         }
         finally
         {
@@ -304,7 +297,7 @@ internal sealed class Node
     public void Consume(Tensor root)
     {
         if (Output.Node != this) return;
-        foreach (var (buffer, _) in saved) buffer.Release();
+        foreach (var (buffer, _) in Saved) buffer.Release();
         Output.Node = Consumed;
         if (Output != root && !Output.IsKept && !Output.RequiresGrad) Output.Free("Backward passed it");
     }

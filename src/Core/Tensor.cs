@@ -115,7 +115,7 @@ public sealed partial class Tensor : IDisposable
     public static Tensor Full(Shape shape, double value, Device? device = null, DType? type = null)
     {
         var tensor = Uninitialized(shape, device ?? Device.Best(), type);
-        tensor.Device.Kernels.Memory.Fill(tensor.Data, value);
+        if (tensor.Device.Engine.HasElements) tensor.Device.Kernels.Memory.Fill(tensor.Data, value);
         return tensor;
     }
 

@@ -26,15 +26,6 @@ sealed class TorchLayouts
     /// <summary>Sizes that are tried first where the input's is not known: those of common data sets.</summary>
     static readonly int[] UsualSizes = [32, 28, 224, 64, 96, 128, 227, 256, 299, 48, 16, 40, 56, 112, 8, 84, 100, 160, 192, 384, 512];
 
-    /// <summary>Operations that treat every element by itself, or all elements of the last axis alike.</summary>
-    static readonly HashSet<string> KeepingOrder = new(StringComparer.Ordinal)
-    {
-        "Relu", "LeakyRelu", "Elu", "Sigmoid", "Tanh", "Gelu", "Silu", "Softplus", "Exp", "Log", "Sqrt", "Abs", "Square", "MultiplyScalar", "AddScalar", "Dropout", "Softmax", "LogSoftmax", "Clamp",
-    };
-
-    /// <summary>Operations of two tensors, element by element, the smaller repeated.</summary>
-    static readonly HashSet<string> Arithmetic = new(StringComparer.Ordinal) { "Add", "Subtract", "Multiply", "Divide" };
-
     readonly Layer model;
     readonly IReadOnlyDictionary<string, int> flattened;
     readonly Dictionary<Tensor, string> names = new(ReferenceEqualityComparer.Instance);
@@ -250,30 +241,36 @@ sealed class TorchLayouts
         var (inputs, y) = (operation.Inputs, operation.Output);
         if (!Array.Exists(inputs, input => input is not null && tags.ContainsKey(input)))
         {
-            if (operation is { Name: "Permute", Settings: int[] and [1, 0] } && sources.ContainsKey(inputs[0]!)) transposed[y] = inputs[0]!;
+            if (operation.Operation is PermuteOperation { Order: [1, 0] } && sources.ContainsKey(inputs[0]!)) transposed[y] = inputs[0]!;
 
             // Made of weights alone, element by element: what is said of it is said of them.
-            if (KeepingOrder.Contains(operation.Name) || Arithmetic.Contains(operation.Name)) sources[y] = [.. inputs.OfType<Tensor>().Where(input => input.Shape == y.Shape && sources.ContainsKey(input)).SelectMany(input => sources[input]).Distinct()];
+            if (KeepsOrder(operation.Operation) || IsArithmetic(operation.Operation)) sources[y] = [.. inputs.OfType<Tensor>().Where(input => input.Shape == y.Shape && sources.ContainsKey(input)).SelectMany(input => sources[input]).Distinct()];
             return;
         }
 
-        tags[y] = operation.Name switch
+        tags[y] = operation.Operation switch
         {
-            "Conv2d" => Convolution(operation),
-            "ConvTranspose2d" => TransposedConvolution(operation),
-            "Linear" => Matrix(operation),
-            "BatchNorm" => BatchNorm(operation),
-            "PRelu" => PRelu(operation),
-            "Sum" or "Mean" => Reduction(operation),
-            "Reshape" => Reshape(inputs[0]!, TagOf(inputs[0]), y.Shape),
-            "Permute" => Permute(TagOf(inputs[0]), (int[])operation.Settings!),
-            "Concat" => Concat(inputs!, y, (int)operation.Settings!),
-            "Slice" => Slice(TagOf(inputs[0]), inputs[0]!.Shape, y.Shape),
-            _ when Arithmetic.Contains(operation.Name) => Binary(operation),
-            _ when KeepingOrder.Contains(operation.Name) && inputs[0]!.Shape == y.Shape => TagOf(inputs[0]),
+            Conv2dOperation => Convolution(operation),
+            ConvTranspose2dOperation o => TransposedConvolution(operation, o.Geometry.Groups),
+            LinearOperation => Matrix(operation),
+            BatchNormOperation => BatchNorm(operation),
+            PReluOperation => PRelu(operation),
+            ReduceOperation => Reduction(operation),
+            ReshapeOperation => Reshape(inputs[0]!, TagOf(inputs[0]), y.Shape),
+            PermuteOperation o => Permute(TagOf(inputs[0]), o.Order),
+            ConcatOperation o => Concat(inputs!, y, o.Axis),
+            SliceOperation => Slice(TagOf(inputs[0]), inputs[0]!.Shape, y.Shape),
+            var o when IsArithmetic(o) => Binary(operation),
+            var o when KeepsOrder(o) && inputs[0]!.Shape == y.Shape => TagOf(inputs[0]),
             _ => Other(operation),
         };
     }
+
+    /// <summary>Whether it treats every element by itself, or all elements of the last axis alike.</summary>
+    static bool KeepsOrder(Operation operation) => operation is UnaryOperation or ClampOperation or DropoutOperation or SoftmaxOperation;
+
+    /// <summary>Whether it is one of two tensors, element by element, the smaller repeated.</summary>
+    static bool IsArithmetic(Operation operation) => operation is AddOperation or SubtractOperation or MultiplyOperation or DivideOperation;
 
     Tag TagOf(Tensor? tensor) => tensor is not null && tags.TryGetValue(tensor, out var tag) ? tag
         : tensor is { Shape.Rank: 4 } ? Tag.OfImage
@@ -296,10 +293,10 @@ sealed class TorchLayouts
         return Tag.OfImage;
     }
 
-    Tag TransposedConvolution(TracedOperation operation)
+    Tag TransposedConvolution(TracedOperation operation, int groups)
     {
         var order = TagOf(operation.Inputs[0]).Order;
-        Note(operation.Inputs[1], new(TorchForm.TransposedConvolution, ((ConvGeometry)operation.Settings!).Groups), order);
+        Note(operation.Inputs[1], new(TorchForm.TransposedConvolution, groups), order);
         Note(operation.Inputs[2], TorchLayout.Plain);
         return Tag.OfImage;
     }
@@ -457,9 +454,9 @@ sealed class TorchLayouts
         foreach (var input in operation.Inputs.OfType<Tensor>())
         {
             if (!tags.TryGetValue(input, out var tag)) continue;
-            if (input.Shape.Rank == 4) return new(Order.InDoubt($"it reads what '{operation.Name}' makes of an image"));
+            if (input.Shape.Rank == 4) return new(Order.InDoubt($"it reads what '{operation.Operation.Name}' makes of an image"));
             tag.Order.Settle();
-            if (tag.Order.Doubt is not null || tag.Order.ToTorch is not null) return new(Order.InDoubt(tag.Order.Doubt ?? $"it reads what '{operation.Name}' makes of a flattened image"));
+            if (tag.Order.Doubt is not null || tag.Order.ToTorch is not null) return new(Order.InDoubt(tag.Order.Doubt ?? $"it reads what '{operation.Operation.Name}' makes of a flattened image"));
         }
 
         return new(Order.Natural);

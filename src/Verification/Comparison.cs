@@ -8,11 +8,11 @@ namespace CnnSharp.Verification;
 public readonly record struct Tolerance(double Relative, double Absolute)
 {
     /// <summary>What a device is held to for one operation: for a product also what its <see cref="Kernels.Precision"/> may cost.</summary>
-    public static Tolerance Of(Operation operation, Device device)
+    public static Tolerance Of(OperationRow operation, Device device)
         => operation.IsProduct ? Wider(OfExactInputs(operation, device), Rounding(device)) : OfExactInputs(operation, device);
 
     /// <summary>The same for inputs that the device's precision represents exactly: sums are float32 at every precision.</summary>
-    public static Tolerance OfExactInputs(Operation operation, Device device)
+    public static Tolerance OfExactInputs(OperationRow operation, Device device)
         => IsDouble(device) ? new(operation.DoubleTolerance, operation.DoubleTolerance) : new(operation.Tolerance, 1e-5);
 
     /// <summary>What a device is held to where an optimizer's steps follow one another.</summary>

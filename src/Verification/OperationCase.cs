@@ -12,7 +12,7 @@ public static class OperationCase
     /// Factors of products are numbers that the device's precision represents, so that its rounding has no part in the difference.
     /// </summary>
     /// <returns>What differs and in which sample, or null.</returns>
-    public static string? Check(Operation operation, Device device)
+    public static string? Check(OperationRow operation, Device device)
     {
         for (var s = 0; s < operation.Samples.Count; s++)
         {
@@ -25,7 +25,7 @@ public static class OperationCase
         return null;
     }
 
-    static string? Difference(Operation operation, Sample sample, Device device, int seed, bool wholeNumbers, Tolerance tolerance)
+    static string? Difference(OperationRow operation, Sample sample, Device device, int seed, bool wholeNumbers, Tolerance tolerance)
     {
         var precision = operation.IsProduct ? device.Engine.Precision : Precision.Float32;
         var inputs = sample.Generate(seed, wholeNumbers).ToDictionary(input => input.Key, input => Cut(input.Value, precision));

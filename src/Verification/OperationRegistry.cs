@@ -14,10 +14,10 @@ namespace CnnSharp.Verification;
 /// </remarks>
 public static class OperationRegistry
 {
-    const double SinglePrecisionOption = Operation.SinglePrecisionOption;
+    const double SinglePrecisionOption = OperationRow.SinglePrecisionOption;
 
     /// <summary>The rows.</summary>
-    public static IReadOnlyList<Operation> Rows { get; } =
+    public static IReadOnlyList<OperationRow> Rows { get; } =
     [
         // ---- Convolution and matrices ---------------------------------------------------------------------------
         new("conv2d", nameof(Conv2d), (i, a) =>
@@ -527,10 +527,10 @@ public static class OperationRegistry
         },
     ];
 
-    static readonly Dictionary<string, Operation> ByName = Rows.ToDictionary(row => row.Name);
+    static readonly Dictionary<string, OperationRow> ByName = Rows.ToDictionary(row => row.Name);
 
     /// <summary>The row of a name, or null.</summary>
-    public static Operation? Find(string name) => ByName.GetValueOrDefault(name);
+    public static OperationRow? Find(string name) => ByName.GetValueOrDefault(name);
 
     static IEnumerable<Sample> Reductions =>
     [
@@ -541,7 +541,7 @@ public static class OperationRegistry
         new("""{"dim":0}""", X(19, 3)),
     ];
 
-    static Operation Elementwise(string name, string function, Func<Tensor, Attributes, Tensor> run, Values values, params string[] attributes) => new(name, function, (i, a) => run(i["x"], a))
+    static OperationRow Elementwise(string name, string function, Func<Tensor, Attributes, Tensor> run, Values values, params string[] attributes) => new(name, function, (i, a) => run(i["x"], a))
     {
         Samples =
         [
@@ -554,14 +554,14 @@ public static class OperationRegistry
         ],
     };
 
-    static Operation Softmax(string name, string function, Func<Tensor, Tensor> run) => new(name, function, (i, _) => run(i["x"]))
+    static OperationRow Softmax(string name, string function, Func<Tensor, Tensor> run) => new(name, function, (i, _) => run(i["x"]))
     {
         // The classes of a case are its axis `dim`; here they are the last one.
         Layout = (_, shape, a) => Layout.AxisLast(shape, a.Integer("dim", -1)),
         Samples = [new("{}", X(7, 10)), new("{}", X(1, 1)), new("{}", X(2, 2, 3, 17)), new("{}", X(3, 33))],
     };
 
-    static Operation Loss(string name, string function, Func<Tensor, Tensor, Reduction, Tensor> run, Values target) => new(name, function, (i, a) =>
+    static OperationRow Loss(string name, string function, Func<Tensor, Tensor, Reduction, Tensor> run, Values target) => new(name, function, (i, a) =>
     {
         Attributes.Require(a.Number("beta", 1) == 1, $"{name} with a beta other than 1");
         return run(i["x"], i["target"], a.Reduction());
@@ -578,7 +578,7 @@ public static class OperationRegistry
         ],
     };
 
-    static Operation Arithmetic(string name, string function, Func<Tensor, Tensor, Tensor> run) => new(name, function, (i, _) => run(i["a"], i["b"]))
+    static OperationRow Arithmetic(string name, string function, Func<Tensor, Tensor, Tensor> run) => new(name, function, (i, _) => run(i["a"], i["b"]))
     {
         Differentiable = ["a", "b"],
         IsExact = true,

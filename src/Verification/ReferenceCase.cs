@@ -6,7 +6,7 @@ public static class ReferenceCase
     /// <summary>Replays a case.</summary>
     /// <returns>What differs, or null.</returns>
     /// <exception cref="FormatException">The case is incomplete or its tensors do not fit its operation.</exception>
-    public static string? Check(CaseFile file, Operation operation, Device device)
+    public static string? Check(CaseFile file, OperationRow operation, Device device)
     {
         var attributes = file.Attributes;
         var names = file.Names.ToHashSet();

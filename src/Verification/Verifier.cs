@@ -39,7 +39,7 @@ public static class Verifier
     /// <summary>Compares every row of the <see cref="OperationRegistry"/> with the reference engine in double precision; each when its result is asked for.</summary>
     public static IEnumerable<CaseResult> RunRegistry(Device device) => OperationRegistry.Rows.Select(row => RunRow(row, device));
 
-    static CaseResult RunRow(Operation row, Device device)
+    static CaseResult RunRow(OperationRow row, Device device)
     {
         try
         {

@@ -56,27 +56,10 @@ public static partial class Functional
     public static Tensor Clamp(Tensor x, double least = double.NegativeInfinity, double most = double.PositiveInfinity)
     {
         if (double.IsNaN(least) || double.IsNaN(most)) throw new ArgumentException($"Clamp: a bound is NaN: least {least}, most {most}.");
-        var k = x.Device.Kernels;
-        var y = Tensor.Uninitialized(x.Shape, x.Device);
-        var (low, high) = ((float)least, (float)most);
-        k.Elementwise.Clamp(low, high, x.Data, y.Data);
-
-        return Tape.Record("Clamp", (low, high), y, [x], (dy, gradients) => k.Elementwise.ClampBackward(low, high, x.Data, dy, gradients.Reuse(x, dy)));
+        return new ClampOperation((float)least, (float)most).Apply(x);
     }
 
-    static Tensor Unary(UnaryOp op, Tensor x, float a = 0)
-    {
-        var k = x.Device.Kernels;
-        var y = Tensor.Uninitialized(x.Shape, x.Device);
-        k.Elementwise.Unary(op, a, x.Data, y.Data);
-
-        return Tape.Record(op.ToString(), a, y, [x], (dy, gradients) =>
-        {
-            // These two have the same derivative everywhere, so x and y may have changed.
-            var anywhere = op is UnaryOp.MultiplyScalar or UnaryOp.AddScalar;
-            k.Elementwise.UnaryBackward(op, a, anywhere ? dy : x.Data, anywhere ? dy : y.Data, dy, gradients.Reuse(x, dy));
-        });
-    }
+    static Tensor Unary(UnaryOp op, Tensor x, float a = 0) => new UnaryOperation(op, a).Apply(x);
 
     /// <summary>x where x > 0, else w x, with a learned slope for each channel, or one for all (He et al. 2015).</summary>
     /// <param name="x">[N, ..., C].</param>
@@ -89,16 +72,7 @@ public static partial class Functional
         var channels = x.Shape[^1];
         if (w.Shape.Rank != 1 || (w.Shape[0] != channels && w.Shape[0] != 1)) throw new ShapeException("PRelu", $"expected slopes [{channels}] or [1], got {w.Shape}.");
         CheckTogether("PRelu", x, w, "slopes");
-        var rows = x.Shape.CountBefore(x.Shape.Rank - 1);
-        var k = x.Device.Kernels;
-        var y = Tensor.Uninitialized(x.Shape, x.Device);
-        k.Elementwise.PReluForward(rows, channels, x.Data, w.Data, y.Data);
-
-        return Tape.Record("PRelu", y, [x, w], (dy, gradients) =>
-        {
-            if (gradients.Wants(w)) k.Elementwise.PReluBackwardWeight(rows, channels, x.Data, dy, gradients.For(w));
-            if (gradients.Wants(x)) k.Elementwise.PReluBackwardInput(rows, channels, x.Data, w.Data, dy, gradients.For(x));
-        });
+        return new PReluOperation().Apply(x, w);
     }
 
     /// <summary>The maximum of each group of <paramref name="pieces"/> neighboring channels (Goodfellow et al. 2013).</summary>
@@ -109,14 +83,7 @@ public static partial class Functional
     public static Tensor Maxout(Tensor x, int pieces)
     {
         if (x.Shape.Rank < 1 || pieces < 1 || x.Shape[^1] % pieces != 0) throw new ShapeException("Maxout", $"{pieces} pieces do not divide the channels of {x.Shape}.");
-        var rows = x.Shape.CountBefore(x.Shape.Rank - 1);
-        var channels = x.Shape[^1] / pieces;
-        var k = x.Device.Kernels;
-        var y = Tensor.Uninitialized(x.Shape.With(^1, channels), x.Device);
-        var indices = x.Device.Engine.Rent(DType.Int32, y.Count);
-        k.Elementwise.MaxoutForward(rows, channels, pieces, x.Data, y.Data, indices);
-
-        return Tape.Record("Maxout", pieces, y, [x], (dy, gradients) => k.Elementwise.MaxoutBackward(rows, channels, pieces, dy, indices, gradients.For(x)), indices);
+        return new MaxoutOperation(pieces).Apply(x);
     }
 
     /// <summary>Zeroes each element with a probability and scales the rest by 1 / (1 - probability) (Srivastava et al. 2014).</summary>
@@ -130,10 +97,75 @@ public static partial class Functional
     {
         var p = (float)probability;
         if (!(p >= 0 && p < 1)) throw new ArgumentOutOfRangeException(nameof(probability), probability, "Dropout: the probability must be at least 0 and less than 1.");
-        var k = x.Device.Kernels;
-        var y = Tensor.Uninitialized(x.Shape, x.Device);
-        k.Elementwise.Dropout(p, seed, stream, x.Data, y.Data);
-
-        return Tape.Record("Dropout", y, [x], (dy, gradients) => k.Elementwise.Dropout(p, seed, stream, dy, gradients.Reuse(x, dy)));
+        return new DropoutOperation(p, seed, stream).Apply(x);
     }
+}
+
+/// <summary>y = f(x, Parameter), element by element.</summary>
+sealed record UnaryOperation(UnaryOp Op, float Parameter) : Operation
+{
+    public override string Name => Op.ToString();
+
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => inputs[0]!.Shape;
+
+    public override void Forward(ForwardContext c) => c.Kernels.Elementwise.Unary(Op, Parameter, c.Data(0), c.Output.Data);
+
+    public override void Backward(BackwardContext c)
+    {
+        // These two have the same derivative everywhere, so x and y may have changed.
+        var dy = c.OutputGradient;
+        var anywhere = Op is UnaryOp.MultiplyScalar or UnaryOp.AddScalar;
+        c.Kernels.Elementwise.UnaryBackward(Op, Parameter, anywhere ? dy : c[0].Data, anywhere ? dy : c.Output.Data, dy, c.Gradients.Reuse(c[0], dy));
+    }
+}
+
+/// <summary>y = min(max(x, Min), Max); dx = dy where Min &lt;= x &lt;= Max.</summary>
+sealed record ClampOperation(float Min, float Max) : Operation
+{
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => inputs[0]!.Shape;
+
+    public override void Forward(ForwardContext c) => c.Kernels.Elementwise.Clamp(Min, Max, c.Data(0), c.Output.Data);
+
+    public override void Backward(BackwardContext c) => c.Kernels.Elementwise.ClampBackward(Min, Max, c[0].Data, c.OutputGradient, c.Gradients.Reuse(c[0], c.OutputGradient));
+}
+
+/// <summary>y = x where x > 0, else w x: x and the slopes w.</summary>
+sealed record PReluOperation : Operation
+{
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => inputs[0]!.Shape;
+
+    public override void Forward(ForwardContext c) => c.Kernels.Elementwise.PReluForward(Rows(c[0]), c[0].Shape[^1], c.Data(0), c.Data(1), c.Output.Data);
+
+    public override void Backward(BackwardContext c)
+    {
+        var (x, w, gradients) = (c[0], c[1], c.Gradients);
+        if (gradients.Wants(w)) c.Kernels.Elementwise.PReluBackwardWeight(Rows(x), x.Shape[^1], x.Data, c.OutputGradient, gradients.For(w));
+        if (gradients.Wants(x)) c.Kernels.Elementwise.PReluBackwardInput(Rows(x), x.Shape[^1], x.Data, w.Data, c.OutputGradient, gradients.For(x));
+    }
+
+    static long Rows(Tensor x) => x.Shape.CountBefore(x.Shape.Rank - 1);
+}
+
+/// <summary>The maximum of each group of neighboring channels, of which the backward pass needs the index.</summary>
+sealed record MaxoutOperation(int Pieces) : Operation
+{
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => inputs[0]!.Shape.With(^1, inputs[0]!.Shape[^1] / Pieces);
+
+    public override void Forward(ForwardContext c)
+        => c.Kernels.Elementwise.MaxoutForward(Rows(c.Output), c.Output.Shape[^1], Pieces, c.Data(0), c.Output.Data, c.Save(DType.Int32, c.Output.Count));
+
+    public override void Backward(BackwardContext c)
+        => c.Kernels.Elementwise.MaxoutBackward(Rows(c.Output), c.Output.Shape[^1], Pieces, c.OutputGradient, c.Saved(0), c.Gradients.For(c[0]));
+
+    static long Rows(Tensor y) => y.Shape.CountBefore(y.Shape.Rank - 1);
+}
+
+/// <summary>y = x or 0, by the numbers of the key; with the same key it is its own gradient.</summary>
+sealed record DropoutOperation(float Probability, ulong Seed, ulong Stream) : Operation
+{
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => inputs[0]!.Shape;
+
+    public override void Forward(ForwardContext c) => c.Kernels.Elementwise.Dropout(Probability, Seed, Stream, c.Data(0), c.Output.Data);
+
+    public override void Backward(BackwardContext c) => c.Kernels.Elementwise.Dropout(Probability, Seed, Stream, c.OutputGradient, c.Gradients.Reuse(c[0], c.OutputGradient));
 }

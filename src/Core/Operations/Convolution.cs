@@ -35,26 +35,16 @@ public static partial class Functional
         var g = ConvGeometry.Create(x.Shape.AsSpan(), w.Shape.AsSpan(), options.Stride, options.Padding, options.Dilation, options.Groups);
         CheckVector("Conv2d", "bias", b, g.K);
         CheckTogether("Conv2d", x, w);
-        var k = x.Device.Kernels;
-        var y = Tensor.Uninitialized(new(g.N, g.OutH, g.OutW, g.K), x.Device);
-        k.Convolution.Forward(g, x.Data, w.Data, b?.Data, y.Data, activation);
-
-        return Tape.Record("Conv2d", (g, activation), y, [x, w, b], (dy, gradients) =>
-        {
-            var dz = ThroughActivation(activation, y, dy, gradients);
-            if (gradients.Wants(w)) k.Convolution.BackwardWeight(g, x.Data, dz, gradients.For(w));
-            if (gradients.Wants(b)) k.Convolution.BackwardBias((long)g.N * g.OutH * g.OutW, g.K, dz, gradients.For(b!));
-            if (gradients.Wants(x)) k.Convolution.BackwardInput(g, dz, w.Data, gradients.For(x, out var accumulate), accumulate);
-            dz.Release();
-        });
+        return new Conv2dOperation(g, activation).Apply(x, w, b);
     }
 
     /// <summary>The gradient before a fused activation, in a buffer to release after use.</summary>
-    static DeviceBuffer ThroughActivation(Activation activation, Tensor y, DeviceBuffer dy, Gradients gradients)
+    internal static DeviceBuffer ThroughActivation(Activation activation, BackwardContext c)
     {
+        var dy = c.OutputGradient;
         if (activation == Activation.None) return dy.Retain();
-        var dz = gradients.Writable(dy);
-        y.Device.Kernels.Elementwise.UnaryBackward(UnaryOp.Relu, 0, y.Data, y.Data, dy, dz);
+        var dz = c.Gradients.Writable(dy);
+        c.Kernels.Elementwise.UnaryBackward(UnaryOp.Relu, 0, c.Output.Data, c.Output.Data, dy, dz);
         return dz;
     }
 
@@ -65,7 +55,7 @@ public static partial class Functional
     }
 
     /// <summary>That an input and what it is computed with are on one device, and of one type.</summary>
-    static void CheckTogether(string operation, Tensor x, Tensor other, string what = "weights")
+    internal static void CheckTogether(string operation, Tensor x, Tensor other, string what = "weights")
     {
         // An input without elements asks a model on any device for its shapes.
         if (!x.Device.Engine.HasElements) return;
@@ -73,5 +63,23 @@ public static partial class Functional
             throw new ShapeException(operation, $"the input {x.Shape} is on {x.Device}, the {what} {other.Shape} on {other.Device}; Tensor.To brings one to the other's device.");
         if (x.DType != other.DType)
             throw new ShapeException(operation, $"the input {x.Shape} is {x.DType}, the {what} {other.Shape} {other.DType}.");
+    }
+}
+
+/// <summary><see cref="Functional.Conv2d"/> of x, w and, if there is one, b.</summary>
+sealed record Conv2dOperation(ConvGeometry Geometry, Activation Activation) : Operation
+{
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => new(Geometry.N, Geometry.OutH, Geometry.OutW, Geometry.K);
+
+    public override void Forward(ForwardContext c) => c.Kernels.Convolution.Forward(Geometry, c.Data(0), c.Data(1), c.DataOrNull(2), c.Output.Data, Activation);
+
+    public override void Backward(BackwardContext c)
+    {
+        var (x, w, b, gradients) = (c[0], c[1], c.Optional(2), c.Gradients);
+        var dz = Functional.ThroughActivation(Activation, c);
+        if (gradients.Wants(w)) c.Kernels.Convolution.BackwardWeight(Geometry, x.Data, dz, gradients.For(w));
+        if (gradients.Wants(b)) c.Kernels.Convolution.BackwardBias((long)Geometry.N * Geometry.OutH * Geometry.OutW, Geometry.K, dz, gradients.For(b!));
+        if (gradients.Wants(x)) c.Kernels.Convolution.BackwardInput(Geometry, dz, w.Data, gradients.For(x, out var accumulate), accumulate);
+        dz.Release();
     }
 }

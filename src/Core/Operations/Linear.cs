@@ -22,19 +22,7 @@ public static partial class Functional
         CheckTogether("Linear", x, w);
         var count = x.Shape.CountBefore(x.Shape.Rank - 1);
         if (count > int.MaxValue) return LinearOfPixels(x, w, b, activation);
-        var rows = (int)count;
-        var k = x.Device.Kernels;
-        var y = Tensor.Uninitialized(x.Shape.With(^1, outputs), x.Device);
-        k.MatMul.Multiply(new(rows, outputs, inputs), x.Data, w.Data, b?.Data, y.Data, activation);
-
-        return Tape.Record("Linear", activation, y, [x, w, b], (dy, gradients) =>
-        {
-            var dz = ThroughActivation(activation, y, dy, gradients);
-            if (gradients.Wants(w)) k.MatMul.Multiply(new(inputs, outputs, rows, TransposeA: true), x.Data, dz, null, gradients.For(w, out var accumulateW), accumulate: accumulateW);
-            if (gradients.Wants(b)) k.Convolution.BackwardBias(rows, outputs, dz, gradients.For(b!));
-            if (gradients.Wants(x)) k.MatMul.Multiply(new(rows, inputs, outputs, TransposeB: true), dz, w.Data, null, gradients.For(x, out var accumulateX), accumulate: accumulateX);
-            dz.Release();
-        });
+        return new LinearOperation((int)count, inputs, outputs, activation).Apply(x, w, b);
     }
 
     /// <summary><see cref="Linear"/> of more rows than a matrix product counts: a convolution whose kernel is one pixel.</summary>
@@ -71,16 +59,40 @@ public static partial class Functional
         if (a.Shape.Rank != 3 || b.Shape.Rank != 3 || a.Shape[0] != b.Shape[0] || a.Shape[2] != b.Shape[1])
             throw new ShapeException("BatchMatMul", $"expected [batch, M, K] and [batch, K, N], got {a.Shape} and {b.Shape}.");
         CheckTogether("BatchMatMul", a, b, "second operand");
-        int m = a.Shape[1], depth = a.Shape[2], n = b.Shape[2];
-        var g = new MatMulGeometry(m, n, depth) { Batch = a.Shape[0] };
-        var k = a.Device.Kernels;
-        var y = Tensor.Uninitialized(new(g.Batch, m, n), a.Device);
-        k.MatMul.Multiply(g, a.Data, b.Data, null, y.Data);
+        return new BatchMatMulOperation(new(a.Shape[1], b.Shape[2], a.Shape[2]) { Batch = a.Shape[0] }).Apply(a, b);
+    }
+}
 
-        return Tape.Record("BatchMatMul", y, [a, b], (dy, gradients) =>
-        {
-            if (gradients.Wants(a)) k.MatMul.Multiply(new(m, depth, n, TransposeB: true) { Batch = g.Batch }, dy, b.Data, null, gradients.For(a, out var accumulateA), accumulate: accumulateA);
-            if (gradients.Wants(b)) k.MatMul.Multiply(new(depth, n, m, TransposeA: true) { Batch = g.Batch }, a.Data, dy, null, gradients.For(b, out var accumulateB), accumulate: accumulateB);
-        });
+/// <summary>y = act(x w + b): x [Rows, Inputs], w [Inputs, Outputs] and, if there is one, b; dw = x' dz, dx = dz w'.</summary>
+sealed record LinearOperation(int Rows, int Inputs, int Outputs, Activation Activation) : Operation
+{
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => inputs[0]!.Shape.With(^1, Outputs);
+
+    public override void Forward(ForwardContext c) => c.Kernels.MatMul.Multiply(new(Rows, Outputs, Inputs), c.Data(0), c.Data(1), c.DataOrNull(2), c.Output.Data, Activation);
+
+    public override void Backward(BackwardContext c)
+    {
+        var (x, w, b, k, gradients) = (c[0], c[1], c.Optional(2), c.Kernels, c.Gradients);
+        var dz = Functional.ThroughActivation(Activation, c);
+        if (gradients.Wants(w)) k.MatMul.Multiply(new(Inputs, Outputs, Rows, TransposeA: true), x.Data, dz, null, gradients.For(w, out var accumulateW), accumulate: accumulateW);
+        if (gradients.Wants(b)) k.Convolution.BackwardBias(Rows, Outputs, dz, gradients.For(b!));
+        if (gradients.Wants(x)) k.MatMul.Multiply(new(Rows, Inputs, Outputs, TransposeB: true), dz, w.Data, null, gradients.For(x, out var accumulateX), accumulate: accumulateX);
+        dz.Release();
+    }
+}
+
+/// <summary>y[i] = a[i] b[i]; da = dy b', db = a' dy.</summary>
+sealed record BatchMatMulOperation(MatMulGeometry Geometry) : Operation
+{
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => new(Geometry.Batch, Geometry.M, Geometry.N);
+
+    public override void Forward(ForwardContext c) => c.Kernels.MatMul.Multiply(Geometry, c.Data(0), c.Data(1), null, c.Output.Data);
+
+    public override void Backward(BackwardContext c)
+    {
+        var (a, b, dy, k, gradients, batch) = (c[0], c[1], c.OutputGradient, c.Kernels, c.Gradients, Geometry.Batch);
+        int m = Geometry.M, depth = Geometry.K, n = Geometry.N;
+        if (gradients.Wants(a)) k.MatMul.Multiply(new(m, depth, n, TransposeB: true) { Batch = batch }, dy, b.Data, null, gradients.For(a, out var accumulateA), accumulate: accumulateA);
+        if (gradients.Wants(b)) k.MatMul.Multiply(new(depth, n, m, TransposeA: true) { Batch = batch }, a.Data, dy, null, gradients.For(b, out var accumulateB), accumulate: accumulateB);
     }
 }

@@ -28,13 +28,7 @@ public static partial class Functional
     static Tensor Softmax(string operation, Tensor x, bool log)
     {
         if (x.Shape.Rank < 1) throw new ShapeException(operation, $"expected an input [..., classes], got {x.Shape}.");
-        var classes = x.Shape[^1];
-        var rows = x.Shape.CountBefore(x.Shape.Rank - 1);
-        var k = x.Device.Kernels;
-        var y = Tensor.Uninitialized(x.Shape, x.Device);
-        k.Losses.SoftmaxForward(rows, classes, log, x.Data, y.Data);
-
-        return Tape.Record(operation, y, [x], (dy, gradients) => k.Losses.SoftmaxBackward(rows, classes, log, y.Data, dy, gradients.For(x)));
+        return new SoftmaxOperation(log).Apply(x);
     }
 
     /// <summary>
@@ -58,23 +52,8 @@ public static partial class Functional
         const string Operation = "CrossEntropy";
         var g = CheckLabels(Operation, x, labels, ignoreIndex, classWeights);
         if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) throw new ArgumentOutOfRangeException(nameof(labelSmoothing), labelSmoothing, "CrossEntropy: label smoothing must be within [0, 1].");
-        var smoothing = (float)labelSmoothing;
-        var k = x.Device.Kernels;
-        var losses = Tensor.Uninitialized(labels.Shape, x.Device);
-        var logSumExp = x.Device.Engine.Rent(x.DType, g.Rows);
-        try
-        {
-            k.Losses.CrossEntropyForward(g, smoothing, x.Data, labels.Data, classWeights?.Data, losses.Data, logSumExp);
-        }
-        catch (LabelException)
-        {
-            losses.Dispose();
-            logSumExp.Release();
-            throw;
-        }
-
-        Tape.Record(Operation, losses, [x, labels, classWeights], (dy, gradients) => k.Losses.CrossEntropyBackward(g, smoothing, x.Data, labels.Data, classWeights?.Data, logSumExp, dy, gradients.For(x)), logSumExp);
-        return reduction == Reduction.Mean && (ignoreIndex is not null || classWeights is not null) ? MeanOfCounted(g, losses, labels, classWeights) : Reduce(losses, reduction);
+        var losses = new CrossEntropyOperation(g, (float)labelSmoothing).Apply(x, labels, classWeights);
+        return reduction == Reduction.Mean && (ignoreIndex is not null || classWeights is not null) ? new MeanOfCountedOperation(g).Apply(losses, labels, classWeights) : Reduce(losses, reduction);
     }
 
     /// <summary>
@@ -94,47 +73,8 @@ public static partial class Functional
     {
         const string Operation = "MulticlassHinge";
         var g = CheckLabels(Operation, x, labels, ignoreIndex, classWeights);
-        var k = x.Device.Kernels;
-        var losses = Tensor.Uninitialized(labels.Shape, x.Device);
-        try
-        {
-            k.Losses.MulticlassHingeForward(g, (float)margin, x.Data, labels.Data, classWeights?.Data, losses.Data);
-        }
-        catch (LabelException)
-        {
-            losses.Dispose();
-            throw;
-        }
-
-        Tape.Record(Operation, losses, [x, labels, classWeights], (dy, gradients) => k.Losses.MulticlassHingeBackward(g, (float)margin, x.Data, labels.Data, classWeights?.Data, dy, gradients.For(x)));
-        return reduction == Reduction.Mean && ignoreIndex is not null ? MeanOfCounted(g, losses, labels, null) : Reduce(losses, reduction);
-    }
-
-    /// <summary>The sum of the losses divided by what their rows weigh: 0 / 0 where none counts.</summary>
-    static Tensor MeanOfCounted(LabelGeometry g, Tensor losses, Tensor labels, Tensor? classWeights)
-    {
-        var (k, engine) = (losses.Device.Kernels, losses.Device.Engine);
-        var all = new ReduceGeometry(1, g.Rows, 1);
-        var one = new BroadcastGeometry(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1);
-        var rows = engine.Rent(losses.DType, g.Rows);
-        k.Losses.LabelWeights(g, labels.Data, classWeights?.Data, rows);
-        var total = engine.Rent(losses.DType, 1);
-        k.Reductions.Sum(all, 1, rows, total);
-        rows.Release();
-
-        var sum = engine.Rent(losses.DType, 1);
-        k.Reductions.Sum(all, 1, losses.Data, sum);
-        var y = Tensor.Uninitialized(default, losses.Device);
-        k.Elementwise.Binary(BinaryOp.Divide, one, sum, total, y.Data);
-        sum.Release();
-
-        return Tape.Record("MeanOfCounted", y, [losses], (dy, gradients) =>
-        {
-            var share = engine.Rent(dy.Type, 1);
-            k.Elementwise.Binary(BinaryOp.Divide, one, dy, total, share);
-            k.Reductions.Expand(all, 1, share, gradients.For(losses));
-            share.Release();
-        }, total);
+        var losses = new MulticlassHingeOperation(g, (float)margin).Apply(x, labels, classWeights);
+        return reduction == Reduction.Mean && ignoreIndex is not null ? new MeanOfCountedOperation(g).Apply(losses, labels, null) : Reduce(losses, reduction);
     }
 
     /// <summary>(x - target)^2.</summary>
@@ -163,23 +103,7 @@ public static partial class Functional
     {
         if (x.Shape != target.Shape) throw new ShapeException(op.ToString(), $"the prediction is {x.Shape}, the target {target.Shape}.");
         CheckTogether(op.ToString(), x, target, "target");
-        var k = x.Device.Kernels;
-        var losses = Tensor.Uninitialized(x.Shape, x.Device);
-        k.Losses.Forward(op, x.Data, target.Data, losses.Data);
-
-        return Reduce(
-            Tape.Record(op.ToString(), losses, [x, target], (dy, gradients) =>
-            {
-                if (gradients.Wants(x)) k.Losses.Backward(op, x.Data, target.Data, dy, gradients.For(x));
-                if (!gradients.Wants(target)) return;
-
-                // Of x - target the negative, and of the one that is linear in the target its factor, -x.
-                var dtarget = gradients.For(target);
-                if (op == LossOp.BinaryCrossEntropyWithLogits) k.Elementwise.Binary(BinaryOp.Multiply, Elementwise(x.Shape), x.Data, dy, dtarget);
-                else k.Losses.Backward(op, x.Data, target.Data, dy, dtarget);
-                k.Elementwise.Unary(UnaryOp.MultiplyScalar, -1, dtarget, dtarget);
-            }),
-            reduction);
+        return Reduce(new ElementLossOperation(op).Apply(x, target), reduction);
     }
 
     static Tensor Reduce(Tensor losses, Reduction reduction) => reduction switch
@@ -212,8 +136,115 @@ public static partial class Functional
     public static Tensor ArgMax(Tensor x)
     {
         if (x.Shape.Rank < 1 || x.Shape[^1] < 1) throw new ShapeException("ArgMax", $"expected an input [..., classes], got {x.Shape}.");
-        var y = Tensor.Uninitialized(new(x.Shape.AsSpan()[..^1]), x.Device, DType.Int32);
-        x.Device.Kernels.Reductions.ArgMax(y.Count, x.Shape[^1], x.Data, y.Data);
-        return Tape.Record("ArgMax", y, [], static (_, _) => { });
+        return new ArgMaxOperation().Apply(x);
     }
+}
+
+/// <summary>y = exp(x) / sum of exp(x) over the last axis, or its logarithm.</summary>
+sealed record SoftmaxOperation(bool IsLog) : Operation
+{
+    public override string Name => IsLog ? "LogSoftmax" : "Softmax";
+
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => inputs[0]!.Shape;
+
+    public override void Forward(ForwardContext c) => c.Kernels.Losses.SoftmaxForward(Rows(c.Output), c.Output.Shape[^1], IsLog, c.Data(0), c.Output.Data);
+
+    public override void Backward(BackwardContext c) => c.Kernels.Losses.SoftmaxBackward(Rows(c.Output), c.Output.Shape[^1], IsLog, c.Output.Data, c.OutputGradient, c.Gradients.For(c[0]));
+
+    static long Rows(Tensor y) => y.Shape.CountBefore(y.Shape.Rank - 1);
+}
+
+/// <summary><see cref="Functional.CrossEntropy"/> of x, labels and, if there are some, class weights: one loss a row.</summary>
+sealed record CrossEntropyOperation(LabelGeometry Geometry, float Smoothing) : Operation
+{
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => inputs[1]!.Shape;
+
+    public override void Forward(ForwardContext c)
+        => c.Kernels.Losses.CrossEntropyForward(Geometry, Smoothing, c.Data(0), c.Data(1), c.DataOrNull(2), c.Output.Data, c.Save(c[0].DType, Geometry.Rows));
+
+    public override void Backward(BackwardContext c)
+        => c.Kernels.Losses.CrossEntropyBackward(Geometry, Smoothing, c[0].Data, c[1].Data, c.Optional(2)?.Data, c.Saved(0), c.OutputGradient, c.Gradients.For(c[0]));
+}
+
+/// <summary><see cref="Functional.MulticlassHinge"/> of x, labels and, if there are some, class weights: one loss a row.</summary>
+sealed record MulticlassHingeOperation(LabelGeometry Geometry, float Margin) : Operation
+{
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => inputs[1]!.Shape;
+
+    public override void Forward(ForwardContext c) => c.Kernels.Losses.MulticlassHingeForward(Geometry, Margin, c.Data(0), c.Data(1), c.DataOrNull(2), c.Output.Data);
+
+    public override void Backward(BackwardContext c)
+        => c.Kernels.Losses.MulticlassHingeBackward(Geometry, Margin, c[0].Data, c[1].Data, c.Optional(2)?.Data, c.OutputGradient, c.Gradients.For(c[0]));
+}
+
+/// <summary>Of losses, labels and, if there are some, class weights: the sum of the losses divided by what their rows weigh; 0 / 0 where none counts.</summary>
+sealed record MeanOfCountedOperation(LabelGeometry Geometry) : Operation
+{
+    static readonly BroadcastGeometry One = new(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1);
+
+    ReduceGeometry All => new(1, Geometry.Rows, 1);
+
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => default;
+
+    public override void Forward(ForwardContext c)
+    {
+        var (k, engine, type) = (c.Kernels, c.Output.Device.Engine, c[0].DType);
+        var total = c.Save(type, 1);
+        var rows = engine.Rent(type, Geometry.Rows);
+        k.Losses.LabelWeights(Geometry, c.Data(1), c.DataOrNull(2), rows);
+        k.Reductions.Sum(All, 1, rows, total);
+        rows.Release();
+
+        var sum = engine.Rent(type, 1);
+        k.Reductions.Sum(All, 1, c.Data(0), sum);
+        k.Elementwise.Binary(BinaryOp.Divide, One, sum, total, c.Output.Data);
+        sum.Release();
+    }
+
+    public override void Backward(BackwardContext c)
+    {
+        var share = c.Output.Device.Engine.Rent(c.OutputGradient.Type, 1);
+        c.Kernels.Elementwise.Binary(BinaryOp.Divide, One, c.OutputGradient, c.Saved(0), share);
+        c.Kernels.Reductions.Expand(All, 1, share, c.Gradients.For(c[0]));
+        share.Release();
+    }
+}
+
+/// <summary>A loss of each element of x and a target.</summary>
+sealed record ElementLossOperation(LossOp Op) : Operation
+{
+    public override string Name => Op.ToString();
+
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => inputs[0]!.Shape;
+
+    public override void Forward(ForwardContext c) => c.Kernels.Losses.Forward(Op, c.Data(0), c.Data(1), c.Output.Data);
+
+    public override void Backward(BackwardContext c)
+    {
+        var (x, target, dy, gradients) = (c[0], c[1], c.OutputGradient, c.Gradients);
+        if (gradients.Wants(x)) c.Kernels.Losses.Backward(Op, x.Data, target.Data, dy, gradients.For(x));
+        if (!gradients.Wants(target)) return;
+
+        // Of x - target the negative, and of the one that is linear in the target its factor, -x.
+        var dtarget = gradients.For(target);
+        if (Op == LossOp.BinaryCrossEntropyWithLogits) c.Kernels.Elementwise.Binary(BinaryOp.Multiply, Broadcast.Elementwise(x.Shape), x.Data, dy, dtarget);
+        else c.Kernels.Losses.Backward(Op, x.Data, target.Data, dy, dtarget);
+        c.Kernels.Elementwise.Unary(UnaryOp.MultiplyScalar, -1, dtarget, dtarget);
+    }
+}
+
+/// <summary>The index of the maximum along the last axis, Int32; it has no gradient.</summary>
+sealed record ArgMaxOperation : Operation
+{
+    internal override bool HasGradient => false;
+
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => new(inputs[0]!.Shape.AsSpan()[..^1]);
+
+    public override void Forward(ForwardContext c) => c.Kernels.Reductions.ArgMax(c.Output.Count, c[0].Shape[^1], c.Data(0), c.Output.Data);
+
+    public override void Backward(BackwardContext c)
+    {
+    }
+
+    internal override Tensor CreateResult(ReadOnlySpan<Tensor?> inputs, Shape shape) => Tensor.Uninitialized(shape, inputs[0]!.Device, DType.Int32);
 }

@@ -53,41 +53,9 @@ public static partial class Functional
         var g = CheckBatchNorm(Operation, x.Shape, weight, bias, runningMean, runningVariance, options ?? new(), activation, add);
         CheckTogether(Operation, x, weight);
         if (training && g.Rows == 1) throw new ShapeException(Operation, $"training needs more than one value a channel, the input is {x.Shape}.");
-        var channels = g.Channels;
-        var k = x.Device.Kernels;
-        var y = Tensor.Uninitialized(x.Shape, x.Device);
 
         // A batch without values has no statistics and moves none.
-        if (!training || g.Rows == 0)
-        {
-            k.Normalization.BatchNormInference(g, x.Data, weight.Data, bias.Data, runningMean.Data, runningVariance.Data, add?.Data, y.Data);
-            return Tape.Record(Operation, g, y, [x, weight, bias, add, runningMean, runningVariance], (dy, gradients) =>
-            {
-                var (dw, db) = (VectorGradient(weight, gradients), VectorGradient(bias, gradients));
-                var dadd = gradients.Wants(add) ? gradients.Reuse(add!, dy) : null;
-                k.Normalization.BatchNormInferenceBackward(g, x.Data, y.Data, dy, weight.Data, runningMean.Data, runningVariance.Data, gradients.Wants(x) ? gradients.For(x) : null, dadd, dw, db);
-                dw.Release();
-                db.Release();
-            });
-        }
-
-        var mean = x.Device.Engine.Rent(x.DType, channels);
-        var invStd = x.Device.Engine.Rent(x.DType, channels);
-        k.Normalization.BatchNormForward(g, x.Data, weight.Data, bias.Data, runningMean.Data, runningVariance.Data, add?.Data, y.Data, mean, invStd);
-        return Tape.Record(
-            Operation,
-            y,
-            [x, weight, bias, add],
-            (dy, gradients) =>
-            {
-                var (dw, db) = (VectorGradient(weight, gradients), VectorGradient(bias, gradients));
-                var dadd = gradients.Wants(add) ? gradients.Reuse(add!, dy) : null;
-                k.Normalization.BatchNormBackward(g, x.Data, y.Data, dy, weight.Data, mean, invStd, gradients.Wants(x) ? gradients.For(x) : null, dadd, dw, db);
-                dw.Release();
-                db.Release();
-            },
-            mean,
-            invStd);
+        return new BatchNormOperation(g, training && g.Rows > 0).Apply(x, weight, bias, add, runningMean, runningVariance);
     }
 
     /// <summary>
@@ -116,9 +84,7 @@ public static partial class Functional
         CheckTogether("Conv2d", x, w);
         var shape = new Shape(g.N, g.OutH, g.OutW, g.K);
         var norm = CheckBatchNorm("BatchNorm", shape, weight, bias, runningMean, runningVariance, normOptions ?? new(), activation, add);
-        var y = Tensor.Uninitialized(shape, x.Device);
-        x.Device.Kernels.Convolution.ForwardBatchNorm(g, norm, x.Data, w.Data, b?.Data, weight.Data, bias.Data, runningMean.Data, runningVariance.Data, add?.Data, y.Data);
-        return Tape.Record("Conv2dBatchNorm", y, [x, w, b, weight, bias, add], static (_, _) => throw new UnreachableException("Nothing is recorded here."));
+        return new Conv2dBatchNormOperation(g, norm).Apply(x, w, b, weight, bias, runningMean, runningVariance, add);
     }
 
     static BatchNormGeometry CheckBatchNorm(string operation, Shape x, Tensor weight, Tensor bias, Tensor runningMean, Tensor runningVariance, BatchNormOptions options, Activation activation, Tensor? add)
@@ -134,7 +100,7 @@ public static partial class Functional
     }
 
     /// <summary>The gradient of a [C] parameter that the kernel writes anyway: kept if wanted, else scratch. Release it after use.</summary>
-    static DeviceBuffer VectorGradient(Tensor vector, Gradients gradients)
+    internal static DeviceBuffer VectorGradient(Tensor vector, Gradients gradients)
         => gradients.Wants(vector) ? gradients.For(vector).Retain() : vector.Device.Engine.Rent(vector.DType, vector.Count);
 
     /// <summary>y = x / (k + alpha / size sum of x^2 over the neighboring channels)^beta (Krizhevsky et al. 2012, section 3.3).</summary>
@@ -148,11 +114,57 @@ public static partial class Functional
         if (x.Shape.Rank < 2) throw new ShapeException("LocalResponseNorm", $"expected an input [N, ..., C], got {x.Shape}.");
         if (options.Size < 1) throw new ShapeException("LocalResponseNorm", $"the window must be at least 1 channel, got {options.Size}.");
         var g = new LrnGeometry(x.Shape.CountBefore(x.Shape.Rank - 1), x.Shape[^1], options.Size, (float)options.Alpha, (float)options.Beta, (float)options.K);
-        var k = x.Device.Kernels;
-        var y = Tensor.Uninitialized(x.Shape, x.Device);
-        var scale = x.Device.Engine.Rent(x.DType, x.Count);
-        k.Normalization.LrnForward(g, x.Data, y.Data, scale);
-
-        return Tape.Record("LocalResponseNorm", g, y, [x], (dy, gradients) => k.Normalization.LrnBackward(g, x.Data, y.Data, scale, dy, gradients.For(x)), scale);
+        return new LocalResponseNormOperation(g).Apply(x);
     }
+}
+
+/// <summary><see cref="Functional.BatchNorm"/> of x, weight, bias, the addend or null, and the running mean and variance.</summary>
+sealed record BatchNormOperation(BatchNormGeometry Geometry, bool IsTraining) : Operation
+{
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => inputs[0]!.Shape;
+
+    public override void Forward(ForwardContext c)
+    {
+        if (!IsTraining)
+        {
+            c.Kernels.Normalization.BatchNormInference(Geometry, c.Data(0), c.Data(1), c.Data(2), c.Data(4), c.Data(5), c.DataOrNull(3), c.Output.Data);
+            return;
+        }
+
+        DeviceBuffer mean = c.Save(c[0].DType, Geometry.Channels), invStd = c.Save(c[0].DType, Geometry.Channels);
+        c.Kernels.Normalization.BatchNormForward(Geometry, c.Data(0), c.Data(1), c.Data(2), c.Data(4), c.Data(5), c.DataOrNull(3), c.Output.Data, mean, invStd);
+    }
+
+    public override void Backward(BackwardContext c)
+    {
+        var (x, weight, bias, add, y, dy, gradients) = (c[0], c[1], c[2], c.Optional(3), c.Output, c.OutputGradient, c.Gradients);
+        var (dw, db) = (Functional.VectorGradient(weight, gradients), Functional.VectorGradient(bias, gradients));
+        var dadd = gradients.Wants(add) ? gradients.Reuse(add!, dy) : null;
+        var dx = gradients.Wants(x) ? gradients.For(x) : null;
+        if (IsTraining) c.Kernels.Normalization.BatchNormBackward(Geometry, x.Data, y.Data, dy, weight.Data, c.Saved(0), c.Saved(1), dx, dadd, dw, db);
+        else c.Kernels.Normalization.BatchNormInferenceBackward(Geometry, x.Data, y.Data, dy, weight.Data, c[4].Data, c[5].Data, dx, dadd, dw, db);
+        dw.Release();
+        db.Release();
+    }
+}
+
+/// <summary>A convolution and its normalization in inference, where nothing is recorded: x, w, b or null, weight, bias, running mean and variance, addend or null.</summary>
+sealed record Conv2dBatchNormOperation(ConvGeometry Geometry, BatchNormGeometry Norm) : Operation
+{
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => new(Geometry.N, Geometry.OutH, Geometry.OutW, Geometry.K);
+
+    public override void Forward(ForwardContext c)
+        => c.Kernels.Convolution.ForwardBatchNorm(Geometry, Norm, c.Data(0), c.Data(1), c.DataOrNull(2), c.Data(3), c.Data(4), c.Data(5), c.Data(6), c.DataOrNull(7), c.Output.Data);
+
+    public override void Backward(BackwardContext c) => throw new UnreachableException("Nothing is recorded here.");
+}
+
+/// <summary><see cref="Functional.LocalResponseNorm"/> of x.</summary>
+sealed record LocalResponseNormOperation(LrnGeometry Geometry) : Operation
+{
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => inputs[0]!.Shape;
+
+    public override void Forward(ForwardContext c) => c.Kernels.Normalization.LrnForward(Geometry, c.Data(0), c.Output.Data, c.Save(c[0].DType, c[0].Count));
+
+    public override void Backward(BackwardContext c) => c.Kernels.Normalization.LrnBackward(Geometry, c[0].Data, c.Output.Data, c.Saved(0), c.OutputGradient, c.Gradients.For(c[0]));
 }

@@ -34,7 +34,7 @@ public static partial class Functional
     /// <param name="options">Stride, padding, ceil mode, whether padding counts; null for their defaults.</param>
     /// <returns>[N, OutH, OutW, C].</returns>
     /// <exception cref="ShapeException">The window does not fit.</exception>
-    public static Tensor AvgPool2d(Tensor x, Size2d kernel, Pool2dOptions? options = null) => AvgPool("AvgPool2d", x, Windows(x, kernel, options));
+    public static Tensor AvgPool2d(Tensor x, Size2d kernel, Pool2dOptions? options = null) => new AvgPool2dOperation("AvgPool2d", Windows(x, kernel, options)).Apply(x);
 
     /// <summary>The maximum value of each of <paramref name="output"/> parts of the image.</summary>
     /// <param name="x">[N, H, W, C].</param>
@@ -48,7 +48,7 @@ public static partial class Functional
     /// <param name="output">Rows and columns of the result.</param>
     /// <returns>[N, output, C].</returns>
     /// <exception cref="ShapeException">The parts do not fit.</exception>
-    public static Tensor AdaptiveAvgPool2d(Tensor x, Size2d output) => AvgPool("AdaptiveAvgPool2d", x, PoolGeometry.CreateAdaptive(x.Shape.AsSpan(), output));
+    public static Tensor AdaptiveAvgPool2d(Tensor x, Size2d output) => new AvgPool2dOperation("AdaptiveAvgPool2d", PoolGeometry.CreateAdaptive(x.Shape.AsSpan(), output)).Apply(x);
 
     /// <summary>The mean of each channel over the whole image (Lin et al. 2013, "Network in network").</summary>
     /// <param name="x">[N, H, W, C].</param>
@@ -64,21 +64,31 @@ public static partial class Functional
 
     static Tensor MaxPool(string operation, Tensor x, PoolGeometry g)
     {
-        _ = Geometry.Extent(operation, $"the number of pixels of an image of {x.Shape}, whose places are Int32,", (long)g.H * g.W);
-        var k = x.Device.Kernels;
-        var y = Tensor.Uninitialized(new(g.N, g.OutH, g.OutW, g.C), x.Device);
-        var indices = x.Device.Engine.Rent(DType.Int32, y.Count);
-        k.Pooling.MaxForward(g, x.Data, y.Data, indices);
-
-        return Tape.Record(operation, g, y, [x], (dy, gradients) => k.Pooling.MaxBackward(g, dy, indices, gradients.For(x)), indices);
+        _ = Geometry.Extent(operation, $"the number of pixels of an image of {x.Shape}, whose indices are Int32,", (long)g.H * g.W);
+        return new MaxPool2dOperation(operation, g).Apply(x);
     }
+}
 
-    static Tensor AvgPool(string operation, Tensor x, PoolGeometry g)
-    {
-        var k = x.Device.Kernels;
-        var y = Tensor.Uninitialized(new(g.N, g.OutH, g.OutW, g.C), x.Device);
-        k.Pooling.AverageForward(g, x.Data, y.Data);
+/// <summary>A pooling: <see cref="Functional.MaxPool2d"/>, <see cref="Functional.AvgPool2d"/> and their adaptive forms.</summary>
+abstract record Pool2dOperation(string Title, PoolGeometry Geometry) : Operation
+{
+    public override string Name => Title;
 
-        return Tape.Record(operation, g, y, [x], (dy, gradients) => k.Pooling.AverageBackward(g, dy, gradients.For(x)));
-    }
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => new(Geometry.N, Geometry.OutH, Geometry.OutW, Geometry.C);
+}
+
+/// <summary>The maximum of each window, of which the backward pass needs the index.</summary>
+sealed record MaxPool2dOperation(string Title, PoolGeometry Geometry) : Pool2dOperation(Title, Geometry)
+{
+    public override void Forward(ForwardContext c) => c.Kernels.Pooling.MaxForward(Geometry, c.Data(0), c.Output.Data, c.Save(DType.Int32, c.Output.Count));
+
+    public override void Backward(BackwardContext c) => c.Kernels.Pooling.MaxBackward(Geometry, c.OutputGradient, c.Saved(0), c.Gradients.For(c[0]));
+}
+
+/// <summary>The mean of each window.</summary>
+sealed record AvgPool2dOperation(string Title, PoolGeometry Geometry) : Pool2dOperation(Title, Geometry)
+{
+    public override void Forward(ForwardContext c) => c.Kernels.Pooling.AverageForward(Geometry, c.Data(0), c.Output.Data);
+
+    public override void Backward(BackwardContext c) => c.Kernels.Pooling.AverageBackward(Geometry, c.OutputGradient, c.Gradients.For(c[0]));
 }

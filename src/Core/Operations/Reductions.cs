@@ -69,10 +69,21 @@ public static partial class Functional
         var outer = x.Shape.CountBefore(start);
         var inner = end == 0 ? 1 : x.Shape.CountAfter(end - 1);
         var g = new ReduceGeometry(outer, outer * inner == 0 ? 0 : x.Count / (outer * inner), inner);
-        var k = x.Device.Kernels;
-        var y = Tensor.Uninitialized(shape, x.Device);
-        k.Reductions.Sum(g, scale, x.Data, y.Data);
-
-        return Tape.Record(operation, (start, end), y, [x], (dy, gradients) => k.Reductions.Expand(g, scale, dy, gradients.For(x)));
+        return new ReduceOperation(operation, start, end, scale, g, shape).Apply(x);
     }
+}
+
+/// <summary>Scale times the sum over axes Start to End (exclusive): <see cref="Functional.Sum(Tensor)"/> and <see cref="Functional.Mean(Tensor)"/>.</summary>
+sealed record ReduceOperation(string Title, int Start, int End, float Scale, ReduceGeometry Geometry, Shape Result) : Operation
+{
+    public override string Name => Title;
+
+    /// <summary>Whether it is a mean.</summary>
+    public bool IsMean => Title == "Mean";
+
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => Result;
+
+    public override void Forward(ForwardContext c) => c.Kernels.Reductions.Sum(Geometry, Scale, c.Data(0), c.Output.Data);
+
+    public override void Backward(BackwardContext c) => c.Kernels.Reductions.Expand(Geometry, Scale, c.OutputGradient, c.Gradients.For(c[0]));
 }

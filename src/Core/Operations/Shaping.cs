@@ -11,7 +11,7 @@ public static partial class Functional
     public static Tensor Reshape(Tensor x, Shape shape)
     {
         if (x.Count != shape.Count) throw new ShapeException("Reshape", $"{x.Shape} has {x.Count} elements, {shape} has {shape.Count}.");
-        return Tape.Record("Reshape", x.View(shape), [x], (dy, gradients) => gradients.Pass(x, dy));
+        return new ReshapeOperation(shape).Apply(x);
     }
 
     /// <summary>All axes from <paramref name="start"/> on as one: [N, H, W, C] becomes [N, H W C].</summary>
@@ -49,13 +49,9 @@ public static partial class Functional
             strides[4 - rank + i] = x.Shape.CountAfter(order[i]);
         }
 
-        var y = Tensor.Uninitialized(new(extents[(4 - rank)..]), x.Device);
         var (t2, t1, t0) = ((long)extents[3], (long)extents[3] * extents[2], (long)extents[3] * extents[2] * extents[1]);
         var g = new RegionGeometry(extents[0], extents[1], extents[2], extents[3], 0, strides[0], strides[1], strides[2], strides[3], 0, t0, t1, t2, 1);
-        var k = x.Device.Kernels;
-        k.Memory.CopyRegion(g, x.Data, y.Data);
-
-        return Tape.Record("Permute", order.ToArray(), y, [x], (dy, gradients) => k.Memory.CopyRegion(Reverse(g), dy, gradients.For(x)));
+        return new PermuteOperation(order.ToArray(), g, new(extents[(4 - rank)..])).Apply(x);
     }
 
     /// <inheritdoc cref="Concat(ReadOnlySpan{Tensor}, int)"/>
@@ -79,33 +75,10 @@ public static partial class Functional
             total += tensor.Shape[place];
         }
 
-        var inputs = tensors.ToArray();
-        var device = inputs[0].Device;
-        var y = Tensor.Uninitialized(first.With(place, Geometry.Extent("Concat", $"axis {axis} of the result", total)), device);
+        var shape = first.With(place, Geometry.Extent("Concat", $"axis {axis} of the result", total));
         var rows = Geometry.Extent("Concat", $"the number of rows before axis {axis} of {first}", first.CountBefore(place));
-        var row = y.Shape.CountAfter(place) * total;
-        long start = 0;
-        foreach (var input in inputs)
-        {
-            device.Kernels.Memory.CopyRegion(Part(input, place, rows, row, start), input.Data, y.Data);
-            start += input.Shape.CountAfter(place) * input.Shape[place];
-        }
-
-        return Tape.Record("Concat", place, y, inputs, (dy, gradients) =>
-        {
-            long offset = 0;
-            foreach (var input in inputs)
-            {
-                if (gradients.Wants(input)) device.Kernels.Memory.CopyRegion(Reverse(Part(input, place, rows, row, offset)), dy, gradients.For(input));
-                offset += input.Shape.CountAfter(place) * input.Shape[place];
-            }
-        });
-
-        static RegionGeometry Part(Tensor input, int place, int rows, long row, long start)
-        {
-            var run = Geometry.Extent("Concat", $"a row of {input.Shape} from axis {place} on", input.Shape.CountAfter(place) * input.Shape[place]);
-            return new(1, 1, rows, run, 0, 0, 0, run, 1, start, 0, 0, row, 1);
-        }
+        foreach (var tensor in tensors) _ = Geometry.Extent("Concat", $"a row of {tensor.Shape} from axis {place} on", tensor.Shape.CountAfter(place) * tensor.Shape[place]);
+        return new ConcatOperation(place, rows, shape).Apply(tensors);
     }
 
     /// <summary>Part of a tensor: <paramref name="length"/> places from <paramref name="start"/> on along one axis.</summary>
@@ -119,19 +92,10 @@ public static partial class Functional
         var place = axis < 0 ? axis + x.Shape.Rank : axis;
         if (place < 0 || place >= x.Shape.Rank) throw new ShapeException("Slice", $"there is no axis {axis} in {x.Shape}.");
         if (start < 0 || length < 0 || start > x.Shape[place] - length) throw new ShapeException("Slice", $"places {start} to {start + length} are not within axis {axis} of {x.Shape}.");
-        var y = Tensor.Uninitialized(x.Shape.With(place, length), x.Device);
         var inner = x.Shape.CountAfter(place);
         var run = Geometry.Extent("Slice", $"a row of the part of {x.Shape}", inner * length);
         var g = new RegionGeometry(1, 1, Geometry.Extent("Slice", $"the number of rows before axis {axis} of {x.Shape}", x.Shape.CountBefore(place)), run, start * inner, 0, 0, inner * x.Shape[place], 1, 0, 0, 0, run, 1);
-        var k = x.Device.Kernels;
-        k.Memory.CopyRegion(g, x.Data, y.Data);
-
-        return Tape.Record("Slice", (place, start, length), y, [x], (dy, gradients) =>
-        {
-            var dx = gradients.For(x);
-            k.Memory.Fill(dx, 0);
-            k.Memory.CopyRegion(Reverse(g), dy, dx);
-        });
+        return new SliceOperation(place, start, length, g).Apply(x);
     }
 
     /// <summary>Rows and columns of a constant around each image.</summary>
@@ -151,24 +115,14 @@ public static partial class Functional
         long top = Math.Max(0L, -(long)padding.Top), left = Math.Max(0L, -(long)padding.Left);
         long rows = h - top - Math.Max(0L, -(long)padding.Bottom), columns = w - left - Math.Max(0L, -(long)padding.Right);
         if (outH < 1 || outW < 1 || rows < Math.Min(h, 1) || columns < Math.Min(w, 1)) throw new ShapeException("Pad2d", $"padding {padding} leaves nothing of {x.Shape}.");
-        var y = Tensor.Uninitialized(new(n, outH, outW, c), x.Device);
         var g = new RegionGeometry(
             1, n, (int)rows, Geometry.Extent("Pad2d", $"a row of {x.Shape}", columns * c),
             ((top * w) + left) * c, 0, (long)h * w * c, (long)w * c, 1,
             (((long)Math.Max(0, padding.Top) * outW) + Math.Max(0, padding.Left)) * c, 0, (long)outH * outW * c, (long)outW * c, 1);
-        var k = x.Device.Kernels;
-        k.Memory.Fill(y.Data, value);
-        k.Memory.CopyRegion(g, x.Data, y.Data);
-
-        return Tape.Record("Pad2d", (padding, (float)value), y, [x], (dy, gradients) =>
-        {
-            var dx = gradients.For(x);
-            if (rows != h || columns != w) k.Memory.Fill(dx, 0);
-            k.Memory.CopyRegion(Reverse(g), dy, dx);
-        });
+        return new Pad2dOperation(padding, value, g, new(n, outH, outW, c)).Apply(x);
     }
 
-    static RegionGeometry Reverse(in RegionGeometry g)
+    internal static RegionGeometry Reverse(in RegionGeometry g)
         => new(g.D0, g.D1, g.D2, g.D3, g.TargetOffset, g.T0, g.T1, g.T2, g.T3, g.SourceOffset, g.S0, g.S1, g.S2, g.S3);
 }
 
@@ -182,4 +136,96 @@ public sealed partial class Tensor
 
     /// <summary><see cref="Functional.Flatten"/>.</summary>
     public Tensor Flatten(int start = 1) => Functional.Flatten(this, start);
+}
+
+/// <summary>The elements of x under another shape; the memory is shared.</summary>
+sealed record ReshapeOperation(Shape Result) : Operation
+{
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => Result;
+
+    public override void Forward(ForwardContext c)
+    {
+    }
+
+    public override void Backward(BackwardContext c) => c.Gradients.Pass(c[0], c.OutputGradient);
+
+    internal override Tensor CreateResult(ReadOnlySpan<Tensor?> inputs, Shape shape) => inputs[0]!.View(shape);
+}
+
+/// <summary>The axes of x in another order: the region, all of x, is read along it.</summary>
+sealed record PermuteOperation(int[] Order, RegionGeometry Region, Shape Result) : Operation
+{
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => Result;
+
+    public override void Forward(ForwardContext c) => c.Kernels.Memory.CopyRegion(Region, c.Data(0), c.Output.Data);
+
+    public override void Backward(BackwardContext c) => c.Kernels.Memory.CopyRegion(Functional.Reverse(Region), c.OutputGradient, c.Gradients.For(c[0]));
+}
+
+/// <summary>The inputs one after the other along an axis; Rows is the number of elements before it.</summary>
+sealed record ConcatOperation(int Axis, int Rows, Shape Result) : Operation
+{
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => Result;
+
+    public override void Forward(ForwardContext c)
+    {
+        long start = 0;
+        for (var i = 0; i < c.Count; i++)
+        {
+            c.Kernels.Memory.CopyRegion(Part(c[i], start), c.Data(i), c.Output.Data);
+            start += Run(c[i]);
+        }
+    }
+
+    public override void Backward(BackwardContext c)
+    {
+        long start = 0;
+        for (var i = 0; i < c.Count; i++)
+        {
+            if (c.Gradients.Wants(c[i])) c.Kernels.Memory.CopyRegion(Functional.Reverse(Part(c[i], start)), c.OutputGradient, c.Gradients.For(c[i]));
+            start += Run(c[i]);
+        }
+    }
+
+    long Run(Tensor input) => input.Shape.CountAfter(Axis) * input.Shape[Axis];
+
+    RegionGeometry Part(Tensor input, long start)
+    {
+        var run = (int)Run(input);
+        return new(1, 1, Rows, run, 0, 0, 0, run, 1, start, 0, 0, Result.CountAfter(Axis) * Result[Axis], 1);
+    }
+}
+
+/// <summary>Part of x along an axis: a region of it.</summary>
+sealed record SliceOperation(int Axis, int Start, int Length, RegionGeometry Region) : Operation
+{
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => inputs[0]!.Shape.With(Axis, Length);
+
+    public override void Forward(ForwardContext c) => c.Kernels.Memory.CopyRegion(Region, c.Data(0), c.Output.Data);
+
+    public override void Backward(BackwardContext c)
+    {
+        var dx = c.Gradients.For(c[0]);
+        c.Kernels.Memory.Fill(dx, 0);
+        c.Kernels.Memory.CopyRegion(Functional.Reverse(Region), c.OutputGradient, dx);
+    }
+}
+
+/// <summary>The region of x that is kept, in a result of a constant.</summary>
+sealed record Pad2dOperation(Padding2d Padding, double Value, RegionGeometry Region, Shape Result) : Operation
+{
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => Result;
+
+    public override void Forward(ForwardContext c)
+    {
+        c.Kernels.Memory.Fill(c.Output.Data, Value);
+        c.Kernels.Memory.CopyRegion(Region, c.Data(0), c.Output.Data);
+    }
+
+    public override void Backward(BackwardContext c)
+    {
+        var dx = c.Gradients.For(c[0]);
+        if (Padding.Top < 0 || Padding.Bottom < 0 || Padding.Left < 0 || Padding.Right < 0) c.Kernels.Memory.Fill(dx, 0);
+        c.Kernels.Memory.CopyRegion(Functional.Reverse(Region), c.OutputGradient, dx);
+    }
 }

@@ -17,15 +17,24 @@ public static partial class Functional
         if (place < 0 || place >= x.Shape.Rank) throw new ShapeException("SparseMatMul", $"there is no axis {axis} in {x.Shape}.");
         if (x.Shape[place] != matrix.ColumnCount) throw new ShapeException("SparseMatMul", $"the matrix has {matrix.ColumnCount} columns, axis {axis} of {x.Shape} has {x.Shape[place]} places.");
         var g = new SparseGeometry(checked((int)x.Shape.CountBefore(place)), matrix.RowCount, matrix.ColumnCount, checked((int)x.Shape.CountAfter(place)));
-        var k = x.Device.Kernels;
-        var y = Tensor.Uninitialized(x.Shape.With(place, matrix.RowCount), x.Device);
-        var (offsets, columns, values) = matrix.On(x.Device);
-        k.Sparse.Multiply(g, offsets.Data, columns.Data, values.Data, x.Data, y.Data);
+        return new SparseMatMulOperation(matrix, place, g).Apply(x);
+    }
+}
 
-        return Tape.Record("SparseMatMul", (matrix, place), y, [x], (dy, gradients) =>
-        {
-            var (rows, places, weights) = matrix.Transposed.On(x.Device);
-            k.Sparse.Multiply(g with { Rows = g.Columns, Columns = g.Rows }, rows.Data, places.Data, weights.Data, dy, gradients.For(x));
-        });
+/// <summary><see cref="Functional.SparseMatMul"/> of x; the transposed matrix gives the gradient.</summary>
+sealed record SparseMatMulOperation(SparseMatrix Matrix, int Axis, SparseGeometry Geometry) : Operation
+{
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => inputs[0]!.Shape.With(Axis, Matrix.RowCount);
+
+    public override void Forward(ForwardContext c)
+    {
+        var (offsets, columns, values) = Matrix.On(c.Output.Device);
+        c.Kernels.Sparse.Multiply(Geometry, offsets.Data, columns.Data, values.Data, c.Data(0), c.Output.Data);
+    }
+
+    public override void Backward(BackwardContext c)
+    {
+        var (offsets, columns, values) = Matrix.Transposed.On(c.Output.Device);
+        c.Kernels.Sparse.Multiply(Geometry with { Rows = Geometry.Columns, Columns = Geometry.Rows }, offsets.Data, columns.Data, values.Data, c.OutputGradient, c.Gradients.For(c[0]));
     }
 }

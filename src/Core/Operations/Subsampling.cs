@@ -23,20 +23,29 @@ public static partial class Functional
         int n = x.Shape[0], h = x.Shape[1], w = x.Shape[2], c = x.Shape[3];
         int outH = (int)(((long)h + stride.H - 1) / stride.H), outW = (int)(((long)w + stride.W - 1) / stride.W);
         var outC = Geometry.Extent(Operation, "the number of channels of the result", (long)before + c + behind);
-        var y = Tensor.Uninitialized(new(n, outH, outW, outC), x.Device);
         var g = new RegionGeometry(
             n, outH, outW, c,
             0, (long)h * w * c, (long)stride.H * w * c, (long)stride.W * c, 1,
             before, (long)outH * outW * outC, (long)outW * outC, outC, 1);
-        var k = x.Device.Kernels;
-        if (outC > c) k.Memory.Fill(y.Data, 0);
-        k.Memory.CopyRegion(g, x.Data, y.Data);
+        return new SubsampleAndWidenOperation(stride, before, behind, g, new(n, outH, outW, outC)).Apply(x);
+    }
+}
 
-        return Tape.Record(Operation, (stride, before, behind), y, [x], (dy, gradients) =>
-        {
-            var dx = gradients.For(x);
-            k.Memory.Fill(dx, 0);
-            k.Memory.CopyRegion(Reverse(g), dy, dx);
-        });
+/// <summary><see cref="Functional.SubsampleAndWiden"/> of x: the region of x that is kept, in a result of zeros.</summary>
+sealed record SubsampleAndWidenOperation(Size2d Stride, int Before, int Behind, RegionGeometry Region, Shape Result) : Operation
+{
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => Result;
+
+    public override void Forward(ForwardContext c)
+    {
+        if (Before + Behind > 0) c.Kernels.Memory.Fill(c.Output.Data, 0);
+        c.Kernels.Memory.CopyRegion(Region, c.Data(0), c.Output.Data);
+    }
+
+    public override void Backward(BackwardContext c)
+    {
+        var dx = c.Gradients.For(c[0]);
+        c.Kernels.Memory.Fill(dx, 0);
+        c.Kernels.Memory.CopyRegion(Functional.Reverse(Region), c.OutputGradient, dx);
     }
 }

@@ -39,15 +39,22 @@ public static partial class Functional
         var g = ConvGeometry.CreateTransposed(x.Shape.AsSpan(), w.Shape.AsSpan(), options.Stride, options.Padding, options.OutputPadding, options.Dilation, options.Groups);
         CheckVector("ConvTranspose2d", "bias", b, g.C);
         CheckTogether("ConvTranspose2d", x, w);
-        var k = x.Device.Kernels;
-        var y = Tensor.Uninitialized(new(g.N, g.H, g.W, g.C), x.Device);
-        k.Convolution.TransposeForward(g, x.Data, w.Data, b?.Data, y.Data);
+        return new ConvTranspose2dOperation(g).Apply(x, w, b);
+    }
+}
 
-        return Tape.Record("ConvTranspose2d", g, y, [x, w, b], (dy, gradients) =>
-        {
-            if (gradients.Wants(w)) k.Convolution.TransposeBackwardWeight(g, x.Data, dy, gradients.For(w));
-            if (gradients.Wants(b)) k.Convolution.BackwardBias((long)g.N * g.H * g.W, g.C, dy, gradients.For(b!));
-            if (gradients.Wants(x)) k.Convolution.TransposeBackwardInput(g, dy, w.Data, gradients.For(x, out var accumulate), accumulate);
-        });
+/// <summary><see cref="Functional.ConvTranspose2d"/> of x, w and, if there is one, b; described by the convolution that it is the gradient of.</summary>
+sealed record ConvTranspose2dOperation(ConvGeometry Geometry) : Operation
+{
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => new(Geometry.N, Geometry.H, Geometry.W, Geometry.C);
+
+    public override void Forward(ForwardContext c) => c.Kernels.Convolution.TransposeForward(Geometry, c.Data(0), c.Data(1), c.DataOrNull(2), c.Output.Data);
+
+    public override void Backward(BackwardContext c)
+    {
+        var (x, w, b, dy, gradients) = (c[0], c[1], c.Optional(2), c.OutputGradient, c.Gradients);
+        if (gradients.Wants(w)) c.Kernels.Convolution.TransposeBackwardWeight(Geometry, x.Data, dy, gradients.For(w));
+        if (gradients.Wants(b)) c.Kernels.Convolution.BackwardBias((long)Geometry.N * Geometry.H * Geometry.W, Geometry.C, dy, gradients.For(b!));
+        if (gradients.Wants(x)) c.Kernels.Convolution.TransposeBackwardInput(Geometry, dy, w.Data, gradients.For(x, out var accumulate), accumulate);
     }
 }

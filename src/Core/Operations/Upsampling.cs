@@ -12,11 +12,7 @@ public static partial class Functional
     public static Tensor UpsampleNearest2d(Tensor x, Size2d scale)
     {
         var g = Enlarged("UpsampleNearest2d", x, scale, alignCorners: false);
-        var k = x.Device.Kernels;
-        var y = Tensor.Uninitialized(new(g.N, g.OutH, g.OutW, g.C), x.Device);
-        k.Resize.NearestForward(g, x.Data, y.Data);
-
-        return Tape.Record("UpsampleNearest2d", g, y, [x], (dy, gradients) => k.Resize.NearestBackward(g, dy, gradients.For(x)));
+        return new UpsampleNearest2dOperation(g).Apply(x);
     }
 
     /// <summary>Enlarges images by linear interpolation along both axes.</summary>
@@ -28,11 +24,7 @@ public static partial class Functional
     public static Tensor UpsampleBilinear2d(Tensor x, Size2d scale, bool alignCorners = false)
     {
         var g = Enlarged("UpsampleBilinear2d", x, scale, alignCorners);
-        var k = x.Device.Kernels;
-        var y = Tensor.Uninitialized(new(g.N, g.OutH, g.OutW, g.C), x.Device);
-        k.Resize.BilinearForward(g, x.Data, y.Data);
-
-        return Tape.Record("UpsampleBilinear2d", g, y, [x], (dy, gradients) => k.Resize.BilinearBackward(g, dy, gradients.For(x)));
+        return new UpsampleBilinear2dOperation(g).Apply(x);
     }
 
     static UpsampleGeometry Enlarged(string operation, Tensor x, Size2d scale, bool alignCorners)
@@ -41,4 +33,24 @@ public static partial class Functional
         if (scale.H < 1 || scale.W < 1) throw new ShapeException(operation, $"scale {scale} must be at least 1.");
         return new(x.Shape[0], x.Shape[1], x.Shape[2], x.Shape[3], Geometry.Extent(operation, "the height of the result", (long)x.Shape[1] * scale.H), Geometry.Extent(operation, "the width of the result", (long)x.Shape[2] * scale.W), alignCorners);
     }
+}
+
+/// <summary><see cref="Functional.UpsampleNearest2d"/> of x.</summary>
+sealed record UpsampleNearest2dOperation(UpsampleGeometry Geometry) : Operation
+{
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => new(Geometry.N, Geometry.OutH, Geometry.OutW, Geometry.C);
+
+    public override void Forward(ForwardContext c) => c.Kernels.Resize.NearestForward(Geometry, c.Data(0), c.Output.Data);
+
+    public override void Backward(BackwardContext c) => c.Kernels.Resize.NearestBackward(Geometry, c.OutputGradient, c.Gradients.For(c[0]));
+}
+
+/// <summary><see cref="Functional.UpsampleBilinear2d"/> of x.</summary>
+sealed record UpsampleBilinear2dOperation(UpsampleGeometry Geometry) : Operation
+{
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => new(Geometry.N, Geometry.OutH, Geometry.OutW, Geometry.C);
+
+    public override void Forward(ForwardContext c) => c.Kernels.Resize.BilinearForward(Geometry, c.Data(0), c.Output.Data);
+
+    public override void Backward(BackwardContext c) => c.Kernels.Resize.BilinearBackward(Geometry, c.OutputGradient, c.Gradients.For(c[0]));
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using CnnSharp.Kernels;
 
@@ -89,56 +90,72 @@ internal sealed class GraphWriter
             return;
         }
 
-        names[y] = operation.Name switch
+        names[y] = operation.Operation switch
         {
-            "Conv2d" => Convolution(operation),
-            "ConvTranspose2d" => TransposedConvolution(operation),
-            "Linear" => Linear(operation),
-            "BatchMatMul" => Node("MatMul", [Name(operation, 0), Name(operation, 1)]),
-            "Expand" => Expand(operation),
-            "MaxPool2d" or "AdaptiveMaxPool2d" => Pool(operation, "Max"),
-            "AvgPool2d" or "AdaptiveAvgPool2d" => Pool(operation, "Average"),
-            "BatchNorm" => BatchNorm(operation),
-            "LocalResponseNorm" => LocalResponseNorm(operation),
-            "Softmax" or "LogSoftmax" => Node(operation.Name, [Name(operation, 0)], OnnxAttribute.Of("axis", y.Shape.Rank == 4 ? 1 : -1)),
-            "Add" => Node("Add", Operands(operation)),
-            "Subtract" => Node("Sub", Operands(operation)),
-            "Multiply" => Node("Mul", Operands(operation)),
-            "Divide" => Node("Div", Operands(operation)),
-            "MultiplyScalar" => Node("Mul", [Name(operation, 0), Scalar((float)operation.Settings!)]),
-            "AddScalar" => Node("Add", [Name(operation, 0), Scalar((float)operation.Settings!)]),
-            "Square" => Node("Mul", [Name(operation, 0), Name(operation, 0)]),
-            "Maximum" => Node("Max", Operands(operation)),
-            "Minimum" => Node("Min", Operands(operation)),
-            "Pow" => Node("Pow", Operands(operation)),
-            "Remainder" => Node("Mod", Operands(operation), OnnxAttribute.Of("fmod", 1)),
-            "Greater" or "GreaterOrEqual" or "Equal" => Cast(Node(operation.Name, Operands(operation)), OnnxType.Float),
-            "Where" => Choice(operation),
-            "Relu" or "Sigmoid" or "Tanh" or "Softplus" or "Exp" or "Log" or "Sqrt" or "Abs" or "Erf" or "Floor" or "Round" or "Sign" => Node(operation.Name, [Name(operation, 0)]),
-            "Sin" or "Cos" or "Tan" or "Asin" or "Acos" or "Atan" or "Sinh" or "Cosh" or "Asinh" or "Acosh" or "Atanh" => Node(operation.Name, [Name(operation, 0)]),
-            "Ceiling" => Node("Ceil", [Name(operation, 0)]),
-            "LeakyRelu" or "Elu" => Node(operation.Name, [Name(operation, 0)], OnnxAttribute.Of("alpha", (float)operation.Settings!)),
-            "Clamp" => Clip(operation),
-            "Silu" => Node("Mul", [Name(operation, 0), Node("Sigmoid", [Name(operation, 0)])]),
-            "Gelu" => Gelu(operation),
-            "PRelu" => Node("PRelu", [Name(operation, 0), Slopes(operation)]),
-            "Maxout" => Maxout(operation),
-            "Sum" or "Mean" => Reduction(operation),
-            "Reshape" => Reshape(operation),
-            "Permute" => Permute(operation),
-            "Concat" => Node("Concat", [.. operation.Inputs.Select((_, i) => Name(operation, i))], OnnxAttribute.Of("axis", Axis((int)operation.Settings!, y.Shape.Rank))),
-            "Slice" => Slice(operation),
-            "Pad2d" => Pad(operation),
-            "SubsampleAndWiden" => SubsampleAndWiden(operation),
-            "UpsampleNearest2d" => Upsample(operation, "nearest"),
-            "UpsampleBilinear2d" => Upsample(operation, "linear"),
+            Conv2dOperation o => Convolution(operation, o),
+            ConvTranspose2dOperation o => TransposedConvolution(operation, o.Geometry),
+            LinearOperation o => Linear(operation, o.Activation),
+            BatchMatMulOperation => Node("MatMul", [Name(operation, 0), Name(operation, 1)]),
+            ExpandOperation => Expand(operation),
+            MaxPool2dOperation o => Pool(operation, "Max", o.Geometry),
+            AvgPool2dOperation o => Pool(operation, "Average", o.Geometry),
+            BatchNormOperation o => BatchNorm(operation, o),
+            LocalResponseNormOperation o => LocalResponseNorm(operation, o.Geometry),
+            SoftmaxOperation o => Node(o.Name, [Name(operation, 0)], OnnxAttribute.Of("axis", y.Shape.Rank == 4 ? 1 : -1)),
+            RemainderOperation => Node("Mod", Operands(operation), OnnxAttribute.Of("fmod", 1)),
+            CompareOperation o => Cast(Node(o.Name, Operands(operation)), OnnxType.Float),
+            BinaryOperation o => Node(OperatorOf(o.Op), Operands(operation)),
+            WhereOperation => Choice(operation),
+            UnaryOperation o => Unary(operation, o),
+            ClampOperation o => Clip(operation, o),
+            PReluOperation => Node("PRelu", [Name(operation, 0), Slopes(operation)]),
+            MaxoutOperation o => Maxout(operation, o.Pieces),
+            ReduceOperation o => Reduction(operation, o),
+            ReshapeOperation => Reshape(operation),
+            PermuteOperation o => Permute(operation, o.Order),
+            ConcatOperation o => Node("Concat", [.. operation.Inputs.Select((_, i) => Name(operation, i))], OnnxAttribute.Of("axis", Axis(o.Axis, y.Shape.Rank))),
+            SliceOperation o => Slice(operation, o),
+            Pad2dOperation o => Pad(operation, o),
+            SubsampleAndWidenOperation o => SubsampleAndWiden(operation, o),
+            UpsampleNearest2dOperation o => Upsample(operation, "nearest", o.Geometry),
+            UpsampleBilinear2dOperation o => Upsample(operation, "linear", o.Geometry),
             _ => throw Refuse(operation, "it has no form in ONNX"),
         };
     }
 
-    string Convolution(TracedOperation operation)
+    static string OperatorOf(BinaryOp op) => op switch
     {
-        var (g, activation) = ((ConvGeometry, Activation))operation.Settings!;
+        BinaryOp.Add => "Add",
+        BinaryOp.Subtract => "Sub",
+        BinaryOp.Multiply => "Mul",
+        BinaryOp.Divide => "Div",
+        BinaryOp.Maximum => "Max",
+        BinaryOp.Minimum => "Min",
+        BinaryOp.Power => "Pow",
+        _ => throw new UnreachableException($"{op} is no operation of two tensors."),
+    };
+
+    string Unary(TracedOperation operation, UnaryOperation unary)
+    {
+        var x = Name(operation, 0);
+        return unary.Op switch
+        {
+            UnaryOp.MultiplyScalar => Node("Mul", [x, Scalar(unary.Parameter)]),
+            UnaryOp.AddScalar => Node("Add", [x, Scalar(unary.Parameter)]),
+            UnaryOp.Square => Node("Mul", [x, x]),
+            UnaryOp.LeakyRelu or UnaryOp.Elu => Node(unary.Name, [x], OnnxAttribute.Of("alpha", unary.Parameter)),
+            UnaryOp.Silu => Node("Mul", [x, Node("Sigmoid", [x])]),
+            UnaryOp.Gelu => Gelu(x),
+            UnaryOp.Ceiling => Node("Ceil", [x]),
+
+            // The others have ONNX's names.
+            _ => Node(unary.Name, [x]),
+        };
+    }
+
+    string Convolution(TracedOperation operation, Conv2dOperation convolution)
+    {
+        var (g, activation) = convolution;
         string[] inputs = [Name(operation, 0), Constant(operation, 1, "weights", Permuted(3, 2, 0, 1)), .. Bias(operation, 2)];
         var y = Node(
             "Conv",
@@ -155,10 +172,10 @@ internal sealed class GraphWriter
             => Math.Max(0, ((outputs - 1L) * stride) + ((kernel - 1L) * dilation) + 1 - size - before);
     }
 
-    string TransposedConvolution(TracedOperation operation)
+    /// <param name="operation">Which.</param>
+    /// <param name="g">The convolution that it is the gradient of: x is that one's output.</param>
+    string TransposedConvolution(TracedOperation operation, ConvGeometry g)
     {
-        // Described by the convolution that it is the gradient of: x is that one's output.
-        var g = (ConvGeometry)operation.Settings!;
         var (bottom, extraRows) = Behind(g.H, g.OutH, g.KernelH, g.StrideH, g.DilationH, g.PadTop);
         var (right, extraColumns) = Behind(g.W, g.OutW, g.KernelW, g.StrideW, g.DilationW, g.PadLeft);
         string[] inputs = [Name(operation, 0), Constant(operation, 1, "weights", Ungrouped), .. Bias(operation, 2)];
@@ -200,9 +217,8 @@ internal sealed class GraphWriter
         }
     }
 
-    string Linear(TracedOperation operation)
+    string Linear(TracedOperation operation, Activation activation)
     {
-        var activation = (Activation)operation.Settings!;
         var weights = Constant(operation, 1, "weights", Plain);
         if (operation.Output.Shape.Rank == 2) return Activated(Node("Gemm", [Name(operation, 0), weights, .. Bias(operation, 2)]), activation);
         var images = operation.Output.Shape.Rank == 4;
@@ -213,18 +229,17 @@ internal sealed class GraphWriter
     }
 
     /// <summary>A bound that is infinite is left out.</summary>
-    string Clip(TracedOperation operation)
+    string Clip(TracedOperation operation, ClampOperation clamp)
     {
-        var (least, most) = ((float, float))operation.Settings!;
+        var (least, most) = clamp;
         List<string> inputs = [Name(operation, 0)];
         if (!float.IsNegativeInfinity(least) || !float.IsPositiveInfinity(most)) inputs.Add(float.IsNegativeInfinity(least) ? "" : Scalar(least));
         if (!float.IsPositiveInfinity(most)) inputs.Add(Scalar(most));
         return Node("Clip", [.. inputs]);
     }
 
-    string Pool(TracedOperation operation, string kind)
+    string Pool(TracedOperation operation, string kind, PoolGeometry g)
     {
-        var g = (PoolGeometry)operation.Settings!;
         if (g.KernelH == 0 && g is { OutH: 1, OutW: 1 }) return Node($"Global{kind}Pool", [Name(operation, 0)]);
         if (g.KernelH == 0 && (g.H % g.OutH != 0 || g.W % g.OutW != 0)) throw Refuse(operation, $"{g.OutH} x {g.OutW} parts do not divide images of {g.H} x {g.W} evenly");
         var (kernelH, kernelW) = g.KernelH == 0 ? (g.H / g.OutH, g.W / g.OutW) : (g.KernelH, g.KernelW);
@@ -247,9 +262,10 @@ internal sealed class GraphWriter
         static long Behind(int size, int outputs, int kernel, int stride, int before) => Math.Max(0, ((outputs - 1L) * stride) + kernel - size - before);
     }
 
-    string BatchNorm(TracedOperation operation)
+    string BatchNorm(TracedOperation operation, BatchNormOperation norm)
     {
-        if (operation.Settings is not BatchNormGeometry g) throw Refuse(operation, "it uses the batch's own statistics: export in inference form");
+        var g = norm.Geometry;
+        if (norm.IsTraining) throw Refuse(operation, "it uses the batch's own statistics: export in inference form");
         var y = Node(
             "BatchNormalization",
             [Name(operation, 0), .. new[] { (1, "weight"), (2, "bias"), (4, "running mean"), (5, "running variance") }.Select(input => Constant(operation, input.Item1, input.Item2, Plain))],
@@ -259,17 +275,15 @@ internal sealed class GraphWriter
         return Activated(y, g.Activation);
     }
 
-    string LocalResponseNorm(TracedOperation operation)
+    string LocalResponseNorm(TracedOperation operation, LrnGeometry g)
     {
-        var g = (LrnGeometry)operation.Settings!;
         if (g.Size % 2 == 0) throw Refuse(operation, $"ONNX's window of an even size, {g.Size}, lies elsewhere");
         return Node("LRN", [Name(operation, 0)], OnnxAttribute.Of("size", g.Size), OnnxAttribute.Of("alpha", g.Alpha), OnnxAttribute.Of("beta", g.Beta), OnnxAttribute.Of("bias", g.K));
     }
 
     /// <summary>x (1 + erf(x / sqrt(2))) / 2.</summary>
-    string Gelu(TracedOperation operation)
+    string Gelu(string x)
     {
-        var x = Name(operation, 0);
         var phi = Node("Add", [Node("Erf", [Node("Mul", [x, Scalar(MathF.Sqrt(0.5f))])]), Scalar(1)]);
         return Node("Mul", [Node("Mul", [x, phi]), Scalar(0.5f)]);
     }
@@ -281,22 +295,20 @@ internal sealed class GraphWriter
     }
 
     /// <summary>The pieces of a group, which are neighbors among the channels, as an axis of their own.</summary>
-    string Maxout(TracedOperation operation)
+    string Maxout(TracedOperation operation, int pieces)
     {
-        var pieces = (int)operation.Settings!;
         var shape = operation.Output.Shape;
         long[] target = shape.Rank == 4 ? [0, shape[3], pieces, shape[1], shape[2]] : [.. Enumerable.Repeat(0L, shape.Rank - 1), shape[^1], pieces];
         var groups = Node("Reshape", [Name(operation, 0), Integers(target)]);
         return Node("ReduceMax", [groups], OnnxAttribute.Of("axes", [shape.Rank == 4 ? 2 : shape.Rank]), OnnxAttribute.Of("keepdims", 0));
     }
 
-    string Reduction(TracedOperation operation)
+    string Reduction(TracedOperation operation, ReduceOperation reduction)
     {
-        var (start, end) = ((int, int))operation.Settings!;
         var x = operation.Inputs[0]!.Shape;
         var keep = OnnxAttribute.Of("keepdims", operation.Output.Shape.Rank == x.Rank ? 1 : 0);
-        long[] axes = [.. Enumerable.Range(start, end - start).Select(axis => (long)Axis(axis, x.Rank))];
-        return operation.Name == "Mean" ? Node("ReduceMean", [Name(operation, 0)], OnnxAttribute.Of("axes", axes), keep) : Node("ReduceSum", [Name(operation, 0), Integers(axes)], keep);
+        long[] axes = [.. Enumerable.Range(reduction.Start, reduction.End - reduction.Start).Select(axis => (long)Axis(axis, x.Rank))];
+        return reduction.IsMean ? Node("ReduceMean", [Name(operation, 0)], OnnxAttribute.Of("axes", axes), keep) : Node("ReduceSum", [Name(operation, 0), Integers(axes)], keep);
     }
 
     /// <summary>Elements keep their order, which in images of more than one pixel and channel is not that of the graph.</summary>
@@ -316,16 +328,15 @@ internal sealed class GraphWriter
         static bool IsReordered(Shape shape) => shape.Rank == 4 && shape[3] != 1 && (shape[1] != 1 || shape[2] != 1);
     }
 
-    string Permute(TracedOperation operation)
+    string Permute(TracedOperation operation, int[] order)
     {
-        var order = (int[])operation.Settings!;
         if (order.Length != 4) return Transposed(Name(operation, 0), order);
         return Transposed(Name(operation, 0), Array.ConvertAll(ToImages, axis => Array.IndexOf(ToImages, order[axis])));
     }
 
-    string Slice(TracedOperation operation)
+    string Slice(TracedOperation operation, SliceOperation slice)
     {
-        var (axis, start, length) = ((int, int, int))operation.Settings!;
+        var (axis, start, length) = (slice.Axis, slice.Start, slice.Length);
         if (DependsOnBatch(operation.Inputs[0]!.Shape[axis])) throw Refuse(operation, "it takes part of a batch");
         return Node("Slice", [Name(operation, 0), Integers(start), Integers(start + length), Integers(Axis(axis, operation.Output.Shape.Rank))]);
     }
@@ -341,23 +352,22 @@ internal sealed class GraphWriter
         return Node("Expand", [Name(operation, 0), Integers(to.Rank == 4 ? Array.ConvertAll(ToImages, axis => extents[axis]) : extents)]);
     }
 
-    string Pad(TracedOperation operation)
+    string Pad(TracedOperation operation, Pad2dOperation pad)
     {
-        var (padding, value) = ((Padding2d, float))operation.Settings!;
+        var (padding, value) = (pad.Padding, (float)pad.Value);
         return Node("Pad", [Name(operation, 0), Integers(0, 0, padding.Top, padding.Left, 0, 0, padding.Bottom, padding.Right), Scalar(value)]);
     }
 
-    string SubsampleAndWiden(TracedOperation operation)
+    string SubsampleAndWiden(TracedOperation operation, SubsampleAndWidenOperation widened)
     {
-        var (stride, before, behind) = ((Size2d, int, int))operation.Settings!;
+        var (stride, before, behind) = (widened.Stride, widened.Before, widened.Behind);
         var y = Name(operation, 0);
         if (stride != 1) y = Node("Slice", [y, Integers(0, 0), Integers(int.MaxValue, int.MaxValue), Integers(2, 3), Integers(stride.H, stride.W)]);
         return before + behind > 0 || stride == 1 ? Node("Pad", [y, Integers(0, before, 0, 0, 0, behind, 0, 0), Scalar(0)]) : y;
     }
 
-    string Upsample(TracedOperation operation, string mode)
+    string Upsample(TracedOperation operation, string mode, UpsampleGeometry g)
     {
-        var g = (UpsampleGeometry)operation.Settings!;
         var scales = Floats("scales", [4], [1, 1, g.OutH / g.H, g.OutW / g.W]);
 
         // The nearest pixel is the one whose area holds the result's left upper corner.
@@ -375,12 +385,12 @@ internal sealed class GraphWriter
         string Operand(int input)
         {
             var x = operation.Inputs[input]!;
-            if (!names.TryGetValue(x, out var name)) return Constant(operation, input, "operand", rank == 4 ? DecodedImage : Plain);
+            if (!names.TryGetValue(x, out var name)) return Constant(operation, input, "operand", rank == 4 ? OfImage : Plain);
             if (x.Shape.Rank != rank && rank == 4) throw Refuse(operation, $"it repeats {Text(x.Shape)} to {Text(operation.Output.Shape)}");
             return name;
         }
 
-        static OnnxTensor DecodedImage(string name, Tensor t)
+        static OnnxTensor OfImage(string name, Tensor t)
         {
             int[] extents = [.. Enumerable.Repeat(1, 4 - t.Shape.Rank), .. t.Shape.AsSpan()];
             return OnnxTensor.Create(name, Array.ConvertAll(ToImages, axis => extents[axis]), Layout.Permute(Layout.Reshape(t, extents), ToImages).ToArray());
@@ -430,7 +440,7 @@ internal sealed class GraphWriter
                 if (constants[known].HasSameElements(constant)) return known;
             }
 
-            if (written.Count > 0) constant = form(name = Unique($"{name}.{operation.Name}"), tensor);
+            if (written.Count > 0) constant = form(name = Unique($"{name}.{operation.Operation.Name}"), tensor);
             written.Add(name);
             constants.Add(name, constant);
         }
@@ -493,7 +503,7 @@ internal sealed class GraphWriter
     static Silenced Silence() => new(Tape.Observer);
 
     static NotSupportedException Refuse(TracedOperation operation, string reason)
-        => new($"Export: operation '{operation.Name}' that makes {Text(operation.Output.Shape)}: {reason}.");
+        => new($"Export: operation '{operation.Operation.Name}' that makes {Text(operation.Output.Shape)}: {reason}.");
 
     sealed class Silenced : IDisposable
     {

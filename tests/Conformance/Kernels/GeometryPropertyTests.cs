@@ -68,14 +68,14 @@ public sealed class GeometryPropertyTests
         from sides in Gen.Choose(0, 2).ArrayOf(4)
         select new Spatial(n, h, w, kernelH, kernelW, strideH, strideW, dilationH, dilationW, sides[0], sides[1], sides[2], sides[3]);
 
-    static (Operation Row, Sample Sample) Case(string operation, string attributes, int[] x, int[] w, int bias)
+    static (OperationRow Row, Sample Sample) Case(string operation, string attributes, int[] x, int[] w, int bias)
     {
         List<SampleInput> inputs = [new("x", x), new("w", w)];
         if (bias > 0) inputs.Add(new("b", [bias]));
         return (OperationRegistry.Find(operation)!, new(attributes, [.. inputs]));
     }
 
-    static void Check(int count, Gen<(Operation Row, Sample Sample)> cases, Device device)
+    static void Check(int count, Gen<(OperationRow Row, Sample Sample)> cases, Device device)
     {
         var reference = Devices.Open("reference-f64");
         var seed = 0;

@@ -152,7 +152,7 @@ public sealed class EmptyShapeTests
         }
     }
 
-    static void Compare(Operation row, Sample sample, Device device)
+    static void Compare(OperationRow row, Sample sample, Device device)
     {
         var inputs = sample.Generate(seed: 5);
         var where = $"{row.Name} {sample.Attributes} {string.Join(", ", sample.Inputs.Select(input => $"{input.Name} {Geometry.Text(input.Shape)}"))} on {device}";

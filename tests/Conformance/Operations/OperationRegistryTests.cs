@@ -210,7 +210,7 @@ public sealed class OperationRegistryTests
     static readonly Lazy<(Device One, Device Two)[]> Pairs = new(() =>
         [.. Enum.GetValues<SimdLevel>().Where(level => level <= CpuEngine.WidestLevel).Select(level => (Devices.Cpu(level, 1), Devices.Cpu(level, 2)))]);
 
-    static TheoryData<string, string> OnDevices(IEnumerable<Operation> rows)
+    static TheoryData<string, string> OnDevices(IEnumerable<OperationRow> rows)
     {
         var data = new TheoryData<string, string>();
         foreach (var device in Devices.SinglePrecision)
@@ -221,7 +221,7 @@ public sealed class OperationRegistryTests
         return data;
     }
 
-    static OperationResult Evaluate(Operation row, Sample sample, Dictionary<string, HostTensor> inputs, Device device, int seed, bool wholeNumbers = false)
+    static OperationResult Evaluate(OperationRow row, Sample sample, Dictionary<string, HostTensor> inputs, Device device, int seed, bool wholeNumbers = false)
         => row.Evaluate(device, inputs, new(sample.Attributes), row.Differentiable.Length == 0 ? null : shape => Sample.Upstream(shape, seed, wholeNumbers));
 
     static void AssertAlike(string where, OperationResult expected, OperationResult actual, Tolerance tolerance)

@@ -57,12 +57,13 @@ static class ZooGeometries
 
     static void Add(HashSet<object> found, TracedOperation operation)
     {
-        switch (operation.Settings)
+        switch (operation.Operation)
         {
-            case ValueTuple<ConvGeometry, Activation>(var convolution, _): found.Add(convolution); break;
-            case PoolGeometry pooling: found.Add((operation.Name.Contains("Max", StringComparison.Ordinal), pooling)); break;
-            case var _ when operation is { Name: "BatchNorm", Inputs: [{ } x, ..] }: found.Add(new BatchNormGeometry(x.Count / x.Shape[^1], x.Shape[^1], 1e-5f, 0.1f, Activation.None)); break;
-            case Activation when operation is { Name: "Linear", Inputs: [{ } x, { } w, ..] }: found.Add(new MatMulGeometry((int)(x.Count / w.Shape[0]), w.Shape[1], w.Shape[0])); break;
+            case Conv2dOperation convolution: found.Add(convolution.Geometry); break;
+            case MaxPool2dOperation pooling: found.Add((true, pooling.Geometry)); break;
+            case AvgPool2dOperation pooling: found.Add((false, pooling.Geometry)); break;
+            case BatchNormOperation norm: found.Add(new BatchNormGeometry(norm.Geometry.Rows, norm.Geometry.Channels, 1e-5f, 0.1f, Activation.None)); break;
+            case LinearOperation linear: found.Add(new MatMulGeometry(linear.Rows, linear.Outputs, linear.Inputs)); break;
         }
     }
 

@@ -10,7 +10,7 @@ public delegate Layout TensorLayout(string name, Shape shape, Attributes attribu
 /// <param name="Name">What reference cases call it.</param>
 /// <param name="Function">The method of <see cref="Functional"/>.</param>
 /// <param name="Run">Calls it.</param>
-public sealed record Operation(string Name, string Function, RunOperation Run)
+public sealed record OperationRow(string Name, string Function, RunOperation Run)
 {
     /// <summary>The inputs that have a gradient; those that a case lacks are passed over.</summary>
     public string[] Differentiable { get; init; } = ["x"];

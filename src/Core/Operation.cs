@@ -1,0 +1,185 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using CnnSharp.Kernels;
+
+namespace CnnSharp;
+
+/// <summary>
+/// An operation on tensors. Its settings are the record's properties; the shape of its result, forward and backward stand side by
+/// side. The tape keeps it, and whatever follows a network (the export to ONNX, the layouts of PyTorch's weights) reads it by type.
+/// </summary>
+/// <example>
+/// <code>
+/// /// y = x^3; dx = 3 x^2 dy.
+/// sealed record Cube : Operation
+/// {
+///     public override Shape Infer(ReadOnlySpan&lt;Tensor?> inputs) => inputs[0]!.Shape;
+///
+///     public override void Forward(ForwardContext c)
+///     {
+///         var same = BroadcastGeometry.Elementwise(c.Output.Count);
+///         c.Kernels.Elementwise.Binary(BinaryOp.Multiply, same, c.Data(0), c.Data(0), c.Output.Data);
+///         c.Kernels.Elementwise.Binary(BinaryOp.Multiply, same, c.Data(0), c.Output.Data, c.Output.Data);
+///     }
+///
+///     public override void Backward(BackwardContext c) => ...
+/// }
+///
+/// static Tensor Cube(Tensor x) => new Cube().Apply(x);
+/// </code>
+/// </example>
+public abstract record Operation
+{
+    static readonly ConcurrentDictionary<Type, string> Names = new();
+
+    /// <summary>What messages, and tensors that have no name of their own, call it: the type's name without "Operation" at its end.</summary>
+    public virtual string Name => Names.GetOrAdd(GetType(), static type => type.Name.EndsWith(nameof(Operation), StringComparison.Ordinal) ? type.Name[..^nameof(Operation).Length] : type.Name);
+
+    /// <summary>Whether gradients can flow through; of whole numbers none can.</summary>
+    internal virtual bool HasGradient => true;
+
+    /// <summary>The shape of the result. All that is known of it on a device without elements (<see cref="Device.Shapes"/>).</summary>
+    /// <param name="inputs">As <see cref="Apply(ReadOnlySpan{Tensor?})"/> was given them.</param>
+    /// <exception cref="ShapeException">The inputs do not fit.</exception>
+    public abstract Shape Infer(ReadOnlySpan<Tensor?> inputs);
+
+    /// <summary>Computes the result.</summary>
+    public abstract void Forward(ForwardContext c);
+
+    /// <summary>Takes the gradient of the result to those of the inputs that want one.</summary>
+    public abstract void Backward(BackwardContext c);
+
+    /// <summary>Computes the operation and records it.</summary>
+    /// <param name="inputs">At least one; null for an optional one that is missing.</param>
+    /// <returns>A new tensor.</returns>
+    /// <exception cref="ShapeException">The inputs do not fit.</exception>
+    public Tensor Apply(params ReadOnlySpan<Tensor?> inputs)
+    {
+        var y = CreateResult(inputs, Infer(inputs));
+        var saved = new SavedBuffers();
+        if (y.Device.Engine.HasElements)
+        {
+            try
+            {
+                Forward(new(inputs, y, ref saved));
+            }
+            catch
+            {
+                y.Dispose();
+                foreach (var buffer in saved.AsSpan()) buffer.Release();
+                throw;
+            }
+        }
+
+        return Tape.Record(this, y, inputs, saved.AsSpan());
+    }
+
+    /// <inheritdoc cref="Apply(ReadOnlySpan{Tensor?})"/>
+    public Tensor Apply(params Tensor?[] inputs) => Apply((ReadOnlySpan<Tensor?>)inputs);
+
+    /// <summary>The tensor that <see cref="Forward"/> fills: by default one of floats on the first input's device.</summary>
+    internal virtual Tensor CreateResult(ReadOnlySpan<Tensor?> inputs, Shape shape) => Tensor.Uninitialized(shape, inputs[0]!.Device);
+}
+
+/// <summary>What <see cref="Operation.Forward"/> works on.</summary>
+public readonly ref struct ForwardContext
+{
+    readonly ReadOnlySpan<Tensor?> inputs;
+    readonly ref SavedBuffers saved;
+
+    internal ForwardContext(ReadOnlySpan<Tensor?> inputs, Tensor output, ref SavedBuffers saved)
+    {
+        this.inputs = inputs;
+        this.saved = ref saved;
+        Output = output;
+    }
+
+    /// <summary>The result, to be filled.</summary>
+    public Tensor Output { get; }
+
+    /// <summary>The device's primitives.</summary>
+    public IKernels Kernels => Output.Device.Kernels;
+
+    /// <summary>How many inputs there are, missing ones included.</summary>
+    public int Count => inputs.Length;
+
+    /// <summary>An input that is always there.</summary>
+    public Tensor this[int input] => inputs[input]!;
+
+    /// <summary>The elements of an input that is always there.</summary>
+    public DeviceBuffer Data(int input) => inputs[input]!.Data;
+
+    /// <summary>The elements of an optional input, or null.</summary>
+    public DeviceBuffer? DataOrNull(int input) => inputs[input]?.Data;
+
+    /// <summary>A buffer that <see cref="Operation.Backward"/> will need; undefined until it is written, and given back after the backward pass. At most four.</summary>
+    public DeviceBuffer Save(DType type, long length)
+    {
+        var buffer = Output.Device.Engine.Rent(type, length);
+        saved.Add(buffer);
+        return buffer;
+    }
+}
+
+/// <summary>What <see cref="Operation.Backward"/> works on. To read an input, or the result, that has changed since the forward pass is an error.</summary>
+public readonly ref struct BackwardContext
+{
+    readonly Node node;
+
+    internal BackwardContext(Node node, DeviceBuffer dy, Gradients gradients) => (this.node, OutputGradient, Gradients) = (node, dy, gradients);
+
+    /// <summary>The gradient of the result, dy. Not to be written unless <see cref="CnnSharp.Gradients.Writable"/> says so.</summary>
+    public DeviceBuffer OutputGradient { get; }
+
+    /// <summary>Where the inputs' gradients go.</summary>
+    public Gradients Gradients { get; }
+
+    /// <summary>The result.</summary>
+    public Tensor Output => node.Output;
+
+    /// <summary>The device's primitives.</summary>
+    public IKernels Kernels => node.Output.Device.Kernels;
+
+    /// <summary>How many inputs there are, missing ones included.</summary>
+    public int Count => node.Inputs.Length;
+
+    /// <summary>An input that is always there.</summary>
+    public Tensor this[int input] => node.Inputs[input].Tensor!;
+
+    /// <summary>An optional input, or null.</summary>
+    public Tensor? Optional(int input) => node.Inputs[input].Tensor;
+
+    /// <summary>A buffer that <see cref="ForwardContext.Save"/> gave, in the order of the calls.</summary>
+    public DeviceBuffer Saved(int index) => node.Saved[index].Buffer;
+}
+
+/// <summary>A few buffers, without an array.</summary>
+struct SavedBuffers
+{
+    Slots slots;
+    int count;
+
+    public void Add(DeviceBuffer buffer) => slots[count++] = buffer;
+
+    [UnscopedRef]
+    public ReadOnlySpan<DeviceBuffer> AsSpan() => ((ReadOnlySpan<DeviceBuffer>)slots)[..count];
+
+    [InlineArray(4)]
+    struct Slots
+    {
+        DeviceBuffer first;
+    }
+}
+
+/// <summary>An operation whose result exists already, with a backward function of its own: what a program of one's own records.</summary>
+sealed record FunctionOperation(string Title, BackwardFunction Function) : Operation
+{
+    public override string Name => Title;
+
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => throw new NotSupportedException($"{Title} has computed its result.");
+
+    public override void Forward(ForwardContext c) => throw new NotSupportedException($"{Title} has computed its result.");
+
+    public override void Backward(BackwardContext c) => Function(c.OutputGradient, c.Gradients);
+}
