@@ -11,22 +11,17 @@ namespace CnnSharp;
 /// </summary>
 /// <example>
 /// <code>
-/// /// y = x^3; dx = 3 x^2 dy.
-/// sealed record Cube : Operation
+/// // y = x, dx = Factor dy: the layers before it learn more slowly, or not at all.
+/// sealed record ScaleGradient(float Factor) : Operation
 /// {
 ///     public override Shape Infer(ReadOnlySpan&lt;Tensor?> inputs) => inputs[0]!.Shape;
 ///
-///     public override void Forward(ForwardContext c)
-///     {
-///         var same = BroadcastGeometry.Elementwise(c.Output.Count);
-///         c.Kernels.Elementwise.Binary(BinaryOp.Multiply, same, c.Data(0), c.Data(0), c.Output.Data);
-///         c.Kernels.Elementwise.Binary(BinaryOp.Multiply, same, c.Data(0), c.Output.Data, c.Output.Data);
-///     }
+///     public override void Forward(ForwardContext c) => c.Kernels.Memory.Copy(c.Data(0), c.Output.Data);
 ///
-///     public override void Backward(BackwardContext c) => ...
+///     public override void Backward(BackwardContext c) => c.Kernels.Elementwise.Unary(UnaryOp.MultiplyScalar, Factor, c.OutputGradient, c.Gradients.For(c[0]));
 /// }
 ///
-/// static Tensor Cube(Tensor x) => new Cube().Apply(x);
+/// var y = new ScaleGradient(0.1f).Apply(x);
 /// </code>
 /// </example>
 public abstract record Operation
