@@ -78,8 +78,11 @@ internal static partial class OnnxOperators
             {
                 int top = (i * rows.Dilation) - rows.Before, left = (j * columns.Dilation) - columns.Before;
                 int bottom = top + ((outH - 1) * rows.Stride) + 1, right = left + ((outW - 1) * columns.Stride) + 1;
+
+                // Without recording, each copy of the image is given back before the next: a window may have thousands of elements.
+                var mark = Tape.Enter();
                 var part = Functional.Pad2d(x, new(-top, bottom - x.Shape[1], -left, right - x.Shape[2]), float.NegativeInfinity);
-                copies.Add(Functional.SubsampleAndWiden(part, (rows.Stride, columns.Stride)));
+                copies.Add(Tape.Leave(mark, Functional.SubsampleAndWiden(part, (rows.Stride, columns.Stride))));
             }
         }
 

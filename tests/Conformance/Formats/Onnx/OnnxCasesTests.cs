@@ -1,4 +1,5 @@
 using CnnSharp.Formats.Onnx;
+using CnnSharp.Kernels.Cpu;
 using Xunit;
 
 namespace CnnSharp.Tests;
@@ -44,6 +45,7 @@ public class OnnxCasesTests
     {
         var path = Path.Combine(Data, folder);
         Assert.SkipUnless(Directory.Exists(path), $"There is no '{path}': install Debian's package libonnx-testdata.");
-        return [.. OnnxCases.Run(path, Device.Cpu)];
+        using var device = new Device(new CpuEngine(threads: 2));
+        return [.. OnnxCases.Run(path, device)];
     }
 }
