@@ -39,12 +39,7 @@ public sealed class GoldenTests
     internal static string? GoldenFolder()
     {
         if (Environment.GetEnvironmentVariable("CNNSHARP_SHARED") is { Length: > 0 } shared) return Existing(Path.Combine(shared, "golden"));
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "CnnSharp.sln"))) return Existing(Path.Combine(folder.Parent!.FullName, "shared", "golden"));
-        }
-
-        return null;
+        return Repository.Root is { } root ? Existing(Path.Combine(root, "..", "shared", "golden")) : null;
 
         static string? Existing(string path) => Directory.Exists(path) ? path : null;
     }

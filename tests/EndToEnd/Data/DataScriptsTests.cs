@@ -113,7 +113,7 @@ public sealed class DataScriptsTests : IDisposable
     void Prepare(string set)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows() || !Runs("bash") || !Runs("curl"), "The scripts need bash and curl.");
-        var scripts = Path.Combine(Root() ?? "", "data-scripts");
+        var scripts = Path.Combine(Repository.Root ?? "", "data-scripts");
         Assert.SkipUnless(Directory.Exists(scripts), "The repository's data-scripts are not beside these tests.");
         if (set.StartsWith("cifar", StringComparison.Ordinal))
         {
@@ -180,13 +180,6 @@ public sealed class DataScriptsTests : IDisposable
         {
             return false;
         }
-    }
-
-    static string? Root()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "CnnSharp.sln"))) folder = folder.Parent;
-        return folder?.FullName;
     }
 
     static byte[] Noise(int length)

@@ -117,18 +117,16 @@ public sealed class PackedFeed : IDisposable
 
     static (string Root, string? Missing) FindSources()
     {
-        var at = new DirectoryInfo(AppContext.BaseDirectory);
-        while (at is not null && !File.Exists(Path.Combine(at.FullName, "CnnSharp.sln"))) at = at.Parent;
-        if (at is null) return ("", "The tests do not run in the repository: there is nothing to pack.");
+        if (Repository.Root is not { } root) return ("", "The tests do not run in the repository: there is nothing to pack.");
         try
         {
-            using var sdk = Process.Start(new ProcessStartInfo("dotnet", "--version") { WorkingDirectory = at.FullName, RedirectStandardOutput = true, RedirectStandardError = true })!;
+            using var sdk = Process.Start(new ProcessStartInfo("dotnet", "--version") { WorkingDirectory = root, RedirectStandardOutput = true, RedirectStandardError = true })!;
             sdk.WaitForExit();
-            return (at.FullName, sdk.ExitCode == 0 ? null : "There is no SDK to pack with that global.json allows.");
+            return (root, sdk.ExitCode == 0 ? null : "There is no SDK to pack with that global.json allows.");
         }
         catch (System.ComponentModel.Win32Exception e)
         {
-            return (at.FullName, $"There is no SDK to pack with: {e.Message}");
+            return (root, $"There is no SDK to pack with: {e.Message}");
         }
     }
 

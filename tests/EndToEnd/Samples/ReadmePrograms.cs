@@ -70,7 +70,7 @@ public static class ReadmePrograms
     [Fact]
     public static void AllOfThemAreHere()
     {
-        var root = SampleTests.Repository();
+        var root = Repository.Root;
         Assert.SkipWhen(root is null, "the suite does not run in its repository");
         var here = File.ReadAllLines(Path.Combine(root!, "tests", "EndToEnd", "Samples", "ReadmePrograms.cs")).Select(line => line.Trim()).ToHashSet();
         var lines = 0;

@@ -181,15 +181,7 @@ public sealed partial class SampleTests : IDisposable
         ImageFile.WritePng(path, new(pixels, 32, 32, 3));
     }
 
-    /// <summary>The folder of the repository that the suite runs in; null where it runs elsewhere.</summary>
-    internal static string? Repository()
-    {
-        var at = AppContext.BaseDirectory;
-        while (at is not null && !File.Exists(Path.Combine(at, "CnnSharp.sln"))) at = Path.GetDirectoryName(at);
-        return at;
-    }
-
-    static string[]? Source(string file) => Repository() is { } root ? File.ReadAllLines(Path.Combine(root, "samples", file)) : null;
+    static string[]? Source(string file) => Repository.Root is { } root ? File.ReadAllLines(Path.Combine(root, "samples", file)) : null;
 
     static string[] Lines(string output) => output.TrimEnd().ReplaceLineEndings("\n").Split('\n');
 

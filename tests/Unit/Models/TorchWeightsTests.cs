@@ -444,14 +444,7 @@ public sealed class TorchWeightsTests
     /// <summary>A file beside the repository that is not part of it; skips the test, with the reason, where there is none.</summary>
     static string SharedFile(string name)
     {
-        var root = Environment.GetEnvironmentVariable("CNNSHARP_SHARED");
-        if (root is null)
-        {
-            var folder = new DirectoryInfo(AppContext.BaseDirectory);
-            while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "CnnSharp.sln"))) folder = folder.Parent;
-            root = Path.Combine(folder?.FullName ?? ".", "..", "shared");
-        }
-
+        var root = Environment.GetEnvironmentVariable("CNNSHARP_SHARED") ?? Path.Combine(Repository.Root ?? ".", "..", "shared");
         var path = Path.Combine(root, name);
         Assert.SkipUnless(File.Exists(path), $"{path} is not there; set CNNSHARP_SHARED to the folder that holds {name}.");
         return path;
