@@ -246,6 +246,26 @@ public static class OperationRegistry
                 new("""{"padding":1,"groups":17,"activation":"relu"}""", [X(1, 4, 5, 17), W(3, 3, 1, 17), .. Norm(17)]),
             ],
         },
+        new("layer_norm", nameof(LayerNorm), (i, a) => LayerNorm(i["x"], i.Optional("w"), i.Optional("b"), a.Number("eps", 1e-5)))
+        {
+            Differentiable = ["x", "w", "b"],
+            DoubleTolerance = SinglePrecisionOption,
+            Samples = [new("{}", X(4, 7), new("w", [7]), B(7)), new("""{"eps":0.01}""", X(2, 3, 2, 17)), new("{}", X(2, 2, 2, 3, 5), new("w", [5]))],
+        },
+        new("group_norm", nameof(GroupNorm), (i, a) => GroupNorm(i["x"], a.Integer("groups", 1), i.Optional("w"), i.Optional("b"), a.Number("eps", 1e-5)))
+        {
+            Differentiable = ["x", "w", "b"],
+            DoubleTolerance = SinglePrecisionOption,
+            Layout = (name, shape, a) => name is "w" or "b" ? Layout.Same(shape) : Images(name, shape, a),
+            Samples = [new("""{"groups":2}""", X(2, 3, 4, 6), new("w", [6]), B(6)), new("""{"groups":1,"eps":0.01}""", X(2, 2, 3, 17)), new("""{"groups":3}""", X(3, 5, 4, 9), B(9))],
+        },
+        new("instance_norm", nameof(InstanceNorm), (i, a) => InstanceNorm(i["x"], i.Optional("w"), i.Optional("b"), a.Number("eps", 1e-5)))
+        {
+            Differentiable = ["x", "w", "b"],
+            DoubleTolerance = SinglePrecisionOption,
+            Layout = (name, shape, a) => name is "w" or "b" ? Layout.Same(shape) : Images(name, shape, a),
+            Samples = [new("{}", X(2, 3, 4, 6), new("w", [6]), B(6)), new("""{"eps":0.01}""", X(2, 4, 3, 17))],
+        },
         new("local_response_norm", nameof(LocalResponseNorm), (i, a) => LocalResponseNorm(i["x"], new()
         {
             Size = a.Integer("size", 5),
@@ -279,6 +299,9 @@ public static class OperationRegistry
             return Gelu(x);
         }, Values.Any),
         Elementwise("silu", nameof(Silu), (x, _) => Silu(x), Values.Any),
+        Elementwise("hardsigmoid", nameof(HardSigmoid), (x, a) => HardSigmoid(x * a.Single("factor", 4)), Values.AwayFromZero, """{"factor":4}""", """{"factor":1}""") with { DoubleTolerance = SinglePrecisionOption },
+        Elementwise("hardswish", nameof(HardSwish), (x, a) => HardSwish(x * a.Single("factor", 4)), Values.AwayFromZero, """{"factor":4}""", """{"factor":1}""") with { DoubleTolerance = SinglePrecisionOption },
+        Elementwise("mish", nameof(Mish), (x, _) => Mish(x), Values.Any) with { DoubleTolerance = 1e-8 },
         Elementwise("softplus", nameof(Softplus), (x, a) =>
         {
             Attributes.Require(a.Number("beta", 1) == 1, "softplus with a beta other than 1");
@@ -447,6 +470,18 @@ public static class OperationRegistry
                 new("""{"pad":[-1,2,1,-2]}""", X(2, 5, 4, 2)),
             ],
         },
+        new("pixel_shuffle", nameof(PixelShuffle), (i, a) => PixelShuffle(i["x"], a.Integer("factor", 2)))
+        {
+            IsExact = true,
+            Layout = Images,
+            Samples = [new("""{"factor":2}""", X(2, 3, 2, 12)), new("""{"factor":3}""", X(1, 2, 4, 18)), new("""{"factor":1}""", X(2, 2, 3, 5))],
+        },
+        new("pixel_unshuffle", nameof(PixelUnshuffle), (i, a) => PixelUnshuffle(i["x"], a.Integer("factor", 2)))
+        {
+            IsExact = true,
+            Layout = Images,
+            Samples = [new("""{"factor":2}""", X(2, 4, 6, 3)), new("""{"factor":3}""", X(1, 3, 6, 2))],
+        },
         new("subsample_and_widen", nameof(SubsampleAndWiden), (i, a) => SubsampleAndWiden(i["x"], a.Size("stride", 1), a.Integer("before", 0), a.Integer("behind", 0)))
         {
             IsExact = true,
@@ -512,6 +547,16 @@ public static class OperationRegistry
         {
             IsExact = true,
             Samples = [.. Reductions],
+        },
+        new("max", nameof(Max), (i, a) => Max(i["x"], a.Integer("dim", -1), a.Flag("keepdim", false)))
+        {
+            IsExact = true,
+            Samples = [new("""{"dim":-1}""", new SampleInput("x", [3, 4, 5], Values.Distinct)), new("""{"dim":1,"keepdim":true}""", new SampleInput("x", [2, 17, 3, 2], Values.Distinct)), new("""{"dim":0}""", new SampleInput("x", [19], Values.Distinct))],
+        },
+        new("min", nameof(Min), (i, a) => Min(i["x"], a.Integer("dim", -1), a.Flag("keepdim", false)))
+        {
+            IsExact = true,
+            Samples = [new("""{"dim":-1}""", new SampleInput("x", [3, 4, 5], Values.Distinct)), new("""{"dim":1,"keepdim":true}""", new SampleInput("x", [2, 17, 3, 2], Values.Distinct))],
         },
         new("mean", nameof(Mean), (i, a) => a.Has("dim") ? Mean(i["x"], a.Integers("dim"), a.Flag("keepdim", false)) : Mean(i["x"]))
         {

@@ -163,5 +163,21 @@ def main():
     network("blocks", nn.Sequential(nn.Conv2d(1, 2, 3, padding=1, bias=False), nn.BatchNorm2d(2), nn.ReLU(), Block(2, 2, 1), Block(2, 3, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2)), (4, 1, 6, 6), 3, 2)
 
 
+def composed():
+    """Operations that are composed of others, so that comparing engines says nothing of them."""
+    torch.manual_seed(3)
+    for name, function in dict(hardsigmoid=F.hardsigmoid, hardswish=F.hardswish, mish=F.mish).items():
+        case(name, name, {"factor": 4}, lambda x: function(4 * x if name != "mish" else x), dict(x=randn(2, 3, 7)))
+    case("layer_norm_affine", "layer_norm", {"eps": 0.01}, lambda x, w, b: F.layer_norm(x, (5,), w, b, 0.01), dict(x=randn(2, 3, 4, 5), w=randn(5), b=randn(5)))
+    case("layer_norm_plain", "layer_norm", {}, lambda x: F.layer_norm(x, (6,)), dict(x=randn(4, 6)))
+    case("group_norm_affine", "group_norm", {"groups": 3}, lambda x, w, b: F.group_norm(x, 3, w, b), dict(x=randn(2, 6, 3, 4), w=randn(6), b=randn(6)))
+    case("instance_norm_affine", "instance_norm", {}, lambda x, w, b: F.instance_norm(x, weight=w, bias=b), dict(x=randn(2, 3, 4, 5), w=randn(3), b=randn(3)))
+    case("pixel_shuffle", "pixel_shuffle", {"factor": 3}, lambda x: F.pixel_shuffle(x, 3), dict(x=randn(2, 18, 2, 3)))
+    case("pixel_unshuffle", "pixel_unshuffle", {"factor": 2}, lambda x: F.pixel_unshuffle(x, 2), dict(x=randn(2, 3, 4, 6)))
+    case("max_axis", "max", {"dim": 1}, lambda x: x.max(1).values, dict(x=randn(3, 5, 4)))
+    case("min_axis_kept", "min", {"dim": -1, "keepdim": True}, lambda x: x.min(-1, keepdim=True).values, dict(x=randn(3, 5, 4)))
+
+
 if __name__ == "__main__":
     main()
+    composed()
