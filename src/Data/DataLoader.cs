@@ -112,7 +112,7 @@ public sealed class DataLoader : IEnumerable<Batch>
     IEnumerable<Batch> Enumerate(int epoch, int firstBatch)
     {
         var channel = Channel.CreateBounded<Task<PlannedBatch>>(new BoundedChannelOptions(PlannedAhead) { SingleReader = true, SingleWriter = true });
-        _ = Task.Run(() => PlanAhead(channel.Writer, epoch, firstBatch));
+        _ = Task.Run(() => PlanBatches(channel.Writer, epoch, firstBatch));
         Interlocked.Exchange(ref lastOfEpoch, null)?.Free();
         Batch? batch = null;
         while (Take(channel.Reader) is { } planned)
@@ -127,7 +127,7 @@ public sealed class DataLoader : IEnumerable<Batch>
     }
 
     /// <summary>Waits in the channel, not on a thread: an enumeration that is dropped half way is garbage, not a thread that waits for ever.</summary>
-    async Task PlanAhead(ChannelWriter<Task<PlannedBatch>> writer, int epoch, int firstBatch)
+    async Task PlanBatches(ChannelWriter<Task<PlannedBatch>> writer, int epoch, int firstBatch)
     {
         try
         {

@@ -668,8 +668,8 @@ internal sealed unsafe partial class CpuKernels<V>
                 OutStride = (nint)TargetStepW * targetC,
             };
             var weights = Packed + (group * PackedLength) + ((long)firstBlock * 2 * V.Count * KernelH * KernelW * In);
-            if (stepRows < bandRows) call.Next = RowsAhead(firstImage, firstBlock, endBlock, first, end);
-            else if (bands == 1 && Groups == 1) call.Next = ImagesAhead(firstImage + count, firstBlock, endBlock, end, count);
+            if (stepRows < bandRows) call.Next = PrefetchRows(firstImage, firstBlock, endBlock, first, end);
+            else if (bands == 1 && Groups == 1) call.Next = PrefetchImages(firstImage + count, firstBlock, endBlock, end, count);
             for (var block = firstBlock; block < endBlock; block++)
             {
                 // All blocks before the last have two vectors, or one is all.
@@ -732,7 +732,7 @@ internal sealed unsafe partial class CpuKernels<V>
             var side = call with { PixelStride = (nint)(stripStride * sizeof(float)), OutStride = (nint)TargetStepH * TargetW * Out };
             var weights = Packed + ((long)firstBlock * 2 * V.Count * KernelH * KernelW * In);
             var copied = false;
-            call.Next = ImagesAhead(firstImage + 1, firstBlock, endBlock, end - first, count);
+            call.Next = PrefetchImages(firstImage + 1, firstBlock, endBlock, end - first, count);
             for (var block = firstBlock; block < endBlock; block++)
             {
                 var k = block * 2 * V.Count;
@@ -839,22 +839,22 @@ internal sealed unsafe partial class CpuKernels<V>
         }
 
         /// <summary>The source rows that follow those which rows [first, end) of the grids read, and that the next step reads.</summary>
-        readonly Ahead RowsAhead(int image, int firstBlock, int endBlock, int first, int end)
+        readonly Prefetcher PrefetchRows(int image, int firstBlock, int endBlock, int first, int end)
         {
             var sourceLength = (long)SourceW * Groups * In;
             var next = ((long)image * SourceH) + ((end - 1) * StepH) + lastRow + 1;
-            return new(Source + (next * sourceLength), (end - first) * StepH * sourceLength, AheadSteps(firstBlock, endBlock, end - first));
+            return new(Source + (next * sourceLength), (end - first) * StepH * sourceLength, PrefetchSteps(firstBlock, endBlock, end - first));
         }
 
         /// <summary>As many images from <paramref name="image"/> on as are computed meanwhile, <paramref name="gridRows"/> rows of each.</summary>
-        readonly Ahead ImagesAhead(int image, int firstBlock, int endBlock, int gridRows, int count)
+        readonly Prefetcher PrefetchImages(int image, int firstBlock, int endBlock, int gridRows, int count)
         {
             var imageLength = (long)SourceH * SourceW * In;
-            return new(Source + (image * imageLength), count * imageLength, count * AheadSteps(firstBlock, endBlock, gridRows));
+            return new(Source + (image * imageLength), count * imageLength, count * PrefetchSteps(firstBlock, endBlock, gridRows));
         }
 
         /// <summary>About how many steps the tiles of some rows of the grids of an image take: segments, or, with more than one vector, their values.</summary>
-        readonly long AheadSteps(int firstBlock, int endBlock, int gridRows)
+        readonly long PrefetchSteps(int firstBlock, int endBlock, int gridRows)
         {
             var steps = 0L;
             for (var block = firstBlock; block < endBlock; block++)

@@ -1,3 +1,5 @@
+using CnnSharp.Generators;
+
 namespace CnnSharp.Kernels.Cpu;
 
 /// <summary>
@@ -25,8 +27,8 @@ internal unsafe struct CorrelationCall
     /// <summary>Values of a segment.</summary>
     public int Length;
 
-    /// <summary>What the next pixels need, asked for value by value, with one vector segment by segment.</summary>
-    public Ahead Next;
+    /// <summary>Prefetches what the next pixels need: value by value, with one vector segment by segment.</summary>
+    public Prefetcher Next;
 
     /// <summary>The scales of the tile's output channels, or null: result = result Scale + Shift.</summary>
     public float* Scale;
@@ -48,14 +50,27 @@ internal unsafe struct CorrelationCall
 /// The register tiles of forward and backward-data passes and of matrix products: each value of x is broadcast and meets v
 /// vectors of weights that stay in registers, as do the 2 h v sums.
 /// </summary>
+[CorrelationTile(4, 1)]
+[CorrelationTile(5, 1)]
+[CorrelationTile(6, 1)]
+[CorrelationTile(7, 1)]
+[CorrelationTile(8, 1)]
+[CorrelationTile(2, 2)]
+[CorrelationTile(3, 2)]
+[CorrelationTile(4, 2)]
+[CorrelationTile(5, 2)]
+[CorrelationTile(6, 2)]
+[CorrelationTile(7, 2)]
+[CorrelationTile(4, 3)]
+[CorrelationTile(8, 1, Length = 9)]
 internal static unsafe partial class CorrelationTiles<V>
     where V : unmanaged, IVector<V>
 {
     /// <summary>The most floats a tile writes.</summary>
     public const int MaxTile = 16 * 16 * 3;
 
-    /// <summary>Floats by which weights are asked for ahead of their use: 48 steps of the widest tile, some 700 cycles.</summary>
-    const int WeightsAhead = 1536;
+    /// <summary>Floats by which weights are prefetched before their use: 48 steps of the widest tile, some 700 cycles.</summary>
+    const int PrefetchDistance = 1536;
 
     /// <summary>The most pixels a half has.</summary>
     public const int MaxHalf = 8;

@@ -1,3 +1,5 @@
+using CnnSharp.Generators;
+
 namespace CnnSharp.Kernels.Cpu;
 
 /// <summary>
@@ -25,8 +27,8 @@ internal unsafe struct OuterProductCall
     /// <summary>Pixels of a segment.</summary>
     public int Length;
 
-    /// <summary>What the next pixels need, asked for pixel by pixel.</summary>
-    public Ahead NextX, NextDy;
+    /// <summary>What the next pixels need, prefetched pixel by pixel.</summary>
+    public Prefetcher NextX, NextDy;
 
     /// <summary>Of a tile of all kernel rows: bytes from a kernel row's values of x to the next one's.</summary>
     public nint RunStride;
@@ -36,6 +38,22 @@ internal unsafe struct OuterProductCall
 }
 
 /// <summary>The register tiles of gradients with respect to the weights: each value of x is broadcast and meets v vectors of dy; the r v sums stay in registers.</summary>
+[OuterProductTile(4, 1)]
+[OuterProductTile(6, 1)]
+[OuterProductTile(8, 1)]
+[OuterProductTile(10, 1)]
+[OuterProductTile(12, 1)]
+[OuterProductTile(14, 1)]
+[OuterProductTile(16, 1)]
+[OuterProductTile(4, 2)]
+[OuterProductTile(6, 2)]
+[OuterProductTile(8, 2)]
+[OuterProductTile(10, 2)]
+[OuterProductTile(12, 2)]
+[OuterProductTile(14, 2)]
+[OuterProductTile(8, 3)]
+[OuterProductTile(3, 1, Length = 9)]
+[OuterProductTile(5, 1, Length = 5)]
 internal static unsafe partial class OuterProductTiles<V>
     where V : unmanaged, IVector<V>
 {

@@ -1,3 +1,5 @@
+using CnnSharp.Generators;
+
 namespace CnnSharp.Kernels.Cpu;
 
 /// <summary>
@@ -16,8 +18,8 @@ internal unsafe struct PhaseCall
     /// <summary>Channels of dy.</summary>
     public int Length;
 
-    /// <summary>What the next pixels need, asked for twice a tile.</summary>
-    public Ahead Next;
+    /// <summary>What the next pixels need, prefetched twice a tile.</summary>
+    public Prefetcher Next;
 
     /// <summary>What every sum starts with: one vector.</summary>
     public float* Bias;
@@ -37,6 +39,11 @@ internal unsafe struct PhaseCall
 /// (1, 2), (2, 1), (2, 2) for the pixel and (1, 0), (2, 0) for the one right of it; then, for every channel, of (0, 1), (0, 2)
 /// for the pixel below and (0, 0) for the one right of that.
 /// </summary>
+[PhaseTile(1)]
+[PhaseTile(2)]
+[PhaseTile(3)]
+[PhaseTile(4)]
+[PhaseTile(5)]
 internal static unsafe partial class PhaseTiles<V>
     where V : unmanaged, IVector<V>
 {
