@@ -50,8 +50,12 @@ public sealed partial class Tensor : IDisposable
         {
             if (value && DType is not (DType.Float32 or DType.Float64)) throw new InvalidOperationException($"Tensor.RequiresGrad: {Label} holds {DType}; only floating-point tensors have gradients.");
             field = value;
+            IsParameter |= value && Node is null;
         }
     }
+
+    /// <summary>Whether it ever required a gradient without being the result of an operation: a parameter, also while it is frozen.</summary>
+    internal bool IsParameter { get; private set; }
 
     /// <summary>The gradient that <see cref="Backward"/> left, or null. Successive calls add up until <see cref="ClearGradient"/>.</summary>
     public Tensor? Gradient => GradientData is { } gradient ? new Tensor(Shape, gradient.Retain(), Device) { Name = Name is null ? "gradient" : $"{Name}.gradient" } : null;

@@ -12,7 +12,8 @@ namespace CnnSharp.Layers;
 /// <remarks>
 /// Fields are walked in the order of their declaration, base classes first. A field holding a <see cref="Tensor"/> with
 /// <see cref="Tensor.RequiresGrad"/> is a parameter, one without a buffer (running statistics); a <see cref="Layer"/>, or a
-/// list or dictionary of them, is a sub-layer; a dictionary of tensors gives each under its own name. Names are the fields' names in camel
+/// list or dictionary of them, is a sub-layer; a dictionary of tensors gives each under its own name. Of a list or an array of tensors
+/// those that ever required a gradient are parameters; others are results that the layer keeps, so a buffer has a field of its own. Names are the fields' names in camel
 /// case without a leading underscore; lists give indices, or the names that stand beside the layers, dictionaries their keys:
 /// <c>layer1.0.conv1.weight</c>.
 /// The same names stand in checkpoints, summaries and errors.
@@ -170,9 +171,7 @@ public abstract partial class Layer
     /// <summary>The layers in a list by their places, in a dictionary by their keys, and those in lists and dictionaries within.</summary>
     static IEnumerable<(string Name, Layer Layer)> Items(IEnumerable list, string prefix)
     {
-        if (list is Array && list.GetType().GetElementType()!.IsPrimitive) yield break;
-        var items = list is IDictionary dictionary ? dictionary.Keys.Cast<object>().Zip(dictionary.Values.Cast<object?>(), (key, value) => ($"{key}", value)) : list.Cast<object?>().Select((item, i) => ($"{i}", item));
-        foreach (var (name, item) in items)
+        foreach (var (name, item) in Named(list))
         {
             if (item is Layer layer) yield return (prefix + name, layer);
             if (item is not Layer and (IList or IDictionary))
@@ -181,6 +180,12 @@ public abstract partial class Layer
             }
         }
     }
+
+    /// <summary>The items of a list by their places, of a dictionary by their keys.</summary>
+    static IEnumerable<(string Name, object? Item)> Named(IEnumerable list)
+        => list is Array && list.GetType().GetElementType()!.IsPrimitive ? []
+        : list is IDictionary dictionary ? dictionary.Keys.Cast<object>().Zip(dictionary.Values.Cast<object?>(), (key, value) => ($"{key}", value))
+        : list.Cast<object?>().Select((item, i) => ($"{i}", item));
 
     /// <summary>Parameters and buffers with their dotted paths; a tensor reached twice is named once.</summary>
     public IEnumerable<(string Name, Tensor Tensor)> StateDict()
@@ -235,6 +240,14 @@ public abstract partial class Layer
                     break;
                 case IReadOnlyDictionary<string, Tensor> named:
                     foreach (var (name, tensor) in named) yield return (name, tensor);
+                    break;
+                case IEnumerable list and not string:
+                    // Results that a layer keeps are no parameters.
+                    foreach (var (name, item) in Named(list))
+                    {
+                        if (item is Tensor { IsParameter: true } parameter) yield return ($"{NameOf(field)}.{name}", parameter);
+                    }
+
                     break;
             }
         }

@@ -112,6 +112,42 @@ public sealed class LayerTests
         Assert.Equal(before, pool.UsedBytes);
     }
 
+    /// <summary>Tensors in arrays, lists and dictionaries are parameters if they want a gradient, also while they are frozen; results that are kept there are not.</summary>
+    [Fact]
+    public void ParametersAreFoundInListsAndDictionaries()
+    {
+        var layer = new Scales();
+        Assert.Equal(["array.0", "array.1", "list.0", "a"], layer.StateDict().Select(t => t.Name));
+        Assert.Equal(4, layer.Parameters.Count);
+        var x = Tensor.From(new float[] { 1, 2 }, [2], Device.Cpu);
+        using (var y = layer.Forward(x)) Functional.Sum(y).Backward();
+        Assert.All(layer.Parameters, parameter => Assert.NotNull(parameter.Gradient));
+        Assert.Equal(4, layer.StateDict().Count());
+
+        layer.Freeze("array.*");
+        Assert.Equal(2, layer.Parameters.Count);
+        Assert.Equal(4, layer.StateDict().Count());
+    }
+
+    sealed class Scales : Layer
+    {
+        readonly Tensor[] array = [One(), One()];
+        readonly List<Tensor> list = [One()];
+        readonly Dictionary<int, Tensor> other = [];
+        readonly SortedList<string, Tensor> byKey = new() { ["a"] = One() };
+        readonly List<Tensor> results = [];
+
+        protected override Tensor Compute(Tensor x)
+        {
+            var y = x * array[0] * array[1] * list[0] * byKey["a"];
+            results.Add(y);
+            other[0] = y;
+            return y;
+        }
+
+        static Tensor One() => Initializers.Ones.Parameter([2], fanIn: 1, fanOut: 1, Device.Cpu);
+    }
+
     /// <summary>Wherever a layer keeps its sub-layers, none of their weights is left untrained and unsaved.</summary>
     [Fact]
     public void SubLayersAreFoundInListsAndDictionaries()
