@@ -46,11 +46,13 @@ public abstract record Operation
     public abstract void Backward(BackwardContext c);
 
     /// <summary>Computes the operation and records it.</summary>
-    /// <param name="inputs">At least one; null for an optional one that is missing.</param>
+    /// <param name="inputs">The first is always there, and on its device the operation is computed; null for an optional one that is missing.</param>
     /// <returns>A new tensor.</returns>
     /// <exception cref="ShapeException">The inputs do not fit.</exception>
+    /// <exception cref="ArgumentException">There is no first input.</exception>
     public Tensor Apply(params ReadOnlySpan<Tensor?> inputs)
     {
+        if (inputs.IsEmpty || inputs[0] is null) throw new ArgumentException($"{Name}: expected a first input, on whose device it is computed, got {(inputs.IsEmpty ? "no inputs" : "null")}.", nameof(inputs));
         var y = CreateResult(inputs, Infer(inputs));
         var saved = new SavedBuffers();
         if (y.Device.Engine.HasElements)
@@ -108,9 +110,11 @@ public readonly ref struct ForwardContext
     /// <summary>The elements of an optional input, or null.</summary>
     public DeviceBuffer? DataOrNull(int input) => inputs[input]?.Data;
 
-    /// <summary>A buffer that <see cref="Operation.Backward"/> will need; undefined until it is written, and given back after the backward pass. At most four.</summary>
+    /// <summary>A buffer that <see cref="Operation.Backward"/> will need; undefined until it is written, and given back after the backward pass.</summary>
+    /// <exception cref="InvalidOperationException">It is a fifth: an operation saves at most four.</exception>
     public DeviceBuffer Save(DType type, long length)
     {
+        if (saved.IsFull) throw new InvalidOperationException("ForwardContext.Save: an operation saves at most 4 buffers; put several into one, or compute some again in the backward pass.");
         var buffer = Output.Device.Engine.Rent(type, length);
         saved.Add(buffer);
         return buffer;
@@ -152,15 +156,19 @@ public readonly ref struct BackwardContext
 /// <summary>A few buffers, without an array.</summary>
 struct SavedBuffers
 {
+    const int Capacity = 4;
+
     Slots slots;
     int count;
+
+    public readonly bool IsFull => count == Capacity;
 
     public void Add(DeviceBuffer buffer) => slots[count++] = buffer;
 
     [UnscopedRef]
     public ReadOnlySpan<DeviceBuffer> AsSpan() => ((ReadOnlySpan<DeviceBuffer>)slots)[..count];
 
-    [InlineArray(4)]
+    [InlineArray(Capacity)]
     struct Slots
     {
         DeviceBuffer first;

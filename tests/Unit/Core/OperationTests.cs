@@ -50,6 +50,26 @@ public sealed class OperationTests
     }
 
     [Fact]
+    public void WithoutAFirstInputItIsRefused()
+    {
+        Assert.StartsWith("ScaleGradient: expected a first input, on whose device it is computed, got no inputs.", Assert.Throws<ArgumentException>(() => new ScaleGradient(1).Apply()).Message, StringComparison.Ordinal);
+        Assert.Contains("got null", Assert.Throws<ArgumentException>(() => new ScaleGradient(1).Apply([null])).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AFifthSavedBufferIsRefusedAndTheOthersAreGivenBack()
+    {
+        using var engine = new Kernels.Cpu.CpuEngine(1);
+        using var x = Tensor.From(new float[] { 1, -2, 3 }, [3], new Device(engine));
+        x.RequiresGrad = true;
+        var used = engine.Pool.UsedBytes;
+        using (new SavesZeros(4).Apply(x)) Assert.True(engine.Pool.UsedBytes > used);
+        used = engine.Pool.UsedBytes;
+        Assert.Contains("at most 4", Assert.Throws<InvalidOperationException>(() => new SavesZeros(5).Apply(x)).Message, StringComparison.Ordinal);
+        Assert.Equal(used, engine.Pool.UsedBytes);
+    }
+
+    [Fact]
     public void ExportSaysThatItHasNoForm()
     {
         var model = new Sequential(new Linear(3, 2), new Scaled());
@@ -99,5 +119,19 @@ public sealed class OperationTests
         }
 
         public override void Backward(BackwardContext c) => c.Kernels.Reductions.Expand(new(1, c[0].Count, 1), 1, c.OutputGradient, c.Gradients.For(c[0]));
+    }
+
+    /// <summary>y = x, and so many buffers that nobody reads.</summary>
+    sealed record SavesZeros(int Count) : Operation
+    {
+        public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => inputs[0]!.Shape;
+
+        public override void Forward(ForwardContext c)
+        {
+            for (var i = 0; i < Count; i++) c.Kernels.Memory.Fill(c.Save(DType.Float32, 3), 0);
+            c.Kernels.Memory.Copy(c.Data(0), c.Output.Data);
+        }
+
+        public override void Backward(BackwardContext c) => c.Gradients.Pass(c[0], c.OutputGradient);
     }
 }
