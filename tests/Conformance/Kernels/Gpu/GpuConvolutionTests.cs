@@ -12,11 +12,8 @@ namespace CnnSharp.Tests;
 /// numbers, so that results agree to the bit whatever the order of the sums.
 /// </summary>
 [Collection(DeviceTests.Name)]
-public sealed class GpuConvolutionTests
+public sealed class GpuConvolutionTests(WideAccelerator wide) : IClassFixture<WideAccelerator>
 {
-    /// <summary>ILGPU's CPU accelerator with the groups of a GPU, and so its tiles.</summary>
-    static readonly Lazy<Device> Wide = new(() => new(Accelerators.OpenCpu("ilgpu-cpu-256", 32, 8)));
-
     [Fact]
     public void ConvolutionsAreExact() => Check(60, Convolutions, (g, random) => Convolve(Gpu, g, random));
 
@@ -57,9 +54,9 @@ public sealed class GpuConvolutionTests
     [Fact]
     public void ConvolutionsOnTheTilesOfAGpuAreExact()
     {
-        Convolve(Wide.Value, ConvGeometry.Create([1, 9, 8, 4], [3, 2, 4, 12], 1, 1, 1, 1), new(1));
-        Convolve(Wide.Value, ConvGeometry.Create([1, 8, 10, 6], [1, 3, 6, 68], 2, 1, 1, 1), new(2));
-        ConvolveTransposed(Wide.Value, ConvGeometry.Create([1, 8, 10, 20], [1, 3, 20, 6], 2, 1, 1, 1), new(3));
+        Convolve(wide.Device, ConvGeometry.Create([1, 9, 8, 4], [3, 2, 4, 12], 1, 1, 1, 1), new(1));
+        Convolve(wide.Device, ConvGeometry.Create([1, 8, 10, 6], [1, 3, 6, 68], 2, 1, 1, 1), new(2));
+        ConvolveTransposed(wide.Device, ConvGeometry.Create([1, 8, 10, 20], [1, 3, 20, 6], 2, 1, 1, 1), new(3));
     }
 
     [Fact]
@@ -76,7 +73,7 @@ public sealed class GpuConvolutionTests
     [Theory]
     [InlineData(130, 20, 40, true, false)]
     [InlineData(65, 70, 33, false, true)]
-    public void MatrixProductsOfAGpuAreExact(int m, int n, int k, bool transposeA, bool transposeB) => Multiply(Wide.Value, new(m, n, k, transposeA, transposeB), new(m));
+    public void MatrixProductsOfAGpuAreExact(int m, int n, int k, bool transposeA, bool transposeB) => Multiply(wide.Device, new(m, n, k, transposeA, transposeB), new(m));
 
     /// <summary>No input, no sum: results are the bias, gradients with respect to the weights 0.</summary>
     [Fact]
@@ -158,19 +155,19 @@ public sealed class GpuConvolutionTests
     }
 
     /// <summary>A product of a little more than a tile along each extent, and one of exactly a tile and two depths.</summary>
-    static void MultiplyOn<TTile>()
+    void MultiplyOn<TTile>()
         where TTile : struct, ITile
     {
         int m = Gemm.TileRows<TTile>(), n = Gemm.TileColumns<TTile>(), depth = 2 * default(TTile).Depth;
         Same<Scalars>(new(m + 3, n + 5, depth + 1), GpuKernels.ScalarsOf);
         Same<Vectors>(new(m, n, depth), GpuKernels.VectorsOf);
 
-        static void Same<TElements>(MatMulGeometry g, Func<DeviceBuffer, TElements> elements)
+        void Same<TElements>(MatMulGeometry g, Func<DeviceBuffer, TElements> elements)
             where TElements : struct, IElements
         {
             var random = new Random(g.M + g.N);
             GpuRun.Same(
-                Wide.Value,
+                wide.Device,
                 (k, b) =>
                 {
                     if (k is not GpuKernels gpu)
@@ -204,4 +201,12 @@ public sealed class GpuConvolutionTests
         Array.Fill(values, float.NaN);
         return values;
     }
+}
+
+/// <summary>ILGPU's CPU accelerator with the groups of a GPU, and so its tiles. It goes with the tests, and what ILGPU keeps for its kernels with it.</summary>
+public sealed class WideAccelerator : IDisposable
+{
+    public Device Device { get; } = new(Accelerators.OpenCpu("ilgpu-cpu-256", 32, 8));
+
+    public void Dispose() => Device.Dispose();
 }
