@@ -214,7 +214,7 @@ public static class Accelerators
     internal static GpuEngine OpenCpu(string name, int warp, int warps, bool emulatesTensorCores = false)
     {
         var context = Context.Create(builder => Configure(builder).CPU(new CPUDevice(warp, warps, 1)));
-        return new(name, context.CreateCPUAccelerator(0), emulatesTensorCores);
+        return new(name, context.CreateCPUAccelerator(0), emulatesTensorCores, context);
     }
 
     /// <summary>

@@ -11,6 +11,7 @@ namespace CnnSharp.Kernels.Gpu;
 public sealed class GpuEngine : Engine
 {
     readonly Accelerator accelerator;
+    readonly Context? ownContext;
     readonly UploadRing uploads;
     readonly GpuKernels kernels;
     readonly HashSet<GpuBlock> blocks = [];
@@ -20,9 +21,11 @@ public sealed class GpuEngine : Engine
     /// <param name="name">The device's.</param>
     /// <param name="accelerator">Which it is.</param>
     /// <param name="emulatesTensorCores">Computes lower precisions in plain arithmetic where there are no tensor cores: for tests, in groups of 64 threads and more.</param>
-    internal GpuEngine(string name, Accelerator accelerator, bool emulatesTensorCores = false)
+    /// <param name="ownContext">The accelerator's context, if no other accelerator is of it: disposed of with the engine.</param>
+    internal GpuEngine(string name, Accelerator accelerator, bool emulatesTensorCores = false, Context? ownContext = null)
     {
         Name = name;
+        this.ownContext = ownContext;
         this.accelerator = accelerator;
         uploads = new(accelerator);
         kernels = new(this, accelerator, emulatesTensorCores);
@@ -98,6 +101,9 @@ public sealed class GpuEngine : Engine
         lock (blocks) inUse = [.. blocks];
         foreach (var block in inUse) block.Free();
         accelerator.Dispose();
+
+        // It has threads of its own, and the intermediate code of every kernel.
+        ownContext?.Dispose();
     }
 
     /// <inheritdoc/>

@@ -190,13 +190,31 @@ public sealed class EngineMemoryTests
         buffer.Release();
     }
 
-    /// <summary>The system's count of this engine's threads, by name; 0 where it has none.</summary>
-    static int WorkerThreads()
+    /// <summary>ILGPU's context has threads and the intermediate code of every kernel, beside its accelerator's.</summary>
+    [Fact]
+    public void ADisposedGpuEngineEndsAllThreadsOfILGPU()
+    {
+        var before = Threads("ILGPU");
+        using (var device = new Device(Kernels.Gpu.Accelerators.OpenCpu("ilgpu-cpu", 4, 4)))
+        {
+            using var x = Tensor.Full([1000], 2, device);
+            Assert.Equal(2000, Functional.Sum(x).Item());
+            Assert.True(Threads("ILGPU") > before || !File.Exists("/proc/self/status"));
+        }
+
+        for (var i = 0; i < 100 && Threads("ILGPU") > before; i++) Thread.Sleep(10);
+        Assert.True(Threads("ILGPU") <= before, $"{Threads("ILGPU") - before} threads of a disposed engine run.");
+    }
+
+    static int WorkerThreads() => Threads("cnnsharp worker");
+
+    /// <summary>The system's count of threads whose names start so; 0 where it has none.</summary>
+    static int Threads(string name)
         => !Directory.Exists("/proc/self/task") ? 0 : Directory.GetDirectories("/proc/self/task").Count(task =>
         {
             try
             {
-                return File.ReadAllText($"{task}/comm").StartsWith("cnnsharp worker", StringComparison.Ordinal);
+                return File.ReadAllText($"{task}/comm").StartsWith(name, StringComparison.Ordinal);
             }
             catch (IOException)
             {
