@@ -23,6 +23,9 @@ public sealed class ZooGeometryTests : IDisposable
 
     static readonly Dictionary<string, (bool Maximum, PoolGeometry Geometry)> PoolingsByName = ZooGeometries.Poolings.ToDictionary(Name);
 
+    /// <summary>Bytes that the last collection left, other tests' among them.</summary>
+    static long live;
+
     /// <summary>A part of the running test's name.</summary>
     string again = "";
 
@@ -248,7 +251,9 @@ public sealed class ZooGeometryTests : IDisposable
         foreach (var threads in Threads)
         {
             using (var device = new Device(new CpuEngine(threads, level, algorithms))) yield return device;
-            if (GC.GetTotalMemory(forceFullCollection: false) > 512 << 20) GC.Collect();
+            if (GC.GetTotalMemory(forceFullCollection: false) < live + (512 << 20)) continue;
+            GC.Collect();
+            live = GC.GetTotalMemory(forceFullCollection: false);
         }
     }
 

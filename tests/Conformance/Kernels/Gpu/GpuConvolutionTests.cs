@@ -208,5 +208,9 @@ public sealed class WideAccelerator : IDisposable
 {
     public Device Device { get; } = new(Accelerators.OpenCpu("ilgpu-cpu-256", 32, 8));
 
-    public void Dispose() => Device.Dispose();
+    public void Dispose()
+    {
+        Device.Dispose();
+        GC.Collect();
+    }
 }

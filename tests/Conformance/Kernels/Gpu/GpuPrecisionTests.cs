@@ -197,5 +197,6 @@ public sealed class EmulatedTensorCores : IDisposable
     public void Dispose()
     {
         foreach (var device in devices.Values) device.Dispose();
+        GC.Collect();
     }
 }
