@@ -57,6 +57,12 @@ sealed class NoGradScope : IDisposable
     /// <summary>Frees what this thread made since a mark, except what is kept and the result.</summary>
     public void FreeSince(int mark, Tensor? result)
     {
+        if (result != Fusion.Pending)
+        {
+            Fusion.ComputePending();
+            result?.Compute();
+        }
+
         lock (gate)
         {
             if (!ended) Free(Made(), mark, result, "the layer that made it was left without recording (NoGrad)");
@@ -82,6 +88,7 @@ sealed class NoGradScope : IDisposable
     /// <summary>Ends the scope and frees the rest of what was made in it. Once is enough.</summary>
     public void Dispose()
     {
+        Fusion.ComputePending();
         lock (gate)
         {
             if (ended) return;
@@ -112,7 +119,7 @@ sealed class NoGradScope : IDisposable
         for (var i = made.Count - 1; i >= mark; i--)
         {
             if (made[i] == result) keepsResult = true;
-            else if (!made[i].IsKept) made[i].Free(reason);
+            else if (!made[i].IsKept) Fusion.Free(made[i], reason);
         }
 
         made.RemoveRange(mark, made.Count - mark);

@@ -53,24 +53,42 @@ public abstract record Operation
     public Tensor Apply(params ReadOnlySpan<Tensor?> inputs)
     {
         if (inputs.IsEmpty || inputs[0] is null) throw new ArgumentException($"{Name}: expected a first input, on whose device it is computed, got {(inputs.IsEmpty ? "no inputs" : "null")}.", nameof(inputs));
-        var y = CreateResult(inputs, Infer(inputs));
+        var shape = Infer(inputs);
+        if (!inputs[0]!.Device.Engine.HasElements) return Tape.Record(this, CreateResult(inputs, shape), inputs, []);
+        if (Fusion.TryDefer(this, inputs, shape) is { } deferred) return deferred;
+        var y = CreateResult(inputs, shape);
+        var scope = NoGradScope.Current;
+        Compute(y, inputs, scope);
+        scope?.Add(y);
+        return y;
+    }
+
+    /// <summary>Fills the result and records it.</summary>
+    /// <param name="y">The result.</param>
+    /// <param name="inputs">What it is computed from.</param>
+    /// <param name="scope">The scope without recording that the result belongs to, or null.</param>
+    internal void Compute(Tensor y, ReadOnlySpan<Tensor?> inputs, NoGradScope? scope)
+    {
         var saved = new SavedBuffers();
-        if (y.Device.Engine.HasElements)
+        try
         {
-            try
-            {
-                Forward(new(inputs, y, ref saved));
-            }
-            catch
-            {
-                y.Dispose();
-                foreach (var buffer in saved.AsSpan()) buffer.Release();
-                throw;
-            }
+            Forward(new(inputs, y, ref saved));
+        }
+        catch
+        {
+            y.Free("computing it failed");
+            foreach (var buffer in saved.AsSpan()) buffer.Release();
+            throw;
         }
 
-        return Tape.Record(this, y, inputs, saved.AsSpan());
+        Tape.Record(this, y, inputs, saved.AsSpan(), scope);
     }
+
+    /// <summary>Whether the operation writes an input, as the running statistics of a normalization.</summary>
+    internal virtual bool Updates(int input) => false;
+
+    /// <summary>The operation that gives the same result and writes no input.</summary>
+    internal virtual Operation WithoutEffects => this;
 
     /// <inheritdoc cref="Apply(ReadOnlySpan{Tensor?})"/>
     public Tensor Apply(params Tensor?[] inputs) => Apply((ReadOnlySpan<Tensor?>)inputs);

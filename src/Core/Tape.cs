@@ -58,10 +58,18 @@ public static class Tape
     /// <summary>As above, for an operation that says by its type and settings all that is needed to compute it elsewhere.</summary>
     internal static Tensor Record(Operation operation, Tensor y, ReadOnlySpan<Tensor?> inputs, ReadOnlySpan<DeviceBuffer> saved)
     {
+        var scope = NoGradScope.Current;
+        Record(operation, y, inputs, saved, scope);
+        scope?.Add(y);
+        return y;
+    }
+
+    /// <summary>As above, for a result that belongs to a scope without recording, or, where that is null, is recorded.</summary>
+    internal static void Record(Operation operation, Tensor y, ReadOnlySpan<Tensor?> inputs, ReadOnlySpan<DeviceBuffer> saved, NoGradScope? scope)
+    {
         if (y.Node is not null) throw new InvalidOperationException($"Tape.Record: {operation.Name} gave {y.Label}, which is the result of another operation already; its history would be lost. Give a new tensor.");
         y.Name ??= operation.Name;
         Observer?.Invoke(new(operation, inputs.ToArray(), y));
-        var scope = NoGradScope.Current;
         if (scope is null && operation.HasGradient)
         {
             bool wanted = false, consumed = false;
@@ -76,7 +84,7 @@ public static class Tape
             if (wanted)
             {
                 y.Node = new(Interlocked.Increment(ref sequence), operation, y, inputs, saved);
-                return y;
+                return;
             }
 
             // No gradient can flow, but whoever asks for one is to hear why.
@@ -84,8 +92,6 @@ public static class Tape
         }
 
         foreach (var buffer in saved) buffer.Release();
-        scope?.Add(y);
-        return y;
     }
 
     /// <summary>Computes without recording.</summary>

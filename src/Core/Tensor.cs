@@ -23,6 +23,14 @@ public sealed partial class Tensor : IDisposable
         this.data = data;
     }
 
+    Tensor(Shape shape, Deferred deferred)
+    {
+        Shape = shape;
+        Device = deferred.Inputs[0]!.Device;
+        DType = Device.FloatType;
+        Deferred = deferred;
+    }
+
     /// <summary>The extents; images are [N, H, W, C].</summary>
     public Shape Shape { get; }
 
@@ -66,17 +74,31 @@ public sealed partial class Tensor : IDisposable
     {
         get
         {
+            Fusion.ComputePending();
+            Compute();
             if (IsWatched) Tape.CheckUnchanged(this);
             return data ?? throw new FreedTensorException(this, freed!);
         }
     }
 
     /// <summary>Whether the memory was given back.</summary>
-    public bool IsFreed => data is null;
+    public bool IsFreed => data is null && Deferred is null;
 
     internal DeviceBuffer? GradientData;
 
-    internal Node? Node { get; set; }
+    /// <summary>How the elements will be computed; null once they are.</summary>
+    internal Deferred? Deferred { get; private set; }
+
+    internal Node? Node
+    {
+        get
+        {
+            Compute();
+            return field;
+        }
+
+        set;
+    }
 
     /// <summary>Whether the backward function of an operation runs that had this tensor as its input or result.</summary>
     internal bool IsWatched { get; set; }
@@ -87,7 +109,14 @@ public sealed partial class Tensor : IDisposable
     internal bool IsKept { get; set; }
 
     /// <summary>The <see cref="DeviceBuffer.Version"/> of the elements; 0 once they are freed.</summary>
-    internal long VersionOfData => data?.Version ?? 0;
+    internal long VersionOfData
+    {
+        get
+        {
+            Compute();
+            return data?.Version ?? 0;
+        }
+    }
 
     /// <summary>Whether a gradient has to flow into this tensor.</summary>
     internal bool WantsGradient => RequiresGrad || Node is not null;
@@ -198,7 +227,46 @@ public sealed partial class Tensor : IDisposable
     }
 
     /// <summary>Gives the memory back now. Using the tensor afterwards is an exception.</summary>
-    public void Dispose() => Free("it was disposed");
+    public void Dispose()
+    {
+        Fusion.ComputeReader(this);
+        Free("it was disposed");
+    }
+
+    /// <summary>A tensor that is computed when it is needed.</summary>
+    internal static Tensor Of(Shape shape, Deferred deferred) => new(shape, deferred);
+
+    /// <summary>Computes the elements, if that has not been done.</summary>
+    internal void Compute() => Deferred?.Compute(this);
+
+    /// <summary>Takes memory for the elements, which are about to be computed.</summary>
+    internal void Allocate()
+    {
+        try
+        {
+            data = Device.Engine.Rent(DType, Count);
+        }
+        catch (InsufficientMemoryException e)
+        {
+            throw NoMemory($"a tensor {Shape} {DType}", e);
+        }
+    }
+
+    /// <summary>The elements are computed.</summary>
+    internal void Settle()
+    {
+        var deferred = Deferred;
+        Deferred = null;
+        deferred?.End();
+    }
+
+    /// <summary>The elements will not be computed.</summary>
+    internal void Abandon(string reason)
+    {
+        Settle();
+        Free(reason);
+        freed = reason;
+    }
 
     /// <summary>A tensor on the same memory under another shape of as many elements.</summary>
     internal Tensor View(Shape shape) => new(shape, Data.Retain(), Device);
@@ -213,9 +281,12 @@ public sealed partial class Tensor : IDisposable
 
     internal void Free(string reason)
     {
-        if (data is null) return;
-        data.Release();
+        // What nobody has read may have effects: the running statistics of a normalization.
+        if (Deferred is { IsTaken: false }) Compute();
+        if (IsFreed) return;
+        data?.Release();
         data = null;
+        Settle();
         freed = reason;
         ClearGradient();
     }

@@ -2,7 +2,7 @@ using CnnSharp.Kernels;
 
 namespace CnnSharp.Layers;
 
-/// <summary>max(x, 0). A <see cref="Sequential"/> fuses it into a convolution, linear layer or batch normalization before it. Any shape.</summary>
+/// <summary>max(x, 0). Fused into the convolution, linear layer, batch normalization or addition of a shortcut before it. Any shape.</summary>
 public sealed class Relu : Layer
 {
     /// <inheritdoc/>

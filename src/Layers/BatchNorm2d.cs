@@ -7,7 +7,7 @@ namespace CnnSharp.Layers;
 /// variance 1 over the batch and its pixels, then by a learned weight and bias. In inference the running statistics are
 /// used. Parameters: weight [C] from 1, bias [C] from 0; buffers: runningMean [C] from 0, runningVariance [C] from 1.
 /// </summary>
-public sealed class BatchNorm2d : Layer, IFusesActivation
+public sealed class BatchNorm2d : Layer
 {
     /// <summary>Creates the layer.</summary>
     /// <param name="channels">C.</param>
@@ -40,21 +40,9 @@ public sealed class BatchNorm2d : Layer, IFusesActivation
     /// <summary>Epsilon and momentum.</summary>
     public BatchNormOptions Options { get; }
 
-    /// <summary>The activation of the normalized input plus an addend, in one pass: the end of a residual unit.</summary>
-    /// <param name="x">[N, ..., C].</param>
-    /// <param name="activation">Which.</param>
-    /// <param name="add">Shaped like x, or null.</param>
-    /// <exception cref="ShapeException">The shapes do not fit.</exception>
-    public Tensor Forward(Tensor x, Activation activation, Tensor? add = null) => Run(x, x => Normalize(x, activation, add));
-
-    Tensor IFusesActivation.Forward(Tensor x, Activation activation) => Forward(x, activation);
-
     /// <inheritdoc/>
     protected override string Describe() => FormattableString.Invariant($"{Weight.Count}, epsilon {Options.Epsilon}, momentum {Options.Momentum}");
 
     /// <inheritdoc/>
-    protected override Tensor Compute(Tensor x) => Normalize(x, Activation.None, null);
-
-    Tensor Normalize(Tensor x, Activation activation, Tensor? add)
-        => Functional.BatchNorm(x, Weight, Bias, RunningMean, RunningVariance, IsTraining, Options, activation, add);
+    protected override Tensor Compute(Tensor x) => Functional.BatchNorm(x, Weight, Bias, RunningMean, RunningVariance, IsTraining, Options);
 }

@@ -6,7 +6,7 @@ namespace CnnSharp.Layers;
 /// Convolution: [N, H, W, in] to [N, OutH, OutW, out]. Parameters: weight [kh, kw, in / groups, out], bias [out].
 /// The formula is with <see cref="Functional.Conv2d"/>.
 /// </summary>
-public sealed class Conv2d : Layer, IFusesActivation
+public sealed class Conv2d : Layer
 {
     /// <summary>Creates the layer.</summary>
     /// <param name="inChannels">Channels of the input.</param>
@@ -39,23 +39,6 @@ public sealed class Conv2d : Layer, IFusesActivation
 
     /// <summary>Stride, padding, dilation, groups.</summary>
     public Conv2dOptions Options { get; }
-
-    /// <summary>The activation of the convolution, in one pass.</summary>
-    /// <param name="x">[N, H, W, in].</param>
-    /// <param name="activation">Which.</param>
-    /// <exception cref="ShapeException">The input does not fit.</exception>
-    public Tensor Forward(Tensor x, Activation activation) => Run(x, x => Functional.Conv2d(x, Weight, Bias, Options, activation));
-
-    /// <summary>The normalized convolution: in inference without recording one pass, which gives the same values as the two.</summary>
-    /// <param name="x">[N, H, W, in].</param>
-    /// <param name="norm">The normalization behind it.</param>
-    /// <param name="activation">Of the normalized result.</param>
-    /// <param name="add">Added before the activation, shaped like the result; or null.</param>
-    /// <exception cref="ShapeException">The shapes do not fit.</exception>
-    public Tensor Forward(Tensor x, BatchNorm2d norm, Activation activation = Activation.None, Tensor? add = null)
-        => norm.IsTraining || Tape.IsRecording || Observer is not null
-            ? norm.Forward(Forward(x), activation, add)
-            : Run(x, x => Functional.Conv2dBatchNorm(x, Weight, Bias, Options, norm.Weight, norm.Bias, norm.RunningMean, norm.RunningVariance, norm.Options, activation, add));
 
     /// <inheritdoc/>
     protected override string Describe() => Settings(

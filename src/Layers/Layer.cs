@@ -58,18 +58,23 @@ public abstract partial class Layer
     protected Tensor Run(Tensor x, Func<Tensor, Tensor> compute)
     {
         var mark = BeginForward();
+        Tensor? y = null;
+        Fusion.Enter();
         try
         {
-            return Done(x, EndForward(mark, compute(x)));
+            y = compute(x);
+            Fusion.Locate(y, Path);
         }
         catch (ShapeException e) when (e.Layer is null && Path.Length > 0)
         {
             throw e.In(Path);
         }
-    }
+        finally
+        {
+            Fusion.Leave(y);
+        }
 
-    Tensor Done(Tensor x, Tensor y)
-    {
+        EndForward(mark, y);
         Observer?.Invoke(this, x, y);
         return y;
     }

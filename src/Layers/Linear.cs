@@ -3,7 +3,7 @@ using CnnSharp.Kernels;
 namespace CnnSharp.Layers;
 
 /// <summary>y = x w + b over the last axis: [..., in] to [..., out]. Parameters: weight [in, out], bias [out].</summary>
-public sealed class Linear : Layer, IFusesActivation
+public sealed class Linear : Layer
 {
     /// <summary>Creates the layer.</summary>
     /// <param name="inputs">Features of the input.</param>
@@ -24,12 +24,6 @@ public sealed class Linear : Layer, IFusesActivation
 
     /// <summary>[out], or null.</summary>
     public Tensor? Bias { get; }
-
-    /// <summary>The activation of the layer's result, in one pass.</summary>
-    /// <param name="x">[..., in].</param>
-    /// <param name="activation">Which.</param>
-    /// <exception cref="ShapeException">The input does not fit.</exception>
-    public Tensor Forward(Tensor x, Activation activation) => Run(x, x => Functional.Linear(x, Weight, Bias, activation));
 
     /// <inheritdoc/>
     protected override string Describe() => Settings($"{Weight.Shape[0]}, {Weight.Shape[1]}", Bias is null ? "no bias" : null);

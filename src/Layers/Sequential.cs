@@ -52,27 +52,7 @@ public sealed class Sequential : Layer, IReadOnlyList<Layer>
     {
         // Without recording, each layer's input is freed as soon as the next one has read it.
         var mark = BeginForward();
-        for (var i = start; i < end; i++)
-        {
-            // A normalization behind a convolution, and a rectifier behind a layer that can apply it while it writes its
-            // result, cost no pass of their own. Whoever observes the layers is shown each of them.
-            if (Observer is null && layers[i].Layer is Conv2d convolution && i + 1 < end && layers[i + 1].Layer is BatchNorm2d norm)
-            {
-                var rectified = i + 2 < end && layers[i + 2].Layer is Relu;
-                x = EndForward(mark, convolution.Forward(x, norm, rectified ? Activation.Relu : Activation.None));
-                i += rectified ? 2 : 1;
-            }
-            else if (Observer is null && layers[i].Layer is IFusesActivation layer && i + 1 < end && layers[i + 1].Layer is Relu)
-            {
-                x = EndForward(mark, layer.Forward(x, Activation.Relu));
-                i++;
-            }
-            else
-            {
-                x = EndForward(mark, layers[i].Layer.Forward(x));
-            }
-        }
-
+        for (var i = start; i < end; i++) x = EndForward(mark, layers[i].Layer.Forward(x));
         return x;
     }
 

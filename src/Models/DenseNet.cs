@@ -33,8 +33,8 @@ public sealed class DenseLayer : Layer
     /// <inheritdoc/>
     protected override Tensor Compute(Tensor x)
     {
-        var y = conv1.Forward(norm1.Forward(x, Activation.Relu));
-        return norm2 is null ? y : conv2!.Forward(norm2.Forward(y, Activation.Relu));
+        var y = conv1.Forward(Functional.Relu(norm1.Forward(x)));
+        return norm2 is null ? y : conv2!.Forward(Functional.Relu(norm2.Forward(y)));
     }
 }
 
@@ -79,7 +79,7 @@ public sealed class DenseTransition : Layer
     }
 
     /// <inheritdoc/>
-    protected override Tensor Compute(Tensor x) => pool.Forward(conv.Forward(norm.Forward(x, Activation.Relu)));
+    protected override Tensor Compute(Tensor x) => pool.Forward(conv.Forward(Functional.Relu(norm.Forward(x))));
 }
 
 /// <summary>

@@ -81,8 +81,8 @@ public sealed class FullyConvolutional : Layer
     {
         var pool3 = features.Forward(x, ..Pool3);
         var pool4 = features.Forward(pool3, Pool3..Pool4);
-        var y = fc6.Forward(features.Forward(pool4, Pool4..), Activation.Relu);
-        y = dropout7.Forward(fc7.Forward(dropout6.Forward(y), Activation.Relu));
+        var y = Functional.Relu(fc6.Forward(features.Forward(pool4, Pool4..)));
+        y = dropout7.Forward(Functional.Relu(fc7.Forward(dropout6.Forward(y))));
         y = score.Forward(y);
         if (scorePool4 is not null) y = Crop(upscore2!.Forward(y), pool4) + scorePool4.Forward(pool4);
         if (scorePool3 is not null) y = Crop(upscorePool4!.Forward(y), pool3) + scorePool3.Forward(pool3);

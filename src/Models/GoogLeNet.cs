@@ -23,7 +23,7 @@ public sealed class NormalizedConv2d : Layer
     }
 
     /// <inheritdoc/>
-    protected override Tensor Compute(Tensor x) => conv.Forward(x, bn, Activation.Relu);
+    protected override Tensor Compute(Tensor x) => Functional.Relu(bn.Forward(conv.Forward(x)));
 }
 
 /// <summary>The inception module of Szegedy et al. 2014, figure 2b: four ways side by side, their channels one behind the other.</summary>
@@ -87,7 +87,7 @@ public sealed class InceptionHead : Layer
     protected override Tensor Compute(Tensor x)
     {
         var y = flatten.Forward(conv.Forward(pool.Forward(x)));
-        return fc2.Forward(dropout.Forward(fc1.Forward(y, Activation.Relu)));
+        return fc2.Forward(dropout.Forward(Functional.Relu(fc1.Forward(y))));
     }
 }
 

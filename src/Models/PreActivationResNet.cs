@@ -36,9 +36,9 @@ public sealed class PreActivationUnit : Layer
     /// <inheritdoc/>
     protected override Tensor Compute(Tensor x)
     {
-        var y = bn1.Forward(x, Activation.Relu);
+        var y = Functional.Relu(bn1.Forward(x));
         var shortcut = downsample?.Forward(y) ?? x;
-        y = conv1.Forward(y, bn2, Activation.Relu);
+        y = Functional.Relu(bn2.Forward(conv1.Forward(y)));
         return conv2.Forward(dropout?.Forward(y) ?? y) + shortcut;
     }
 }
@@ -74,10 +74,10 @@ public sealed class PreActivationBottleneck : Layer
     /// <inheritdoc/>
     protected override Tensor Compute(Tensor x)
     {
-        var y = bn1.Forward(x, Activation.Relu);
+        var y = Functional.Relu(bn1.Forward(x));
         var shortcut = downsample?.Forward(y) ?? x;
-        y = conv1.Forward(y, bn2, Activation.Relu);
-        y = conv2.Forward(y, bn3, Activation.Relu);
+        y = Functional.Relu(bn2.Forward(conv1.Forward(y)));
+        y = Functional.Relu(bn3.Forward(conv2.Forward(y)));
         return conv3.Forward(y) + shortcut;
     }
 }
@@ -155,6 +155,6 @@ public sealed class PreActivationResNet : Layer
     protected override Tensor Compute(Tensor x)
     {
         x = layer3.Forward(layer2.Forward(layer1.Forward(conv1.Forward(x))));
-        return fc.Forward(flatten.Forward(avgpool.Forward(bn.Forward(x, Activation.Relu))));
+        return fc.Forward(flatten.Forward(avgpool.Forward(Functional.Relu(bn.Forward(x)))));
     }
 }

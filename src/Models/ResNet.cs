@@ -45,10 +45,9 @@ public sealed class ResidualUnit : Layer
     {
         var shortcut = downsample?.Forward(x) ?? x;
         if (depth is not null && depth.Drops()) return Functional.Relu(shortcut);
-        var y = conv1.Forward(x, bn1, Activation.Relu);
-        return depth is null || IsTraining
-            ? conv2.Forward(y, bn2, Activation.Relu, add: shortcut)
-            : Functional.Relu(depth.Forward(conv2.Forward(y, bn2)) + shortcut);
+        var y = Functional.Relu(bn1.Forward(conv1.Forward(x)));
+        y = bn2.Forward(conv2.Forward(y));
+        return Functional.Relu((depth?.Forward(y) ?? y) + shortcut);
     }
 }
 
@@ -86,9 +85,10 @@ public sealed class BottleneckUnit : Layer
     /// <inheritdoc/>
     protected override Tensor Compute(Tensor x)
     {
-        var y = conv1.Forward(x, bn1, Activation.Relu);
-        y = conv2.Forward(y, bn2, Activation.Relu);
-        return conv3.Forward(y, bn3, Activation.Relu, add: downsample?.Forward(x) ?? x);
+        var shortcut = downsample?.Forward(x) ?? x;
+        var y = Functional.Relu(bn1.Forward(conv1.Forward(x)));
+        y = Functional.Relu(bn2.Forward(conv2.Forward(y)));
+        return Functional.Relu(bn3.Forward(conv3.Forward(y)) + shortcut);
     }
 }
 
@@ -221,7 +221,7 @@ public sealed class ResNet : Layer
     /// <inheritdoc/>
     protected override Tensor Compute(Tensor x)
     {
-        x = conv1.Forward(x, bn1, Activation.Relu);
+        x = Functional.Relu(bn1.Forward(conv1.Forward(x)));
         x = maxpool?.Forward(x) ?? x;
         x = layer3.Forward(layer2.Forward(layer1.Forward(x)));
         x = layer4?.Forward(x) ?? x;

@@ -121,6 +121,13 @@ public static partial class Functional
 /// <summary><see cref="Functional.BatchNorm"/> of x, weight, bias, the addend or null, and the running mean and variance.</summary>
 sealed record BatchNormOperation(BatchNormGeometry Geometry, bool IsTraining) : Operation
 {
+    /// <summary>Whether the running statistics move in training.</summary>
+    bool MovesStatistics { get; init; } = true;
+
+    internal override bool Updates(int input) => IsTraining && input is 4 or 5;
+
+    internal override Operation WithoutEffects => IsTraining ? this with { MovesStatistics = false } : this;
+
     public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => inputs[0]!.Shape;
 
     public override void Forward(ForwardContext c)
@@ -132,7 +139,17 @@ sealed record BatchNormOperation(BatchNormGeometry Geometry, bool IsTraining) : 
         }
 
         DeviceBuffer mean = c.Save(c[0].DType, Geometry.Channels), invStd = c.Save(c[0].DType, Geometry.Channels);
-        c.Kernels.Normalization.BatchNormForward(Geometry, c.Data(0), c.Data(1), c.Data(2), c.Data(4), c.Data(5), c.DataOrNull(3), c.Output.Data, mean, invStd);
+        DeviceBuffer runningMean = MovesStatistics ? c.Data(4).Retain() : Zeros(c, 4), runningVariance = MovesStatistics ? c.Data(5).Retain() : Zeros(c, 5);
+        c.Kernels.Normalization.BatchNormForward(Geometry, c.Data(0), c.Data(1), c.Data(2), runningMean, runningVariance, c.DataOrNull(3), c.Output.Data, mean, invStd);
+        runningMean.Release();
+        runningVariance.Release();
+    }
+
+    static DeviceBuffer Zeros(ForwardContext c, int input)
+    {
+        var zeros = c.Output.Device.Engine.Rent(c[input].DType, c[input].Count);
+        c.Kernels.Memory.Fill(zeros, 0);
+        return zeros;
     }
 
     public override void Backward(BackwardContext c)

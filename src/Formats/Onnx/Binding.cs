@@ -8,8 +8,7 @@ internal delegate Value?[] Operator(Value?[] inputs);
 /// <summary>What an operator's maker sees of its node: its settings, its constant inputs, and where it will run.</summary>
 /// <param name="network">What the node is part of.</param>
 /// <param name="node">The node.</param>
-/// <param name="activation">Applied to the result, where a rectifier behind the node was merged into it.</param>
-internal sealed class Binding(OnnxNetwork network, OnnxNode node, Activation activation)
+internal sealed class Binding(OnnxNetwork network, OnnxNode node)
 {
     const string MadeAsItRuns = "\0";
 
@@ -21,9 +20,6 @@ internal sealed class Binding(OnnxNetwork network, OnnxNode node, Activation act
 
     /// <summary>The version of the standard operators.</summary>
     public int Opset { get; } = node.Opset ?? network.Opset;
-
-    /// <summary>A rectifier that was merged into the node.</summary>
-    public Activation Activation => activation;
 
     /// <summary>Whether the network trains.</summary>
     public bool IsTraining => network.IsTraining;
@@ -128,7 +124,7 @@ internal sealed class Binding(OnnxNetwork network, OnnxNode node, Activation act
     /// <summary>What another operator that this one is made of sees: its attributes, and inputs that are made as it runs.</summary>
     /// <param name="inputs">How many.</param>
     public Binding Inner(int inputs)
-        => new(network, new() { Operator = node.Operator, Name = node.Name, Inputs = [.. Enumerable.Repeat(MadeAsItRuns, inputs)], Outputs = node.Outputs, Attributes = node.Attributes, Opset = Opset }, Activation.None) { read = read };
+        => new(network, new() { Operator = node.Operator, Name = node.Name, Inputs = [.. Enumerable.Repeat(MadeAsItRuns, inputs)], Outputs = node.Outputs, Attributes = node.Attributes, Opset = Opset }) { read = read };
 
     /// <summary>The layer that drops elements while the network trains.</summary>
     public Layers.Dropout Dropout(float probability) => network.AddDropout(probability);

@@ -204,7 +204,7 @@ internal sealed class OnnxInliner(OnnxModel model, OnnxNetwork network, Dictiona
             values[i] = Value.Of(array);
         }
 
-        var binding = new Binding(network, node, Activation.None);
+        var binding = new Binding(network, node);
         if (node.Operator == "Constant") return OnnxOperators.ReadConstant(binding) is { Shape.Count: <= MostElements } tensor && tensor.Type.SizeOf() > 0 ? tensor.ToArray() : null;
         try
         {

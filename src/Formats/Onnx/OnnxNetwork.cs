@@ -205,7 +205,7 @@ public sealed class OnnxNetwork : Layer
 
         void Drop(ref Value? value)
         {
-            if (value?.Stored is { } tensor && --holders[tensor] == 0 && !Tape.IsRecording) tensor.Dispose();
+            if (value?.Stored is { } tensor && --holders[tensor] == 0 && !Tape.IsRecording) Fusion.Free(tensor, "the last node that reads it had run");
             value = null;
         }
     }
@@ -237,23 +237,8 @@ public sealed class OnnxNetwork : Layer
 
     void Build(IReadOnlyList<OnnxNode> nodes)
     {
-        var readers = nodes.SelectMany(node => node.Inputs).Concat(Outputs.Select(output => output.Name)).CountBy(name => name).ToDictionary(StringComparer.Ordinal);
-        var makers = new Dictionary<string, OnnxNode>(StringComparer.Ordinal);
-        foreach (var node in nodes)
-        {
-            foreach (var output in node.Outputs) makers[output] = node;
-        }
-
-        // Which rectifiers are merged into the node before them: by that node.
-        var rectifiers = new Dictionary<OnnxNode, OnnxNode>();
-        foreach (var node in nodes)
-        {
-            if (node is { Operator: "Relu", Inputs: [var input], Outputs: [_] } && readers[input] == 1 && makers.TryGetValue(input, out var before) && OnnxOperators.TakesActivation(before)) rectifiers.Add(before, node);
-        }
-
-        var merged = rectifiers.Values.ToHashSet();
         var given = Outputs.Select(output => output.Name).ToHashSet(StringComparer.Ordinal);
-        var unsupported = nodes.Where(node => node.Domain.Length > 0 || !OnnxOperators.Knows(node.Operator)).Select(node => OnnxOperators.Unknown(new(this, node, Activation.None), node)).ToList();
+        var unsupported = nodes.Where(node => node.Domain.Length > 0 || !OnnxOperators.Knows(node.Operator)).Select(node => OnnxOperators.Unknown(new(this, node), node)).ToList();
         if (unsupported.Count > 0) throw UnsupportedOperatorException.All(File, unsupported);
         foreach (var node in nodes)
         {
@@ -261,7 +246,7 @@ public sealed class OnnxNetwork : Layer
             {
                 var renamed = Renamed(node);
                 if (node.Operator == "Constant") AddConstant(renamed);
-                else if (!merged.Contains(node) && (given.Overlaps(node.Outputs) || !BecomesConstant(renamed))) AddStep(renamed, rectifiers.GetValueOrDefault(node));
+                else if (given.Overlaps(node.Outputs) || !BecomesConstant(renamed)) AddStep(renamed);
             }
             catch (UnsupportedOperatorException e)
             {
@@ -277,7 +262,7 @@ public sealed class OnnxNetwork : Layer
     void AddConstant(OnnxNode node)
     {
         if (node.Outputs is not [{ Length: > 0 } name]) throw new DataFormatException(File, $"{node.Label}: it has {node.Outputs.Count} results, expected 1");
-        constants.Add(name, OnnxOperators.ReadConstant(new(this, node, Activation.None)));
+        constants.Add(name, OnnxOperators.ReadConstant(new(this, node)));
     }
 
     /// <summary>
@@ -296,7 +281,7 @@ public sealed class OnnxNetwork : Layer
                 aliases[result] = input;
                 return true;
             case { Operator: "DequantizeLinear", Inputs: [{ Length: > 0 } quantized, { Length: > 0 }, ..] } when constants[quantized].Shape.Count > MostOnHost:
-                var binding = new Binding(this, node, Activation.None);
+                var binding = new Binding(this, node);
                 var run = OnnxOperators.Make(node, binding);
                 binding.CheckAttributes();
                 using (Tape.NoGrad())
@@ -317,9 +302,9 @@ public sealed class OnnxNetwork : Layer
             ? new() { Operator = node.Operator, Name = node.Name, Inputs = [.. node.Inputs.Select(name => aliases.GetValueOrDefault(name, name))], Outputs = node.Outputs, Attributes = node.Attributes, Opset = node.Opset }
             : node;
 
-    void AddStep(OnnxNode node, OnnxNode? rectifier)
+    void AddStep(OnnxNode node)
     {
-        var binding = new Binding(this, node, rectifier is null ? Activation.None : Activation.Relu);
+        var binding = new Binding(this, node);
         var run = OnnxOperators.Make(node, binding);
         binding.CheckAttributes();
         for (var i = 0; i < node.Inputs.Count; i++)
@@ -334,7 +319,7 @@ public sealed class OnnxNetwork : Layer
             node,
             run,
             [.. node.Inputs.Select((name, i) => name.Length == 0 || binding.TookAsWeight(i) ? -1 : Slot(name))],
-            [.. (rectifier ?? node).Outputs.Select(name => name.Length == 0 ? -1 : Slot(name))]));
+            [.. node.Outputs.Select(name => name.Length == 0 ? -1 : Slot(name))]));
     }
 
     /// <summary>Behind which step each value is done with; constants and what the graph gives out are never.</summary>
@@ -389,7 +374,10 @@ public sealed class OnnxNetwork : Layer
         {
             try
             {
-                return run(values);
+                var before = Fusion.Pending;
+                var results = run(values);
+                if (Fusion.Pending is { } pending && pending != before) Fusion.Locate(pending, $"{node.Label} of {network.File}");
+                return results;
             }
             catch (ShapeException e) when (e.Layer is null)
             {

@@ -180,9 +180,6 @@ internal static partial class OnnxOperators
         ["SoftmaxCrossEntropyLoss"] = SoftmaxCrossEntropy,
     };
 
-    /// <summary>Whether a rectifier that alone reads the node's result can be merged into it.</summary>
-    public static bool TakesActivation(OnnxNode node) => node is { Operator: "Conv" or "Gemm" or "BatchNormalization", Domain: "", Outputs.Count: 1 };
-
     /// <summary>Whether there is a standard operator of a name here.</summary>
     public static bool Knows(string name) => name == "Constant" || Table.ContainsKey(name);
 

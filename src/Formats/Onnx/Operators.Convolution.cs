@@ -87,7 +87,7 @@ internal static partial class OnnxOperators
             };
             n.Checked([volume.Shape[0], .. Enumerable.Range(0, 3).Select(i => volume.Shape[i + 1] + (long)along[i].Before + along[i].Behind), volume.Shape[4]]);
             var result = n.Checked([volume.Shape[0], .. Enumerable.Range(0, 3).Select(i => Outputs(volume.Shape[i + 1], along[i])), w.Shape[4]]);
-            if (w.Shape[0] == 1 && axes < 3) return Unvolume(Functional.Conv2d(Planes(volume), Kernel(w, 0), bias(x), options, n.Activation), axes, result);
+            if (w.Shape[0] == 1 && axes < 3) return Unvolume(Functional.Conv2d(Planes(volume), Kernel(w, 0), bias(x), options), axes, result);
 
             // Plane o of the result reads plane o stride + tap dilation of the padded volume.
             var padded = PadAxis(volume, 1, depth.Before, depth.Behind, 0);
@@ -99,7 +99,7 @@ internal static partial class OnnxOperators
                 sum = sum is null ? part : sum + part;
             }
 
-            return Unvolume(n.Activation == Activation.Relu ? Functional.Relu(sum!) : sum!, axes, result);
+            return Unvolume(sum!, axes, result);
         });
 
         static long Outputs(int size, Window window) => Math.Max(0, ((size + (long)window.Before + window.Behind - window.Span) / window.Stride) + 1);
@@ -200,11 +200,10 @@ internal static partial class OnnxOperators
             if (transposeA) a = Layout.Permute(a, [1, 0]);
             var w = weights(x);
             n.Checked([a.Shape[0], w.Shape[1]]);
-            var late = alpha != 1 || addend is not null;
-            var y = Functional.Linear(a, w, bias(x), late ? Activation.None : n.Activation);
+            var y = Functional.Linear(a, w, bias(x));
             if (alpha != 1) y *= alpha;
             if (addend is not null) y += beta == 1 ? addend(x) : addend(x) * beta;
-            return Value.Of(late && n.Activation == Activation.Relu ? Functional.Relu(y) : y);
+            return Value.Of(y);
         });
 
         Tensor Matrix(Tensor t) => t.Shape.Rank == 2 ? t : throw n.Malformed($"it multiplies matrices, got {t.Shape}");

@@ -19,7 +19,7 @@ internal static partial class OnnxOperators
         return One(x =>
         {
             var t = x[0]!.ChannelsLast(n.Device);
-            return Value.OfChannelsLast(Functional.BatchNorm(t, scale(x)!, bias(x)!, mean(x)!, variance(x)!, byBatch || n.IsTraining, options, n.Activation));
+            return Value.OfChannelsLast(Functional.BatchNorm(t, scale(x)!, bias(x)!, mean(x)!, variance(x)!, byBatch || n.IsTraining, options));
         });
     }
 
@@ -31,7 +31,6 @@ internal static partial class OnnxOperators
         var batchMean = Functional.Mean(t, axes);
         var batchVariance = Functional.Mean(Functional.Square(t - batchMean), axes);
         var y = ((t - batchMean) / Functional.Sqrt(batchVariance + options.Epsilon) * scale) + bias;
-        if (n.Activation == Activation.Relu) y = Functional.Relu(y);
         Value[] results = [Value.OfChannelsLast(y), Value.Of(Moved(mean, batchMean)), Value.Of(Moved(variance, batchVariance)), Value.Of(batchMean), Value.Of(batchVariance)];
         return results[..Math.Clamp(n.OutputCount, 1, results.Length)];
 

@@ -31,7 +31,6 @@ public sealed class LayerTests
         layer.Weight.CopyFrom<float>([1, 2, 3, 4]);
         layer.Bias!.CopyFrom<float>([0.5f, -20]);
         Assert.Equal([7.5f, -10], layer.Forward(Tensor.From([1f, 2], new(1, 2), Device)).ToArray());
-        Assert.Equal([7.5f, 0], layer.Forward(Tensor.From([1f, 2], new(1, 2), Device), Activation.Relu).ToArray());
     }
 
     [Fact]
@@ -46,11 +45,10 @@ public sealed class LayerTests
         Assert.Equal(1.1f, layer.RunningVariance.ToArray()[0], 1e-6f);
         layer.Eval();
         Assert.Equal((3 - 0.2) / Math.Sqrt(1.1), layer.Forward(x).ToArray()[1], 1e-5);
-        Assert.Equal([0f, 2], layer.Forward(x, Activation.Relu, Tensor.From([-9f, 2 - (2.8f / MathF.Sqrt(1.1f))], x.Shape, Device)).ToArray().Select(v => MathF.Round(v, 5)));
     }
 
     [Fact]
-    public void ASequenceFusesRectifiersWithoutChangingValuesGradientsOrNames()
+    public void ASequenceFusesActivationsWithoutChangingValuesGradientsOrNames()
     {
         var convolution = new Conv2d(2, 3, 3, padding: 1, device: Device);
         var norm = new BatchNorm2d(3, device: Device);

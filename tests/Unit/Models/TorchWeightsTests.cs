@@ -130,7 +130,7 @@ public sealed class TorchWeightsTests
 
         protected override Tensor Compute(Tensor x)
         {
-            var code = encoder.Forward(conv.Forward(x).Flatten(), Activation.Relu);
+            var code = Functional.Relu(encoder.Forward(conv.Forward(x).Flatten()));
             return head.Forward(Functional.Relu(Functional.Linear(code, Functional.Permute(encoder.Weight, 1, 0), decoded)));
         }
 
@@ -306,10 +306,10 @@ public sealed class TorchWeightsTests
 
         public Tensor[] All(Tensor x)
         {
-            var h = slopes.Forward(norm.Forward(dropout.Forward(conv.Forward(x, Activation.Relu).Flatten())));
+            var h = slopes.Forward(norm.Forward(dropout.Forward(Functional.Relu(conv.Forward(x)).Flatten())));
             var (m, d) = (mean.Forward(h), deviation.Forward(h));
             var z = m + (Functional.Exp(d * 0.5f) * Tensor.Full(d.Shape, 0.25, d.Device));
-            return [m, d, up.Forward(expandNorm.Forward(expand.Forward(z), Activation.Relu).Reshape(x.Shape[0], 3, 4, 4))];
+            return [m, d, up.Forward(Functional.Relu(expandNorm.Forward(expand.Forward(z))).Reshape(x.Shape[0], 3, 4, 4))];
         }
 
         protected override Tensor Compute(Tensor x) => All(x)[2];
@@ -326,10 +326,10 @@ public sealed class TorchWeightsTests
 
         protected override Tensor Compute(Tensor x)
         {
-            var p = a.Forward(x, Activation.Relu);
+            var p = Functional.Relu(a.Forward(x));
             var q = b.Forward(p) * Scale;
             var h = Functional.Concat([p.Flatten(), Functional.Tanh(q.Flatten()), Functional.Mean(q, [1, 2])]);
-            return hidden.Forward(head.Forward(h, Activation.Relu));
+            return hidden.Forward(Functional.Relu(head.Forward(h)));
         }
     }
 
