@@ -29,15 +29,21 @@ public sealed record CaseResult(string Name, CaseOutcome Outcome, string Detail)
 public static class Verifier
 {
     /// <summary>Replays every <c>*.safetensors</c> file of a folder, in the order of their names; each when its result is asked for.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="device">Where.</param>
+    /// <param name="filter">Which, by the name without its ending; default all.</param>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
-    public static IEnumerable<CaseResult> Run(string folder, Device device)
+    public static IEnumerable<CaseResult> Run(string folder, Device device, Func<string, bool>? filter = null)
     {
         if (!Directory.Exists(folder)) throw new DirectoryNotFoundException($"There is no folder '{folder}'.");
-        return Directory.GetFiles(folder, "*.safetensors").Order(StringComparer.Ordinal).Select(path => RunCase(path, device));
+        return Directory.GetFiles(folder, "*.safetensors").Where(path => filter?.Invoke(Path.GetFileNameWithoutExtension(path)) ?? true).Order(StringComparer.Ordinal).Select(path => RunCase(path, device));
     }
 
     /// <summary>Compares every row of the <see cref="OperationRegistry"/> with the reference engine in double precision; each when its result is asked for.</summary>
-    public static IEnumerable<CaseResult> RunRegistry(Device device) => OperationRegistry.Rows.Select(row => RunRow(row, device));
+    /// <param name="device">Where.</param>
+    /// <param name="filter">Which, by name; default all.</param>
+    public static IEnumerable<CaseResult> RunRegistry(Device device, Func<string, bool>? filter = null)
+        => OperationRegistry.Rows.Where(row => filter?.Invoke(row.Name) ?? true).Select(row => RunRow(row, device));
 
     static CaseResult RunRow(OperationRow row, Device device)
     {

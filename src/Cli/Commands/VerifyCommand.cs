@@ -17,24 +17,32 @@ internal static class VerifyCommand
         var device = Options.Device();
         var precision = Options.Precision();
         var threads = Options.Threads();
+        var filter = new Option<string[]>("--filter") { HelpName = "TEXT", Description = "only cases or operations whose name holds this, for instance 'conv2d'; may be given several times" };
+        var verbose = new Option<bool>("--verbose") { Description = "a line for each as it ends, with its seconds" };
         var json = Options.Json();
-        var command = new Command("verify", "Compares results and gradients on a device with those of reference cases, or of the reference engine in double precision.") { folder, device, precision, threads, json };
-        command.SetAction(parsed => Run(terminal, parsed.GetValue(folder), Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(precision)), parsed.GetValue(json)));
+        var command = new Command("verify", "Compares results and gradients on a device with those of reference cases, or of the reference engine in double precision.") { folder, device, precision, threads, filter, verbose, json };
+        command.SetAction(parsed => Run(terminal, parsed.GetValue(folder), Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(precision)), parsed.GetValue(filter) ?? [], parsed.GetValue(verbose), parsed.GetValue(json)));
         return command;
     }
 
-    static int Run(Terminal terminal, string? folder, Device device, bool json)
+    static int Run(Terminal terminal, string? folder, Device device, string[] filter, bool verbose, bool json)
     {
         var clock = Stopwatch.StartNew();
         var results = new List<CaseResult>();
-        foreach (var result in folder is null ? Verifier.RunRegistry(device) : Verifier.Run(folder, device))
+        var ended = TimeSpan.Zero;
+        foreach (var result in folder is null ? Verifier.RunRegistry(device, IsMeant) : Verifier.Run(folder, device, IsMeant))
         {
             results.Add(result);
             terminal.ShowProgress(result.Name);
-            if (result.Outcome != CaseOutcome.Passed) terminal.WriteLine($"{(result.Outcome == CaseOutcome.Failed ? "FAILED" : "skipped")} {result.Name}: {result.Detail}");
+            var outcome = result.Outcome == CaseOutcome.Failed ? "FAILED" : $"{result.Outcome}".ToLowerInvariant();
+            var detail = result.Detail.Length == 0 ? "" : $": {result.Detail}";
+            if (verbose) terminal.WriteLine($"{outcome} {result.Name} {(clock.Elapsed - ended).TotalSeconds:F1} s{detail}");
+            else if (result.Outcome != CaseOutcome.Passed) terminal.WriteLine($"{outcome} {result.Name}{detail}");
+            ended = clock.Elapsed;
         }
 
         terminal.ShowProgress("");
+        if (results.Count == 0 && filter.Length > 0) throw new UsageException($"--filter {string.Join(" --filter ", filter)}: no name holds that; without it --verbose lists them.");
         if (results.Count == 0) throw new UsageException($"'{folder}' holds no case: expected .safetensors files.");
         var counts = Count(CaseOutcome.Passed, CaseOutcome.Failed, CaseOutcome.Skipped);
         var line = $"{counts[0]} passed, {counts[1]} failed, {counts[2]} skipped";
@@ -59,6 +67,8 @@ internal static class VerifyCommand
         }
 
         return counts[1] == 0 ? CommandLine.Done : CommandLine.Failed;
+
+        bool IsMeant(string name) => filter.Length == 0 || filter.Any(text => name.Contains(text, StringComparison.OrdinalIgnoreCase));
 
         int[] Count(params CaseOutcome[] outcomes) => Array.ConvertAll(outcomes, outcome => results.Count(r => r.Outcome == outcome));
     }

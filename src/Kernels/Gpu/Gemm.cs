@@ -143,11 +143,14 @@ static class Gemm
             Group.Barrier();
         }
 
-        if (lane > 0 || place >= part) return;
-        var rowOfAll = place / quads;
-        var group = rowOfAll / shape.Rows;
-        var offset = results.Row(group, 0, rowOfAll - (group * shape.Rows));
-        if (offset >= 0) results.Store(offset, group, 4 * (place - (rowOfAll * quads)), sums[thread]);
+        // No return behind a barrier: PoCL makes an endless loop of it.
+        if (lane == 0 && place < part)
+        {
+            var rowOfAll = place / quads;
+            var group = rowOfAll / shape.Rows;
+            var offset = results.Row(group, 0, rowOfAll - (group * shape.Rows));
+            if (offset >= 0) results.Store(offset, group, 4 * (place - (rowOfAll * quads)), sums[thread]);
+        }
     }
 
     /// <summary>Rows of a tile.</summary>

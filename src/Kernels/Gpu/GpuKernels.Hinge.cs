@@ -27,10 +27,9 @@ sealed partial class GpuKernels
             if (j != label) sum += Rectify(x[start + j] - truth + o.Parameter);
         }
 
+        // No return behind a barrier: PoCL makes an endless loop of it.
         sum = T.Sum(sum);
-        if (T.First != 0) return;
-        if (Counts(o, row, label, bad)) losses[row] = o.Weighted != 0 ? sum * weights[label] : sum;
-        else losses[row] = Uncounted(o, label);
+        if (T.First == 0) losses[row] = !Counts(o, row, label, bad) ? Uncounted(o, label) : o.Weighted != 0 ? sum * weights[label] : sum;
     }
 
     public void MulticlassHingeForward(in LabelGeometry g, float margin, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer? weights, DeviceBuffer losses)

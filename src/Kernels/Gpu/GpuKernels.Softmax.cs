@@ -90,24 +90,25 @@ sealed partial class GpuKernels
             all += weight;
         }
 
+        // PoCL makes endless loops of barriers under a condition and of a return behind one: sums of no use are taken too.
         var logSum = XMath.Log(T.Sum(sum));
-        if (o.Parameter != 0)
+        distances = T.Sum(distances);
+        all = T.Sum(all);
+        if (T.First == 0)
         {
-            distances = T.Sum(distances);
-            all = T.Sum(all);
+            var label = labels[row];
+            logSumExp[row] = maximum + logSum;
+            losses[row] = Counts(o, row, label, bad) ? LossOf(o, label, maximum - x[start + Clamped(label, o.Classes)], logSum, all, distances, weights) : Uncounted(o, label);
         }
+    }
 
-        if (T.First != 0) return;
-        var label = labels[row];
-        logSumExp[row] = maximum + logSum;
-        if (!Counts(o, row, label, bad))
-        {
-            losses[row] = Uncounted(o, label);
-            return;
-        }
+    /// <summary>A class, whatever the label is.</summary>
+    static int Clamped(int label, int classes) => label < 0 ? 0 : label >= classes ? classes - 1 : label;
 
-        var loss = (1 - o.Parameter) * (o.Weighted != 0 ? weights[label] : 1f) * (logSum + (maximum - x[start + label]));
-        losses[row] = o.Parameter != 0 ? loss + (o.Parameter * ((all * logSum) + distances) / o.Classes) : loss;
+    static float LossOf(LabelOptions o, int label, float distance, float logSum, float all, float distances, ArrayView<float> weights)
+    {
+        var loss = (1 - o.Parameter) * (o.Weighted != 0 ? weights[label] : 1f) * (logSum + distance);
+        return o.Parameter != 0 ? loss + (o.Parameter * ((all * logSum) + distances) / o.Classes) : loss;
     }
 
     public void CrossEntropyForward(in LabelGeometry g, float smoothing, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer? weights, DeviceBuffer losses, DeviceBuffer logSumExp)

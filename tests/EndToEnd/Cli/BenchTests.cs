@@ -70,4 +70,14 @@ public sealed class BenchTests : CliTest
         var result = Run("verify", "--device", "cpu").IsDone();
         Assert.EndsWith($"{CnnSharp.Verification.OperationRegistry.Rows.Count} passed, 0 failed, 0 skipped", result.Output.TrimEnd(), StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void VerifyTakesWhatTheFilterNamesAndTellsEach()
+    {
+        var lines = Run("verify", "--device", "cpu", "--filter", "leaky_relu", "--filter", "ARGMAX", "--verbose").IsDone().Output.TrimEnd().Split('\n');
+        Assert.Matches(@"^passed leaky_relu \d+\.\d s$", lines[0].TrimEnd());
+        Assert.Matches(@"^passed argmax \d+\.\d s$", lines[1].TrimEnd());
+        Assert.Equal("2 passed, 0 failed, 0 skipped", lines[^1].TrimEnd());
+        Run("verify", "--device", "cpu", "--filter", "convolute").IsRefused("--filter convolute: no name holds that");
+    }
 }
