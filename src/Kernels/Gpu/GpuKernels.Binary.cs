@@ -143,19 +143,22 @@ sealed partial class GpuKernels
         public static float Apply(float a, float b, float parameter) => a % b;
     }
 
+    /// <summary>1 or 0. Of "holds ? 1f : 0f" ILGPU makes a conversion that on OpenCL gives the bits of a whole 1.</summary>
+    static float Number(bool holds) => (holds ? 2f : 1f) - 1;
+
     internal readonly struct Greater : IMap2
     {
-        public static float Apply(float a, float b, float parameter) => a > b ? 1 : 0;
+        public static float Apply(float a, float b, float parameter) => Number(a > b);
     }
 
     internal readonly struct GreaterOrEqual : IMap2
     {
-        public static float Apply(float a, float b, float parameter) => a >= b ? 1 : 0;
+        public static float Apply(float a, float b, float parameter) => Number(a >= b);
     }
 
     internal readonly struct Equal : IMap2
     {
-        public static float Apply(float a, float b, float parameter) => a == b ? 1 : 0;
+        public static float Apply(float a, float b, float parameter) => Number(a == b);
     }
 
     internal readonly struct GreaterShare : IMap2
