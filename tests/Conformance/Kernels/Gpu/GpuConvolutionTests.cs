@@ -11,7 +11,7 @@ namespace CnnSharp.Tests;
 /// Convolutions, transposed convolutions and matrix products of the GPU engine against the plain kernels. Inputs are whole
 /// numbers, so that results agree to the bit whatever the order of the sums.
 /// </summary>
-[Collection(DeviceTests.Name)]
+[Collection(ProcessTests.Name)]
 public sealed class GpuConvolutionTests(WideAccelerator wide) : IClassFixture<WideAccelerator>
 {
     [Fact]
@@ -203,9 +203,11 @@ public sealed class GpuConvolutionTests(WideAccelerator wide) : IClassFixture<Wi
     }
 }
 
-/// <summary>ILGPU's CPU accelerator with the groups of a GPU, and so its tiles. It goes with the tests, and what ILGPU keeps for its kernels with it.</summary>
+/// <summary>ILGPU's CPU accelerator with the groups of a GPU, and so its tiles. It goes with the tests, which run alone, and what ILGPU keeps for its kernels with it.</summary>
 public sealed class WideAccelerator : IDisposable
 {
+    public WideAccelerator() => GC.Collect();
+
     public Device Device { get; } = new(Accelerators.OpenCpu("ilgpu-cpu-256", 32, 8));
 
     public void Dispose()

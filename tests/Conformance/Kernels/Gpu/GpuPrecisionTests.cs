@@ -11,7 +11,7 @@ namespace CnnSharp.Tests;
 /// Products in TensorFloat-32 and bfloat16: the kernels of the tensor cores, with the same tiles, places in shared memory and
 /// fragments, on an accelerator that multiplies fragments in plain arithmetic.
 /// </summary>
-[Collection(DeviceTests.Name)]
+[Collection(ProcessTests.Name)]
 public sealed class GpuPrecisionTests(EmulatedTensorCores devices) : IClassFixture<EmulatedTensorCores>
 {
 
@@ -174,10 +174,12 @@ public sealed class GpuPrecisionTests(EmulatedTensorCores devices) : IClassFixtu
     }
 }
 
-/// <summary>A device a precision. They go with the tests: ILGPU keeps half a gigabyte for the kernels of each, and 256 threads.</summary>
+/// <summary>A device a precision. They go with the tests, which run alone: ILGPU keeps half a gigabyte for the kernels of each, and 256 threads.</summary>
 public sealed class EmulatedTensorCores : IDisposable
 {
     readonly Dictionary<Precision, Device> devices = [];
+
+    public EmulatedTensorCores() => GC.Collect();
 
     /// <summary>The device of a precision.</summary>
     public Device this[Precision precision]
