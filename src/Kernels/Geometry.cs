@@ -348,6 +348,13 @@ public readonly record struct RegionGeometry(
 /// <param name="Inner">Extent behind the reduced axis.</param>
 public readonly record struct ReduceGeometry(long Outer, long Reduced, long Inner);
 
+/// <summary>Indices along the middle axis of x [Outer, Extent, Inner].</summary>
+/// <param name="Outer">Extent before the axis.</param>
+/// <param name="Extent">Extent of the axis.</param>
+/// <param name="Count">Indices a row: the extent of the indices' axis.</param>
+/// <param name="Inner">Extent after the axis.</param>
+public readonly record struct IndexGeometry(long Outer, int Extent, int Count, long Inner);
+
 /// <summary>Enlarging x [N, H, W, C] to y [N, OutH, OutW, C].</summary>
 /// <param name="N">Images.</param>
 /// <param name="H">Rows of x.</param>

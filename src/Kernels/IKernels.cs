@@ -36,6 +36,9 @@ public interface IKernels
     /// <summary>Sums and maxima over axes.</summary>
     IReductionKernels Reductions { get; }
 
+    /// <summary>Gathering, scattering and choosing by indices.</summary>
+    IIndexingKernels Indexing { get; }
+
     /// <summary>Nearest and bilinear resizing.</summary>
     IResizeKernels Resize { get; }
 

@@ -23,6 +23,8 @@ internal sealed unsafe partial class CpuKernels<V>(Workers workers, ConvolutionA
 
     IReductionKernels IKernels.Reductions => this;
 
+    public IIndexingKernels Indexing { get; } = new IndexingKernels(workers);
+
     IResizeKernels IKernels.Resize => this;
 
     ISparseKernels IKernels.Sparse => this;

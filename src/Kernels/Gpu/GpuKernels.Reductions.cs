@@ -64,5 +64,5 @@ sealed partial class GpuKernels
     }
 
     /// <summary>The order of maxima: NaN is above everything, and of equals the first stays.</summary>
-    static bool IsGreater(float candidate, float maximum) => candidate > maximum || (float.IsNaN(candidate) && !float.IsNaN(maximum));
+    internal static bool IsGreater(float candidate, float maximum) => candidate > maximum || (float.IsNaN(candidate) && !float.IsNaN(maximum));
 }

@@ -26,6 +26,8 @@ sealed partial class GpuKernels : IKernels, IMemoryKernels, IConvolutionKernels,
 
     IReductionKernels IKernels.Reductions => this;
 
+    public IIndexingKernels Indexing { get; }
+
     IResizeKernels IKernels.Resize => this;
 
     ISparseKernels IKernels.Sparse => this;
@@ -48,17 +50,18 @@ sealed partial class GpuKernels : IKernels, IMemoryKernels, IConvolutionKernels,
         this.accelerator = accelerator;
         this.emulatesTensorCores = emulatesTensorCores;
         GroupSize = Math.Min(MaxGroupSize, accelerator.MaxNumThreadsPerGroup);
+        Indexing = new IndexingKernels(this);
     }
 
     /// <summary>Threads of a reduction's group: a power of two, 256 on a GPU, 16 on ILGPU's CPU accelerator.</summary>
     int GroupSize { get; }
 
     /// <summary>The elements of a buffer of this engine, to read and to write: see <see cref="DeviceBuffer.Version"/>.</summary>
-    static ArrayView<T> View<T>(DeviceBuffer buffer)
+    internal static ArrayView<T> View<T>(DeviceBuffer buffer)
         where T : unmanaged => Elements<T>(buffer, buffer.Block);
 
     /// <summary>As <see cref="View{T}"/>, only to be read.</summary>
-    static ArrayView<T> ReadView<T>(DeviceBuffer buffer)
+    internal static ArrayView<T> ReadView<T>(DeviceBuffer buffer)
         where T : unmanaged => Elements<T>(buffer, buffer.ReadOnlyBlock);
 
     static ArrayView<T> Elements<T>(DeviceBuffer buffer, MemoryBlock memory)
@@ -86,12 +89,12 @@ sealed partial class GpuKernels : IKernels, IMemoryKernels, IConvolutionKernels,
 
     /// <summary>An index range for one thread an element.</summary>
     /// <exception cref="NotSupportedException">More than 2^31 - 1 elements.</exception>
-    static Index1D Range(long count)
+    internal static Index1D Range(long count)
         => count <= int.MaxValue ? new((int)count) : throw new NotSupportedException($"{count:N0} elements: a kernel of the GPU engine indexes at most {int.MaxValue:N0}. A smaller batch has fewer.");
 
     /// <summary>Compiles a kernel: called once, where its launcher is still null.</summary>
     /// <exception cref="InvalidOperationException">It does not compile for this device.</exception>
-    TLauncher Compile<TLauncher>(string kernel, Func<Accelerator, TLauncher> load)
+    internal TLauncher Compile<TLauncher>(string kernel, Func<Accelerator, TLauncher> load)
     {
         try
         {

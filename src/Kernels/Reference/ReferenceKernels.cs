@@ -27,6 +27,8 @@ internal sealed unsafe partial class ReferenceKernels<T> : IKernels, IMemoryKern
 
     IReductionKernels IKernels.Reductions => this;
 
+    public IIndexingKernels Indexing { get; } = new IndexingKernels<T>();
+
     IResizeKernels IKernels.Resize => this;
 
     ISparseKernels IKernels.Sparse => this;
@@ -46,7 +48,7 @@ internal sealed unsafe partial class ReferenceKernels<T> : IKernels, IMemoryKern
     static bool Passes(Activation activation, double y) => activation == Activation.None || y > 0;
 
     /// <summary>The order of maxima: NaN is above everything, and of equals the first stays.</summary>
-    static bool IsGreater(double candidate, double maximum) => candidate > maximum || (double.IsNaN(candidate) && !double.IsNaN(maximum));
+    internal static bool IsGreater(double candidate, double maximum) => candidate > maximum || (double.IsNaN(candidate) && !double.IsNaN(maximum));
 
     /// <summary>Sums to be kept in double, all 0.</summary>
     /// <exception cref="NotSupportedException">There are more than an array has.</exception>
@@ -61,7 +63,7 @@ internal sealed unsafe partial class ReferenceKernels<T> : IKernels, IMemoryKern
     }
 
     /// <summary>A buffer's elements, read as double. An index outside the buffer is an exception.</summary>
-    readonly struct Elements(DeviceBuffer buffer)
+    internal readonly struct Elements(DeviceBuffer buffer)
     {
         readonly T* first = buffer.ReadOnlyPointer<T>();
 
@@ -72,7 +74,7 @@ internal sealed unsafe partial class ReferenceKernels<T> : IKernels, IMemoryKern
     }
 
     /// <summary>A buffer's elements, read and written as double. An index outside the buffer is an exception.</summary>
-    readonly struct WritableElements(DeviceBuffer buffer)
+    internal readonly struct WritableElements(DeviceBuffer buffer)
     {
         readonly T* first = buffer.Pointer<T>();
 
