@@ -1,3 +1,4 @@
+using CnnSharp.Kernels;
 using static CnnSharp.Functional;
 
 namespace CnnSharp.Verification;
@@ -25,11 +26,8 @@ public static partial class OperationRegistry
         },
         new("pad", nameof(Pad2d), (i, a) =>
         {
-            // PyTorch's order: the innermost axis first.
-            var sides = a.Integers("pad");
-            if (sides.Length != 4) throw new FormatException($"attribute 'pad': expected [left, right, top, bottom], got {sides.Length} numbers.");
             Attributes.Require(a.Text("mode", "constant") == "constant", "pad with anything but a constant");
-            return Pad2d(i["x"], new(sides[2], sides[3], sides[0], sides[1]), a.Single("value", 0));
+            return Pad2d(i["x"], Sides(a), a.Single("value", 0));
         })
         {
             IsExact = true,
@@ -113,4 +111,12 @@ public static partial class OperationRegistry
             ],
         },
     ];
+
+    /// <summary>PyTorch's order: the innermost axis first.</summary>
+    static Padding2d Sides(Attributes a)
+    {
+        var sides = a.Integers("pad");
+        if (sides.Length != 4) throw new FormatException($"attribute 'pad': expected [left, right, top, bottom], got {sides.Length} numbers.");
+        return new(sides[2], sides[3], sides[0], sides[1]);
+    }
 }

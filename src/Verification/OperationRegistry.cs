@@ -27,6 +27,7 @@ public static partial class OperationRegistry
         .. ArithmeticRows,
         .. ShapeRows,
         .. ReductionRows,
+        .. IndexingRows,
     ];
 
     static readonly Dictionary<string, OperationRow> ByName = Rows.ToDictionary(row => row.Name);

@@ -1,0 +1,23 @@
+using static CnnSharp.Functional;
+
+namespace CnnSharp.Verification;
+
+/// <content>Indices, and what mirrors or resizes images.</content>
+public static partial class OperationRegistry
+{
+    static OperationRow[] IndexingRows =>
+    [
+        new("gather", nameof(Gather), (i, a) => Gather(i["x"], a.Integer("dim", 0), i["index"]))
+        {
+            IsExact = true,
+            Samples =
+            [
+                new("""{"dim":1}""", X(2, 5, 3), Index(5, 2, 7, 3)),
+                new("""{"dim":-1}""", X(3, 2, 17), Index(17, 3, 2, 4)),
+                new("""{"dim":0}""", X(4, 33), Index(4, 6, 33)),
+            ],
+        },
+    ];
+
+    static SampleInput Index(int extent, params int[] shape) => new("index", shape, Values.Label, extent);
+}
