@@ -17,6 +17,17 @@ public static partial class OperationRegistry
                 new("""{"dim":0}""", X(4, 33), Index(4, 6, 33)),
             ],
         },
+        new("scatter_add", nameof(ScatterAdd), (i, a) => ScatterAdd(i["x"], a.Integer("dim", 0), i["index"], i["src"]))
+        {
+            Differentiable = ["x", "src"],
+            IsExact = true,
+            Samples =
+            [
+                new("""{"dim":1}""", X(2, 5, 3), Index(5, 2, 7, 3), new("src", [2, 7, 3])),
+                new("""{"dim":-1}""", X(3, 2, 17), Index(17, 3, 2, 4), new("src", [3, 2, 4])),
+                new("""{"dim":0}""", X(4, 33), Index(4, 6, 33), new("src", [6, 33])),
+            ],
+        },
     ];
 
     static SampleInput Index(int extent, params int[] shape) => new("index", shape, Values.Label, extent);
