@@ -28,6 +28,11 @@ public static partial class OperationRegistry
                 new("""{"dim":0}""", X(4, 33), Index(4, 6, 33), new("src", [6, 33])),
             ],
         },
+        new("topk", nameof(TopK), (i, a) => TopK(i["x"], a.Integer("k", 1), a.Integer("dim", -1), a.Flag("largest", true)).Values)
+        {
+            IsExact = true,
+            Samples = [new("""{"k":3}""", Choice(4, 10)), new("""{"k":4,"dim":1,"largest":false}""", Choice(2, 6, 3)), new("""{"k":17,"dim":0}""", Choice(17, 5))],
+        },
     ];
 
     static SampleInput Index(int extent, params int[] shape) => new("index", shape, Values.Label, extent);
