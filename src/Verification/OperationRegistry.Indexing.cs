@@ -33,6 +33,11 @@ public static partial class OperationRegistry
             IsExact = true,
             Samples = [new("""{"k":3}""", Choice(4, 10)), new("""{"k":4,"dim":1,"largest":false}""", Choice(2, 6, 3)), new("""{"k":17,"dim":0}""", Choice(17, 5))],
         },
+        new("cumsum", nameof(CumulativeSum), (i, a) => CumulativeSum(i["x"], a.Integer("dim", 0)))
+        {
+            IsExact = true,
+            Samples = [new("""{"dim":0}""", X(7, 5)), new("""{"dim":-1}""", X(3, 4, 33)), new("""{"dim":1}""", X(2, 5, 3, 2))],
+        },
     ];
 
     static SampleInput Index(int extent, params int[] shape) => new("index", shape, Values.Label, extent);
