@@ -28,6 +28,11 @@ public static partial class OperationRegistry
                 new("""{"dim":0}""", X(4, 33), Index(4, 6, 33), new("src", [6, 33])),
             ],
         },
+        new("index_select", nameof(IndexSelect), (i, a) => IndexSelect(i["x"], a.Integer("dim", 0), a.Integers("index")))
+        {
+            IsExact = true,
+            Samples = [new("""{"dim":1,"index":[2,0,2]}""", X(2, 3, 5)), new("""{"dim":-1,"index":[16,3]}""", X(3, 17)), new("""{"dim":0,"index":[1]}""", X(2, 2, 3, 4))],
+        },
         new("topk", nameof(TopK), (i, a) => TopK(i["x"], a.Integer("k", 1), a.Integer("dim", -1), a.Flag("largest", true)).Values)
         {
             IsExact = true,
