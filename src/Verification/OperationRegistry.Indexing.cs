@@ -43,6 +43,18 @@ public static partial class OperationRegistry
             IsExact = true,
             Samples = [new("""{"dim":0}""", X(7, 5)), new("""{"dim":-1}""", X(3, 4, 33)), new("""{"dim":1}""", X(2, 5, 3, 2))],
         },
+        new("reflect_pad", nameof(ReflectPad2d), (i, a) => ReflectPad2d(i["x"], Sides(a)))
+        {
+            IsExact = true,
+            Layout = Images,
+            Samples = [new("""{"pad":[1,1,1,1]}""", X(2, 3, 4, 3)), new("""{"pad":[0,2,3,1]}""", X(1, 4, 3, 17))],
+        },
+        new("replicate_pad", nameof(ReplicatePad2d), (i, a) => ReplicatePad2d(i["x"], Sides(a)))
+        {
+            IsExact = true,
+            Layout = Images,
+            Samples = [new("""{"pad":[1,1,1,1]}""", X(2, 3, 4, 3)), new("""{"pad":[0,5,3,1]}""", X(1, 2, 3, 17))],
+        },
     ];
 
     static SampleInput Index(int extent, params int[] shape) => new("index", shape, Values.Label, extent);
