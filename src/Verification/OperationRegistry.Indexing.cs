@@ -43,6 +43,18 @@ public static partial class OperationRegistry
             IsExact = true,
             Samples = [new("""{"dim":0}""", X(7, 5)), new("""{"dim":-1}""", X(3, 4, 33)), new("""{"dim":1}""", X(2, 5, 3, 2))],
         },
+        new("max_pool2d_indices", nameof(MaxPool2dWithIndices), (i, a) => MaxPool2dWithIndices(i["x"], a.Size("kernel", 2), Windows(a)).Values)
+        {
+            IsExact = true,
+            Layout = Images,
+            Samples = [new("""{"kernel":2}""", Choice(2, 4, 6, 3)), new("""{"kernel":3,"stride":2,"padding":1}""", Choice(1, 5, 7, 17))],
+        },
+        new("max_unpool2d", nameof(MaxUnpool2d), (i, a) => MaxUnpool2d(i["x"], i["index"], a.Size("output")))
+        {
+            IsExact = true,
+            Layout = Images,
+            Samples = [new("""{"output":[4,6]}""", X(2, 2, 3, 3), Index(24, 2, 2, 3, 3)), new("""{"output":[5,5]}""", X(1, 3, 2, 17), Index(25, 1, 3, 2, 17))],
+        },
         new("reflect_pad", nameof(ReflectPad2d), (i, a) => ReflectPad2d(i["x"], Sides(a)))
         {
             IsExact = true,
