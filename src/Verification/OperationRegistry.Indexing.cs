@@ -67,6 +67,31 @@ public static partial class OperationRegistry
             Layout = Images,
             Samples = [new("""{"pad":[1,1,1,1]}""", X(2, 3, 4, 3)), new("""{"pad":[0,5,3,1]}""", X(1, 2, 3, 17))],
         },
+        new("interpolate", nameof(Interpolate), (i, a) => Interpolate(
+            i["x"],
+            a.Size("size"),
+            a.Text("mode", "bilinear") switch
+            {
+                "nearest" => InterpolationMode.Nearest,
+                "bicubic" => InterpolationMode.Bicubic,
+                "bilinear" => InterpolationMode.Bilinear,
+                var mode => throw new FormatException($"attribute 'mode': expected nearest, bilinear or bicubic, got '{mode}'."),
+            },
+            a.Flag("align_corners", false),
+            a.Flag("antialias", false)))
+        {
+            Layout = Images,
+            DoubleTolerance = SinglePrecisionOption,
+            Samples =
+            [
+                new("""{"size":[5,7],"mode":"nearest"}""", X(2, 3, 4, 3)),
+                new("""{"size":[7,5]}""", X(2, 3, 4, 3)),
+                new("""{"size":[5,3],"align_corners":true}""", X(1, 3, 4, 17)),
+                new("""{"size":[5,3],"mode":"bicubic"}""", X(1, 3, 4, 5)),
+                new("""{"size":[2,3],"antialias":true}""", X(1, 7, 5, 3)),
+                new("""{"size":[3,2],"mode":"bicubic","antialias":true}""", X(1, 7, 5, 3)),
+            ],
+        },
     ];
 
     static SampleInput Index(int extent, params int[] shape) => new("index", shape, Values.Label, extent);
