@@ -176,6 +176,33 @@ def composed():
     case("pixel_unshuffle", "pixel_unshuffle", {"factor": 2}, lambda x: F.pixel_unshuffle(x, 2), dict(x=randn(2, 3, 4, 6)))
     case("max_axis", "max", {"dim": 1}, lambda x: x.max(1).values, dict(x=randn(3, 5, 4)))
     case("min_axis_kept", "min", {"dim": -1, "keepdim": True}, lambda x: x.min(-1, keepdim=True).values, dict(x=randn(3, 5, 4)))
+    indices()
+
+
+def indices():
+    """Indices and resizing, most of it composed of sparse products."""
+    torch.manual_seed(4)
+    index = torch.randint(5, (2, 7, 3))
+    case("gather_axis", "gather", {"dim": 1}, lambda x, index: x.gather(1, index), dict(x=randn(2, 5, 3)), dict(index=index))
+    case("scatter_add_axis", "scatter_add", {"dim": 1}, lambda x, src, index: x.scatter_add(1, index, src), dict(x=randn(2, 5, 3), src=randn(2, 7, 3)), dict(index=index))
+    case("index_select_axis", "index_select", {"dim": 1, "index": [2, 0, 2]}, lambda x: x.index_select(1, torch.tensor([2, 0, 2])), dict(x=randn(2, 3, 5)))
+    case("topk_smallest", "topk", {"k": 3, "dim": 1, "largest": False}, lambda x: x.topk(3, 1, largest=False).values, dict(x=randn(4, 9, 2)))
+    case("cumsum_axis", "cumsum", {"dim": 1}, lambda x: x.cumsum(1), dict(x=randn(2, 9, 3)))
+    case("max_pool2d_indices", "max_pool2d_indices", {"kernel": 3, "stride": 2, "padding": 1}, lambda x: F.max_pool2d(x, 3, 2, 1, return_indices=True)[0], dict(x=randn(2, 3, 7, 6)))
+    _, places = F.max_pool2d(randn(2, 3, 6, 8), 2, return_indices=True)
+    case("max_unpool2d", "max_unpool2d", {"output": [6, 8]}, lambda x, index: F.max_unpool2d(x, index, 2, output_size=(6, 8)), dict(x=randn(2, 3, 3, 4)), dict(index=places))
+    case("reflect_pad", "reflect_pad", {"pad": [2, 1, 0, 3]}, lambda x: F.pad(x, [2, 1, 0, 3], "reflect"), dict(x=randn(2, 3, 4, 5)))
+    case("replicate_pad", "replicate_pad", {"pad": [2, 1, 0, 7]}, lambda x: F.pad(x, [2, 1, 0, 7], "replicate"), dict(x=randn(2, 3, 4, 5)))
+    for name, size, options in [
+        ("nearest", (5, 3), dict(mode="nearest")),
+        ("bilinear", (9, 4), dict(mode="bilinear")),
+        ("bilinear_corners", (9, 4), dict(mode="bilinear", align_corners=True)),
+        ("bicubic", (11, 3), dict(mode="bicubic")),
+        ("bicubic_corners", (11, 3), dict(mode="bicubic", align_corners=True)),
+        ("bilinear_antialias", (3, 9), dict(mode="bilinear", antialias=True)),
+        ("bicubic_antialias", (3, 9), dict(mode="bicubic", antialias=True)),
+    ]:
+        case(f"interpolate_{name}", "interpolate", dict(size=list(size), **options), lambda x: F.interpolate(x, size, **options), dict(x=randn(2, 3, 7, 5)))
 
 
 if __name__ == "__main__":
