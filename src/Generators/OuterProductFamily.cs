@@ -26,9 +26,9 @@ sealed class OuterProductFamily : TileFamily
         const string Pointer = "static delegate*<OuterProductCall*, float*, float*, float*, void>";
         Choose(w, $"{Pointer} Written(int rows, int vectors)", "(rows, vectors)", general.Select(tile => ($"({tile.First}, {tile.Second})", $"Tile{tile.First}x{tile.Second}")), "throw new ArgumentOutOfRangeException(nameof(rows), rows, $\"There is no tile of {rows} rows by {vectors} vectors.\")");
         w.Line();
-        Choose(w, $"{Pointer} WrittenWhole(int runs, int length)", "(runs, length)", kernelRows.Select(tile => ($"({tile.First}, {tile.Length})", $"Whole{tile.First}x{tile.Length}")), "null");
+        Choose(w, $"{Pointer} WrittenKernelRows(int runs, int length)", "(runs, length)", kernelRows.Select(tile => ($"({tile.First}, {tile.Length})", $"KernelRows{tile.First}x{tile.Length}")), "null");
         foreach (var tile in general) Method(w, $"static void Tile{tile.First}x{tile.Second}(OuterProductCall* call, float* x, float* dy, float* dw)", () => General(w, tile.First, tile.Second));
-        foreach (var tile in kernelRows) Method(w, $"static void Whole{tile.First}x{tile.Length}(OuterProductCall* call, float* x, float* dy, float* dw)", () => KernelRows(w, tile.First, tile.Length));
+        foreach (var tile in kernelRows) Method(w, $"static void KernelRows{tile.First}x{tile.Length}(OuterProductCall* call, float* x, float* dy, float* dw)", () => KernelRows(w, tile.First, tile.Length));
     }
 
     static int Registers(Tile tile) => tile.Length > 0 ? (tile.First * tile.Length) + 1 : (tile.First * tile.Second) + tile.Second + 1;

@@ -8,7 +8,7 @@ internal sealed unsafe partial class CpuKernels<V>
         => CorrelateTransposed(g, x, w, WeightLayout.OutIn(g).Exchanged, b, y, accumulate: false);
 
     public void TransposeBackwardInput(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, DeviceBuffer dx, bool accumulate = false)
-        => Correlate(g, dy, w, WeightLayout.OutIn(g), null, dx, new Ending { Accumulate = accumulate });
+        => Correlate(g, dy, w, WeightLayout.OutIn(g), null, dx, new Epilogue { Accumulate = accumulate });
 
     public void TransposeBackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
         => WeightGradient(g, dy, x, dw, exchanged: true);

@@ -23,25 +23,25 @@ internal sealed unsafe partial class CpuKernels<V>
         => CorrelateTransposed(g, dy, w, WeightLayout.InOut(g).Exchanged, null, dx, accumulate);
 
     /// <summary>Convolution g, for weights of any layout.</summary>
-    void Correlate(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, in WeightLayout layout, DeviceBuffer? b, DeviceBuffer y, in Ending ending)
+    void Correlate(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, in WeightLayout layout, DeviceBuffer? b, DeviceBuffer y, in Epilogue epilogue)
     {
         if (y.Length == 0) return;
         if (x.Length == 0)
         {
-            StoreEmptySums(b, ending, y, g.K);
+            StoreEmptySums(b, epilogue, y, g.K);
             return;
         }
 
         if (IsPointwise(g))
         {
-            MultiplyPixels(g, x, w, layout, b, y, ending);
+            MultiplyPixels(g, x, w, layout, b, y, epilogue);
             return;
         }
 
         RequireIndexable(g);
         if (IsDepthwise(g))
         {
-            Depthwise(g, x.ReadOnlyPointer<float>(), w.ReadOnlyPointer<float>(), b.ReadOnlyPointerOrNull<float>(), y.Pointer<float>(), ending.Relu ? Activation.Relu : Activation.None, ending.Accumulate, transposed: false);
+            Depthwise(g, x.ReadOnlyPointer<float>(), w.ReadOnlyPointer<float>(), b.ReadOnlyPointerOrNull<float>(), y.Pointer<float>(), epilogue.Relu ? Activation.Relu : Activation.None, epilogue.Accumulate, transposed: false);
             return;
         }
 
@@ -65,9 +65,9 @@ internal sealed unsafe partial class CpuKernels<V>
             KernelH = g.KernelH,
             KernelW = g.KernelW,
             Layout = layout,
-            Ending = ending,
+            Epilogue = epilogue,
         };
-        lock (workers.Gate)
+        lock (workers.ScratchLock)
         {
             pass.Reserve(workers, w, phases: 1, allowWinograd: May(ConvolutionAlgorithms.Winograd) && g is { DilationH: 1, DilationW: 1 });
             pass.Add(new()
@@ -143,9 +143,9 @@ internal sealed unsafe partial class CpuKernels<V>
             KernelH = g.KernelH,
             KernelW = g.KernelW,
             Layout = layout,
-            Ending = new() { Accumulate = accumulate },
+            Epilogue = new() { Accumulate = accumulate },
         };
-        lock (workers.Gate)
+        lock (workers.ScratchLock)
         {
             var (phaseRows, phaseCols) = (Math.Min(g.StrideH, g.H), Math.Min(g.StrideW, g.W));
             pass.Reserve(workers, null, checked(phaseRows * phaseCols), allowWinograd: May(ConvolutionAlgorithms.Winograd) && g is { StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1 });
@@ -177,17 +177,17 @@ internal sealed unsafe partial class CpuKernels<V>
     }
 
     /// <summary>Sums of nothing: the bias and the epilogue alone. What a convolution without input channels or rows gives.</summary>
-    static void StoreEmptySums(DeviceBuffer? b, in Ending ending, DeviceBuffer y, int channels)
+    static void StoreEmptySums(DeviceBuffer? b, in Epilogue epilogue, DeviceBuffer y, int channels)
     {
         float* bias = b.ReadOnlyPointerOrNull<float>(), target = y.Pointer<float>();
         for (long i = 0; i < y.Length; i++)
         {
             var c = i % channels;
             var sum = bias is null ? 0 : bias[c];
-            if (ending.Scale is not null) sum = MathF.FusedMultiplyAdd(sum, ending.Scale[c], ending.Shift[c]);
-            if (ending.Add is not null) sum += ending.Add[i];
-            if (ending.Relu && sum < 0) sum = 0;
-            target[i] = ending.Accumulate ? sum + target[i] : sum;
+            if (epilogue.Scale is not null) sum = MathF.FusedMultiplyAdd(sum, epilogue.Scale[c], epilogue.Shift[c]);
+            if (epilogue.Add is not null) sum += epilogue.Add[i];
+            if (epilogue.Relu && sum < 0) sum = 0;
+            target[i] = epilogue.Accumulate ? sum + target[i] : sum;
         }
     }
 
@@ -308,7 +308,7 @@ internal sealed unsafe partial class CpuKernels<V>
     }
 
     /// <summary>What happens to a sum before it is stored, in this order; the bias is the sum's first term.</summary>
-    struct Ending
+    struct Epilogue
     {
         /// <summary>Null, or one a channel and readable three vectors further: sum = sum Scale + Shift.</summary>
         public float* Scale, Shift;
@@ -399,7 +399,7 @@ internal sealed unsafe partial class CpuKernels<V>
         public float* Weights;
         public int KernelH, KernelW;
         public WeightLayout Layout;
-        public Ending Ending;
+        public Epilogue Epilogue;
         public float** Scratch;
 
         Phase* phases;
@@ -459,7 +459,7 @@ internal sealed unsafe partial class CpuKernels<V>
         public readonly long ScratchLength => CorrelationTiles<V>.MaxTile + (taskImages * (copy ? bandLength : imageStrips)) + Slack;
 
         /// <summary>What a tile may read behind the last pixel, where a row (of a strip: a column) has fewer than its pixels.</summary>
-        readonly long Slack => (long)CorrelationTiles<V>.MaxHalf * (copy ? StepW : StepH * stripWidth) * In;
+        readonly long Slack => (long)CorrelationTiles<V>.MaxHalfTilePixels * (copy ? StepW : StepH * stripWidth) * In;
 
         /// <summary>Takes memory for everything that the tasks share.</summary>
         /// <param name="workers">Whose.</param>
@@ -471,11 +471,11 @@ internal sealed unsafe partial class CpuKernels<V>
             var phaseLength = RoundUp(phases * sizeof(Phase) / sizeof(float), 16);
             var offsetLength = RoundUp(2 * KernelH * KernelW * (sizeof(nint) / sizeof(float)), 16);
             var biasLength = RoundUp(Groups * PaddedOut, 16);
-            UseWinograd = allowWinograd && phases == 1 && Groups == 1 && KernelH == 3 && KernelW == 3 && StepH == 1 && StepW == 1 && WinogradPass.Pays(N, In, Out, TargetH, TargetW);
+            UseWinograd = allowWinograd && phases == 1 && Groups == 1 && KernelH == 3 && KernelW == 3 && StepH == 1 && StepW == 1 && WinogradPass.IsFaster(N, In, Out, TargetH, TargetW);
             var packedLength = Groups * PackedLength;
             var transformedLength = UseWinograd ? WinogradPass.WeightLength(In, Out) : 0;
             var ready = false;
-            var keptAt = kept is null ? null : PackedWeights.Find(kept, new(UseWinograd, Groups, In, Out, KernelH, KernelW, Layout), UseWinograd ? transformedLength : packedLength, out ready);
+            var keptAt = kept is null ? null : PackedWeights.GetOrPack(kept, new(UseWinograd, Groups, In, Out, KernelH, KernelW, Layout), UseWinograd ? transformedLength : packedLength, out ready);
             WeightsReady = ready;
             var shared = workers.Shared(phaseLength + offsetLength + biasLength + (ready ? 0 : packedLength + transformedLength));
             this.phases = (Phase*)shared;
@@ -493,7 +493,7 @@ internal sealed unsafe partial class CpuKernels<V>
         {
             if (phase.Taps == 0)
             {
-                if (Ending.Accumulate) return;
+                if (Epilogue.Accumulate) return;
                 phase.TapRows = phase.TapCols = default;
             }
 
@@ -535,7 +535,7 @@ internal sealed unsafe partial class CpuKernels<V>
             }
 
             var inside = firstRow >= 0 && firstCol >= 0 && ((rows - 1) * StepH) + lastRow < SourceH && ((cols - 1) * StepW) + lastCol < SourceW;
-            copy = !(Groups == 1 && fewestCols >= CorrelationTiles<V>.MaxHalf && (inside || (phaseCount == 1 && In >= ManyChannels)));
+            copy = !(Groups == 1 && fewestCols >= CorrelationTiles<V>.MaxHalfTilePixels && (inside || (phaseCount == 1 && In >= ManyChannels)));
             blockWidth = ((cols - 1) * StepW) + lastCol - firstCol + 1;
 
             // Enough tasks for the threads of a large machine, but none below 2^18 multiply-adds; what a task reads should
@@ -612,7 +612,7 @@ internal sealed unsafe partial class CpuKernels<V>
             Out = Out,
             FirstRow = phases[0].TapRows.First,
             FirstCol = phases[0].TapCols.First,
-            Ending = Ending,
+            Epilogue = Epilogue,
             Bias = Bias,
             Weights = Transformed,
         };
@@ -677,7 +677,7 @@ internal sealed unsafe partial class CpuKernels<V>
                 var vectors = CorrelationTiles<V>.Vectors((PaddedOut - k) / V.Count);
                 var lanes = Math.Min(vectors * V.Count, Out - k);
                 call.WeightStride = vectors * V.Count * sizeof(float);
-                Ending.Set(ref call, Target, (group * Out) + k);
+                Epilogue.Set(ref call, Target, (group * Out) + k);
                 for (var i = 0; i < phaseCount; i++)
                 {
                     ref var phase = ref phases[i];
@@ -687,7 +687,7 @@ internal sealed unsafe partial class CpuKernels<V>
                     var phaseEnd = Math.Min(end, phase.Rows);
                     var pair = new TilePair<V>(
                         &call,
-                        CorrelationTiles<V>.Half(vectors, phase.Cols),
+                        CorrelationTiles<V>.HalfTilePixels(vectors, phase.Cols),
                         vectors,
                         lanes,
                         weights + ((long)phase.FirstTap * In * vectors * V.Count),
@@ -739,8 +739,8 @@ internal sealed unsafe partial class CpuKernels<V>
                 var vectors = CorrelationTiles<V>.Vectors((PaddedOut - k) / V.Count);
                 var lanes = Math.Min(vectors * V.Count, Out - k);
                 call.WeightStride = side.WeightStride = vectors * V.Count * sizeof(float);
-                Ending.Set(ref call, Target, k);
-                Ending.Set(ref side, Target, k);
+                Epilogue.Set(ref call, Target, k);
+                Epilogue.Set(ref side, Target, k);
                 for (var i = 0; i < phaseCount; i++)
                 {
                     ref var phase = ref phases[i];
@@ -761,7 +761,7 @@ internal sealed unsafe partial class CpuKernels<V>
                         call.Segments = (to - from) * phase.RowSegments;
                         var pair = new TilePair<V>(
                             &call,
-                            CorrelationTiles<V>.Half(vectors, columns),
+                            CorrelationTiles<V>.HalfTilePixels(vectors, columns),
                             vectors,
                             lanes,
                             phaseWeights + ((long)from * phase.TapCols.Count * In * vectors * V.Count),
@@ -792,7 +792,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
                     side.Offsets = phase.StripOffsets;
                     side.Segments = phase.Segments;
-                    var sidePair = new TilePair<V>(&side, CorrelationTiles<V>.Half(vectors, phaseEnd - first), vectors, lanes, phaseWeights, Bias + k, temp);
+                    var sidePair = new TilePair<V>(&side, CorrelationTiles<V>.HalfTilePixels(vectors, phaseEnd - first), vectors, lanes, phaseWeights, Bias + k, temp);
                     for (var p = 0; p < count; p++)
                     {
                         var strip = strips + (p * imageStrips);
@@ -865,7 +865,7 @@ internal sealed unsafe partial class CpuKernels<V>
                     ref var phase = ref phases[i];
                     var columns = phase.Cols - phase.Left - phase.Right;
                     if (columns <= 0) continue;
-                    var halves = (long)DivideUp(columns, CorrelationTiles<V>.Half(vectors, columns)) * gridRows;
+                    var halves = (long)DivideUp(columns, CorrelationTiles<V>.HalfTilePixels(vectors, columns)) * gridRows;
                     steps += (halves + 1) / 2 * phase.Segments * (vectors == 1 ? 1 : phase.Length);
                 }
             }

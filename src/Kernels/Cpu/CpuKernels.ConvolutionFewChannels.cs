@@ -14,7 +14,7 @@ internal sealed unsafe partial class CpuKernels<V>
         if (!May(ConvolutionAlgorithms.FewChannels)) return false;
 
         // A tile reads half its pixels of a row at least; the columns must follow each other without a gap.
-        if (g is not { Groups: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1 } || g.OutW < CorrelationTiles<V>.MaxHalf) return false;
+        if (g is not { Groups: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1 } || g.OutW < CorrelationTiles<V>.MaxHalfTilePixels) return false;
 
         // Vectors of multiply-adds and of sums for a pixel; a sum is a load, an add and their share of a store.
         long taps = (long)g.KernelH * g.KernelW, lanes = taps * g.C;
@@ -28,7 +28,7 @@ internal sealed unsafe partial class CpuKernels<V>
         if (g.N == 0 || g.H == 0) return;
         var pass = new FewChannelsPass { Geometry = g, Dy = dy, Dx = dx, Accumulate = accumulate };
         pass.Plan();
-        lock (workers.Gate)
+        lock (workers.ScratchLock)
         {
             var zeros = RoundUp(3 * V.Count, 16);
             var biasLength = RoundUp((g.W * g.C) + V.Count, 16);
@@ -168,7 +168,7 @@ internal sealed unsafe partial class CpuKernels<V>
             {
                 var vectors = CorrelationTiles<V>.Vectors(left);
                 call.WeightStride = vectors * V.Count * sizeof(float);
-                var pair = new TilePair<V>(&call, CorrelationTiles<V>.Half(vectors, Geometry.OutW), vectors, vectors * V.Count, weights, Zeros, temp);
+                var pair = new TilePair<V>(&call, CorrelationTiles<V>.HalfTilePixels(vectors, Geometry.OutW), vectors, vectors * V.Count, weights, Zeros, temp);
                 for (var row = first; row < end; row++)
                 {
                     pair.AddRow(source + (row * rowLength), Geometry.K, products + ((long)(row % ring) * Geometry.OutW * Width) + k, Geometry.OutW);

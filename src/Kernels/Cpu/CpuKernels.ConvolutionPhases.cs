@@ -17,7 +17,7 @@ internal sealed unsafe partial class CpuKernels<V>
         if (g.N == 0) return;
         var pass = new PhasesPass { Geometry = g, Dy = dy, Dx = dx, Accumulate = accumulate };
         pass.Plan();
-        lock (workers.Gate)
+        lock (workers.ScratchLock)
         {
             pass.Bias = workers.Shared(g.C + (9L * g.K * g.C));
             pass.Packed = pass.Bias + g.C;

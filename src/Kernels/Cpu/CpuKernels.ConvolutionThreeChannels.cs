@@ -19,7 +19,7 @@ internal sealed unsafe partial class CpuKernels<V>
     void RunThreeChannels(in ConvGeometry g, float* dy, float* w, in WeightLayout layout, float* bias, float* dx, bool accumulate)
     {
         if (g.N == 0 || g.H == 0) return;
-        if (May(ConvolutionAlgorithms.ThreeChannelsWinograd) && ThreeChannelsWinogradPass.Pays(g))
+        if (May(ConvolutionAlgorithms.ThreeChannelsWinograd) && ThreeChannelsWinogradPass.IsFaster(g))
         {
             RunThreeChannelsWinograd(g, dy, w, layout, bias, dx, accumulate);
             return;
@@ -27,7 +27,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
         var pass = new ThreeChannelsPass { Geometry = g, Dy = dy, Dx = dx, Accumulate = accumulate };
         pass.Plan();
-        lock (workers.Gate)
+        lock (workers.ScratchLock)
         {
             pass.Bias = workers.Shared((3 * V512.Count) + ((long)g.KernelH * pass.WeightsOfRow));
             pass.Packed = pass.Bias + (3 * V512.Count);
@@ -130,21 +130,21 @@ internal sealed unsafe partial class CpuKernels<V>
             var (inside, outside) = (Math.Clamp(-shift, x, end), Math.Clamp(g.OutW - g.PadLeft, x, end));
             if (outside - inside < Tile) inside = outside = end;
 
-            for (; x < inside; x++, sums += 3 * V512.Count) One(top + ((long)(x + shift) * g.K), weights, rows, x + shift, sums);
+            for (; x < inside; x++, sums += 3 * V512.Count) OnePixel(top + ((long)(x + shift) * g.K), weights, rows, x + shift, sums);
             for (; x < outside; x += Tile, sums += 3 * Tile * V512.Count)
             {
                 // The last ones may be computed twice.
                 var back = Math.Max(0, x + Tile - outside);
                 x -= back;
                 sums -= back * 3 * V512.Count;
-                Six(top + ((long)(x + shift) * g.K), weights, rows, sums);
+                SixPixels(top + ((long)(x + shift) * g.K), weights, rows, sums);
             }
 
-            for (; x < end; x++, sums += 3 * V512.Count) One(top + ((long)(x + shift) * g.K), weights, rows, x + shift, sums);
+            for (; x < end; x++, sums += 3 * V512.Count) OnePixel(top + ((long)(x + shift) * g.K), weights, rows, x + shift, sums);
         }
 
         /// <summary>A pixel whose window, which begins at <paramref name="column"/>, may stand out of the row.</summary>
-        readonly void One(float* y, float* weights, int rows, int column, float* sums)
+        readonly void OnePixel(float* y, float* weights, int rows, int column, float* sums)
         {
             var from = Math.Min(Math.Max(0, -column), Geometry.KernelW) * Geometry.K;
             var to = Math.Min(Geometry.KernelW, Geometry.OutW - column) * Geometry.K;
@@ -159,11 +159,11 @@ internal sealed unsafe partial class CpuKernels<V>
                 weights += WeightsOfRow;
             }
 
-            Put(a, b, c, sums);
+            StoreLanes(a, b, c, sums);
         }
 
         /// <summary>Six pixels whose windows lie within the row.</summary>
-        readonly void Six(float* y, float* weights, int rows, float* sums)
+        readonly void SixPixels(float* y, float* weights, int rows, float* sums)
         {
             V512 a0 = V512.Zero, b0 = V512.Zero, c0 = V512.Zero, a1 = V512.Zero, b1 = V512.Zero, c1 = V512.Zero, a2 = V512.Zero, b2 = V512.Zero, c2 = V512.Zero;
             V512 a3 = V512.Zero, b3 = V512.Zero, c3 = V512.Zero, a4 = V512.Zero, b4 = V512.Zero, c4 = V512.Zero, a5 = V512.Zero, b5 = V512.Zero, c5 = V512.Zero;
@@ -192,12 +192,12 @@ internal sealed unsafe partial class CpuKernels<V>
                 y -= rowLength;
             }
 
-            Put(a0, b0, c0, sums);
-            Put(a1, b1, c1, sums + (3 * V512.Count));
-            Put(a2, b2, c2, sums + (6 * V512.Count));
-            Put(a3, b3, c3, sums + (9 * V512.Count));
-            Put(a4, b4, c4, sums + (12 * V512.Count));
-            Put(a5, b5, c5, sums + (15 * V512.Count));
+            StoreLanes(a0, b0, c0, sums);
+            StoreLanes(a1, b1, c1, sums + (3 * V512.Count));
+            StoreLanes(a2, b2, c2, sums + (6 * V512.Count));
+            StoreLanes(a3, b3, c3, sums + (9 * V512.Count));
+            StoreLanes(a4, b4, c4, sums + (12 * V512.Count));
+            StoreLanes(a5, b5, c5, sums + (15 * V512.Count));
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -209,7 +209,7 @@ internal sealed unsafe partial class CpuKernels<V>
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        static void Put(V512 a, V512 b, V512 c, float* sums)
+        static void StoreLanes(V512 a, V512 b, V512 c, float* sums)
         {
             V512.Store(a, sums);
             V512.Store(b, sums + V512.Count);

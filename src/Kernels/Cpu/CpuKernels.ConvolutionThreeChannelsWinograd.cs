@@ -20,7 +20,7 @@ internal sealed unsafe partial class CpuKernels<V>
     {
         var pass = new ThreeChannelsWinogradPass { Geometry = g, Dy = dy, Dx = dx, Accumulate = accumulate };
         pass.Plan();
-        lock (workers.Gate)
+        lock (workers.ScratchLock)
         {
             pass.Bias = workers.Shared(3 + pass.PackedFloats);
             pass.Packed = pass.Bias + 3;
@@ -67,7 +67,7 @@ internal sealed unsafe partial class CpuKernels<V>
         int bandRows, bands;
 
         /// <summary>Whether it is faster than <see cref="ThreeChannelsPass"/>: the planes have to fit and to be filled.</summary>
-        public static bool Pays(in ConvGeometry g)
+        public static bool IsFaster(in ConvGeometry g)
             => g is { KernelH: 3, K: Lanes, W: >= 28 and <= TileColumns, OutW: <= TileColumns } && g.KernelW <= Lanes && g.PadLeft < g.KernelW;
 
         public readonly int PackedFloats => 12 * Lanes * Geometry.KernelW;
@@ -123,24 +123,24 @@ internal sealed unsafe partial class CpuKernels<V>
             // Rows h and h + 1 of dx meet four rows of dy, from h + PadTop - 2 on. The first turn is only for what it keeps.
             var next = first + g.PadTop - 2;
             new Span<float>(kept, Kept).Clear();
-            Turn(dy, next, block, kept, rows);
+            TransformRows(dy, next, block, kept, rows);
             next += 2;
             for (var h = first; h < last; h += TileRows, next += TileRows, dx += 3L * TileRows * g.W)
             {
-                Turn(dy, next, block, kept, rows);
-                Turn(dy, next + 2, block, kept, rows + Row);
+                TransformRows(dy, next, block, kept, rows);
+                TransformRows(dy, next + 2, block, kept, rows + Row);
                 var ahead = dy + (Math.Min(next + TileRows, g.OutH) * rowLength);
                 Multiply(rows, Packed, ahead, sums);
                 Multiply(rows + (4 * Row), Packed + (PackedFloats / 2), ahead + (2 * rowLength), sums + HalfOfSums);
-                Put(sums, dx, last - h);
+                StoreLanes(sums, dx, last - h);
             }
         }
 
         /// <summary>Two more rows of dy into transformed ones: with the two before them they are those that a pair of rows of dx meets.</summary>
-        readonly void Turn(float* dy, int from, float* block, float* kept, float* target)
+        readonly void TransformRows(float* dy, int from, float* block, float* kept, float* target)
         {
             for (var x = 0; x < TileColumns; x += Lanes, kept += Kept / 2)
-                Turn(Block(dy, from, x, block), Block(dy, from + 1, x, block + (Lanes * Lanes)), kept, target + x);
+                TransformRows(Block(dy, from, x, block), Block(dy, from + 1, x, block + (Lanes * Lanes)), kept, target + x);
         }
 
         /// <summary>Where sixteen columns of a row of dy begin: in a copy, with zeros, if some are beyond it.</summary>
@@ -154,7 +154,7 @@ internal sealed unsafe partial class CpuKernels<V>
             return copy;
         }
 
-        static void Turn(float* a, float* b, float* kept, float* target)
+        static void TransformRows(float* a, float* b, float* kept, float* target)
         {
             for (var k = 0; k < Lanes; k += 4, a += 4, b += 4)
             {
@@ -233,14 +233,14 @@ internal sealed unsafe partial class CpuKernels<V>
                 }
             }
 
-            Put(a0, b0, c0, sums);
-            Put(d0, e0, f0, sums + (3 * Lanes));
-            Put(a1, b1, c1, sums + (6 * Lanes));
-            Put(d1, e1, f1, sums + (9 * Lanes));
-            Put(a2, b2, c2, sums + (12 * Lanes));
-            Put(d2, e2, f2, sums + (15 * Lanes));
-            Put(a3, b3, c3, sums + (18 * Lanes));
-            Put(d3, e3, f3, sums + (21 * Lanes));
+            StoreLanes(a0, b0, c0, sums);
+            StoreLanes(d0, e0, f0, sums + (3 * Lanes));
+            StoreLanes(a1, b1, c1, sums + (6 * Lanes));
+            StoreLanes(d1, e1, f1, sums + (9 * Lanes));
+            StoreLanes(a2, b2, c2, sums + (12 * Lanes));
+            StoreLanes(d2, e2, f2, sums + (15 * Lanes));
+            StoreLanes(a3, b3, c3, sums + (18 * Lanes));
+            StoreLanes(d3, e3, f3, sums + (21 * Lanes));
 
             [MethodImpl(MethodImplOptions.AggressiveInlining)]
             static void Multiply(
@@ -252,7 +252,7 @@ internal sealed unsafe partial class CpuKernels<V>
             }
 
             [MethodImpl(MethodImplOptions.AggressiveInlining)]
-            static void Put(Vector512<float> a, Vector512<float> b, Vector512<float> c, float* sums)
+            static void StoreLanes(Vector512<float> a, Vector512<float> b, Vector512<float> c, float* sums)
             {
                 a.Store(sums);
                 b.Store(sums + Lanes);
@@ -261,7 +261,7 @@ internal sealed unsafe partial class CpuKernels<V>
         }
 
         /// <summary>A tile of dx from its sums of products, as many rows as it has.</summary>
-        readonly void Put(float* sums, float* dx, int rows)
+        readonly void StoreLanes(float* sums, float* dx, int rows)
         {
             var g = Geometry;
             for (var pair = 0; pair < 2 && 2 * pair < rows; pair++, dx += 6L * g.W)
@@ -272,8 +272,8 @@ internal sealed unsafe partial class CpuKernels<V>
                     Sums(sums + Lanes, Bias[1], out var b0, out var b1);
                     Sums(sums + (2 * Lanes), Bias[2], out var c0, out var c1);
                     var count = Math.Min(Lanes, g.W - x);
-                    Put(a0, b0, c0, dx + (3 * x), 3 * count);
-                    if (rows > (2 * pair) + 1) Put(a1, b1, c1, dx + (3L * (x + g.W)), 3 * count);
+                    StoreLanes(a0, b0, c0, dx + (3 * x), 3 * count);
+                    if (rows > (2 * pair) + 1) StoreLanes(a1, b1, c1, dx + (3L * (x + g.W)), 3 * count);
                 }
             }
 
@@ -289,19 +289,19 @@ internal sealed unsafe partial class CpuKernels<V>
 
         /// <summary>Three channels of 16 pixels as they lie in dx, side by side: <paramref name="count"/> values of them.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        readonly void Put(Vector512<float> a, Vector512<float> b, Vector512<float> c, float* dx, int count)
+        readonly void StoreLanes(Vector512<float> a, Vector512<float> b, Vector512<float> c, float* dx, int count)
         {
             // First two channels, with any value where the third comes.
             var ab = Avx512F.PermuteVar16x32x2(a, Vector512.Create(0, 16, 0, 1, 17, 0, 2, 18, 0, 3, 19, 0, 4, 20, 0, 5), b);
-            Put(Avx512F.PermuteVar16x32x2(ab, Vector512.Create(0, 1, 16, 3, 4, 17, 6, 7, 18, 9, 10, 19, 12, 13, 20, 15), c), dx, count);
+            StoreLanes(Avx512F.PermuteVar16x32x2(ab, Vector512.Create(0, 1, 16, 3, 4, 17, 6, 7, 18, 9, 10, 19, 12, 13, 20, 15), c), dx, count);
             ab = Avx512F.PermuteVar16x32x2(a, Vector512.Create(21, 0, 6, 22, 0, 7, 23, 0, 8, 24, 0, 9, 25, 0, 10, 26), b);
-            Put(Avx512F.PermuteVar16x32x2(ab, Vector512.Create(0, 21, 2, 3, 22, 5, 6, 23, 8, 9, 24, 11, 12, 25, 14, 15), c), dx + Lanes, count - Lanes);
+            StoreLanes(Avx512F.PermuteVar16x32x2(ab, Vector512.Create(0, 21, 2, 3, 22, 5, 6, 23, 8, 9, 24, 11, 12, 25, 14, 15), c), dx + Lanes, count - Lanes);
             ab = Avx512F.PermuteVar16x32x2(a, Vector512.Create(0, 11, 27, 0, 12, 28, 0, 13, 29, 0, 14, 30, 0, 15, 31, 0), b);
-            Put(Avx512F.PermuteVar16x32x2(ab, Vector512.Create(26, 1, 2, 27, 4, 5, 28, 7, 8, 29, 10, 11, 30, 13, 14, 31), c), dx + (2 * Lanes), count - (2 * Lanes));
+            StoreLanes(Avx512F.PermuteVar16x32x2(ab, Vector512.Create(26, 1, 2, 27, 4, 5, 28, 7, 8, 29, 10, 11, 30, 13, 14, 31), c), dx + (2 * Lanes), count - (2 * Lanes));
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        readonly void Put(Vector512<float> values, float* dx, int count)
+        readonly void StoreLanes(Vector512<float> values, float* dx, int count)
         {
             if (count >= Lanes)
             {

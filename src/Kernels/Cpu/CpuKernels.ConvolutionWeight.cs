@@ -32,7 +32,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
         var pass = new WeightPass { Geometry = g, X = x.ReadOnlyPointer<float>(), Dy = dy.ReadOnlyPointer<float>(), Dw = dw.Pointer<float>(), Exchanged = exchanged };
         pass.Plan();
-        lock (workers.Gate)
+        lock (workers.ScratchLock)
         {
             pass.Partials = workers.Shared(pass.PartialLength * pass.Chunks * g.Groups);
             pass.Scratch = workers.ScratchTable(pass.ScratchLength);
@@ -317,7 +317,7 @@ internal sealed unsafe partial class CpuKernels<V>
                 }
 
                 call->DyStride = (nint)(pixelDy * sizeof(float));
-                var whole = copyX && merged && vectors == 1 ? OuterProductTiles<V>.Whole(Runs, RunLength) : null;
+                var whole = copyX && merged && vectors == 1 ? OuterProductTiles<V>.KernelRows(Runs, RunLength) : null;
                 if (whole is not null)
                 {
                     SetSegments(call, block, 0, rowDy, imageDy);

@@ -138,7 +138,7 @@ internal sealed unsafe partial class CpuKernels<V>
     {
         var length = RoundUp(checked(g.KernelH * g.KernelW * g.C), 16);
         var chunks = (int)Math.Clamp(Math.Min(32, g.MultiplyAdds / (1 << 16)), 1, g.N);
-        lock (workers.Gate)
+        lock (workers.ScratchLock)
         {
             var partials = workers.Shared((long)length * chunks);
             workers.Run(new DepthwiseWeightWork { Geometry = g, X = x, Dy = dy, Partials = partials, Chunks = chunks, Length = length }, chunks);

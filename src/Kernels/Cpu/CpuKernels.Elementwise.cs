@@ -96,7 +96,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <summary>The elements of task <paramref name="task"/>: start, the end of the whole vectors, the end.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static (long Start, long Whole, int Tail) ChunkOf(int task, long count)
+    static (long Start, long FullVectors, int Tail) ChunkOf(int task, long count)
     {
         var start = task * Chunk;
         var length = Math.Min(Chunk, count - start);

@@ -7,7 +7,7 @@ internal sealed unsafe partial class CpuKernels<V>
     /// <inheritdoc/>
     public void Gather(in ImageGeometry g, DeviceBuffer images, DeviceBuffer placements, DeviceBuffer scaleOffset, DeviceBuffer y)
     {
-        lock (workers.Gate)
+        lock (workers.ScratchLock)
         {
             // Scale and offset repeated to whole vectors: lane l of a row belongs to channel l % C, so C vectors repeat.
             var lanes = V.Count * g.C;

@@ -9,10 +9,10 @@ namespace CnnSharp.Kernels.Cpu;
 internal sealed unsafe partial class CpuKernels<V>
 {
     public void Multiply(in MatMulGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer? bias, DeviceBuffer c, Activation activation = Activation.None, bool accumulate = false)
-        => Multiply(new() { Geometry = g, Ending = new() { Relu = activation == Activation.Relu, Accumulate = accumulate } }, a, b, bias, c);
+        => Multiply(new() { Geometry = g, Epilogue = new() { Relu = activation == Activation.Relu, Accumulate = accumulate } }, a, b, bias, c);
 
     /// <summary>A convolution g whose kernel is one pixel: its rows of a are the pixels that it reads.</summary>
-    void MultiplyPixels(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, in WeightLayout layout, DeviceBuffer? b, DeviceBuffer y, in Ending ending)
+    void MultiplyPixels(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, in WeightLayout layout, DeviceBuffer? b, DeviceBuffer y, in Epilogue epilogue)
     {
         // A product counts its rows in 32 bits: more pixels than that are several products. Dense pixels follow each other
         // whatever rows and images they belong to; of others, some rows of one image, or all rows of some images.
@@ -30,7 +30,7 @@ internal sealed unsafe partial class CpuKernels<V>
                 {
                     Geometry = new((int)(count * line), g.K, g.C, TransposeB: layout.OutStride != 1),
                     Pixels = pixels,
-                    Ending = ending with { Add = ending.Add is null ? null : ending.Add + skipped },
+                    Epilogue = epilogue with { Add = epilogue.Add is null ? null : epilogue.Add + skipped },
                 },
                 x,
                 w,
@@ -54,7 +54,7 @@ internal sealed unsafe partial class CpuKernels<V>
         pass.C = c.Pointer<float>() + firstC;
         if (g.K == 0)
         {
-            StoreEmptySums(bias, pass.Ending, c, g.N);
+            StoreEmptySums(bias, pass.Epilogue, c, g.N);
             return;
         }
 
@@ -72,9 +72,9 @@ internal sealed unsafe partial class CpuKernels<V>
 
         pass.Plan();
         var biasLength = RoundUp(RoundUp(g.N, V.Count), 16);
-        lock (workers.Gate)
+        lock (workers.ScratchLock)
         {
-            var kept = PackedWeights.Find(b, pass.Form, pass.PackedLength, out var ready);
+            var kept = PackedWeights.GetOrPack(b, pass.PackedLayout, pass.PackedLength, out var ready);
             pass.Bias = workers.Shared(biasLength + pass.SharedLength + (kept is null ? pass.PackedLength : 0));
             pass.SharedA = pass.Bias + biasLength;
             pass.Packed = kept is null ? pass.SharedA + pass.SharedLength : kept;
@@ -106,7 +106,7 @@ internal sealed unsafe partial class CpuKernels<V>
     {
         var g = pass.Geometry;
         pass.Plan();
-        lock (workers.Gate)
+        lock (workers.ScratchLock)
         {
             if (pass.RowTasks * pass.ColumnTasks == 1)
             {
@@ -179,7 +179,7 @@ internal sealed unsafe partial class CpuKernels<V>
     {
         public MatMulGeometry Geometry;
         public float* A, B, C;
-        public Ending Ending;
+        public Epilogue Epilogue;
 
         /// <summary>[N rounded up to vectors].</summary>
         public float* Bias;
@@ -211,7 +211,7 @@ internal sealed unsafe partial class CpuKernels<V>
         public int ColumnTasks { get; private set; }
 
         /// <summary>How the packed panels lie.</summary>
-        public readonly WeightForm Form => new(false, 1, Geometry.K, Geometry.N, 1, 1, Geometry.TransposeB ? new(0, 1, Geometry.K, 0) : new(0, Geometry.N, 1, 0));
+        public readonly PackedWeightLayout PackedLayout => new(false, 1, Geometry.K, Geometry.N, 1, 1, Geometry.TransposeB ? new(0, 1, Geometry.K, 0) : new(0, Geometry.N, 1, 0));
 
         public readonly long PackedLength => (long)RoundUp(Geometry.N, V.Count) * Geometry.K;
 
@@ -220,7 +220,7 @@ internal sealed unsafe partial class CpuKernels<V>
         public readonly long SharedLength => SharesA ? CopyLength(Geometry.M) : 0;
 
         /// <summary>Floats of a copy of rows of a, whole cache lines, and of what a tile may read behind them.</summary>
-        readonly long CopyLength(int rows) => ((long)rows + CorrelationTiles<V>.MaxHalf) * strideA;
+        readonly long CopyLength(int rows) => ((long)rows + CorrelationTiles<V>.MaxHalfTilePixels) * strideA;
 
         public void Plan()
         {
@@ -228,14 +228,14 @@ internal sealed unsafe partial class CpuKernels<V>
             var vectors = DivideUp(n, V.Count);
             Blocks = 0;
             for (var left = vectors; left > 0; left -= CorrelationTiles<V>.Vectors(left)) Blocks++;
-            copyA = transposeA || Pixels.Any || m < CorrelationTiles<V>.MaxHalf;
+            copyA = transposeA || Pixels.Any || m < CorrelationTiles<V>.MaxHalfTilePixels;
             strideA = copyA ? RoundUp(k, 16) + 16 : k;
 
             // Tasks of at least 2^18 multiply-adds, whose rows of a stay in the L2. Where b is large, as many
             // rows as that allows, and tasks for some of the columns each: every task reads its part of b once.
             var mostTasks = Math.Max(1, (long)m * n * k / (1 << 18));
             var mostRows = (64 * 1024 / Math.Max(1, k)) + 1;
-            var rows = Math.Max(4 * CorrelationTiles<V>.MaxHalf, (long)n * k > MediumWeights ? mostRows : Math.Min(DivideUp(m, 32), mostRows));
+            var rows = Math.Max(4 * CorrelationTiles<V>.MaxHalfTilePixels, (long)n * k > MediumWeights ? mostRows : Math.Min(DivideUp(m, 32), mostRows));
             RowTasks = (int)Math.Min(mostTasks, Math.Max(1, m / rows));
             ColumnTasks = (int)Math.Clamp(Math.Min(mostTasks / RowTasks, 32 / RowTasks), 1, Blocks);
         }
@@ -280,7 +280,7 @@ internal sealed unsafe partial class CpuKernels<V>
             {
                 a = temp + CorrelationTiles<V>.MaxTile;
                 CopyRows(first, rows, a);
-                for (var i = rows; i < CorrelationTiles<V>.MaxHalf; i++) Clear(a + ((long)i * strideA), strideA);
+                for (var i = rows; i < CorrelationTiles<V>.MaxHalfTilePixels; i++) Clear(a + ((long)i * strideA), strideA);
             }
 
             nint offset = 0;
@@ -296,8 +296,8 @@ internal sealed unsafe partial class CpuKernels<V>
             {
                 Block(block, out var column, out var vectors, out var panel);
                 call.WeightStride = vectors * V.Count * sizeof(float);
-                Ending.Set(ref call, C, column);
-                var half = CorrelationTiles<V>.Half(vectors, rows);
+                Epilogue.Set(ref call, C, column);
+                var half = CorrelationTiles<V>.HalfTilePixels(vectors, rows);
                 var pair = new TilePair<V>(&call, half, vectors, Math.Min(vectors * V.Count, n - column), panel, Bias + column, temp);
                 pair.AddRow(a, strideA, C + ((long)first * n) + column, rows);
                 pair.Flush();

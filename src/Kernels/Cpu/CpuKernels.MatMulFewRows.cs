@@ -10,11 +10,11 @@ internal sealed unsafe partial class CpuKernels<V>
 {
     /// <summary>Whether packing b would cost as much as multiplying by it.</summary>
     static bool FewRows(in MatMulPass pass)
-        => pass.Geometry is { M: <= 2 * CorrelationTiles<V>.MaxHalf, TransposeA: false, TransposeB: false } && !pass.Pixels.Any;
+        => pass.Geometry is { M: <= 2 * CorrelationTiles<V>.MaxHalfTilePixels, TransposeA: false, TransposeB: false } && !pass.Pixels.Any;
 
     void MultiplyFewRows(in MatMulPass pass, float* bias)
     {
-        lock (workers.Gate)
+        lock (workers.ScratchLock)
         {
             var work = new FewRowsWork(pass, bias, workers.ScratchTable((long)pass.Geometry.M * FewRowsWork.Columns));
             workers.Run(work, DivideUp(pass.Geometry.N, FewRowsWork.Columns));
@@ -32,7 +32,7 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly int m = pass.Geometry.M, n = pass.Geometry.N, k = pass.Geometry.K;
         readonly float* a = pass.A, b = pass.B, c = pass.C, bias = bias;
         readonly float** scratch = scratch;
-        readonly Ending ending = pass.Ending;
+        readonly Epilogue epilogue = pass.Epilogue;
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
@@ -57,10 +57,10 @@ internal sealed unsafe partial class CpuKernels<V>
                 {
                     var lanes = Math.Min(V.Count, count - j);
                     var sum = LoadUpTo(sums + (row * Columns) + j, lanes);
-                    if (ending.Scale is not null) sum = V.Fma(sum, LoadUpTo(ending.Scale + column + j, lanes), LoadUpTo(ending.Shift + column + j, lanes));
-                    if (ending.Add is not null) sum += LoadUpTo(ending.Add + ((long)row * n) + column + j, lanes);
-                    if (ending.Relu) sum = V.Max(sum, V.Zero);
-                    if (ending.Accumulate) sum += LoadUpTo(target + j, lanes);
+                    if (epilogue.Scale is not null) sum = V.Fma(sum, LoadUpTo(epilogue.Scale + column + j, lanes), LoadUpTo(epilogue.Shift + column + j, lanes));
+                    if (epilogue.Add is not null) sum += LoadUpTo(epilogue.Add + ((long)row * n) + column + j, lanes);
+                    if (epilogue.Relu) sum = V.Max(sum, V.Zero);
+                    if (epilogue.Accumulate) sum += LoadUpTo(target + j, lanes);
                     StoreUpTo(sum, target + j, lanes);
                 }
             }

@@ -19,7 +19,7 @@ internal sealed unsafe partial class CpuKernels<V>
         float* w = weight.ReadOnlyPointer<float>(), b = bias.ReadOnlyPointer<float>(), means = mean.Pointer<float>(), invStds = invStd.Pointer<float>();
         float* runningMeans = runningMean.Pointer<float>(), runningVariances = runningVariance.Pointer<float>();
         var channels = g.Channels;
-        lock (workers.Gate)
+        lock (workers.ScratchLock)
         {
             var statistics = Statistics(g.Rows, channels, x.ReadOnlyPointer<float>());
             var lanes = Joined(channels) * channels;
@@ -47,7 +47,7 @@ internal sealed unsafe partial class CpuKernels<V>
     {
         float* means = mean.ReadOnlyPointer<float>(), invStds = invStd.ReadOnlyPointer<float>(), w = weight.ReadOnlyPointer<float>(), weightGradient = dw.Pointer<float>(), biasGradient = db.Pointer<float>();
         var channels = g.Channels;
-        lock (workers.Gate)
+        lock (workers.ScratchLock)
         {
             var work = new BatchNormBackwardWork(g, x, y, dy, dx, dadd, (float*)factors.Take<double>(2L * Joined(channels) * channels));
             Repeat(means, work.Means, channels);
@@ -73,7 +73,7 @@ internal sealed unsafe partial class CpuKernels<V>
     /// <inheritdoc/>
     public void BatchNormInference(in BatchNormGeometry g, DeviceBuffer x, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y)
     {
-        lock (workers.Gate)
+        lock (workers.ScratchLock)
         {
             var (scales, offsets) = InferenceFactors(g, weight, bias, runningMean, runningVariance, Joined(g.Channels) * g.Channels);
             Normalize(g, x, add, y, (float*)scales, (float*)offsets);
@@ -90,12 +90,12 @@ internal sealed unsafe partial class CpuKernels<V>
             return;
         }
 
-        lock (workers.Gate)
+        lock (workers.ScratchLock)
         {
             // Tiles read whole vectors, at most three of them, from any channel on.
             var (scales, offsets) = InferenceFactors(norm, weight, bias, runningMean, runningVariance, RoundUp(norm.Channels, V.Count) + (3 * V.Count));
-            var ending = new Ending { Scale = (float*)scales, Shift = (float*)offsets, Add = add is null ? null : add.ReadOnlyPointer<float>(), Relu = norm.Activation == Activation.Relu };
-            Correlate(g, x, w, WeightLayout.InOut(g), b, y, ending);
+            var epilogue = new Epilogue { Scale = (float*)scales, Shift = (float*)offsets, Add = add is null ? null : add.ReadOnlyPointer<float>(), Relu = norm.Activation == Activation.Relu };
+            Correlate(g, x, w, WeightLayout.InOut(g), b, y, epilogue);
         }
     }
 
@@ -121,7 +121,7 @@ internal sealed unsafe partial class CpuKernels<V>
     {
         float* means = runningMean.ReadOnlyPointer<float>(), variances = runningVariance.ReadOnlyPointer<float>(), w = weight.ReadOnlyPointer<float>(), weightGradient = dw.Pointer<float>(), biasGradient = db.Pointer<float>();
         var channels = g.Channels;
-        lock (workers.Gate)
+        lock (workers.ScratchLock)
         {
             var work = new BatchNormBackwardWork(g, x, y, dy, dx, dadd, (float*)factors.Take<double>(2L * Joined(channels) * channels)) { Frozen = true };
             Repeat(means, work.Means, channels);
@@ -357,7 +357,7 @@ internal sealed unsafe partial class CpuKernels<V>
     /// <inheritdoc/>
     public void LrnForward(in LrnGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer scale)
     {
-        lock (workers.Gate)
+        lock (workers.ScratchLock)
         {
             var tasks = RowTasks(g.Rows, g.Channels);
             var windows = (float*)memory.Take<double>(LrnWindow.Length(g) * tasks);
@@ -368,7 +368,7 @@ internal sealed unsafe partial class CpuKernels<V>
     /// <inheritdoc/>
     public void LrnBackward(in LrnGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer scale, DeviceBuffer dy, DeviceBuffer dx)
     {
-        lock (workers.Gate)
+        lock (workers.ScratchLock)
         {
             var tasks = RowTasks(g.Rows, g.Channels);
             var windows = (float*)memory.Take<double>(LrnWindow.Length(g) * tasks);

@@ -34,7 +34,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <summary>A place as the bits of a float: such lanes are selected, compared by bits and stored, never computed with.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static V Place(int place) => V.Create(BitConverter.Int32BitsToSingle(place));
+    static V IndexLanes(int place) => V.Create(BitConverter.Int32BitsToSingle(place));
 
     readonly struct MaxPoolWork(in PoolGeometry g, float* x, float* y, float* indices) : IWork
     {
@@ -66,7 +66,7 @@ internal sealed unsafe partial class CpuKernels<V>
         {
             var place = (top * g.W) + left;
             var maximum = LoadUpTo(image + ((long)place * g.C), count);
-            var greatestPlace = Place(place);
+            var maximumIndex = IndexLanes(place);
             for (var h = top; h < bottom; h++)
             {
                 place = (h * g.W) + left;
@@ -77,12 +77,12 @@ internal sealed unsafe partial class CpuKernels<V>
                     var value = LoadUpTo(p, count);
                     var wins = V.Select(V.IsNaN(maximum), V.Zero, V.GreaterThan(value, maximum) | V.IsNaN(value));
                     maximum = V.Select(wins, value, maximum);
-                    greatestPlace = V.Select(wins, Place(place), greatestPlace);
+                    maximumIndex = V.Select(wins, IndexLanes(place), maximumIndex);
                 }
             }
 
             StoreUpTo(maximum, y + target, count);
-            StoreUpTo(greatestPlace, indices + target, count);
+            StoreUpTo(maximumIndex, indices + target, count);
         }
     }
 
@@ -116,14 +116,14 @@ internal sealed unsafe partial class CpuKernels<V>
         void Window(float* image, int top, int bottom, int left, int right, long source, int count)
         {
             var gradient = LoadUpTo(dy + source, count);
-            var greatestPlace = LoadUpTo(indices + source, count);
+            var maximumIndex = LoadUpTo(indices + source, count);
             for (var h = top; h < bottom; h++)
             {
                 var place = (h * g.W) + left;
                 var p = image + ((long)place * g.C);
                 for (var w = left; w < right; w++, place++, p += g.C)
                 {
-                    var share = V.SameBits(greatestPlace, Place(place)) & gradient;
+                    var share = V.SameBits(maximumIndex, IndexLanes(place)) & gradient;
                     StoreUpTo(tiles ? share : LoadUpTo(p, count) + share, p, count);
                 }
             }

@@ -159,7 +159,7 @@ internal sealed unsafe partial class CpuKernels<V>
     void SumRows<T>(in T terms, long rows, int channels, float* first, float* second, double scale = 1)
         where T : unmanaged, ITerms
     {
-        lock (workers.Gate)
+        lock (workers.ScratchLock)
         {
             var sums = SumRows(terms, rows, channels);
             for (var c = 0; c < channels; c++)

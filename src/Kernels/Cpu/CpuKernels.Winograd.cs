@@ -30,7 +30,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
         /// <summary>Where the patch of target pixel (0, 0) starts in the source.</summary>
         public int FirstRow, FirstCol;
-        public Ending Ending;
+        public Epilogue Epilogue;
         public float* Bias;
 
         /// <summary>G g G^T: [36, blocks, In, v vectors].</summary>
@@ -54,7 +54,7 @@ internal sealed unsafe partial class CpuKernels<V>
         public static long WeightLength(int input, int output) => (long)Places * input * output;
 
         /// <summary>Whether the transforms cost less than they save.</summary>
-        public static bool Pays(int images, int input, int output, int rows, int cols)
+        public static bool IsFaster(int images, int input, int output, int rows, int cols)
         {
             if (Math.Min(input, output) < WinogradChannels || input % V.Count != 0 || output % V.Count != 0) return false;
             var tiles = (long)DivideUp(rows, Tile) * DivideUp(cols, Tile);
@@ -151,7 +151,7 @@ internal sealed unsafe partial class CpuKernels<V>
                 {
                     var vectors = CorrelationTiles<V>.Vectors(left);
                     call.WeightStride = vectors * V.Count * sizeof(float);
-                    var pair = new TilePair<V>(&call, CorrelationTiles<V>.Half(vectors, count), vectors, vectors * V.Count, weights, zeros, temp);
+                    var pair = new TilePair<V>(&call, CorrelationTiles<V>.HalfTilePixels(vectors, count), vectors, vectors * V.Count, weights, zeros, temp);
                     pair.AddRow(patches + (place * PatchPlace), In, products + (place * ProductPlace) + k, count);
                     pair.Flush();
                     weights += (long)vectors * V.Count * In;
@@ -246,10 +246,10 @@ internal sealed unsafe partial class CpuKernels<V>
                     for (var j = 0; j < cols; j++, y += Out)
                     {
                         var sum = V.Load(results + (j * V.Count)) + bias;
-                        if (Ending.Scale is not null) sum = V.Fma(sum, V.Load(Ending.Scale + k), V.Load(Ending.Shift + k));
-                        if (Ending.Add is not null) sum += V.Load(Ending.Add + (y - Target));
-                        if (Ending.Relu) sum = V.Max(sum, V.Zero);
-                        V.Store(Ending.Accumulate ? sum + V.Load(y) : sum, y);
+                        if (Epilogue.Scale is not null) sum = V.Fma(sum, V.Load(Epilogue.Scale + k), V.Load(Epilogue.Shift + k));
+                        if (Epilogue.Add is not null) sum += V.Load(Epilogue.Add + (y - Target));
+                        if (Epilogue.Relu) sum = V.Max(sum, V.Zero);
+                        V.Store(Epilogue.Accumulate ? sum + V.Load(y) : sum, y);
                     }
                 }
             }

@@ -5,7 +5,7 @@ namespace CnnSharp.Kernels.Cpu;
 /// <summary>
 /// One piece of native memory that is kept between calls and only grows, so that a training step after the first takes none:
 /// a worker's scratch memory, what a call shares between its tasks, what its tasks leave for the caller. Used by one call at
-/// a time: under <see cref="Workers.Gate"/>, held from before <see cref="Take{T}"/> until the last use of what it gave.
+/// a time: under <see cref="Workers.ScratchLock"/>, held from before <see cref="Take{T}"/> until the last use of what it gave.
 /// </summary>
 internal sealed unsafe class GrowingMemory
 {

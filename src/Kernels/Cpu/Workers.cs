@@ -60,7 +60,7 @@ internal sealed unsafe class Workers
     /// Held by a call that needs <see cref="Shared"/> or <see cref="ScratchTable"/>, from there to the end of its last
     /// <see cref="Run{T}"/>, which takes it too.
     /// </summary>
-    public Lock Gate { get; } = new();
+    public Lock ScratchLock { get; } = new();
 
     /// <summary>One piece of memory for a call, beside the workers' own: packed weights, partial sums. Kept between calls, contents undefined.</summary>
     public float* Shared(long floats) => shared.Take<float>(floats);
@@ -81,7 +81,7 @@ internal sealed unsafe class Workers
         where T : unmanaged, IWork
     {
         if (tasks <= 0) return;
-        lock (Gate)
+        lock (ScratchLock)
         {
             var local = work;
             if (tasks == 1 || Count == 1 || stopped)
@@ -139,7 +139,7 @@ internal sealed unsafe class Workers
             return;
         }
 
-        lock (Gate) End();
+        lock (ScratchLock) End();
         foreach (var thread in threads) thread.Join();
 
         void End()

@@ -25,7 +25,7 @@ sealed class UploadRing(Accelerator accelerator)
         {
             for (var done = 0; done < source.Length;)
             {
-                if (used == SegmentBytes) Turn();
+                if (used == SegmentBytes) NextSegment();
                 var locked = segments[current].Memory ??= accelerator.AllocatePageLocked1D<byte>(SegmentBytes);
                 var count = Math.Min(source.Length - done, SegmentBytes - used);
                 var piece = locked.Span.Slice(used, count);
@@ -37,7 +37,7 @@ sealed class UploadRing(Accelerator accelerator)
         }
     }
 
-    void Turn()
+    void NextSegment()
     {
         segments[current].Copied = accelerator.DefaultStream.AddProfilingMarker();
         current = (current + 1) % Segments;

@@ -73,13 +73,13 @@ internal static unsafe partial class CorrelationTiles<V>
     const int PrefetchDistance = 1536;
 
     /// <summary>The most pixels a half has.</summary>
-    public const int MaxHalf = 8;
+    public const int MaxHalfTilePixels = 8;
 
     /// <summary>How many vectors of output channels to take next, when <paramref name="left"/> are left.</summary>
     public static int Vectors(int left) => left == 3 && V.Registers >= 32 ? 3 : Math.Min(left, 2);
 
     /// <summary>The half that computes a run of <paramref name="pixels"/> pixels in the fewest cycles.</summary>
-    public static int Half(int vectors, int pixels)
+    public static int HalfTilePixels(int vectors, int pixels)
     {
         var (first, last) = (V.Registers >= 32, vectors) switch
         {

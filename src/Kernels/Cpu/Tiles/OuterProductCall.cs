@@ -93,8 +93,8 @@ internal static unsafe partial class OuterProductTiles<V>
     /// The tile of all <paramref name="runs"/> kernel rows of <paramref name="length"/> values by one vector, or null where
     /// there is none: narrow runs fill no tile (9 rows of 10 used, 11 loads for 9 multiply-adds), together they do (28 for 27).
     /// </summary>
-    public static delegate*<OuterProductCall*, float*, float*, float*, void> Whole(int runs, int length)
-        => V.Registers >= 32 ? WrittenWhole(runs, length) : null;
+    public static delegate*<OuterProductCall*, float*, float*, float*, void> KernelRows(int runs, int length)
+        => V.Registers >= 32 ? WrittenKernelRows(runs, length) : null;
 
     /// <summary>The tile of <paramref name="rows"/> rows by <paramref name="vectors"/> vectors.</summary>
     public static delegate*<OuterProductCall*, float*, float*, float*, void> Tile(int rows, int vectors) => Written(rows, vectors);

@@ -174,10 +174,13 @@ public sealed class GpuPrecisionTests(EmulatedTensorCores devices) : IClassFixtu
     }
 }
 
-/// <summary>A device a precision. They go with the tests, which run alone: ILGPU keeps half a gigabyte for the kernels of each, and 256 threads.</summary>
+/// <summary>
+/// A device of one precision at a time. It goes when another is asked for, and with the tests, which run alone: while ILGPU compiles
+/// the kernels it holds nearly a gigabyte, and then half of it, and 256 threads.
+/// </summary>
 public sealed class EmulatedTensorCores : IDisposable
 {
-    readonly Dictionary<Precision, Device> devices = [];
+    Device? device;
 
     public EmulatedTensorCores() => GC.Collect();
 
@@ -186,19 +189,18 @@ public sealed class EmulatedTensorCores : IDisposable
     {
         get
         {
-            if (!devices.TryGetValue(precision, out var device))
-            {
-                devices.Add(precision, device = new(Accelerators.OpenCpu($"ilgpu-cpu-{precision}", 32, 8, emulatesTensorCores: true)));
-                device.Engine.Precision = precision;
-            }
-
+            if (device?.Engine.Precision == precision) return device;
+            Dispose();
+            device = new(Accelerators.OpenCpu($"ilgpu-cpu-{precision}", 32, 8, emulatesTensorCores: true));
+            device.Engine.Precision = precision;
             return device;
         }
     }
 
     public void Dispose()
     {
-        foreach (var device in devices.Values) device.Dispose();
+        device?.Dispose();
+        device = null;
         GC.Collect();
     }
 }
