@@ -128,6 +128,9 @@ public readonly ref struct ForwardContext
     /// <summary>The elements of an optional input, or null.</summary>
     public DeviceBuffer? DataOrNull(int input) => inputs[input]?.Data;
 
+    /// <summary>Keeps an input's elements for <see cref="Operation.Backward"/>, whatever becomes of the tensor.</summary>
+    internal void Keep(DeviceBuffer existing) => saved.Add(existing.Retain());
+
     /// <summary>A buffer that <see cref="Operation.Backward"/> will need; undefined until it is written, and given back after the backward pass.</summary>
     /// <exception cref="InvalidOperationException">It is a fifth: an operation saves at most four.</exception>
     public DeviceBuffer Save(DType type, long length)

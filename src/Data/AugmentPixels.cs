@@ -117,7 +117,7 @@ public sealed partial record Augment
         Resampler.Resize(source, Crop(source, height, width, Philox.Block(seed, stream, first)), channels, height, width, target);
 
         var (rotate, upDown, erase, _) = Philox.Block(seed, stream, first + 1);
-        if (Degrees > 0) Rotate(target, channels, height, width, Between(rotate, -Degrees, Degrees) * Math.PI / 180);
+        if (Degrees > 0) RotatePixels(target, channels, height, width, Between(rotate, -Degrees, Degrees) * Math.PI / 180);
         if (upDown < FlipUpDownProbability * TwoTo32) TurnOver(target, width * channels, height);
         if (Jitter is { } jitter) jitter.Apply(target, channels, Philox.Block(seed, stream, first + 2));
         if (erase < EraseProbability * TwoTo32) EraseRectangle(target, channels, height, width, mean, Philox.Block(seed, stream, first + 3));
@@ -151,7 +151,7 @@ public sealed partial record Augment
     }
 
     /// <summary>Each target pixel reads, bilinearly, where it came from; outside it is black.</summary>
-    static void Rotate(Span<byte> pixels, int channels, int height, int width, double angle)
+    static void RotatePixels(Span<byte> pixels, int channels, int height, int width, double angle)
     {
         var copy = ArrayPool<byte>.Shared.Rent(pixels.Length);
         pixels.CopyTo(copy);

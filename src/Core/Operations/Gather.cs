@@ -11,7 +11,7 @@ public static partial class Functional
     /// <returns>Shaped like the indices.</returns>
     /// <exception cref="ShapeException">The shapes do not fit.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An index is not within the axis.</exception>
-    public static Tensor Gather(Tensor x, int axis, Tensor indices) => new GatherOperation(IndexedAxis("Gather", x, axis, indices)).Apply(x, indices);
+    public static Tensor Gather(Tensor x, int axis, Tensor indices) => new GatherOperation(IndexedAxis("Gather", x, axis, indices), indices.Shape).Apply(x, indices);
 
     /// <summary>The geometry of indices along an axis of x, once they are known to fit.</summary>
     internal static IndexGeometry IndexedAxis(string operation, Tensor x, int axis, Tensor indices)
@@ -19,30 +19,38 @@ public static partial class Functional
         var place = axis < 0 ? axis + x.Shape.Rank : axis;
         if (place < 0 || place >= x.Shape.Rank) throw new ShapeException(operation, $"there is no axis {axis} in {x.Shape}.");
         if (indices.Shape.Rank != x.Shape.Rank || indices.Shape.With(place, 0) != x.Shape.With(place, 0)) throw new ShapeException(operation, $"expected indices shaped like {x.Shape} but for axis {axis}, got {indices.Shape}.");
+        CheckIndices(operation, x, indices, x.Shape[place], $"axis {axis} of {x.Shape}");
+        return new(x.Shape.CountBefore(place), x.Shape[place], indices.Shape[place], x.Shape.CountAfter(place));
+    }
+
+    /// <summary>That indices are whole numbers below an extent, on the device of what they are of.</summary>
+    static void CheckIndices(string operation, Tensor x, Tensor indices, int extent, string what)
+    {
         if (indices.DType != DType.Int32) throw new ShapeException(operation, $"expected indices of {DType.Int32}, got {indices.DType}.");
-        var g = new IndexGeometry(x.Shape.CountBefore(place), x.Shape[place], indices.Shape[place], x.Shape.CountAfter(place));
-        if (!x.Device.Engine.HasElements) return g;
+        if (!x.Device.Engine.HasElements) return;
         if (x.Device.Engine != indices.Device.Engine) throw new ShapeException(operation, $"the input {x.Shape} is on {x.Device}, the indices {indices.Shape} on {indices.Device}; Tensor.To brings one to the other's device.");
         foreach (var index in indices.ToArray<int>())
         {
-            if ((uint)index >= (uint)g.Extent) throw new ArgumentOutOfRangeException(nameof(indices), index, $"{operation}: expected indices from 0 to {g.Extent - 1}, within axis {axis} of {x.Shape}.");
+            if ((uint)index >= (uint)extent) throw new ArgumentOutOfRangeException(nameof(indices), index, $"{operation}: expected indices from 0 to {extent - 1}, within {what}.");
         }
-
-        return g;
     }
 }
 
 /// <summary><see cref="Functional.Gather"/> of x and indices; what is gathered from a place adds up in its gradient.</summary>
-sealed record GatherOperation(IndexGeometry Geometry) : Operation
+sealed record GatherOperation(IndexGeometry Geometry, Shape Result) : Operation
 {
-    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => inputs[1]!.Shape;
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => Result;
 
-    public override void Forward(ForwardContext c) => c.Kernels.Indexing.Gather(Geometry, c.Data(0), c.Data(1), c.Output.Data);
+    public override void Forward(ForwardContext c)
+    {
+        c.Keep(c.Data(1));
+        c.Kernels.Indexing.Gather(Geometry, c.Data(0), c.Data(1), c.Output.Data);
+    }
 
     public override void Backward(BackwardContext c)
     {
         var dx = c.Gradients.For(c[0]);
         c.Kernels.Memory.Fill(dx, 0);
-        c.Kernels.Indexing.ScatterAdd(Geometry, c.OutputGradient, c[1].Data, dx);
+        c.Kernels.Indexing.ScatterAdd(Geometry, c.OutputGradient, c.Saved(0), dx);
     }
 }

@@ -23,6 +23,6 @@ public static partial class Functional
             if ((uint)index >= (uint)x.Shape[place]) throw new ArgumentOutOfRangeException(nameof(indices), index, $"IndexSelect: expected indices from 0 to {x.Shape[place] - 1}, within axis {axis} of {x.Shape}.");
         }
 
-        return SparseMatMul(SparseMatrix.Gather(x.Shape[place], indices), x, place);
+        return Product(SparseMatrix.Gather(x.Shape[place], indices), x, place, isTemporary: true);
     }
 }

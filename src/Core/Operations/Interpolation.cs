@@ -36,7 +36,7 @@ public static partial class Functional
         return OnAxis(rows, 2, size.W);
 
         Tensor OnAxis(Tensor t, int axis, int extent)
-            => extent == t.Shape[axis] ? t : SparseMatMul(antialias ? Antialiased(t.Shape[axis], extent, mode) : Interpolated(t.Shape[axis], extent, mode, alignCorners), t, axis);
+            => extent == t.Shape[axis] ? t : Product(antialias ? Antialiased(t.Shape[axis], extent, mode) : Interpolated(t.Shape[axis], extent, mode, alignCorners), t, axis, isTemporary: true);
     }
 
     /// <summary>Row i holds what place i of the result takes of the places of the axis.</summary>

@@ -16,8 +16,7 @@ public static partial class Functional
         var pixels = Geometry.Extent("MaxPool2d", $"the number of pixels of an image of {x.Shape}, whose indices are Int32,", (long)g.H * g.W);
         var outputs = Geometry.Extent("MaxPool2d", "the number of pixels of a result", (long)g.OutH * g.OutW);
         var indices = new MaxPool2dIndicesOperation(g).Apply(x);
-        var values = new GatherOperation(new(g.N, pixels, outputs, g.C)).Apply(Reshape(x, [g.N, pixels, g.C]), Reshape(indices, [g.N, outputs, g.C]));
-        return (Reshape(values, indices.Shape), indices);
+        return (new GatherOperation(new(g.N, pixels, outputs, g.C), indices.Shape).Apply(x, indices), indices);
     }
 
     /// <summary>The values of a maximum pooling back where they were, zeros elsewhere (PyTorch's <c>max_unpool2d</c>). Of windows that share their maximum the values are added.</summary>
@@ -31,12 +30,27 @@ public static partial class Functional
     {
         if (x.Shape.Rank != 4 || indices.Shape != x.Shape) throw new ShapeException("MaxUnpool2d", $"expected values and indices [N, H, W, C], got {x.Shape} and {indices.Shape}.");
         if (size.H < 1 || size.W < 1) throw new ShapeException("MaxUnpool2d", $"expected a result of at least one pixel, got {size}.");
-        int n = x.Shape[0], c = x.Shape[3];
         var pixels = Geometry.Extent("MaxUnpool2d", $"the number of pixels of a result of {size}", (long)size.H * size.W);
         var inputs = Geometry.Extent("MaxUnpool2d", $"the number of pixels of {x.Shape}", (long)x.Shape[1] * x.Shape[2]);
-        var y = ScatterAdd(Tensor.Zeros([n, pixels, c], x.Device), 1, Reshape(indices, [n, inputs, c]), Reshape(x, [n, inputs, c]));
-        return Reshape(y, [n, size.H, size.W, c]);
+        var g = new IndexGeometry(x.Shape[0], pixels, inputs, x.Shape[3]);
+        CheckIndices("MaxUnpool2d", x, indices, g.Extent, $"the pixels of a result of {size}");
+        return new MaxUnpool2dOperation(g, new(x.Shape[0], size.H, size.W, x.Shape[3])).Apply(x, indices);
     }
+}
+
+/// <summary><see cref="Functional.MaxUnpool2d"/> of x and indices, which dx is gathered by.</summary>
+sealed record MaxUnpool2dOperation(IndexGeometry Geometry, Shape Result) : Operation
+{
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => Result;
+
+    public override void Forward(ForwardContext c)
+    {
+        c.Keep(c.Data(1));
+        c.Kernels.Memory.Fill(c.Output.Data, 0);
+        c.Kernels.Indexing.ScatterAdd(Geometry, c.Data(0), c.Data(1), c.Output.Data);
+    }
+
+    public override void Backward(BackwardContext c) => c.Kernels.Indexing.Gather(Geometry, c.OutputGradient, c.Saved(0), c.Gradients.For(c[0]));
 }
 
 /// <summary>The indices of <see cref="Functional.MaxPool2dWithIndices"/>; they have no gradient.</summary>

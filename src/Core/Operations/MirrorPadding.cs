@@ -46,7 +46,7 @@ public static partial class Functional
             var extent = t.Shape[axis];
             var indices = new int[Geometry.Extent("Pad2d", $"axis {axis} of the result", (long)extent + before + after)];
             for (var i = 0; i < indices.Length; i++) indices[i] = source(i - before, extent);
-            return SparseMatMul(SparseMatrix.Gather(extent, indices), t, axis);
+            return Product(SparseMatrix.Gather(extent, indices), t, axis, isTemporary: true);
         }
     }
 }

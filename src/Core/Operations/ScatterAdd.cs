@@ -27,13 +27,14 @@ sealed record ScatterAddOperation(IndexGeometry Geometry) : Operation
 
     public override void Forward(ForwardContext c)
     {
+        c.Keep(c.Data(1));
         c.Kernels.Memory.Copy(c.Data(0), c.Output.Data);
         c.Kernels.Indexing.ScatterAdd(Geometry, c.Data(2), c.Data(1), c.Output.Data);
     }
 
     public override void Backward(BackwardContext c)
     {
-        if (c.Gradients.Wants(c[2])) c.Kernels.Indexing.Gather(Geometry, c.OutputGradient, c[1].Data, c.Gradients.For(c[2]));
+        if (c.Gradients.Wants(c[2])) c.Kernels.Indexing.Gather(Geometry, c.OutputGradient, c.Saved(0), c.Gradients.For(c[2]));
         if (c.Gradients.Wants(c[0])) c.Gradients.Pass(c[0], c.OutputGradient);
     }
 }

@@ -18,7 +18,7 @@ public static partial class Functional
         if (k < 1 || k > x.Shape[place]) throw new ShapeException("TopK", $"expected 1 to {x.Shape[place]} elements of axis {axis} of {x.Shape}, got {k}.");
         var g = new IndexGeometry(x.Shape.CountBefore(place), x.Shape[place], k, x.Shape.CountAfter(place));
         var indices = new TopKOperation(g, place, largest).Apply(x);
-        return (new GatherOperation(g).Apply(x, indices), indices);
+        return (new GatherOperation(g, indices.Shape).Apply(x, indices), indices);
     }
 }
 
