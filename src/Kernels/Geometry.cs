@@ -416,3 +416,28 @@ public static class Geometry
         return product;
     }
 }
+
+/// <summary>What a grid's places outside of the image read.</summary>
+public enum GridPadding
+{
+    /// <summary>Zeros.</summary>
+    Zeros,
+
+    /// <summary>The nearest pixel of the image.</summary>
+    Border,
+
+    /// <summary>The image mirrored at its edges, or, with aligned corners, at the centers of its outermost pixels, as often as it takes.</summary>
+    Reflection,
+}
+
+/// <summary>Sampling x [N, H, W, C] at the places of grid [N, OutH, OutW, 2] to y [N, OutH, OutW, C].</summary>
+/// <param name="N">Images.</param>
+/// <param name="H">Rows of x.</param>
+/// <param name="W">Columns of x.</param>
+/// <param name="C">Channels.</param>
+/// <param name="OutH">Rows of y.</param>
+/// <param name="OutW">Columns of y.</param>
+/// <param name="Taps">Pixels that a place reads along each axis: 1 (nearest), 2 (bilinear) or 4 (bicubic).</param>
+/// <param name="Padding">What places outside of x read.</param>
+/// <param name="AlignCorners">Whether -1 and 1 are the centers of the outermost pixels (otherwise their outer edges).</param>
+public readonly record struct GridGeometry(int N, int H, int W, int C, int OutH, int OutW, int Taps, GridPadding Padding, bool AlignCorners);

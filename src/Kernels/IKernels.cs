@@ -39,7 +39,7 @@ public interface IKernels
     /// <summary>Gathering, scattering and choosing by indices.</summary>
     IIndexingKernels Indexing { get; }
 
-    /// <summary>Nearest and bilinear resizing.</summary>
+    /// <summary>Resizing, and sampling at the places of a grid.</summary>
     IResizeKernels Resize { get; }
 
     /// <summary>Products with sparse matrices.</summary>

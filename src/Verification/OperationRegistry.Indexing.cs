@@ -1,3 +1,4 @@
+using CnnSharp.Kernels;
 using static CnnSharp.Functional;
 
 namespace CnnSharp.Verification;
@@ -70,13 +71,7 @@ public static partial class OperationRegistry
         new("interpolate", nameof(Interpolate), (i, a) => Interpolate(
             i["x"],
             a.Size("size"),
-            a.Text("mode", "bilinear") switch
-            {
-                "nearest" => InterpolationMode.Nearest,
-                "bicubic" => InterpolationMode.Bicubic,
-                "bilinear" => InterpolationMode.Bilinear,
-                var mode => throw new FormatException($"attribute 'mode': expected nearest, bilinear or bicubic, got '{mode}'."),
-            },
+            Mode(a),
             a.Flag("align_corners", false),
             a.Flag("antialias", false)))
         {
@@ -92,13 +87,53 @@ public static partial class OperationRegistry
                 new("""{"size":[3,2],"mode":"bicubic","antialias":true}""", X(1, 7, 5, 3)),
             ],
         },
+        new("grid_sample", nameof(GridSample), (i, a) => GridSample(
+            i["x"],
+            i["grid"] * (float)a.Number("factor", 1),
+            Mode(a),
+            a.Text("padding_mode", "zeros") switch
+            {
+                "zeros" => GridPadding.Zeros,
+                "border" => GridPadding.Border,
+                "reflection" => GridPadding.Reflection,
+                var padding => throw new FormatException($"attribute 'padding_mode': expected zeros, border or reflection, got '{padding}'."),
+            },
+            a.Flag("align_corners", false)))
+        {
+            Differentiable = ["x", "grid"],
+            Layout = (name, shape, a) => name is "grid" or "dgrid" ? Layout.Same(shape) : Images(name, shape, a),
+            Samples =
+            [
+                new("{}", X(2, 3, 4, 3), Grid(2, 5, 2)),
+                new("""{"factor":1.5}""", X(1, 4, 3, 17), Grid(1, 3, 3)),
+                new("""{"factor":1.5,"padding_mode":"border","align_corners":true}""", X(2, 3, 4, 1), Grid(2, 4, 3)),
+                new("""{"factor":4,"padding_mode":"reflection"}""", X(1, 3, 4, 5), Grid(1, 5, 3)),
+                new("""{"factor":4,"padding_mode":"reflection","align_corners":true}""", X(2, 4, 1, 3), Grid(2, 3, 4)),
+                new("""{"factor":1.5,"mode":"nearest"}""", X(2, 5, 3, 4), Grid(2, 3, 4)),
+                new("""{"factor":4,"mode":"nearest","padding_mode":"reflection","align_corners":true}""", X(1, 3, 5, 16), Grid(1, 4, 4)),
+                new("""{"factor":1.5,"mode":"bicubic"}""", X(2, 4, 3, 3), Grid(2, 3, 3)),
+                new("""{"factor":2,"mode":"bicubic","padding_mode":"border"}""", X(1, 3, 4, 33), Grid(1, 2, 3)),
+                new("""{"factor":4,"mode":"bicubic","padding_mode":"reflection"}""", X(1, 3, 4, 2), Grid(1, 3, 4)),
+                new("""{"factor":4,"mode":"bicubic","padding_mode":"reflection","align_corners":true}""", X(1, 4, 3, 2), Grid(1, 3, 4)),
+            ],
+        },
     ];
+
+    static InterpolationMode Mode(Attributes a) => a.Text("mode", "bilinear") switch
+    {
+        "nearest" => InterpolationMode.Nearest,
+        "bicubic" => InterpolationMode.Bicubic,
+        "bilinear" => InterpolationMode.Bilinear,
+        var mode => throw new FormatException($"attribute 'mode': expected nearest, bilinear or bicubic, got '{mode}'."),
+    };
 
     static Tensor ValuesOf((Tensor Values, Tensor Indices) result)
     {
         result.Indices.Dispose();
         return result.Values;
     }
+
+    static SampleInput Grid(int images, int rows, int columns) => new("grid", [images, rows, columns, 2]);
 
     static SampleInput Index(int extent, params int[] shape) => new("index", shape, Values.Label, extent);
 }

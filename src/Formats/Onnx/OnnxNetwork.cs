@@ -311,7 +311,7 @@ public sealed class OnnxNetwork : Layer
         {
             // What a file names, and operators with a gradient read, is a parameter too; literals of the graph are not.
             var name = node.Inputs[i];
-            if (OnnxOperators.ReadsFloats(node.Operator, i) && initializers.Contains(name) && !binding.TookAsWeight(i) && constants[name].Shape.Count > 1) Weight(name, OnnxWeight.Plain, x => x, trained: true);
+            if (initializers.Contains(name) && constants[name].Shape is { Count: > 1 } shape && OnnxOperators.ReadsFloats(node.Operator, i, shape.Rank) && !binding.TookAsWeight(i)) Weight(name, OnnxWeight.Plain, x => x, trained: true);
         }
 
         steps.Add(new(

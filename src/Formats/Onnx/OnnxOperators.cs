@@ -200,9 +200,10 @@ internal static partial class OnnxOperators
     public static UnsupportedOperatorException Unknown(Binding binding, OnnxNode node)
         => binding.Unsupported(node is { Operator: "If", Domain: "" } ? "its condition does not follow from constants" : node.Domain.Length > 0 ? "neither a standard operator nor a function that the file brings along" : "this operator is not computed");
 
-    /// <summary>Whether an operator computes on an input, with a gradient, as opposed to reading numbers from it that say what to do.</summary>
-    public static bool ReadsFloats(string name, int input) => name switch
+    /// <summary>Whether an operator computes on an input of so many axes, with a gradient, as opposed to reading numbers from it that say what to do.</summary>
+    public static bool ReadsFloats(string name, int input, int axes) => name switch
     {
+        "GridSample" => input == 0 || axes == 4,
         "Concat" or "Max" or "Min" or "Sum" or "Mean" or "Pow" or "Mod" or "MatMul" or "Gemm" or "Einsum" or "Add" or "Sub" or "Mul" or "Div" => true,
         "Where" => input > 0,
         "ScatterND" or "ScatterElements" or "Scatter" => input != 1,

@@ -2,7 +2,8 @@ using CnnSharp.Kernels;
 
 namespace CnnSharp.Formats.Onnx;
 
-// Operators that read images at places that another input states. Gradients flow to the image, not to the places.
+// Operators that read images at places that another input states. Gradients flow to the image; to the places too where GridSample reads
+// images of two axes.
 internal static partial class OnnxOperators
 {
     /// <summary>How many elements an entry of a matrix counts like: a float, and what says where it is.</summary>
@@ -13,13 +14,18 @@ internal static partial class OnnxOperators
     {
         var mode = n.Text("mode", n.Opset < 20 ? "bilinear" : "linear") switch
         {
-            "bilinear" or "linear" => "linear",
-            "bicubic" or "cubic" => "cubic",
-            "nearest" => "nearest",
+            "bilinear" or "linear" => InterpolationMode.Bilinear,
+            "bicubic" or "cubic" => InterpolationMode.Bicubic,
+            "nearest" => InterpolationMode.Nearest,
             var other => throw n.Malformed($"attribute 'mode' is '{OnnxModel.Cut(other)}'"),
         };
-        var padding = n.Text("padding_mode", "zeros");
-        if (padding is not ("zeros" or "border" or "reflection")) throw n.Malformed($"attribute 'padding_mode' is '{OnnxModel.Cut(padding)}'");
+        var padding = n.Text("padding_mode", "zeros") switch
+        {
+            "zeros" => GridPadding.Zeros,
+            "border" => GridPadding.Border,
+            "reflection" => GridPadding.Reflection,
+            var other => throw n.Malformed($"attribute 'padding_mode' is '{OnnxModel.Cut(other)}'"),
+        };
         var align = n.Flag("align_corners");
         return One(x =>
         {
@@ -27,11 +33,25 @@ internal static partial class OnnxOperators
             var axes = shape.Rank - 2;
             if (axes < 1 || grid.Rank != shape.Rank || grid[0] != shape[0] || grid[^1] != axes) throw n.Malformed($"a grid {grid} does not fit images {shape}");
             if (shape.Count == 0 || grid.Count == 0) throw n.Malformed($"there is nothing to sample in {shape} at {grid}");
-            var places = x[1]!.Read();
+            if (axes == 2)
+            {
+                n.Checked([shape[0], shape[1], grid[1], grid[2]]);
+                var y = Functional.GridSample(x[0]!.ChannelsLast(n.Device), x[1]!.Plain(n.Device), mode, padding, align);
+                return Value.OfChannelsLast(y);
+            }
+
+            return Volumes(x[0]!, x[1]!);
+        });
+
+        // Images of one axis or three: a matrix whose rows say what each place reads.
+        Value Volumes(Value x, Value g)
+        {
+            var (shape, grid, axes) = (x.Shape, g.Shape, x.Shape.Rank - 2);
+            var places = g.Read();
             var points = (int)(grid.Count / axes);
             var perImage = points / shape[0];
             n.Checked([shape[0], shape[1], perImage]);
-            n.Checked([points, (long)Math.Pow(mode == "cubic" ? 4 : 2, axes), EntrySize]);
+            n.Checked([points, (long)Math.Pow(mode == InterpolationMode.Bicubic ? 4 : 2, axes), EntrySize]);
             var pixels = HostArray.Stride(shape, 1);
             var offsets = new int[points + 1];
             List<int> columns = [];
@@ -45,7 +65,7 @@ internal static partial class OnnxOperators
             }
 
             // [N, H, W, C] as N H W pixels of C channels.
-            var t = x[0]!.ChannelsLast(n.Device);
+            var t = x.ChannelsLast(n.Device);
             var matrix = new SparseMatrix(checked((int)(shape[0] * pixels)), offsets, [.. columns], [.. values]);
             var y = Applied(matrix, Layout.Reshape(t, new(matrix.ColumnCount, shape[1])), 0);
             return Value.OfChannelsLast(Layout.Reshape(y, new([.. grid.AsSpan()[..^1], shape[1]])));
@@ -62,22 +82,22 @@ internal static partial class OnnxOperators
                 var stride = axis + 2 == shape.Rank - 1 ? 1 : HostArray.Stride(shape, axis + 2);
                 foreach (var (place, share) in all[axis]) Combine(all, axis + 1, at + (place * stride), weight * share);
             }
-        });
+        }
 
         List<(int Place, double Weight)> Around(double normalized, int size)
         {
             var at = align ? (normalized + 1) / 2 * (size - 1) : (((normalized + 1) * size) - 1) / 2;
             double low = align ? 0 : -0.5, high = align ? size - 1 : size - 0.5;
             if (!double.IsFinite(at)) at = -2;
-            if (mode != "cubic")
+            if (mode != InterpolationMode.Bicubic)
             {
-                if (padding == "border") at = Math.Clamp(at, 0, size - 1);
-                else if (padding == "reflection") at = Math.Clamp(Reflected(at, low, high), 0, size - 1);
+                if (padding == GridPadding.Border) at = Math.Clamp(at, 0, size - 1);
+                else if (padding == GridPadding.Reflection) at = Math.Clamp(Reflected(at, low, high), 0, size - 1);
             }
 
             var found = new List<(int, double)>();
-            if (mode == "nearest") Add(Math.Round(at, MidpointRounding.ToEven), 1);
-            else if (mode == "linear")
+            if (mode == InterpolationMode.Nearest) Add(Math.Round(at, MidpointRounding.ToEven), 1);
+            else if (mode == InterpolationMode.Bilinear)
             {
                 var first = Math.Floor(at);
                 Add(first, 1 - (at - first));
@@ -94,8 +114,8 @@ internal static partial class OnnxOperators
 
             void Add(double place, double weight)
             {
-                if (padding == "border") place = Math.Clamp(place, 0, size - 1);
-                else if (padding == "reflection") place = Math.Clamp(Math.Truncate(Reflected(place, low, high)), 0, size - 1);
+                if (padding == GridPadding.Border) place = Math.Clamp(place, 0, size - 1);
+                else if (padding == GridPadding.Reflection) place = Math.Clamp(Math.Truncate(Reflected(place, low, high)), 0, size - 1);
                 if (weight != 0 && place >= 0 && place <= size - 1) found.Add(((int)place, weight));
             }
         }

@@ -204,6 +204,14 @@ def indices():
     ]:
         case(f"interpolate_{name}", "interpolate", dict(size=list(size), **options), lambda x: F.interpolate(x, size, **options), dict(x=randn(2, 3, 7, 5)))
 
+    # Places of every kind: inside, at most half an image beyond, and several images beyond.
+    for mode in ("bilinear", "nearest", "bicubic"):
+        for padding in ("zeros", "border", "reflection"):
+            for corners in (False, True):
+                options = dict(mode=mode, padding_mode=padding, align_corners=corners)
+                grid = randn(2, 4, 3, 2) * torch.tensor([0.5, 1, 4], dtype=torch.float64)[:, None]
+                case(f"grid_sample_{mode}_{padding}{'_corners' if corners else ''}", "grid_sample", options, lambda x, grid: F.grid_sample(x, grid, **options), dict(x=randn(2, 3, 5, 4), grid=grid))
+
 
 if __name__ == "__main__":
     main()

@@ -254,6 +254,8 @@ case("negativeloglikelihoodloss", random(3, 4), [node("Mul", "x w", "h"), node("
 pixels = np.random.default_rng(4).integers(0, 3, (2, 4, 3))
 case("softmaxcrossentropyloss", random(2, 3, 4, 3), [node("Mul", "x w", "h"), node("SoftmaxCrossEntropyLoss", "h t", "y", reduction="sum", ignore_index=1)],
      lambda x, w: F.cross_entropy(x * w, torch.from_numpy(pixels), reduction="sum", ignore_index=1), {"w": random(3, 1, 1)}, {"t": pixels})
+case("gridsample_of_a_trained_grid", random(2, 3, 5, 4), [node("Mul", "g s", "t"), node("GridSample", "x t", "y", mode="bicubic", padding_mode="border", align_corners=0)],
+     lambda x, g, s: F.grid_sample(x, g * s, "bicubic", "border", False), {"g": random(2, 3, 4, 2, low=-1.2, high=1.2), "s": random(2, low=0.5)})
 
 # safetensors: a header of JSON with types, shapes and places, then the elements.
 header, at = {}, 0
