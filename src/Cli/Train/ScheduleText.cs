@@ -13,7 +13,7 @@ internal static class ScheduleText
 
     static readonly Dictionary<string, string[]> Settings = new()
     {
-        [OneCycle] = ["rise", "start", "end", "momentum"],
+        [OneCycle] = ["warmup", "start", "end", "momentum"],
         ["cosine"] = ["final"],
         ["step"] = ["epochs", "factor"],
         ["multi-step"] = ["epochs", "factor"],
@@ -51,7 +51,7 @@ internal static class ScheduleText
         var (name, given) = Parse(settings.Schedule!);
         var epochs = settings.Epochs!.Value;
         if (settings.Warmup is not { } warmup) return Create(epochs);
-        if (name == OneCycle) throw new UsageException($"--warmup {warmup}: the one-cycle schedule rises by itself (--schedule one-cycle:rise=0.3); choose another, for instance --schedule cosine.");
+        if (name == OneCycle) throw new UsageException($"--warmup {warmup}: the one-cycle schedule warms up by itself (--schedule one-cycle:warmup=0.3); choose another, for instance --schedule cosine.");
         if (warmup >= epochs) throw new UsageException($"--warmup {warmup}: the training has {epochs} epochs; some must be left.");
         return Schedule.Warmup(warmup).Then(Create(epochs - warmup));
 
@@ -68,7 +68,7 @@ internal static class ScheduleText
             _ => Cycle(),
         };
 
-        OneCycleSchedule Cycle() => Schedule.OneCycle(settings.Lr!.Value, One("rise", 0.3), One("start", 25), One("end", 1e4));
+        OneCycleSchedule Cycle() => Schedule.OneCycle(settings.Lr!.Value, One("warmup", 0.3), One("start", 25), One("end", 1e4));
 
         double One(string setting, double fallback) => given.TryGetValue(setting, out var values) ? values[0] : fallback;
 
@@ -84,6 +84,7 @@ internal static class ScheduleText
         foreach (var part in text[(name.Length + 1)..].Split(','))
         {
             var (setting, value) = part.Split('=', 2) is [var key, var rest] ? (key, rest) : (part, "");
+            if ((name, setting) == (OneCycle, "rise")) setting = "warmup"; // its name before, in settings of runs that are resumed
             if (known.Length == 0) throw new UsageException($"--schedule {text}: {name} has no settings.");
             if (!known.Contains(setting)) throw new UsageException($"--schedule {text}: {Nearest.Unknown($"setting of {name}", setting, known)}");
             var isList = (name, setting) == ("multi-step", "epochs");

@@ -58,11 +58,11 @@ public abstract record Schedule
     /// alone, unless <see cref="OneCycleSchedule.WithMomentum"/> moves it against the rate. The base rate plays no part.
     /// </summary>
     /// <param name="peak">The highest rate.</param>
-    /// <param name="rise">The share of the steps that go up; default 0.3.</param>
+    /// <param name="warmup">The share of the steps that go up (PyTorch's <c>pct_start</c>); default 0.3.</param>
     /// <param name="start">The first rate is peak / start; default 25.</param>
     /// <param name="end">The last rate is peak / start / end; default 1e4.</param>
     /// <param name="anneal">Along half cosines (default) or straight lines.</param>
-    public static OneCycleSchedule OneCycle(double peak, double rise = 0.3, double start = 25, double end = 1e4, Anneal anneal = Anneal.Cosine) => new OneCycleSchedule(peak, rise, start, end, anneal);
+    public static OneCycleSchedule OneCycle(double peak, double warmup = 0.3, double start = 25, double end = 1e4, Anneal anneal = Anneal.Cosine) => new OneCycleSchedule(peak, warmup, start, end, anneal);
 
     /// <summary>The base rate, multiplied by <paramref name="factor"/> whenever the loss (of validation if there is one) has stopped falling.</summary>
     /// <param name="factor">Default 0.1.</param>
@@ -72,7 +72,7 @@ public abstract record Schedule
     /// <param name="final">The rate below which it does not fall; default 0.</param>
     public static Schedule Plateau(double factor = 0.1, int patience = 10, double threshold = 1e-4, int cooldown = 0, double final = 0) => new PlateauSchedule(factor, patience, threshold, cooldown, final);
 
-    /// <summary>A linear rise to the rate at which the next schedule begins; see <see cref="WarmupSchedule.Then"/>.</summary>
+    /// <summary>A linear warm-up to the rate at which the next schedule begins; see <see cref="WarmupSchedule.Then"/>.</summary>
     /// <param name="epochs">How long; at least 0.</param>
     /// <param name="start">The first step's share of the rate; default 0.1.</param>
     public static WarmupSchedule Warmup(double epochs, double start = 0.1) => new(epochs, start);

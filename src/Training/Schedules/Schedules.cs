@@ -107,21 +107,21 @@ public enum Anneal
 }
 
 /// <summary>
-/// <see cref="Schedule.OneCycle"/>: from peak / start at step 0 to peak at step rise steps - 1, then to peak / start / end
+/// <see cref="Schedule.OneCycle"/>: from peak / start at step 0 to peak at step warmup steps - 1, then to peak / start / end
 /// at the last step.
 /// </summary>
 /// <param name="Peak">Above 0.</param>
-/// <param name="Rise">Within [0, 1].</param>
+/// <param name="Warmup">Within [0, 1].</param>
 /// <param name="Start">Above 0.</param>
 /// <param name="End">Above 0.</param>
 /// <param name="Anneal">The curve.</param>
-public sealed record OneCycleSchedule(double Peak, double Rise, double Start, double End, Anneal Anneal) : Schedule
+public sealed record OneCycleSchedule(double Peak, double Warmup, double Start, double End, Anneal Anneal) : Schedule
 {
     /// <summary>The highest rate.</summary>
     public double Peak { get; } = Check(Peak > 0, Peak, nameof(Peak), "above 0");
 
-    /// <summary>The share of the steps that go up.</summary>
-    public double Rise { get; } = Check(Rise is >= 0 and <= 1, Rise, nameof(Rise), "within [0, 1]");
+    /// <summary>The share of the steps that go up (PyTorch's <c>pct_start</c>).</summary>
+    public new double Warmup { get; } = Check(Warmup is >= 0 and <= 1, Warmup, nameof(Warmup), "within [0, 1]");
 
     /// <summary>The peak's multiple of the first rate.</summary>
     public double Start { get; } = Check(Start > 0, Start, nameof(Start), "above 0");
@@ -135,7 +135,7 @@ public sealed record OneCycleSchedule(double Peak, double Rise, double Start, do
     /// <summary>The momentum at the highest rate; null: it is left alone.</summary>
     public double? MomentumAtPeak { get; private init; }
 
-    /// <summary>Lets the momentum (of Adam: Beta1) fall while the rate rises, and rise while it falls.</summary>
+    /// <summary>Lets the momentum (of Adam: Beta1) fall during the warm-up, and grow again while the rate decays.</summary>
     /// <param name="atStart">At the first step and the last; PyTorch's default is 0.95. Within [0, 1).</param>
     /// <param name="atPeak">At the highest rate; PyTorch's default is 0.85. Within [0, 1).</param>
     public OneCycleSchedule WithMomentum(double atStart = 0.95, double atPeak = 0.85) => this with
@@ -153,7 +153,7 @@ public sealed record OneCycleSchedule(double Peak, double Rise, double Start, do
     double At(in ScheduleTime time, double first, double top, double last)
     {
         var lastStep = time.TotalSteps - 1.0;
-        var topStep = (Rise * time.TotalSteps) - 1;
+        var topStep = (Warmup * time.TotalSteps) - 1;
         var step = Math.Min(time.Step, lastStep);
         if (step <= topStep) return Between(first, top, topStep > 0 ? step / topStep : 1);
         return Between(top, last, (step - topStep) / (lastStep - topStep));
@@ -219,7 +219,7 @@ public sealed record WarmupSchedule(double Epochs, double Start) : Schedule
     /// <summary>What follows; by default the base rate.</summary>
     public Schedule Next { get; init; } = new ConstantSchedule();
 
-    /// <summary>The same rise, followed by another schedule.</summary>
+    /// <summary>The same warm-up, followed by another schedule.</summary>
     public WarmupSchedule Then(Schedule next) => this with { Next = next };
 
     /// <inheritdoc/>

@@ -128,7 +128,7 @@ public sealed class PyTorchTests
             "exponential" => Schedule.Exponential(Number(s, "factor")),
             "polynomial" => Schedule.Polynomial(Number(s, "power")),
             "cosine" => Schedule.Cosine(Number(s, "final")),
-            "one-cycle" when s.TryGetProperty("linear", out _) => Schedule.OneCycle(Number(s, "peak"), Number(s, "rise"), Number(s, "start"), Number(s, "end"), Anneal.Linear),
+            "one-cycle" when s.TryGetProperty("linear", out _) => Schedule.OneCycle(Number(s, "peak"), Number(s, "warmup"), Number(s, "start"), Number(s, "end"), Anneal.Linear),
             "one-cycle" when s.TryGetProperty("momentum", out _) => Schedule.OneCycle(Number(s, "peak")).WithMomentum(),
             "one-cycle" => Schedule.OneCycle(Number(s, "peak")),
 

@@ -95,7 +95,7 @@ CASES = [
     schedule("cosine", lambda o: lrs.CosineAnnealingLR(o, STEPS), each_step=True, final=0.0),
     schedule("cosine to a rate", lambda o: lrs.CosineAnnealingLR(o, STEPS, eta_min=0.01), each_step=True, final=0.01),
     schedule("one-cycle", lambda o: lrs.OneCycleLR(o, 0.2, total_steps=STEPS, cycle_momentum=False), each_step=True, peak=0.2),
-    schedule("one-cycle by lines", lambda o: lrs.OneCycleLR(o, 0.2, total_steps=STEPS, pct_start=0.45, anneal_strategy="linear", div_factor=10, final_div_factor=100, cycle_momentum=False), each_step=True, peak=0.2, rise=0.45, start=10.0, end=100.0, linear=True),
+    schedule("one-cycle by lines", lambda o: lrs.OneCycleLR(o, 0.2, total_steps=STEPS, pct_start=0.45, anneal_strategy="linear", div_factor=10, final_div_factor=100, cycle_momentum=False), each_step=True, peak=0.2, warmup=0.45, start=10.0, end=100.0, linear=True),
     schedule("one-cycle with momentum", lambda o: lrs.OneCycleLR(o, 0.2, total_steps=STEPS), each_step=True, peak=0.2, momentum=True),
     case("one-cycle with adam", ("adam", dict(lr=0.1)), lambda o: lrs.OneCycleLR(o, 0.2, total_steps=STEPS), settings=dict(name="one-cycle", peak=0.2, momentum=True), each_step=True),
     schedule("plateau", lambda o: lrs.ReduceLROnPlateau(o), losses=[1.0] + [0.9] * 19),

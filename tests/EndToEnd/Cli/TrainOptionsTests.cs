@@ -19,7 +19,7 @@ public class TrainOptionsTests : CliTest
     [InlineData("--schedule one-cycle:momentum=0.9/0.8 --momentum 0", "Sgd has no momentum for a schedule to change")]
     [InlineData("--schedule step:factor=1,factor=2", "factor stands twice")]
     [InlineData("--schedule step:factor=-1", "Factor must be above 0")]
-    [InlineData("--warmup 1", "the one-cycle schedule rises by itself")]
+    [InlineData("--warmup 1", "the one-cycle schedule warms up by itself")]
     [InlineData("--warmup 3 --schedule cosine --epochs 3", "--warmup 3: the training has 3 epochs")]
     [InlineData("--clip-norm 1 --clip-value 1", "only one of them can be had")]
     [InlineData("--clip-norm 0", "--clip-norm 0: expected a number above 0")]
@@ -49,14 +49,25 @@ public class TrainOptionsTests : CliTest
     [InlineData("polynomial:power=2", "\"name\":\"polynomial\",\"power\":2")]
     [InlineData("cosine:final=0.001", "\"name\":\"cosine\",\"final\":0.001")]
     [InlineData("plateau:patience=3,cooldown=1", "\"name\":\"plateau\",\"factor\":0.1,\"patience\":3,\"threshold\":0.0001,\"cooldown\":1,\"final\":0")]
-    [InlineData("one-cycle:rise=0.4", "\"name\":\"onecycle\",\"anneal\":\"Cosine\",\"peak\":0.5,\"rise\":0.4,\"start\":25,\"end\":10000")]
-    [InlineData("one-cycle:momentum=0.95/0.85", "\"name\":\"onecycle\",\"anneal\":\"Cosine\",\"peak\":0.5,\"rise\":0.3,\"start\":25,\"end\":10000,\"momentum_at_start\":0.95,\"momentum_at_peak\":0.85")]
+    [InlineData("one-cycle:warmup=0.4", "\"name\":\"onecycle\",\"anneal\":\"Cosine\",\"peak\":0.5,\"warmup\":0.4,\"start\":25,\"end\":10000")]
+    [InlineData("one-cycle:rise=0.4", "\"name\":\"onecycle\",\"anneal\":\"Cosine\",\"peak\":0.5,\"warmup\":0.4,\"start\":25,\"end\":10000")]
+    [InlineData("one-cycle:momentum=0.95/0.85", "\"name\":\"onecycle\",\"anneal\":\"Cosine\",\"peak\":0.5,\"warmup\":0.3,\"start\":25,\"end\":10000,\"momentum_at_start\":0.95,\"momentum_at_peak\":0.85")]
     [InlineData("constant", "\"name\":\"constant\"")]
     public void SchedulesReachTheTrainer(string schedule, string expected)
     {
         // Rates matter nothing here: a checkpoint tells the options it was made with.
         Train($"--epochs 6 --batch 64 --val-split 51 --lr 0.5 --early-stopping 1 --min-delta 1 --schedule {schedule}").IsDone();
         Assert.Contains($"\"schedule\":{{{expected}", Checkpoint.ReadInfo(At("run", "checkpoint.safetensors")).Options, StringComparison.Ordinal);
+    }
+
+    /// <summary>The settings of a run keep the schedule as it was written, in the words of its day.</summary>
+    [Fact]
+    public void ARunWhoseSettingsSayRiseIsResumed()
+    {
+        Train("--epochs 2 --batch 64 --val-split 51 --lr 0.5 --schedule one-cycle:rise=0.4").IsDone();
+        Assert.Contains("one-cycle:rise=0.4", File.ReadAllText(At("run", "settings.json")), StringComparison.Ordinal);
+        Run("train", "--resume", "--out", At("run"), "--epochs", "3").IsDone();
+        Assert.Contains("\"warmup\":0.4", Checkpoint.ReadInfo(At("run", "checkpoint.safetensors")).Options, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -81,9 +81,9 @@ public class ScheduleTests
     [InlineData(10)]
     public void One_cycle_is_finite_however_short(long steps)
     {
-        foreach (var rise in new[] { 0, 0.1, 0.3, 0.5, 1 })
+        foreach (var warmup in new[] { 0, 0.1, 0.3, 0.5, 1 })
         {
-            for (var step = 0L; step < steps; step++) Assert.InRange(Rate(Schedule.OneCycle(1, rise), step, steps), 1 / 25e4 * 0.999, 1);
+            for (var step = 0L; step < steps; step++) Assert.InRange(Rate(Schedule.OneCycle(1, warmup), step, steps), 1 / 25e4 * 0.999, 1);
         }
     }
 
@@ -116,7 +116,7 @@ public class ScheduleTests
     {
         Assert.Contains("Epochs must be above 0", Assert.Throws<ArgumentOutOfRangeException>(() => Schedule.Step(0)).Message, StringComparison.Ordinal);
         Assert.Contains("Epochs must be ascending", Assert.Throws<ArgumentOutOfRangeException>(() => Schedule.MultiStep([2, 1])).Message, StringComparison.Ordinal);
-        Assert.Contains("Rise must be within [0, 1]", Assert.Throws<ArgumentOutOfRangeException>(() => Schedule.OneCycle(1, rise: double.NaN)).Message, StringComparison.Ordinal);
+        Assert.Contains("Warmup must be within [0, 1]", Assert.Throws<ArgumentOutOfRangeException>(() => Schedule.OneCycle(1, warmup: double.NaN)).Message, StringComparison.Ordinal);
     }
 
     static void AssertRates(Schedule schedule, long steps, long stepsPerEpoch, double[] expected)
