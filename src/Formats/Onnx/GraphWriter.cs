@@ -119,6 +119,7 @@ internal sealed class GraphWriter
             SubsampleAndWidenOperation o => SubsampleAndWiden(operation, o),
             UpsampleNearest2dOperation o => Upsample(operation, "nearest", o.Geometry),
             UpsampleBilinear2dOperation o => Upsample(operation, "linear", o.Geometry),
+            GridSampleOperation o => GridSample(operation, o.Geometry),
             _ => throw Refuse(operation, "it has no form in ONNX"),
         };
     }
@@ -365,6 +366,14 @@ internal sealed class GraphWriter
         if (stride != 1) y = Node("Slice", [y, Integers(0, 0), Integers(int.MaxValue, int.MaxValue), Integers(2, 3), Integers(stride.H, stride.W)]);
         return before + behind > 0 || stride == 1 ? Node("Pad", [y, Integers(0, before, 0, 0, 0, behind, 0, 0), Scalar(0)]) : y;
     }
+
+    /// <summary>The grid of a network is an image of two channels; ONNX's has them last.</summary>
+    string GridSample(TracedOperation operation, GridGeometry g) => Node(
+        "GridSample",
+        [Name(operation, 0), Transposed(Name(operation, 1), FromImages)],
+        OnnxAttribute.Of("mode", g.Taps switch { 1 => "nearest", 2 => "bilinear", _ => "bicubic" }),
+        OnnxAttribute.Of("padding_mode", g.Padding switch { GridPadding.Zeros => "zeros", GridPadding.Border => "border", _ => "reflection" }),
+        OnnxAttribute.Of("align_corners", g.AlignCorners ? 1L : 0));
 
     string Upsample(TracedOperation operation, string mode, UpsampleGeometry g)
     {

@@ -190,6 +190,21 @@ public sealed class OnnxExportTests : IDisposable
         Near(Output(model, new(4, 5, 3), batch: 3), Output(imported, new(4, 5, 3), batch: 3));
     }
 
+    [Theory]
+    [InlineData(InterpolationMode.Bilinear, GridPadding.Zeros, false)]
+    [InlineData(InterpolationMode.Bilinear, GridPadding.Reflection, true)]
+    [InlineData(InterpolationMode.Bicubic, GridPadding.Border, false)]
+    [InlineData(InterpolationMode.Nearest, GridPadding.Border, true)]
+    public void ASampledImageComesBackAsItWas(InterpolationMode mode, GridPadding padding, bool alignCorners)
+    {
+        var model = Randomized(new Sequential(
+            new Conv2d(3, 5, 3, stride: 2, padding: 1, device: Device.Cpu),
+            new Lambda(x => Functional.GridSample(Functional.Slice(x, 3, 0, 3), 1.3f * Functional.Tanh(Functional.Slice(x, 3, 3, 2)), mode, padding, alignCorners)),
+            new Conv2d(3, 4, 3, device: Device.Cpu)));
+        var imported = new OnnxNetwork(model.ToOnnx(new(10, 13, 3)), Device.Cpu);
+        Near(Output(model, new(10, 13, 3), batch: 3), Output(imported, new(10, 13, 3), batch: 3));
+    }
+
     [Fact]
     public void ANetworkWithGeluTrainsAfterItsWayThroughAFile()
     {
