@@ -45,6 +45,10 @@ internal readonly struct GridAxis(int size, in GridGeometry g)
         return at <= 0 ? (0, 0) : at >= Size - 1 ? (Size - 1, 0) : (at, scale);
     }
 
+    /// <summary>Whether a position may read pixels from <paramref name="first"/> up to, not including, <paramref name="end"/>: what is passed over soon is cheap.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool MayRead(float position, int first, int end) => Taps == 4 || (position >= first - 1 && position <= end);
+
     /// <summary>The pixel that a position reads as number <paramref name="tap"/>, or -1 where there is none, its weight, and the derivative of that.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public (int Pixel, float Weight, float Slope) Tap(float position, int tap)

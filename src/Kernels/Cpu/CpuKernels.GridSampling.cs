@@ -20,9 +20,9 @@ internal sealed unsafe partial class CpuKernels<V>
         public fixed float Slopes[4];
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void Set(in GridAxis axis, float coordinate)
+        public void Set(in GridAxis axis, (float Position, float Slope) place)
         {
-            var (position, slope) = axis.Locate(coordinate);
+            var (position, slope) = place;
             for (var tap = 0; tap < axis.Taps; tap++)
             {
                 var (pixel, weight, derivative) = axis.Tap(position, tap);
@@ -53,8 +53,8 @@ internal sealed unsafe partial class CpuKernels<V>
             GridTaps down = default, across = default;
             for (var p = task * perTask; p < end; p++)
             {
-                down.Set(rows, grid[(2 * p) + 1]);
-                across.Set(columns, grid[2 * p]);
+                down.Set(rows, rows.Locate(grid[(2 * p) + 1]));
+                across.Set(columns, columns.Locate(grid[2 * p]));
                 var count = 0;
                 for (var i = 0; i < g.Taps; i++)
                 {
@@ -108,12 +108,14 @@ internal sealed unsafe partial class CpuKernels<V>
             GridTaps down = default, across = default;
             for (var p = image * places; p < (image + 1) * places; p++)
             {
-                down.Set(rows, grid[(2 * p) + 1]);
+                var place = rows.Locate(grid[(2 * p) + 1]);
+                if (!rows.MayRead(place.Position, top, bottom)) continue;
+                down.Set(rows, place);
                 var isKnown = false;
                 for (var i = 0; i < g.Taps; i++)
                 {
                     if (down.Pixels[i] < top || down.Pixels[i] >= bottom) continue;
-                    if (!isKnown) across.Set(columns, grid[2 * p]);
+                    if (!isKnown) across.Set(columns, columns.Locate(grid[2 * p]));
                     isKnown = true;
                     for (var j = 0; j < g.Taps; j++)
                     {
@@ -153,8 +155,8 @@ internal sealed unsafe partial class CpuKernels<V>
             GridTaps down = default, across = default;
             for (var p = task * perTask; p < end; p++)
             {
-                down.Set(rows, grid[(2 * p) + 1]);
-                across.Set(columns, grid[2 * p]);
+                down.Set(rows, rows.Locate(grid[(2 * p) + 1]));
+                across.Set(columns, columns.Locate(grid[2 * p]));
                 var image = x + (p / ((long)g.OutH * g.OutW) * g.H * g.W * g.C);
                 float byColumn = 0, byRow = 0;
                 for (var i = 0; i < g.Taps; i++)

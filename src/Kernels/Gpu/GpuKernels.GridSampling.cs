@@ -64,6 +64,7 @@ sealed partial class GpuKernels
         for (var place = first; place < first + g.Places; place++)
         {
             var (down, _) = g.Rows.Locate(grid[(2 * place) + 1]);
+            if (!g.Rows.MayRead(down, h, h + 1)) continue;
             for (var i = 0; i < g.Rows.Taps; i++)
             {
                 var (read, u, _) = g.Rows.Tap(down, i);
