@@ -5,6 +5,7 @@ using Xunit;
 
 namespace CnnSharp.Tests;
 
+[Collection(DeviceTests.Name)]
 public sealed class GridSampleTests
 {
     /// <summary>A row of three pixels 1, 2, 4 (edges at -1 and 1, centers at -2/3, 0, 2/3), read at x.</summary>
@@ -50,8 +51,10 @@ public sealed class GridSampleTests
                 using var grid = Tensor.From([float.NaN, 0, float.PositiveInfinity, float.NegativeInfinity], new(1, 1, 2, 2), device);
                 (x.RequiresGrad, grid.RequiresGrad) = (true, true);
                 using var y = Functional.GridSample(x, grid, mode, padding).Keep();
-                y.Backward(Tensor.Full(y.Shape, 1, device));
-                Assert.All([.. y.ToArray(), .. x.Gradient!.ToArray(), .. grid.Gradient!.ToArray()], value => Assert.True(float.IsFinite(value), $"{mode} {padding}: {value}"));
+                using var dy = Tensor.Full(y.Shape, 1, device);
+                y.Backward(dy);
+                using Tensor dx = x.Gradient!, dgrid = grid.Gradient!;
+                Assert.All([.. y.ToArray(), .. dx.ToArray(), .. dgrid.ToArray()], value => Assert.True(float.IsFinite(value), $"{mode} {padding}: {value}"));
                 if (padding == GridPadding.Zeros) Assert.Equal([0f, 0], y.ToArray());
                 if (padding == GridPadding.Border) Assert.Equal(2f, y.ToArray()[1], 1e-5f);
             }

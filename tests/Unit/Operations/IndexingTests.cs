@@ -3,6 +3,7 @@ using Xunit;
 
 namespace CnnSharp.Tests;
 
+[Collection(DeviceTests.Name)]
 public sealed class IndexingTests
 {
     static readonly Device Device = Device.Reference;
