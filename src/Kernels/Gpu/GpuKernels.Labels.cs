@@ -57,13 +57,14 @@ sealed partial class GpuKernels
         throw new LabelException(labelLosses[slot].Operation, flags[slot] >> 32, (int)flags[slot], labelLosses[slot].Classes);
     }
 
-    /// <summary>Whether a row counts; a label that is no class does not, and is flagged. Of several the first, nearly always: threads may overtake each other.</summary>
+    /// <summary>Whether a row counts; a label that is no class does not, and is flagged. Of several the first; on OpenCL, where not every device has the atomic operation, nearly always.</summary>
     static bool Counts(LabelOptions o, int row, int label, ArrayView<long> bad)
     {
         if (o.Ignores != 0 && label == o.Ignored) return false;
         if (label >= 0 && label < o.Classes) return true;
         var flag = ((long)row << 32) | (uint)label;
-        if (flag < bad[o.Slot]) bad[o.Slot] = flag;
+        if (Accelerator.CurrentType != AcceleratorType.OpenCL) Atomic.Min(ref bad[o.Slot], flag);
+        else if (flag < bad[o.Slot]) bad[o.Slot] = flag;
         return false;
     }
 
