@@ -79,7 +79,7 @@ public static class Accelerators
     static bool Asserts => Environment.GetEnvironmentVariable("CNNSHARP_GPU_ASSERTIONS") == "1";
 
     static List<AcceleratorEntry> FindCuda()
-        => Find("cuda", OperatingSystem.IsWindows() ? "nvcuda" : "cuda", builder => builder.EnableTensorCores().Cuda(), context => context.GetCudaDevices(), _ => (null, AcceleratorRank.Cuda, ""));
+        => Find("cuda", OperatingSystem.IsWindows() ? "nvcuda" : "cuda", builder => builder.Cuda(), context => context.GetCudaDevices(), _ => (null, AcceleratorRank.Cuda, ""));
 
     static List<AcceleratorEntry> FindOpenCL()
     {
@@ -225,7 +225,7 @@ public static class Accelerators
     /// <param name="asserts">Whether kernels check every access to a view (those of ILGPU's CPU accelerator always do).</param>
     internal static Context.Builder Configure(Context.Builder builder, bool asserts = false)
     {
-        builder.Optimize(OptimizationLevel.O2).Profiling().EnableAlgorithms();
+        builder.Optimize(OptimizationLevel.O2).Profiling().EnableAlgorithms().EnableCudaInstructions();
         return asserts ? builder.Assertions() : builder;
     }
 

@@ -16,15 +16,9 @@ readonly struct GemmShape(int rows, int columns, int depth, int groups, int spli
 
 /// <summary>
 /// The matrix product behind convolutions, their gradients and linear layers: results = left right', tile by tile.
-/// Both factors pass through two buffers in shared memory: while the products of one are summed, the next is on its way
-/// from global memory in registers, so there is one barrier for each <see cref="ITile.Depth"/>.
+/// Both factors pass through two buffers in shared memory: while the products of one are summed, the other is filled from global memory
+/// (<see cref="SharedTile"/>), so there is one barrier for a depth of 16.
 /// </summary>
-/// <remarks>
-/// What a thread of <see cref="Tile128x128"/> issues for a depth of 8: 512 multiply-adds, 32 128-bit reads of shared memory, two 128-bit
-/// loads with 15 to 25 instructions of address and check each (<see cref="Patches{TElements}"/>; a plain matrix has 6), 2 to 8 writes to shared
-/// memory: the arithmetic is about 85% of it. <see cref="Tile64x64"/> has 256 multiply-adds to the same overhead (70 to 75%), as has
-/// <see cref="Tile128x16"/>, whose threads load four runs of the left factor at one step.
-/// </remarks>
 static class Gemm
 {
     /// <summary>Runs of four columns that a group of <see cref="AddPartials"/> adds up: 128 consecutive bytes.</summary>
@@ -43,12 +37,8 @@ static class Gemm
         var tile = default(TTile);
         var rows = TileRows<TTile>();
         var columns = TileColumns<TTile>();
-
-        // Four floats more than a row of the tile, so that runs along the depth are stored without bank conflicts.
-        var (leftStride, rightStride) = (rows + 4, columns + 4);
-        var leftTile = SharedMemory.Allocate<float>(2 * tile.Depth * (TileRows<TTile>() + 4));
-        var rightTile = SharedMemory.Allocate<float>(2 * tile.Depth * (TileColumns<TTile>() + 4));
-        var (leftQuads, rightQuads) = (Float4.Of(leftTile), Float4.Of(rightTile));
+        var leftTiles = SharedMemory.Allocate<float>(2 * SharedTile.Floats(TileRows<TTile>()));
+        var rightTiles = SharedMemory.Allocate<float>(2 * SharedTile.Floats(TileColumns<TTile>()));
 
         var thread = Group.IdxX;
         var group = Grid.IdxZ / shape.Splits;
@@ -68,45 +58,29 @@ static class Gemm
 
         TileReader<TLeft> leftReader = default;
         TileReader<TRight> rightReader = default;
-        leftReader.Start(left, group, firstRow, thread, rows, Threads<TTile>(), tile.Depth);
-        rightReader.Start(right, group, firstColumn, thread, columns, Threads<TTile>(), tile.Depth);
+        leftReader.Start(left, group, firstRow, thread, rows, Threads<TTile>());
+        rightReader.Start(right, group, firstColumn, thread, columns, Threads<TTile>());
+        leftReader.Copy(left, start, end, leftTiles.SubView(0, SharedTile.Floats(rows)), rows, Threads<TTile>());
+        rightReader.Copy(right, start, end, rightTiles.SubView(0, SharedTile.Floats(columns)), columns, Threads<TTile>());
+        CudaInstructions.EndCopies();
 
         Accumulators sums = default;
-        leftReader.Load(left, start, end, rows, Threads<TTile>(), tile.Depth);
-        rightReader.Load(right, start, end, columns, Threads<TTile>(), tile.Depth);
-        leftReader.Store(leftTile, leftQuads, 0, rows, Threads<TTile>(), tile.Depth);
-        rightReader.Store(rightTile, rightQuads, 0, columns, Threads<TTile>(), tile.Depth);
-        Group.Barrier();
-
         var buffer = 0;
-        for (var depth = start; depth < end; depth += tile.Depth)
+        for (var depth = start; depth < end; depth += SharedTile.Depth)
         {
-            var next = depth + tile.Depth;
-            if (next < end)
-            {
-                leftReader.Load(left, next, end, rows, Threads<TTile>(), tile.Depth);
-                rightReader.Load(right, next, end, columns, Threads<TTile>(), tile.Depth);
-            }
-
-            // A loop of its own, two steps at a time: ILGPU computes values as late as it can, and would put all products
-            // behind the barrier, with every fragment of the tile waiting in a register.
-            var (i, j) = ((buffer * tile.Depth * (leftStride / 4)) + threadRow, (buffer * tile.Depth * (rightStride / 4)) + threadColumn);
-            for (var step = 0; step < tile.Depth; step += 2)
-            {
-                sums.Add<TTile>(leftQuads, i, rightQuads, j);
-                sums.Add<TTile>(leftQuads, i + (leftStride / 4), rightQuads, j + (rightStride / 4));
-                i += leftStride / 2;
-                j += rightStride / 2;
-            }
-
-            buffer ^= 1;
-            if (next < end)
-            {
-                leftReader.Store(leftTile, leftQuads, buffer * tile.Depth * leftStride, rows, Threads<TTile>(), tile.Depth);
-                rightReader.Store(rightTile, rightQuads, buffer * tile.Depth * rightStride, columns, Threads<TTile>(), tile.Depth);
-            }
-
+            CudaInstructions.WaitForCopies();
             Group.Barrier();
+            var (leftTile, rightTile) = (leftTiles.SubView(buffer * SharedTile.Floats(rows), SharedTile.Floats(rows)), rightTiles.SubView(buffer * SharedTile.Floats(columns), SharedTile.Floats(columns)));
+
+            // Behind the last tile are zeros.
+            buffer ^= 1;
+            leftReader.Copy(left, depth + SharedTile.Depth, end, leftTiles.SubView(buffer * SharedTile.Floats(rows), SharedTile.Floats(rows)), rows, Threads<TTile>());
+            rightReader.Copy(right, depth + SharedTile.Depth, end, rightTiles.SubView(buffer * SharedTile.Floats(columns), SharedTile.Floats(columns)), columns, Threads<TTile>());
+            CudaInstructions.EndCopies();
+
+            // A loop of its own: ILGPU computes values as late as it can, and would put all products
+            // behind the barrier, with every fragment of the tile waiting in a register.
+            for (var step = 0; step < SharedTile.Depth / 4; step++) sums.Add<TTile>(left.AlongDepth, leftTile, threadRow, right.AlongDepth, rightTile, threadColumn, step);
         }
 
         var (row, column) = (firstRow + (4 * threadRow), firstColumn + (4 * threadColumn));

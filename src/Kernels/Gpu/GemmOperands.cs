@@ -8,6 +8,9 @@ interface IElements
     /// <summary>Elements offset .. offset + 3, of which those from <paramref name="count"/> on (1 or more) are 0 and not read.</summary>
     Float4 Load(int offset, int count);
 
+    /// <summary>Begins to copy elements offset .. offset + 3 into a quad of a tile; those from <paramref name="count"/> on (all, if it is 0 or less) are 0 there, and not read.</summary>
+    void Copy(int offset, int count, ArrayView<float> tile, int quad);
+
     /// <summary>Writes elements offset .. offset + 3, up to <paramref name="count"/>.</summary>
     void Store(int offset, int count, Float4 value);
 }
@@ -18,6 +21,8 @@ readonly struct Vectors(ArrayView<float> view) : IElements
     readonly ArrayView<float> view = view;
 
     public Float4 Load(int offset, int count) => Float4.Of(view)[offset >> 2];
+
+    public void Copy(int offset, int count, ArrayView<float> tile, int quad) => SharedTile.CopyQuad(tile, quad, view, offset, count > 0);
 
     public void Store(int offset, int count, Float4 value)
     {
@@ -38,6 +43,14 @@ readonly struct Scalars(ArrayView<float> view) : IElements
         if (count > 2) z = view[offset + 2];
         if (count > 3) w = view[offset + 3];
         return new(x, y, z, w);
+    }
+
+    public void Copy(int offset, int count, ArrayView<float> tile, int quad)
+    {
+        SharedTile.CopyFloat(tile, 4 * quad, view, offset, count > 0);
+        SharedTile.CopyFloat(tile, (4 * quad) + 1, view, offset + 1, count > 1);
+        SharedTile.CopyFloat(tile, (4 * quad) + 2, view, offset + 2, count > 2);
+        SharedTile.CopyFloat(tile, (4 * quad) + 3, view, offset + 3, count > 3);
     }
 
     public void Store(int offset, int count, Float4 value)
@@ -84,8 +97,11 @@ interface IOperand
     /// <summary>What is constant across the rows; depth is a multiple of four where runs lie along it.</summary>
     OperandStep Step(int depth);
 
-    /// <summary>Elements (row, depth .. depth + 3) if <see cref="AlongDepth"/>, else (row .. row + 3, depth); 0 outside.</summary>
-    Float4 Load(OperandRow row, OperandStep step);
+    /// <summary>
+    /// Begins to copy elements (row, depth .. depth + 3) if <see cref="AlongDepth"/>, else (row .. row + 3, depth), to a quad of a tile; zeros outside, and
+    /// everywhere if not <paramref name="isWithin"/>. Without a branch: a copy that reads nothing costs less.
+    /// </summary>
+    void Copy(OperandRow row, OperandStep step, bool isWithin, ArrayView<float> tile, int quad);
 }
 
 /// <summary>A matrix whose rows are contiguous: element (row, depth) at row Stride + depth.</summary>
@@ -101,11 +117,8 @@ readonly struct RowMatrix<TElements>(TElements elements, int rows, int depth, in
 
     public OperandStep Step(int depth) => new(depth, depths - depth);
 
-    public Float4 Load(OperandRow row, OperandStep step)
-    {
-        if (row.Count <= 0) return default;
-        return elements.Load(row.Offset + step.Offset, step.Count);
-    }
+    public void Copy(OperandRow row, OperandStep step, bool isWithin, ArrayView<float> tile, int quad)
+        => elements.Copy(row.Offset + step.Offset, isWithin & (row.Count > 0) ? step.Count : 0, tile, quad);
 }
 
 /// <summary>A matrix whose columns are contiguous: element (row, depth) at depth Stride + row.</summary>
@@ -121,11 +134,8 @@ readonly struct ColumnMatrix<TElements>(TElements elements, int rows, int stride
 
     public OperandStep Step(int depth) => new(depth * stride, 1);
 
-    public Float4 Load(OperandRow row, OperandStep step)
-    {
-        if (row.Count <= 0) return default;
-        return elements.Load(row.Offset + step.Offset, row.Count);
-    }
+    public void Copy(OperandRow row, OperandStep step, bool isWithin, ArrayView<float> tile, int quad)
+        => elements.Copy(row.Offset + step.Offset, isWithin ? row.Count : 0, tile, quad);
 }
 
 /// <summary>
@@ -169,7 +179,7 @@ readonly struct Pixels(int height, int width)
 /// The patches that a convolution multiplies with its weights (im2col, never stored). Row: a result pixel; depth: a tap's channel.
 /// Either x, read by the forward pass, or dy, read by one phase of the gradient backward-data; see <see cref="Axis"/>.
 /// </summary>
-/// <remarks>A step costs two divisions by constants (8 instructions) and 8 more; a load its place in the image and its check (5) and the address (3).</remarks>
+/// <remarks>A step costs two divisions by constants (8 instructions) and 8 more; a copy its place in the image and its check (5) and the address (3).</remarks>
 readonly struct Patches<TElements>(TElements elements, int images, Axis y, Axis x, int channels, int groupChannels) : IOperand
     where TElements : struct, IElements
 {
@@ -204,11 +214,8 @@ readonly struct Patches<TElements>(TElements elements, int images, Axis y, Axis 
         return new((((down * x.Extent) + right) * channels) + channel, taps.Channels - channel, down, right);
     }
 
-    public Float4 Load(OperandRow row, OperandStep step)
-    {
-        if ((uint)(row.Y + step.Y) >= (uint)y.Extent || (uint)(row.X + step.X) >= (uint)x.Extent) return default;
-        return elements.Load(row.Offset + step.Offset, step.Count);
-    }
+    public void Copy(OperandRow row, OperandStep step, bool isWithin, ArrayView<float> tile, int quad)
+        => elements.Copy(row.Offset + step.Offset, isWithin & ((uint)(row.Y + step.Y) < (uint)y.Extent) & ((uint)(row.X + step.X) < (uint)x.Extent) ? step.Count : 0, tile, quad);
 }
 
 /// <summary>The patches of x turned on their side, for the gradient with respect to the weights. Row: a tap's channel; depth: a pixel of y.</summary>
@@ -242,11 +249,8 @@ readonly struct PatchColumns<TElements>(TElements elements, Axis y, Axis x, int 
         return new(((((image * y.Extent) + down) * x.Extent) + right) * channels, 1, down, right);
     }
 
-    public Float4 Load(OperandRow row, OperandStep step)
-    {
-        if (row.Count <= 0 || (uint)(row.Y + step.Y) >= (uint)y.Extent || (uint)(row.X + step.X) >= (uint)x.Extent) return default;
-        return elements.Load(row.Offset + step.Offset, row.Count);
-    }
+    public void Copy(OperandRow row, OperandStep step, bool isWithin, ArrayView<float> tile, int quad)
+        => elements.Copy(row.Offset + step.Offset, isWithin & ((uint)(row.Y + step.Y) < (uint)y.Extent) & ((uint)(row.X + step.X) < (uint)x.Extent) ? row.Count : 0, tile, quad);
 }
 
 /// <summary>
@@ -273,11 +277,8 @@ readonly struct TapWeights<TElements>(TElements elements, Axis y, Axis x, int ch
         return new(((places.Of(tapRow, taps.Column(tap, tapRow)) * taps.Channels) + channel) * stride, taps.Channels - channel);
     }
 
-    public Float4 Load(OperandRow row, OperandStep step)
-    {
-        if (row.Count <= 0 || step.Count <= 0) return default;
-        return elements.Load(row.Offset + step.Offset, row.Count);
-    }
+    public void Copy(OperandRow row, OperandStep step, bool isWithin, ArrayView<float> tile, int quad)
+        => elements.Copy(row.Offset + step.Offset, isWithin & (step.Count > 0) ? row.Count : 0, tile, quad);
 }
 
 /// <summary>Weights [kh, kw, results, channels] as the right factor, read along the channels.</summary>
@@ -301,11 +302,8 @@ readonly struct TurnedTapWeights<TElements>(TElements elements, Axis y, Axis x, 
         return new((places.Of(tapRow, taps.Column(tap, tapRow)) * results * stride) + channel, taps.Channels - channel);
     }
 
-    public Float4 Load(OperandRow row, OperandStep step)
-    {
-        if (row.Count <= 0) return default;
-        return elements.Load(row.Offset + step.Offset, step.Count);
-    }
+    public void Copy(OperandRow row, OperandStep step, bool isWithin, ArrayView<float> tile, int quad)
+        => elements.Copy(row.Offset + step.Offset, isWithin & (row.Count > 0) ? step.Count : 0, tile, quad);
 }
 
 /// <summary>Where the taps of a phase lie in the whole kernel.</summary>

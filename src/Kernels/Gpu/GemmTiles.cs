@@ -21,9 +21,6 @@ interface ITile
     /// <summary>Blocks of four columns that a thread has: 1 or 2.</summary>
     int ColumnQuads { get; }
 
-    /// <summary>Products between two barriers: 8 or 16.</summary>
-    int Depth { get; }
-
     /// <summary>Groups whose registers a multiprocessor's 65,536 must hold together: the compiler's limit, a little above what a thread needs.</summary>
     int GroupsPerMultiprocessor { get; }
 }
@@ -37,7 +34,6 @@ readonly struct Tile128x128 : ITile
     public int ColumnThreads => 16;
     public int RowQuads => 2;
     public int ColumnQuads => 2;
-    public int Depth => 8;
     public int GroupsPerMultiprocessor => 2;
 }
 
@@ -48,19 +44,17 @@ readonly struct Tile128x64 : ITile
     public int ColumnThreads => 8;
     public int RowQuads => 2;
     public int ColumnQuads => 2;
-    public int Depth => 8;
     public int GroupsPerMultiprocessor => 3;
 }
 
-/// <summary>64 x 64 results, 256 threads of 4 x 4: products with too few tiles to fill the device otherwise.</summary>
+/// <summary>64 x 64 results, 64 threads of 8 x 8: products with too few tiles to fill the device otherwise.</summary>
 readonly struct Tile64x64 : ITile
 {
-    public int RowThreads => 16;
-    public int ColumnThreads => 16;
-    public int RowQuads => 1;
-    public int ColumnQuads => 1;
-    public int Depth => 16;
-    public int GroupsPerMultiprocessor => 3;
+    public int RowThreads => 8;
+    public int ColumnThreads => 8;
+    public int RowQuads => 2;
+    public int ColumnQuads => 2;
+    public int GroupsPerMultiprocessor => 6;
 }
 
 /// <summary>128 x 32 results, 128 threads of 8 x 4: up to 32 columns.</summary>
@@ -70,7 +64,6 @@ readonly struct Tile128x32 : ITile
     public int ColumnThreads => 8;
     public int RowQuads => 2;
     public int ColumnQuads => 1;
-    public int Depth => 8;
     public int GroupsPerMultiprocessor => 4;
 }
 
@@ -81,7 +74,6 @@ readonly struct Tile128x16 : ITile
     public int ColumnThreads => 4;
     public int RowQuads => 2;
     public int ColumnQuads => 1;
-    public int Depth => 8;
     public int GroupsPerMultiprocessor => 8;
 }
 
@@ -92,7 +84,6 @@ readonly struct Tile64x16 : ITile
     public int ColumnThreads => 4;
     public int RowQuads => 2;
     public int ColumnQuads => 1;
-    public int Depth => 8;
     public int GroupsPerMultiprocessor => 16;
 }
 
@@ -103,23 +94,53 @@ readonly struct Tile32x32 : ITile
     public int ColumnThreads => 4;
     public int RowQuads => 2;
     public int ColumnQuads => 2;
-    public int Depth => 8;
     public int GroupsPerMultiprocessor => 1;
 }
 
-/// <summary>4 x 4 results: the outer product of four rows and four columns, summed over the depth.</summary>
+/// <summary>4 x 4 results: the products of four rows and four columns, summed over the depth.</summary>
 struct Quad
 {
     public Float4 R0, R1, R2, R3;
 
-    public readonly Quad Plus(Float4 a, Float4 b)
+    /// <summary>Adds four steps of depth.</summary>
+    public void Add(Block a, Block b)
     {
-        Quad sum;
-        sum.R0 = R0.Plus(a.X, b);
-        sum.R1 = R1.Plus(a.Y, b);
-        sum.R2 = R2.Plus(a.Z, b);
-        sum.R3 = R3.Plus(a.W, b);
-        return sum;
+        Add(a.D0, b.D0);
+        Add(a.D1, b.D1);
+        Add(a.D2, b.D2);
+        Add(a.D3, b.D3);
+    }
+
+    void Add(Float4 a, Float4 b)
+    {
+        R0 = R0.Plus(a.X, b);
+        R1 = R1.Plus(a.Y, b);
+        R2 = R2.Plus(a.Z, b);
+        R3 = R3.Plus(a.W, b);
+    }
+}
+
+/// <summary>Four rows of a factor at each of four depths.</summary>
+readonly struct Block(Float4 d0, Float4 d1, Float4 d2, Float4 d3)
+{
+    public readonly Float4 D0 = d0, D1 = d1, D2 = d2, D3 = d3;
+
+    /// <summary>Reads rows 4 <paramref name="quad"/> .. + 3 at depths 4 <paramref name="step"/> .. + 3 of a tile.</summary>
+    public static Block Read(bool isAlongDepth, ArrayView<float> tile, int quad, int step, int rows)
+    {
+        var quads = Float4.Of(tile);
+        if (isAlongDepth)
+        {
+            // SharedTile.Along of rows 4 quad + i: in pairs in either order.
+            var at = (16 * quad) + (step ^ (quad & 3));
+            var swapped = 4 * ((quad >> 2) & 1);
+            var (even, odd) = (quads.SubView(at + swapped, 9), quads.SubView(at + 4 - swapped, 9));
+            var (r0, r1, r2, r3) = (even[0], odd[0], even[8], odd[8]);
+            return new(new(r0.X, r1.X, r2.X, r3.X), new(r0.Y, r1.Y, r2.Y, r3.Y), new(r0.Z, r1.Z, r2.Z, r3.Z), new(r0.W, r1.W, r2.W, r3.W));
+        }
+
+        var run = quads.SubView((rows * step) + SharedTile.Swizzled(quad, step, rows), (3 * rows / 4) + 1);
+        return new(run[0], run[rows / 4], run[2 * rows / 4], run[3 * rows / 4]);
     }
 }
 
@@ -128,27 +149,29 @@ struct Accumulators
 {
     public Quad Q00, Q01, Q10, Q11;
 
-    /// <summary>Adds one step of depth: the thread's rows from <paramref name="i"/> of a, its columns from <paramref name="j"/> of b.</summary>
-    public void Add<TTile>(ArrayView<Float4> a, int i, ArrayView<Float4> b, int j)
+    /// <summary>Adds four steps of depth.</summary>
+    public void Add<TTile>(bool leftAlong, ArrayView<float> left, int row, bool rightAlong, ArrayView<float> right, int column, int step)
         where TTile : struct, ITile
     {
         var tile = default(TTile);
-        var (a0, b0) = (a[i], b[j]);
-        Q00 = Q00.Plus(a0, b0);
-        if (tile.ColumnQuads > 1)
+        var (rows, columns) = (Gemm.TileRows<TTile>(), Gemm.TileColumns<TTile>());
+        var near = Block.Read(leftAlong, left, row, step, rows);
+        if (tile.RowQuads > 1)
         {
-            var b1 = b[j + tile.ColumnThreads];
-            Q01 = Q01.Plus(a0, b1);
-            if (tile.RowQuads > 1)
+            var far = Block.Read(leftAlong, left, row + tile.RowThreads, step, rows);
+            var b = Block.Read(rightAlong, right, column, step, columns);
+            Q00.Add(near, b);
+            Q10.Add(far, b);
+            if (tile.ColumnQuads > 1)
             {
-                var a1 = a[i + tile.RowThreads];
-                Q10 = Q10.Plus(a1, b0);
-                Q11 = Q11.Plus(a1, b1);
+                b = Block.Read(rightAlong, right, column + tile.ColumnThreads, step, columns);
+                Q01.Add(near, b);
+                Q11.Add(far, b);
             }
         }
-        else if (tile.RowQuads > 1)
+        else
         {
-            Q10 = Q10.Plus(a[i + tile.RowThreads], b0);
+            Q00.Add(near, Block.Read(rightAlong, right, column, step, columns));
         }
     }
 }

@@ -94,6 +94,9 @@ sealed partial class GpuKernels
 
         public int Depth => Y.Taps * X.Taps * Taps.Padded(GroupChannels);
 
+        /// <summary>All taps of the kernel, one after the other: depths are rows of the weights.</summary>
+        public bool HasAllTaps => Y is { FirstTap: 0, TapStep: 1 } && X is { FirstTap: 0, TapStep: 1 } && Y.Taps == Y.KernelTaps && X.Taps == X.KernelTaps;
+
         /// <summary>Patches of one tap that read every pixel once: the source itself is the matrix.</summary>
         public bool IsPlain => Y is { Taps: 1, Stride: 1, Start: 0, KernelTaps: 1 } && X is { Taps: 1, Stride: 1, Start: 0, KernelTaps: 1 } && Y.Results == Y.Extent && X.Results == X.Extent;
     }
@@ -112,6 +115,7 @@ sealed partial class GpuKernels
     {
         if (c.Turned && c.GroupChannels % 4 == 0) Product(left, new TurnedTapWeights<Vectors>(ReadVectorsOf(w), c.Y, c.X, c.GroupChannels, c.GroupColumns, c.Channels), results, c.Rows, c.GroupColumns, c.Depth, c.Groups);
         else if (c.Turned) Product(left, new TurnedTapWeights<Scalars>(ReadScalarsOf(w), c.Y, c.X, c.GroupChannels, c.GroupColumns, c.Channels), results, c.Rows, c.GroupColumns, c.Depth, c.Groups);
+        else if (c.HasAllTaps && c.GroupChannels % 4 == 0 && c.GroupColumns % 4 == 0) Product(left, new ColumnMatrix<Vectors>(ReadVectorsOf(w), c.GroupColumns, c.Columns, c.GroupColumns), results, c.Rows, c.GroupColumns, c.Depth, c.Groups);
         else if (c.GroupColumns % 4 == 0) Product(left, new TapWeights<Vectors>(ReadVectorsOf(w), c.Y, c.X, c.GroupChannels, c.GroupColumns, c.Columns), results, c.Rows, c.GroupColumns, c.Depth, c.Groups);
         else Product(left, new TapWeights<Scalars>(ReadScalarsOf(w), c.Y, c.X, c.GroupChannels, c.GroupColumns, c.Columns), results, c.Rows, c.GroupColumns, c.Depth, c.Groups);
     }

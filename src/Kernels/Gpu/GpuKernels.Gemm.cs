@@ -8,10 +8,13 @@ namespace CnnSharp.Kernels.Gpu;
 sealed partial class GpuKernels
 {
     /// <summary>
-    /// Threads that fill a device (eight warps for each of 128 multiprocessors): with fewer, smaller tiles are taken, or the depth
-    /// is split. A fixed number, so that results are the same on devices of any size.
+    /// Threads that keep a device busy (sixteen warps for each of 128 multiprocessors): with fewer, smaller tiles are taken.
+    /// A fixed number, as is <see cref="SplitGrid"/>, so that results are the same on devices of any size.
     /// </summary>
-    const long FullGrid = 1 << 15;
+    const long FullGrid = 1 << 16;
+
+    /// <summary>Threads that a depth is split for: with more there is work while some wait, and the last round of groups is a small part of all.</summary>
+    const long SplitGrid = 1 << 17;
 
     /// <summary>A depth that is split for more threads as soon as they are wanted.</summary>
     const int Deep = 1024;
@@ -19,7 +22,7 @@ sealed partial class GpuKernels
     /// <summary>The least depth that is worth a part of its own.</summary>
     const int LeastSplitDepth = 128;
 
-    const int MostSplits = 512;
+    const int MostSplits = 1024;
 
     /// <summary>Compiled products by their four types; they are too many for a field each.</summary>
     readonly ConcurrentDictionary<Type, Delegate> products = new();
@@ -116,7 +119,7 @@ sealed partial class GpuKernels
         where TTile : struct, ITile => rows < 4 * Gemm.TileRows<TTile>() && (rows - 1) % Gemm.TileRows<TTile>() < Gemm.TileRows<TTile>() / 2;
 
     /// <summary>Parts of the depth that fill the device, each of a depth worth its sum.</summary>
-    static int Splits(long threads, int depth) => (int)Math.Clamp(FullGrid / threads, 1, Math.Clamp(depth / LeastSplitDepth, 1, MostSplits));
+    static int Splits(long threads, int depth) => threads >= FullGrid / 2 ? 1 : (int)Math.Clamp(SplitGrid / threads, 1, Math.Clamp(depth / LeastSplitDepth, 1, MostSplits));
 
     static int Blocks(int count, int size) => (int)(((long)count + size - 1) / size);
 }

@@ -42,7 +42,7 @@ sealed partial class GpuKernels
         where TRight : struct, IOperand
         where TResults : struct, IResults
     {
-        var shape = Shape(WarpThreads<TTile>(rows, columns, groups), rows, columns, depth, groups, MmaGemm.Words * default(TMma).WordDepth);
+        var shape = Shape(WarpThreads<TTile>(rows, columns, groups), rows, columns, depth, groups, SharedTile.Depth);
         if (shape.Splits == 1)
         {
             MmaLaunch<TTile, TMma, TLeft, TRight, TResults>(left, right, results, shape);

@@ -34,16 +34,10 @@ readonly struct Word4(uint x, uint y, uint z, uint w)
     public static ArrayView<Word4> Of(ArrayView<uint> view) => view.AsAligned(16).Cast<Word4>();
 }
 
-/// <summary>A lane's a0 to a3 of a warp's four blocks of rows.</summary>
-readonly struct MmaLeft(Word4 block0, Word4 block1, Word4 block2, Word4 block3)
+/// <summary>A lane's words of a warp's four blocks of columns: b0 and b1 of the first step, and, if there are two, of the second.</summary>
+readonly struct MmaRight(Word4 b0, Word4 b1, Word4 b2, Word4 b3)
 {
-    public readonly Word4 Block0 = block0, Block1 = block1, Block2 = block2, Block3 = block3;
-}
-
-/// <summary>A lane's b0 and b1 of a warp's four blocks of columns.</summary>
-readonly struct MmaRight(Word4 b0, Word4 b1)
-{
-    public readonly Word4 B0 = b0, B1 = b1;
+    public readonly Word4 B0 = b0, B1 = b1, B2 = b2, B3 = b3;
 }
 
 /// <summary>A lane's c0 to c3 of one block of rows and four of columns.</summary>
@@ -76,7 +70,7 @@ readonly struct WarpTile128x128 : IWarpTile
 {
     public int Rows => 2;
     public int Columns => 4;
-    public int GroupsPerMultiprocessor => 1;
+    public int GroupsPerMultiprocessor => 2;
 }
 
 /// <summary>128 x 64 results, 128 threads.</summary>
@@ -84,7 +78,7 @@ readonly struct WarpTile128x64 : IWarpTile
 {
     public int Rows => 2;
     public int Columns => 2;
-    public int GroupsPerMultiprocessor => 2;
+    public int GroupsPerMultiprocessor => 4;
 }
 
 /// <summary>64 x 64 results, 64 threads: products with too few tiles to fill the device otherwise.</summary>
@@ -92,5 +86,5 @@ readonly struct WarpTile64x64 : IWarpTile
 {
     public int Rows => 1;
     public int Columns => 2;
-    public int GroupsPerMultiprocessor => 4;
+    public int GroupsPerMultiprocessor => 8;
 }

@@ -4,24 +4,21 @@ namespace CnnSharp.Kernels.Gpu;
 
 /// <summary>
 /// The products of <see cref="Gemm"/> with factors rounded to a lower precision, multiplied a warp at a time by
-/// <see cref="IMma"/>. Factors are rounded on their way into shared memory; sums are float32 from there to the end.
+/// <see cref="IMma"/>. Factors are rounded on their way from shared memory to the tensor cores; sums are float32 from there to the end.
 /// </summary>
 /// <remarks>
-/// A tile's depth is 16 words, two steps of 16 multiplications a warp, in two buffers: 32 KB for 128 x 128, which
-/// ILGPU's launcher allows. A deeper tile would need a launch path of its own and save one barrier in two.
+/// Three tiles of a depth of 16 are in shared memory, one in use and two on their way: 48 KB for 128 x 128, which
+/// ILGPU's launcher allows.
 /// <para>
 /// Rows, columns and depth of a product may be numbered in any order as long as both factors and the result agree. Here
-/// the numbers are dealt so that a lane reads and writes 128 bits at a time: lane (g, t) takes words 4t .. 4t + 3 of the
-/// depth as t, t + 4 of the first step and of the second; its row g of block i is row 4g + i, its row g + 8 is row 32 + 4g + i;
-/// column n of block j is column 4n + j, so that c0 and c1 of the four blocks are columns 8t .. 8t + 7. For a depth of 16
-/// words a thread issues 12 128-bit reads of shared memory and 32 multiplications.
+/// the numbers are dealt so that a lane reads and writes 128 bits at a time: lane (g, t) takes depths 4t .. 4t + 3, as words t and
+/// t + 4 of one step (bfloat16) or of two (TensorFloat-32). Its rows g and g + 8 of block i are, of a tile that lies along the depth, rows 16i + g and 16i + g + 8,
+/// of one across the rows 4g + i and 32 + 4g + i; column n of block j is column 8 (n / 2) + 2j + n mod 2 or 4n + j, so that a lane's results
+/// of the four blocks are columns 8t .. 8t + 7. For a depth of 16 a thread issues 12 128-bit reads of shared memory and 16 or 32 multiplications.
 /// </para>
 /// </remarks>
 static class MmaGemm
 {
-    /// <summary>Words of a tile's depth.</summary>
-    public const int Words = 16;
-
     /// <summary>Group: the threads of the tile. Grid: tiles of rows, tiles of columns, groups x splits.</summary>
     public static void Multiply<TTile, TMma, TLeft, TRight, TResults>(TLeft left, TRight right, TResults results, GemmShape shape)
         where TTile : struct, IWarpTile
@@ -31,8 +28,8 @@ static class MmaGemm
         where TResults : struct, IResults
     {
         var mma = default(TMma);
-        var leftTile = Word4.Of(SharedMemory.Allocate<uint>(2 * Words * Rows<TTile>()));
-        var rightTile = Word4.Of(SharedMemory.Allocate<uint>(2 * Words * Columns<TTile>()));
+        var leftTiles = SharedMemory.Allocate<float>(Stages * SharedTile.Floats(Rows<TTile>()));
+        var rightTiles = SharedMemory.Allocate<float>(Stages * SharedTile.Floats(Columns<TTile>()));
         var scratch = mma.Scratch(Threads<TTile>() / 32);
 
         var thread = Group.IdxX;
@@ -46,46 +43,45 @@ static class MmaGemm
         var warpColumn = warp / default(TTile).Rows;
         var (g, t) = ((thread >> 2) & 7, thread & 3);
 
-        MmaReader<TMma, TLeft> leftReader = default;
-        MmaReader<TMma, TRight> rightReader = default;
+        TileReader<TLeft> leftReader = default;
+        TileReader<TRight> rightReader = default;
         leftReader.Start(left, group, firstRow, thread, Rows<TTile>(), Threads<TTile>());
         rightReader.Start(right, group, firstColumn, thread, Columns<TTile>(), Threads<TTile>());
-
-        MmaSums sums = default;
-        leftReader.Load(left, start, end, Rows<TTile>(), Threads<TTile>());
-        rightReader.Load(right, start, end, Columns<TTile>(), Threads<TTile>());
-        leftReader.Store(leftTile, 0, Rows<TTile>(), Threads<TTile>());
-        rightReader.Store(rightTile, 0, Columns<TTile>(), Threads<TTile>());
-        Group.Barrier();
-
-        var buffer = 0;
-        for (var depth = start; depth < end; depth += Words * mma.WordDepth)
+        for (var stage = 0; stage < Stages - 1; stage++)
         {
-            var next = depth + (Words * mma.WordDepth);
-            if (next < end)
-            {
-                leftReader.Load(left, next, end, Rows<TTile>(), Threads<TTile>());
-                rightReader.Load(right, next, end, Columns<TTile>(), Threads<TTile>());
-            }
-
-            MultiplyTile<TTile, TMma, TLeft, TRight>(ref sums, leftTile, rightTile, buffer, warpRow, warpColumn, g, t, scratch);
-
-            buffer ^= 1;
-            if (next < end)
-            {
-                leftReader.Store(leftTile, buffer * Rows<TTile>() * Words / 4, Rows<TTile>(), Threads<TTile>());
-                rightReader.Store(rightTile, buffer * Columns<TTile>() * Words / 4, Columns<TTile>(), Threads<TTile>());
-            }
-
-            Group.Barrier();
+            leftReader.Copy(left, start + (stage * SharedTile.Depth), end, Tile(leftTiles, stage, Rows<TTile>()), Rows<TTile>(), Threads<TTile>());
+            rightReader.Copy(right, start + (stage * SharedTile.Depth), end, Tile(rightTiles, stage, Columns<TTile>()), Columns<TTile>(), Threads<TTile>());
+            CudaInstructions.EndCopies();
         }
 
-        var (row, column) = (firstRow + (64 * warpRow) + (4 * g), firstColumn + (32 * warpColumn) + (8 * t));
-        StoreRows(results, shape, group, split, row, column, sums.R0);
-        StoreRows(results, shape, group, split, row + 1, column, sums.R1);
-        StoreRows(results, shape, group, split, row + 2, column, sums.R2);
-        StoreRows(results, shape, group, split, row + 3, column, sums.R3);
+        MmaSums sums = default;
+        var (current, free) = (0, Stages - 1);
+        for (var depth = start; depth < end; depth += SharedTile.Depth)
+        {
+            CudaInstructions.WaitForCopiesButLast();
+            Group.Barrier();
+
+            // Behind the last tile are zeros.
+            var next = depth + ((Stages - 1) * SharedTile.Depth);
+            leftReader.Copy(left, next, end, Tile(leftTiles, free, Rows<TTile>()), Rows<TTile>(), Threads<TTile>());
+            rightReader.Copy(right, next, end, Tile(rightTiles, free, Columns<TTile>()), Columns<TTile>(), Threads<TTile>());
+            CudaInstructions.EndCopies();
+
+            MultiplyTile<TTile, TMma, TLeft, TRight>(ref sums, Tile(leftTiles, current, Rows<TTile>()), Tile(rightTiles, current, Columns<TTile>()), warpRow, warpColumn, g, t, scratch);
+            free = current;
+            current = current == Stages - 1 ? 0 : current + 1;
+        }
+
+        var (row, column) = (firstRow + (64 * warpRow), firstColumn + (32 * warpColumn) + (8 * t));
+        var (first, block, far) = left.AlongDepth ? (g, 16, 8) : (4 * g, 1, 32);
+        StoreRows<TRight, TResults>(results, shape, group, split, row + first, far, column, sums.R0);
+        StoreRows<TRight, TResults>(results, shape, group, split, row + first + block, far, column, sums.R1);
+        StoreRows<TRight, TResults>(results, shape, group, split, row + first + (2 * block), far, column, sums.R2);
+        StoreRows<TRight, TResults>(results, shape, group, split, row + first + (3 * block), far, column, sums.R3);
     }
+
+    /// <summary>Tiles in shared memory at a time.</summary>
+    const int Stages = 3;
 
     /// <summary>Rows of a tile.</summary>
     public static int Rows<TTile>()
@@ -99,93 +95,105 @@ static class MmaGemm
     public static int Threads<TTile>()
         where TTile : struct, IWarpTile => 32 * default(TTile).Rows * default(TTile).Columns;
 
-    /// <summary>
-    /// The quad of (row, words 4q .. 4q + 3) in a tile that lies along the depth. Rows of which bit 2 is set change places in
-    /// pairs: the eight lanes of a quarter of a warp, which read rows 4g + i and 4(g + 1) + i, find all 32 banks.
-    /// </summary>
-    public static int QuadAlong(int row, int q) => (4 * (row ^ ((row >> 2) & 1))) + q;
+    static ArrayView<float> Tile(ArrayView<float> tiles, int stage, int rows) => tiles.SubView(stage * SharedTile.Floats(rows), SharedTile.Floats(rows));
 
-    /// <summary>
-    /// The quad of (rows 4q .. 4q + 3, word) in a tile that lies across the rows. Quads change places by the word, so that lanes that read words
-    /// 4t + s of rows 4g .. 4g + 3 find all 32 banks.
-    /// </summary>
-    public static int QuadAcross(int q, int word, int extent) => (word * (extent / 4)) + (q ^ (2 * (word >> 2)));
-
-    static void MultiplyTile<TTile, TMma, TLeft, TRight>(ref MmaSums sums, ArrayView<Word4> leftTile, ArrayView<Word4> rightTile, int buffer, int warpRow, int warpColumn, int g, int t, ArrayView<float> scratch)
+    static void MultiplyTile<TTile, TMma, TLeft, TRight>(ref MmaSums sums, ArrayView<float> leftTile, ArrayView<float> rightTile, int warpRow, int warpColumn, int g, int t, ArrayView<float> scratch)
         where TTile : struct, IWarpTile
         where TMma : struct, IMma
         where TLeft : struct, IOperand
         where TRight : struct, IOperand
     {
-        var i = buffer * Rows<TTile>() * Words / 4;
-        var j = buffer * Columns<TTile>() * Words / 4;
-        MmaLeft left0, left1;
-        MmaRight right0, right1;
-
-        // QuadAlong of row 4g + i with i = 0 .. 3 is 4 (4g + i) + t, four more for even i and less for odd where g is odd.
-        if (default(TLeft).AlongDepth)
-        {
-            i += (4 * ((64 * warpRow) + (4 * g))) + t;
-            var (even, odd) = (i + (4 * (g & 1)), i - (4 * (g & 1)));
-            var (a0, a1, a2, a3) = (leftTile[even], leftTile[odd + 4], leftTile[even + 8], leftTile[odd + 12]);
-            var (b0, b1, b2, b3) = (leftTile[even + 128], leftTile[odd + 132], leftTile[even + 136], leftTile[odd + 140]);
-            left0 = new(new(a0.X, b0.X, a0.Y, b0.Y), new(a1.X, b1.X, a1.Y, b1.Y), new(a2.X, b2.X, a2.Y, b2.Y), new(a3.X, b3.X, a3.Y, b3.Y));
-            left1 = new(new(a0.Z, b0.Z, a0.W, b0.W), new(a1.Z, b1.Z, a1.W, b1.W), new(a2.Z, b2.Z, a2.W, b2.W), new(a3.Z, b3.Z, a3.W, b3.W));
-        }
-        else
-        {
-            var word = Rows<TTile>() / 4;
-            i += (4 * t * word) + (16 * warpRow) + (g ^ (2 * t));
-            var (a0, a1, a2, a3) = (leftTile[i], leftTile[i + word], leftTile[i + (2 * word)], leftTile[i + (3 * word)]);
-            var (b0, b1, b2, b3) = (leftTile[i + 8], leftTile[i + word + 8], leftTile[i + (2 * word) + 8], leftTile[i + (3 * word) + 8]);
-            left0 = new(new(a0.X, b0.X, a1.X, b1.X), new(a0.Y, b0.Y, a1.Y, b1.Y), new(a0.Z, b0.Z, a1.Z, b1.Z), new(a0.W, b0.W, a1.W, b1.W));
-            left1 = new(new(a2.X, b2.X, a3.X, b3.X), new(a2.Y, b2.Y, a3.Y, b3.Y), new(a2.Z, b2.Z, a3.Z, b3.Z), new(a2.W, b2.W, a3.W, b3.W));
-        }
-
+        var (left, right) = (Float4.Of(leftTile), Float4.Of(rightTile));
+        Float4 b0, b1, b2, b3;
         if (default(TRight).AlongDepth)
         {
-            j += (4 * ((32 * warpColumn) + (4 * g))) + t;
-            var (even, odd) = (j + (4 * (g & 1)), j - (4 * (g & 1)));
-            var (b0, b1, b2, b3) = (rightTile[even], rightTile[odd + 4], rightTile[even + 8], rightTile[odd + 12]);
-            right0 = new(new(b0.X, b1.X, b2.X, b3.X), new(b0.Y, b1.Y, b2.Y, b3.Y));
-            right1 = new(new(b0.Z, b1.Z, b2.Z, b3.Z), new(b0.W, b1.W, b2.W, b3.W));
+            // Rows 8 (g / 2) + 2j + g mod 2 of the warp's 32: SharedTile.Along of them.
+            var first = (32 * warpColumn) + (8 * (g >> 1));
+            var odd = (g & 1) ^ ((first >> 4) & 1);
+            var near = right.SubView(((first + odd) * 4) + (t ^ ((first >> 2) & 3)), 9);
+            var far = right.SubView(((first + odd + 4) * 4) + (t ^ (((first >> 2) + 1) & 3)), 9);
+            (b0, b1, b2, b3) = (near[0], near[8], far[0], far[8]);
         }
         else
         {
-            var word = Columns<TTile>() / 4;
-            j += (4 * t * word) + (8 * warpColumn) + (g ^ (2 * t));
-            right0 = new(rightTile[j], rightTile[j + word]);
-            right1 = new(rightTile[j + (2 * word)], rightTile[j + (3 * word)]);
+            // Columns 4g .. 4g + 3 at depths 4t .. 4t + 3, turned.
+            var columns = Columns<TTile>();
+            var at = right.SubView((t * columns) + SharedTile.Swizzled((8 * warpColumn) + g, t, columns), (3 * columns / 4) + 1);
+            var (d0, d1, d2, d3) = (at[0], at[columns / 4], at[2 * columns / 4], at[3 * columns / 4]);
+            b0 = new(d0.X, d1.X, d2.X, d3.X);
+            b1 = new(d0.Y, d1.Y, d2.Y, d3.Y);
+            b2 = new(d0.Z, d1.Z, d2.Z, d3.Z);
+            b3 = new(d0.W, d1.W, d2.W, d3.W);
         }
 
-        MultiplyStep<TMma>(ref sums, left0, right0, scratch);
-        MultiplyStep<TMma>(ref sums, left1, right1, scratch);
+        var factors = new MmaRight(Words<TMma>(b0), Words<TMma>(b1), Words<TMma>(b2), Words<TMma>(b3));
+        if (default(TLeft).AlongDepth)
+        {
+            // Rows 16i + g and 16i + g + 8 of the warp's 64.
+            var first = (64 * warpRow) + g;
+            var (q, far) = (t ^ (g >> 2), 32 + (t ^ ((g >> 2) + 2)));
+            var (even, evenFar) = (left.SubView((4 * first) + q, 129), left.SubView((4 * first) + far, 129));
+            var (odd, oddFar) = (left.SubView((4 * (first ^ 1)) + q, 193), left.SubView((4 * (first ^ 1)) + far, 193));
+            MultiplyRow<TMma>(ref sums.R0, even[0], evenFar[0], factors, scratch);
+            MultiplyRow<TMma>(ref sums.R1, odd[64], oddFar[64], factors, scratch);
+            MultiplyRow<TMma>(ref sums.R2, even[128], evenFar[128], factors, scratch);
+            MultiplyRow<TMma>(ref sums.R3, odd[192], oddFar[192], factors, scratch);
+        }
+        else
+        {
+            // Rows 4g .. 4g + 3 and 32 further at depths 4t .. 4t + 3, turned.
+            var rows = Rows<TTile>();
+            var at = left.SubView((t * rows) + SharedTile.Swizzled((16 * warpRow) + g, t, rows), (3 * rows / 4) + 9);
+            var (d0, d1, d2, d3) = (at[0], at[rows / 4], at[2 * rows / 4], at[3 * rows / 4]);
+            var (e0, e1, e2, e3) = (at[8], at[(rows / 4) + 8], at[(2 * rows / 4) + 8], at[(3 * rows / 4) + 8]);
+            MultiplyRow<TMma>(ref sums.R0, new(d0.X, d1.X, d2.X, d3.X), new(e0.X, e1.X, e2.X, e3.X), factors, scratch);
+            MultiplyRow<TMma>(ref sums.R1, new(d0.Y, d1.Y, d2.Y, d3.Y), new(e0.Y, e1.Y, e2.Y, e3.Y), factors, scratch);
+            MultiplyRow<TMma>(ref sums.R2, new(d0.Z, d1.Z, d2.Z, d3.Z), new(e0.Z, e1.Z, e2.Z, e3.Z), factors, scratch);
+            MultiplyRow<TMma>(ref sums.R3, new(d0.W, d1.W, d2.W, d3.W), new(e0.W, e1.W, e2.W, e3.W), factors, scratch);
+        }
     }
 
-    static void MultiplyStep<TMma>(ref MmaSums sums, MmaLeft left, MmaRight right, ArrayView<float> scratch)
-        where TMma : struct, IMma
-    {
-        MultiplyRow<TMma>(ref sums.R0, left.Block0, right, scratch);
-        MultiplyRow<TMma>(ref sums.R1, left.Block1, right, scratch);
-        MultiplyRow<TMma>(ref sums.R2, left.Block2, right, scratch);
-        MultiplyRow<TMma>(ref sums.R3, left.Block3, right, scratch);
-    }
-
-    static void MultiplyRow<TMma>(ref MmaRow sums, Word4 a, MmaRight right, ArrayView<float> scratch)
+    /// <summary>Four values of the depth as the words of one step or two: words t and t + 4 of the first are X and Y.</summary>
+    static Word4 Words<TMma>(Float4 run)
         where TMma : struct, IMma
     {
         var mma = default(TMma);
-        sums.C0 = mma.Multiply(sums.C0, a, right.B0.X, right.B1.X, scratch);
-        sums.C1 = mma.Multiply(sums.C1, a, right.B0.Y, right.B1.Y, scratch);
-        sums.C2 = mma.Multiply(sums.C2, a, right.B0.Z, right.B1.Z, scratch);
-        sums.C3 = mma.Multiply(sums.C3, a, right.B0.W, right.B1.W, scratch);
+        return mma.WordDepth == 2 ? new(mma.Word(run.X, run.Y), mma.Word(run.Z, run.W), 0, 0) : new(mma.Word(run.X, 0), mma.Word(run.Y, 0), mma.Word(run.Z, 0), mma.Word(run.W, 0));
     }
 
-    static void StoreRows<TResults>(TResults results, GemmShape shape, int group, int split, int row, int column, MmaRow sums)
+    /// <summary>Adds the products of block i's rows g and g + 8.</summary>
+    static void MultiplyRow<TMma>(ref MmaRow sums, Float4 near, Float4 far, MmaRight right, ArrayView<float> scratch)
+        where TMma : struct, IMma
+    {
+        var mma = default(TMma);
+        var (upper, lower) = (Words<TMma>(near), Words<TMma>(far));
+        var a = new Word4(upper.X, lower.X, upper.Y, lower.Y);
+        sums.C0 = mma.Multiply(sums.C0, a, right.B0.X, right.B0.Y, scratch);
+        sums.C1 = mma.Multiply(sums.C1, a, right.B1.X, right.B1.Y, scratch);
+        sums.C2 = mma.Multiply(sums.C2, a, right.B2.X, right.B2.Y, scratch);
+        sums.C3 = mma.Multiply(sums.C3, a, right.B3.X, right.B3.Y, scratch);
+        if (mma.WordDepth == 2) return;
+        a = new(upper.Z, lower.Z, upper.W, lower.W);
+        sums.C0 = mma.Multiply(sums.C0, a, right.B0.Z, right.B0.W, scratch);
+        sums.C1 = mma.Multiply(sums.C1, a, right.B1.Z, right.B1.W, scratch);
+        sums.C2 = mma.Multiply(sums.C2, a, right.B2.Z, right.B2.W, scratch);
+        sums.C3 = mma.Multiply(sums.C3, a, right.B3.Z, right.B3.W, scratch);
+    }
+
+    static void StoreRows<TRight, TResults>(TResults results, GemmShape shape, int group, int split, int row, int far, int column, MmaRow sums)
+        where TRight : struct, IOperand
         where TResults : struct, IResults
     {
-        StoreRow(results, shape, group, split, row, column, new(sums.C0.X, sums.C1.X, sums.C2.X, sums.C3.X), new(sums.C0.Y, sums.C1.Y, sums.C2.Y, sums.C3.Y));
-        StoreRow(results, shape, group, split, row + 32, column, new(sums.C0.Z, sums.C1.Z, sums.C2.Z, sums.C3.Z), new(sums.C0.W, sums.C1.W, sums.C2.W, sums.C3.W));
+        if (default(TRight).AlongDepth)
+        {
+            StoreRow(results, shape, group, split, row, column, new(sums.C0.X, sums.C0.Y, sums.C1.X, sums.C1.Y), new(sums.C2.X, sums.C2.Y, sums.C3.X, sums.C3.Y));
+            StoreRow(results, shape, group, split, row + far, column, new(sums.C0.Z, sums.C0.W, sums.C1.Z, sums.C1.W), new(sums.C2.Z, sums.C2.W, sums.C3.Z, sums.C3.W));
+        }
+        else
+        {
+            StoreRow(results, shape, group, split, row, column, new(sums.C0.X, sums.C1.X, sums.C2.X, sums.C3.X), new(sums.C0.Y, sums.C1.Y, sums.C2.Y, sums.C3.Y));
+            StoreRow(results, shape, group, split, row + far, column, new(sums.C0.Z, sums.C1.Z, sums.C2.Z, sums.C3.Z), new(sums.C0.W, sums.C1.W, sums.C2.W, sums.C3.W));
+        }
     }
 
     static void StoreRow<TResults>(TResults results, GemmShape shape, int group, int split, int row, int column, Float4 near, Float4 far)

@@ -2,122 +2,106 @@ using ILGPU;
 
 namespace CnnSharp.Kernels.Gpu;
 
-/// <summary>
-/// A thread's share of a tile's operand on its way from global to shared memory: up to four runs of four floats, held in
-/// registers in between. In shared memory, tiles are [depth, extent + 4].
-/// </summary>
+/// <summary>A thread's share of an operand's tile on its way from global to shared memory (<see cref="SharedTile"/>): up to eight quads.</summary>
 /// <remarks>
-/// <c>extent</c> (rows of the tile), <c>threads</c> and <c>depth</c> are constants, powers of two, the same at every call. Runs along the
-/// depth: threads lie along the depth first, and a thread's runs differ in row. Runs across rows: threads lie along the
-/// rows first, and a thread's runs differ in depth.
+/// <c>extent</c> (rows of the tile) and <c>threads</c> are constants, powers of two, the same at every call. Quads along the
+/// depth: threads lie along the depth first, and a thread's quads differ in row. Quads across rows: threads lie along the
+/// rows first, and a thread's quads differ in depth.
 /// </remarks>
 struct TileReader<TOperand>
     where TOperand : struct, IOperand
 {
-    OperandRow row0, row1, row2, row3;
-    Float4 run0, run1, run2, run3;
-    int depthOffset;
-    int place;
+    OperandRow row0, row1, row2, row3, row4, row5, row6, row7;
+
+    /// <summary>Along the depth, the row of the first quad, and the quad of the depth; across the rows, the quad of rows and the first depth.</summary>
+    int row, depth;
 
     /// <summary>Works out which rows the thread reads.</summary>
-    public void Start(TOperand operand, int group, int first, int thread, int extent, int threads, int depth)
+    public void Start(TOperand operand, int group, int first, int thread, int extent, int threads)
     {
-        if (operand.AlongDepth)
-        {
-            var step = threads * 4 / depth;
-            var row = thread / (depth / 4);
-            depthOffset = thread % (depth / 4) * 4;
-            place = (depthOffset * (extent + 4)) + row;
-            row0 = operand.Row(group, first + row);
-            if (Runs(extent, threads, depth) > 1) row1 = operand.Row(group, first + row + step);
-            if (Runs(extent, threads, depth) > 2)
-            {
-                row2 = operand.Row(group, first + row + (2 * step));
-                row3 = operand.Row(group, first + row + (3 * step));
-            }
-        }
-        else
-        {
-            var row = thread % (extent / 4) * 4;
-            depthOffset = thread / (extent / 4);
-            place = (depthOffset * (extent + 4)) + row;
-            row0 = operand.Row(group, first + row);
-        }
-
-        // A thread without a share is sent beyond any depth.
-        if (extent * depth / 4 < threads && thread >= extent * depth / 4) depthOffset = int.MaxValue / 2;
-    }
-
-    /// <summary>Loads the runs of the tile that starts at depth <paramref name="start"/>; zeros from <paramref name="end"/> on.</summary>
-    public void Load(TOperand operand, int start, int end, int extent, int threads, int depth)
-    {
-        var at = start + depthOffset;
-        var step = operand.Step(at);
-        run0 = LoadRun(operand, row0, step, at, end);
-        if (operand.AlongDepth)
-        {
-            if (Runs(extent, threads, depth) > 1) run1 = LoadRun(operand, row1, step, at, end);
-            if (Runs(extent, threads, depth) > 2)
-            {
-                run2 = LoadRun(operand, row2, step, at, end);
-                run3 = LoadRun(operand, row3, step, at, end);
-            }
-        }
-        else
-        {
-            var down = threads * 4 / extent;
-            if (Runs(extent, threads, depth) > 1) run1 = LoadRun(operand, row0, operand.Step(at + down), at + down, end);
-            if (Runs(extent, threads, depth) > 2)
-            {
-                run2 = LoadRun(operand, row0, operand.Step(at + (2 * down)), at + (2 * down), end);
-                run3 = LoadRun(operand, row0, operand.Step(at + (3 * down)), at + (3 * down), end);
-            }
-        }
-    }
-
-    /// <summary>Writes the runs into the tile that starts at <paramref name="buffer"/> of shared memory.</summary>
-    public readonly void Store(ArrayView<float> tile, ArrayView<Float4> quads, int buffer, int extent, int threads, int depth)
-    {
-        if (extent * depth / 4 < threads && depthOffset >= depth) return;
-        var to = buffer + place;
         if (default(TOperand).AlongDepth)
         {
-            var step = threads * 4 / depth;
-            StoreRun(tile, to, extent + 4, run0);
-            if (Runs(extent, threads, depth) > 1) StoreRun(tile, to + step, extent + 4, run1);
-            if (Runs(extent, threads, depth) > 2)
+            row = thread / 4;
+            depth = thread % 4;
+            var (from, step) = (first + row, threads / 4);
+            row0 = operand.Row(group, from);
+            if (Quads(extent, threads) > 1) row1 = operand.Row(group, from + step);
+            if (Quads(extent, threads) > 2)
             {
-                StoreRun(tile, to + (2 * step), extent + 4, run2);
-                StoreRun(tile, to + (3 * step), extent + 4, run3);
+                row2 = operand.Row(group, from + (2 * step));
+                row3 = operand.Row(group, from + (3 * step));
+            }
+
+            if (Quads(extent, threads) > 4)
+            {
+                row4 = operand.Row(group, from + (4 * step));
+                row5 = operand.Row(group, from + (5 * step));
+                row6 = operand.Row(group, from + (6 * step));
+                row7 = operand.Row(group, from + (7 * step));
             }
         }
         else
         {
-            var step = threads * 4 / extent * (extent + 4);
-            quads[to >> 2] = run0;
-            if (Runs(extent, threads, depth) > 1) quads[(to + step) >> 2] = run1;
-            if (Runs(extent, threads, depth) > 2)
+            row = thread % (extent / 4);
+            depth = thread / (extent / 4);
+            row0 = operand.Row(group, first + (4 * row));
+        }
+    }
+
+    /// <summary>Begins to copy the tile that starts at depth <paramref name="start"/>; zeros from <paramref name="end"/> on.</summary>
+    public readonly void Copy(TOperand operand, int start, int end, ArrayView<float> tile, int extent, int threads)
+    {
+        if (default(TOperand).AlongDepth)
+        {
+            var at = start + (4 * depth);
+            var step = operand.Step(at);
+            var isWithin = at < end;
+            operand.Copy(row0, step, isWithin, tile, Along(0, threads));
+            if (Quads(extent, threads) > 1) operand.Copy(row1, step, isWithin, tile, Along(1, threads));
+            if (Quads(extent, threads) > 2)
             {
-                quads[(to + (2 * step)) >> 2] = run2;
-                quads[(to + (3 * step)) >> 2] = run3;
+                operand.Copy(row2, step, isWithin, tile, Along(2, threads));
+                operand.Copy(row3, step, isWithin, tile, Along(3, threads));
+            }
+
+            if (Quads(extent, threads) > 4)
+            {
+                operand.Copy(row4, step, isWithin, tile, Along(4, threads));
+                operand.Copy(row5, step, isWithin, tile, Along(5, threads));
+                operand.Copy(row6, step, isWithin, tile, Along(6, threads));
+                operand.Copy(row7, step, isWithin, tile, Along(7, threads));
+            }
+        }
+        else
+        {
+            CopyAcross(operand, 0, start, end, tile, extent, threads);
+            if (Quads(extent, threads) > 1) CopyAcross(operand, 1, start, end, tile, extent, threads);
+            if (Quads(extent, threads) > 2)
+            {
+                CopyAcross(operand, 2, start, end, tile, extent, threads);
+                CopyAcross(operand, 3, start, end, tile, extent, threads);
+            }
+
+            if (Quads(extent, threads) > 4)
+            {
+                CopyAcross(operand, 4, start, end, tile, extent, threads);
+                CopyAcross(operand, 5, start, end, tile, extent, threads);
+                CopyAcross(operand, 6, start, end, tile, extent, threads);
+                CopyAcross(operand, 7, start, end, tile, extent, threads);
             }
         }
     }
 
-    /// <summary>Runs of a thread: 1, 2 or 4.</summary>
-    static int Runs(int extent, int threads, int depth) => extent * depth / (4 * threads);
+    /// <summary>Quads of a thread: 1, 2, 4 or 8. Where there are more threads than quads, those behind the last have none.</summary>
+    static int Quads(int extent, int threads) => extent * SharedTile.Depth / (4 * threads);
 
-    static Float4 LoadRun(TOperand operand, OperandRow row, OperandStep step, int depth, int end)
-    {
-        if (depth >= end) return default;
-        return operand.Load(row, step);
-    }
+    // Shares a multiple of 32 rows apart change places alike.
+    readonly int Along(int share, int threads)
+        => threads % 128 == 0 ? SharedTile.Along(row, depth) + (share * threads) : SharedTile.Along(row + (share * threads / 4), depth);
 
-    static void StoreRun(ArrayView<float> tile, int at, int stride, Float4 run)
+    readonly void CopyAcross(TOperand operand, int share, int start, int end, ArrayView<float> tile, int extent, int threads)
     {
-        tile[at] = run.X;
-        tile[at + stride] = run.Y;
-        tile[at + (2 * stride)] = run.Z;
-        tile[at + (3 * stride)] = run.W;
+        var d = depth + (share * threads * 4 / extent);
+        operand.Copy(row0, operand.Step(start + d), start + d < end, tile, SharedTile.Across(row, d, extent));
     }
 }

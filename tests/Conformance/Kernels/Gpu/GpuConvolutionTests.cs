@@ -158,7 +158,7 @@ public sealed class GpuConvolutionTests(WideAccelerator wide) : IClassFixture<Wi
     void MultiplyOn<TTile>()
         where TTile : struct, ITile
     {
-        int m = Gemm.TileRows<TTile>(), n = Gemm.TileColumns<TTile>(), depth = 2 * default(TTile).Depth;
+        int m = Gemm.TileRows<TTile>(), n = Gemm.TileColumns<TTile>(), depth = 2 * SharedTile.Depth;
         Same<Scalars>(new(m + 3, n + 5, depth + 1), GpuKernels.ScalarsOf);
         Same<Vectors>(new(m, n, depth), GpuKernels.VectorsOf);
 
