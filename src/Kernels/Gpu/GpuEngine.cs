@@ -44,7 +44,7 @@ public sealed class GpuEngine : Engine
     public override IKernels Kernels => kernels;
 
     /// <inheritdoc/>
-    public override IPeak Peak => kernels;
+    public override IPeak Peak => kernels.Peak;
 
     /// <inheritdoc/>
     /// <remarks>Depthwise and other narrow convolutions, which no tensor core would speed up, multiply in float32 at every precision.</remarks>
@@ -54,7 +54,7 @@ public sealed class GpuEngine : Engine
         set
         {
             if (!Enum.IsDefined(value)) throw new ArgumentOutOfRangeException(nameof(value), value, "There is no such precision.");
-            if (value != Precision.Float32 && kernels.TensorCoresMissing is { } missing)
+            if (value != Precision.Float32 && kernels.Products.TensorCoresMissing is { } missing)
                 throw new NotSupportedException($"'{Name}' ({accelerator.Name}) multiplies in Float32 only; {value} needs {missing}.");
             precision = value;
         }
@@ -69,7 +69,7 @@ public sealed class GpuEngine : Engine
         try
         {
             accelerator.Synchronize();
-            kernels.ThrowIfBadLabels();
+            kernels.Losses.ThrowIfBadLabels();
         }
         catch (Exception e) when (Accelerators.IsDeviceError(e))
         {
@@ -129,7 +129,7 @@ public sealed class GpuEngine : Engine
             // ILGPU takes a plain address of the target, which the collector must not move meanwhile.
             fixed (byte* pinned = destination)
                 ((GpuBlock)source).Bytes.SubView(start, destination.Length).CopyToCPU(accelerator.DefaultStream, ref *pinned, destination.Length);
-            kernels.ThrowIfBadLabels();
+            kernels.Losses.ThrowIfBadLabels();
         }
         catch (Exception e) when (Accelerators.IsDeviceError(e))
         {

@@ -22,8 +22,8 @@ struct FmaChains(float c0, float c1, float c2, float c3, float c4, float c5, flo
     public readonly FmaChains Next4(float a, float b) => Next(a, b).Next(a, b).Next(a, b).Next(a, b);
 }
 
-// The limits of the device; the kernels are timed on the host's clock, which needs no support of the device's.
-sealed partial class GpuKernels : IPeak
+/// <summary>The limits of the device; the kernels are timed on the host's clock, which needs no support of the device's.</summary>
+sealed class GpuPeak(GpuKernels kernels) : GpuKernelFamily(kernels), IPeak
 {
     /// <summary>Steps written out in the loop's body, so that counting them costs 2% and not 30%.</summary>
     const int FmaStepsWrittenOut = 16;
@@ -34,7 +34,7 @@ sealed partial class GpuKernels : IPeak
     Action<Index1D, int, float, float, ArrayView<float>>? multiplyAdd;
     Action<Index1D, float, ArrayView<float>, ArrayView<float>>? updateInPlace;
 
-    public int Batch => accelerator.AcceleratorType == AcceleratorType.CPU ? 1 : 1024;
+    public int Batch => Accelerator.AcceleratorType == AcceleratorType.CPU ? 1 : 1024;
 
     static void MultiplyAdd(Index1D i, int iterations, float a, float b, ArrayView<float> sums)
     {
@@ -57,8 +57,8 @@ sealed partial class GpuKernels : IPeak
     public double FmaPeak(TimeSpan duration)
     {
         var launcher = multiplyAdd ??= Compile(nameof(MultiplyAdd), a => a.LoadAutoGroupedStreamKernel<Index1D, int, float, float, ArrayView<float>>(MultiplyAdd));
-        var threads = accelerator.MaxNumThreads;
-        var sums = engine.Rent(DType.Float32, threads);
+        var threads = Accelerator.MaxNumThreads;
+        var sums = Engine.Rent(DType.Float32, threads);
         try
         {
             var view = Floats(sums);
@@ -83,14 +83,14 @@ sealed partial class GpuKernels : IPeak
     double Rate(double work, TimeSpan duration, Action launch)
     {
         launch();
-        engine.Synchronize();
+        Engine.Synchronize();
         var done = 0.0;
         var clock = Stopwatch.StartNew();
         var launches = 1;
         do
         {
             for (var i = 0; i < launches; i++) launch();
-            engine.Synchronize();
+            Engine.Synchronize();
             done += launches * work;
             launches *= 2;
         }

@@ -4,7 +4,7 @@ using ILGPU.Runtime;
 namespace CnnSharp.Kernels.Gpu;
 
 /// <summary>Indexing: one thread a column, which is what one (outer, inner) place has along the axis, or, where nothing is added up, an element.</summary>
-sealed class IndexingKernels(GpuKernels kernels) : IIndexingKernels
+sealed class IndexingKernels(GpuKernels kernels) : GpuKernelFamily(kernels), IIndexingKernels
 {
     Action<Index1D, Axes, ArrayView<float>, ArrayView<int>, ArrayView<float>>? gather, scatterAdd;
     Action<Index1D, Axes, int, ArrayView<float>, ArrayView<int>>? topK;
@@ -28,8 +28,8 @@ sealed class IndexingKernels(GpuKernels kernels) : IIndexingKernels
     public void Gather(in IndexGeometry g, DeviceBuffer x, DeviceBuffer indices, DeviceBuffer y)
     {
         if (y.Length == 0) return;
-        gather ??= kernels.Compile(nameof(Gather), a => a.LoadAutoGroupedStreamKernel<Index1D, Axes, ArrayView<float>, ArrayView<int>, ArrayView<float>>(GatherKernel));
-        gather(GpuKernels.Range(y.Length), Of(g), GpuKernels.ReadView<float>(x), GpuKernels.ReadView<int>(indices), GpuKernels.View<float>(y));
+        gather ??= Compile(nameof(Gather), a => a.LoadAutoGroupedStreamKernel<Index1D, Axes, ArrayView<float>, ArrayView<int>, ArrayView<float>>(GatherKernel));
+        gather(Range(y.Length), Of(g), ReadView<float>(x), ReadView<int>(indices), View<float>(y));
     }
 
     static void ScatterAddKernel(Index1D c, Axes g, ArrayView<float> x, ArrayView<int> indices, ArrayView<float> y)
@@ -46,8 +46,8 @@ sealed class IndexingKernels(GpuKernels kernels) : IIndexingKernels
     public void ScatterAdd(in IndexGeometry g, DeviceBuffer x, DeviceBuffer indices, DeviceBuffer y)
     {
         if (x.Length == 0) return;
-        scatterAdd ??= kernels.Compile(nameof(ScatterAdd), a => a.LoadAutoGroupedStreamKernel<Index1D, Axes, ArrayView<float>, ArrayView<int>, ArrayView<float>>(ScatterAddKernel));
-        scatterAdd(GpuKernels.Range(g.Outer * g.Inner), Of(g), GpuKernels.ReadView<float>(x), GpuKernels.ReadView<int>(indices), GpuKernels.View<float>(y));
+        scatterAdd ??= Compile(nameof(ScatterAdd), a => a.LoadAutoGroupedStreamKernel<Index1D, Axes, ArrayView<float>, ArrayView<int>, ArrayView<float>>(ScatterAddKernel));
+        scatterAdd(Range(g.Outer * g.Inner), Of(g), ReadView<float>(x), ReadView<int>(indices), View<float>(y));
     }
 
     /// <summary>Keeps the best so far in order: each element moves up past those that it beats.</summary>
@@ -63,7 +63,7 @@ sealed class IndexingKernels(GpuKernels kernels) : IIndexingKernels
             while (moves && place > 0)
             {
                 var other = x[column + ((long)indices[best + ((long)(place - 1) * g.Inner)] * g.Inner)];
-                moves = largest != 0 ? GpuKernels.IsGreater(value, other) : GpuKernels.IsGreater(other, value);
+                moves = largest != 0 ? IsGreater(value, other) : IsGreater(other, value);
                 if (moves)
                 {
                     place--;
@@ -78,8 +78,8 @@ sealed class IndexingKernels(GpuKernels kernels) : IIndexingKernels
     public void TopK(in IndexGeometry g, bool largest, DeviceBuffer x, DeviceBuffer indices)
     {
         if (indices.Length == 0) return;
-        topK ??= kernels.Compile(nameof(TopK), a => a.LoadAutoGroupedStreamKernel<Index1D, Axes, int, ArrayView<float>, ArrayView<int>>(TopKKernel));
-        topK(GpuKernels.Range(g.Outer * g.Inner), Of(g), largest ? 1 : 0, GpuKernels.ReadView<float>(x), GpuKernels.View<int>(indices));
+        topK ??= Compile(nameof(TopK), a => a.LoadAutoGroupedStreamKernel<Index1D, Axes, int, ArrayView<float>, ArrayView<int>>(TopKKernel));
+        topK(Range(g.Outer * g.Inner), Of(g), largest ? 1 : 0, ReadView<float>(x), View<int>(indices));
     }
 
     static void CumulativeSumKernel(Index1D c, Axes g, int reverse, ArrayView<float> x, ArrayView<float> y)
@@ -98,14 +98,14 @@ sealed class IndexingKernels(GpuKernels kernels) : IIndexingKernels
     public void CumulativeSum(in IndexGeometry g, bool reverse, DeviceBuffer x, DeviceBuffer y)
     {
         if (y.Length == 0) return;
-        cumulativeSum ??= kernels.Compile(nameof(CumulativeSum), a => a.LoadAutoGroupedStreamKernel<Index1D, Axes, int, ArrayView<float>, ArrayView<float>>(CumulativeSumKernel));
-        cumulativeSum(GpuKernels.Range(g.Outer * g.Inner), Of(g), reverse ? 1 : 0, GpuKernels.ReadView<float>(x), GpuKernels.View<float>(y));
+        cumulativeSum ??= Compile(nameof(CumulativeSum), a => a.LoadAutoGroupedStreamKernel<Index1D, Axes, int, ArrayView<float>, ArrayView<float>>(CumulativeSumKernel));
+        cumulativeSum(Range(g.Outer * g.Inner), Of(g), reverse ? 1 : 0, ReadView<float>(x), View<float>(y));
     }
 
     /// <exception cref="NotSupportedException">An array has more elements than a kernel indexes.</exception>
     static Axes Of(in IndexGeometry g)
     {
-        _ = GpuKernels.Range(g.Outer * g.Extent * g.Inner);
+        _ = Range(g.Outer * g.Extent * g.Inner);
         return new(g);
     }
 }

@@ -4,28 +4,28 @@ namespace CnnSharp.Kernels.Reference;
 
 /// <summary>Indexing as plain loops.</summary>
 /// <typeparam name="T">float or double.</typeparam>
-sealed class IndexingKernels<T> : IIndexingKernels
+sealed class IndexingKernels<T> : ReferenceKernelFamily<T>, IIndexingKernels
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     public void Gather(in IndexGeometry g, DeviceBuffer x, DeviceBuffer indices, DeviceBuffer y)
     {
-        ReferenceKernels<T>.Elements input = new(x);
-        ReferenceKernels<T>.WritableElements output = new(y);
+        Elements input = new(x);
+        WritableElements output = new(y);
         var places = indices.ReadOnlySpan<int>();
         for (long place = 0; place < output.Length; place++) output[place] = input[At(g, place, places[(int)place])];
     }
 
     public void ScatterAdd(in IndexGeometry g, DeviceBuffer x, DeviceBuffer indices, DeviceBuffer y)
     {
-        ReferenceKernels<T>.Elements input = new(x);
-        ReferenceKernels<T>.WritableElements output = new(y);
+        Elements input = new(x);
+        WritableElements output = new(y);
         var places = indices.ReadOnlySpan<int>();
         for (long place = 0; place < input.Length; place++) output[At(g, place, places[(int)place])] += input[place];
     }
 
     public void TopK(in IndexGeometry g, bool largest, DeviceBuffer x, DeviceBuffer indices)
     {
-        ReferenceKernels<T>.Elements input = new(x);
+        Elements input = new(x);
         var places = indices.Span<int>();
         for (long o = 0; o < g.Outer; o++)
         {
@@ -37,7 +37,7 @@ sealed class IndexingKernels<T> : IIndexingKernels
                 {
                     double first = input[At(geometry, o, a, i)], second = input[At(geometry, o, b, i)];
                     if (!largest) (first, second) = (second, first);
-                    return ReferenceKernels<T>.IsGreater(first, second) ? -1 : ReferenceKernels<T>.IsGreater(second, first) ? 1 : a - b;
+                    return IsGreater(first, second) ? -1 : IsGreater(second, first) ? 1 : a - b;
                 });
                 for (var k = 0; k < g.Count; k++) places[(int)((((o * g.Count) + k) * g.Inner) + i)] = order[k];
             }
@@ -46,8 +46,8 @@ sealed class IndexingKernels<T> : IIndexingKernels
 
     public void CumulativeSum(in IndexGeometry g, bool reverse, DeviceBuffer x, DeviceBuffer y)
     {
-        ReferenceKernels<T>.Elements input = new(x);
-        ReferenceKernels<T>.WritableElements output = new(y);
+        Elements input = new(x);
+        WritableElements output = new(y);
         for (long o = 0; o < g.Outer; o++)
         {
             for (long i = 0; i < g.Inner; i++)

@@ -159,8 +159,8 @@ public sealed class GpuConvolutionTests(WideAccelerator wide) : IClassFixture<Wi
         where TTile : struct, ITile
     {
         int m = Gemm.TileRows<TTile>(), n = Gemm.TileColumns<TTile>(), depth = 2 * SharedTile.Depth;
-        Same<Scalars>(new(m + 3, n + 5, depth + 1), GpuKernels.ScalarsOf);
-        Same<Vectors>(new(m, n, depth), GpuKernels.VectorsOf);
+        Same<Scalars>(new(m + 3, n + 5, depth + 1), GpuKernelFamily.ScalarsOf);
+        Same<Vectors>(new(m, n, depth), GpuKernelFamily.VectorsOf);
 
         void Same<TElements>(MatMulGeometry g, Func<DeviceBuffer, TElements> elements)
             where TElements : struct, IElements
@@ -176,8 +176,8 @@ public sealed class GpuConvolutionTests(WideAccelerator wide) : IClassFixture<Wi
                         return;
                     }
 
-                    var results = new RowResults<TElements>(new(elements(b[3]), GpuKernels.ViewOrEmpty<float>(b[2]), g.N, hasBias: true, relu: true, accumulate: false), g.N, 0);
-                    gpu.Product<TTile, RowMatrix<TElements>, ColumnMatrix<TElements>, RowResults<TElements>>(
+                    var results = new RowResults<TElements>(new(elements(b[3]), GpuKernelFamily.ViewOrEmpty<float>(b[2]), g.N, hasBias: true, relu: true, accumulate: false), g.N, 0);
+                    gpu.Products.Product<TTile, RowMatrix<TElements>, ColumnMatrix<TElements>, RowResults<TElements>>(
                         new(elements(b[0]), g.M, g.K, g.K, 0), new(elements(b[1]), g.N, g.N, 0), results, g.M, g.N, g.K, 1);
                 },
                 Whole(random, (long)g.M * g.K), Whole(random, (long)g.K * g.N), Whole(random, g.N), Dirt((long)g.M * g.N));

@@ -157,11 +157,11 @@ public sealed class GpuPrecisionTests(EmulatedTensorCores devices) : IClassFixtu
                 return;
             }
 
-            gpu.MmaProduct<TTile, TMma, RowMatrix<Vectors>, ColumnMatrix<Vectors>, RowResults<Vectors>>(new(GpuKernels.VectorsOf(b[0]), m, k, k, 0), new(GpuKernels.VectorsOf(b[1]), n, n, 0), Results(b[2]), m, n, k, 1);
-            gpu.MmaProduct<TTile, TMma, ColumnMatrix<Vectors>, RowMatrix<Vectors>, RowResults<Vectors>>(new(GpuKernels.VectorsOf(b[0]), m, m, 0), new(GpuKernels.VectorsOf(b[1]), n, k, k, 0), Results(b[3]), m, n, k, 1);
+            gpu.Products.MmaProduct<TTile, TMma, RowMatrix<Vectors>, ColumnMatrix<Vectors>, RowResults<Vectors>>(new(GpuKernelFamily.VectorsOf(b[0]), m, k, k, 0), new(GpuKernelFamily.VectorsOf(b[1]), n, n, 0), Results(b[2]), m, n, k, 1);
+            gpu.Products.MmaProduct<TTile, TMma, ColumnMatrix<Vectors>, RowMatrix<Vectors>, RowResults<Vectors>>(new(GpuKernelFamily.VectorsOf(b[0]), m, m, 0), new(GpuKernelFamily.VectorsOf(b[1]), n, k, k, 0), Results(b[3]), m, n, k, 1);
         }
 
-        RowResults<Vectors> Results(DeviceBuffer buffer) => new(new(GpuKernels.VectorsOf(buffer), GpuKernels.ViewOrEmpty<float>(null), n, false, false, false), n, 0);
+        RowResults<Vectors> Results(DeviceBuffer buffer) => new(new(GpuKernelFamily.VectorsOf(buffer), GpuKernelFamily.ViewOrEmpty<float>(null), n, false, false, false), n, 0);
     }
 
     /// <summary>Eleven bits with halves away from zero, or eight with halves to even, by way of double arithmetic.</summary>

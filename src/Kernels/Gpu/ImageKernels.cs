@@ -1,0 +1,40 @@
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace CnnSharp.Kernels.Gpu;
+
+/// <summary>Images of a data set to a batch: one thread an element.</summary>
+sealed class ImageKernels(GpuKernels kernels) : GpuKernelFamily(kernels), IImageKernels
+{
+    Action<Index1D, ImageGeometry, ArrayView<byte>, ArrayView<int>, ArrayView<float>, ArrayView<float>>? gatherImages;
+
+    /// <summary>One thread an element of y.</summary>
+    static void Gather(Index1D index, ImageGeometry g, ArrayView<byte> images, ArrayView<int> placements, ArrayView<float> scaleOffset, ArrayView<float> y)
+    {
+        int element = index;
+        var c = element % g.C;
+        element /= g.C;
+        var j = element % g.OutW;
+        element /= g.OutW;
+        var i = element % g.OutH;
+        var placement = element / g.OutH * ImageGeometry.PlacementLength;
+
+        var h = placements[placement + 1] + i;
+        var w = placements[placement + 2] + (placements[placement + 3] != 0 ? g.OutW - 1 - j : j);
+        float pixel = 0;
+        if (h >= 0 && h < g.H && w >= 0 && w < g.W) pixel = images[(((((long)placements[placement] * g.H) + h) * g.W) + w) * g.C + c];
+
+        // Distances in 64 bits: a placement may hold any integer.
+        var cutTop = placements[placement + 4];
+        var (below, right) = ((long)i - cutTop, (long)j - placements[placement + 5]);
+        var blank = cutTop != int.MinValue && below >= 0 && below < g.Cutout && right >= 0 && right < g.Cutout;
+        y[index] = blank ? 0 : (pixel * scaleOffset[c]) + scaleOffset[g.C + c];
+    }
+
+    public void Gather(in ImageGeometry g, DeviceBuffer images, DeviceBuffer placements, DeviceBuffer scaleOffset, DeviceBuffer y)
+    {
+        if (y.Length == 0) return;
+        gatherImages ??= Compile(nameof(Gather), a => a.LoadAutoGroupedStreamKernel<Index1D, ImageGeometry, ArrayView<byte>, ArrayView<int>, ArrayView<float>, ArrayView<float>>(Gather));
+        gatherImages(Range(y.Length), g, ReadView<byte>(images), ReadView<int>(placements), ReadFloats(scaleOffset), Floats(y));
+    }
+}

@@ -1,0 +1,39 @@
+using System.Numerics;
+
+namespace CnnSharp.Kernels.Reference;
+
+/// <summary>Images of a data set to a batch as plain loops.</summary>
+/// <typeparam name="T">float or double.</typeparam>
+sealed class ImageKernels<T> : ReferenceKernelFamily<T>, IImageKernels
+    where T : unmanaged, IFloatingPointIeee754<T>
+{
+    public void Gather(in ImageGeometry g, DeviceBuffer images, DeviceBuffer placements, DeviceBuffer scaleOffset, DeviceBuffer y)
+    {
+        Elements factors = new(scaleOffset);
+        WritableElements output = new(y);
+        var source = images.ReadOnlySpan<byte>();
+        var places = placements.ReadOnlySpan<int>();
+        long o = 0;
+        for (var n = 0; n < g.N; n++)
+        {
+            var placement = places.Slice(n * ImageGeometry.PlacementLength, ImageGeometry.PlacementLength);
+            int image = placement[0], top = placement[1], left = placement[2], cutTop = placement[4], cutLeft = placement[5];
+            var flip = placement[3] != 0;
+            for (var i = 0; i < g.OutH; i++)
+            {
+                for (var j = 0; j < g.OutW; j++)
+                {
+                    var h = top + i;
+                    var w = left + (flip ? g.OutW - 1 - j : j);
+                    var inside = h >= 0 && h < g.H && w >= 0 && w < g.W;
+                    var blank = cutTop != int.MinValue && i >= cutTop && i < cutTop + g.Cutout && j >= cutLeft && j < cutLeft + g.Cutout;
+                    for (var c = 0; c < g.C; c++)
+                    {
+                        var pixel = inside ? source[((((image * g.H) + h) * g.W) + w) * g.C + c] : 0;
+                        output[o++] = blank ? 0 : (pixel * factors[c]) + factors[g.C + c];
+                    }
+                }
+            }
+        }
+    }
+}
