@@ -10,6 +10,7 @@ namespace CnnSharp.Kernels.Cpu;
 public sealed class CpuEngine : HostEngine
 {
     readonly Workers workers;
+    readonly ICpuKernels kernels;
 
     /// <summary>Creates an engine with its own threads and pool.</summary>
     /// <param name="threads">Threads that compute, the caller's included; 0: one a processor.</param>
@@ -32,7 +33,7 @@ public sealed class CpuEngine : HostEngine
         Level = level ?? WidestLevel;
         if (Level > WidestLevel) throw new NotSupportedException($"This machine (or process) has no {Level}; the widest level is {WidestLevel}.");
         workers = new(threads == 0 ? Environment.ProcessorCount : threads);
-        Kernels = Level switch
+        kernels = Level switch
         {
             SimdLevel.Avx512 => new CpuKernels<V512>(workers, algorithms),
             SimdLevel.Avx2 => new CpuKernels<V256>(workers, algorithms),
@@ -59,10 +60,10 @@ public sealed class CpuEngine : HostEngine
     public override string Description => $"{Level}, {Threads} thread{(Threads == 1 ? "" : "s")}";
 
     /// <inheritdoc/>
-    public override IKernels Kernels { get; }
+    public override IKernels Kernels => kernels;
 
     /// <inheritdoc/>
-    public override IPeak Peak => (IPeak)Kernels;
+    public override IPeak Peak => kernels.Peak;
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

@@ -1,48 +1,99 @@
 namespace CnnSharp.Kernels.Cpu;
 
 /// <summary>
-/// The primitives on SIMD vectors of type <typeparamref name="V"/>, one file a family. Formulas and shapes are at
-/// <see cref="IKernels"/>; the files say how the work is cut and which lanes hold what.
+/// The primitives on SIMD vectors of type <typeparamref name="V"/>, a class a family (<see cref="CpuKernelFamily{V}"/>). Formulas and shapes are at
+/// <see cref="IKernels"/>; the families say how the work is cut and which lanes hold what.
 /// </summary>
-internal sealed unsafe partial class CpuKernels<V>(Workers workers, ConvolutionAlgorithms algorithms) : IKernels, IMemoryKernels, IConvolutionKernels, IMatMulKernels, IPoolingKernels, INormalizationKernels, IElementwiseKernels, ILossKernels, IReductionKernels, IResizeKernels, ISparseKernels, IImageKernels, IOptimizerKernels
+sealed class CpuKernels<V> : ICpuKernels
     where V : unmanaged, IVector<V>
 {
-    IMemoryKernels IKernels.Memory => this;
+    /// <param name="workers">The threads that compute.</param>
+    /// <param name="algorithms">Those that convolutions may choose from.</param>
+    public CpuKernels(Workers workers, ConvolutionAlgorithms algorithms)
+    {
+        Workers = workers;
+        Algorithms = algorithms;
+        Indexing = new IndexingKernels(workers);
+        Memory = new(this);
+        Convolution = new(this);
+        MatMul = new(this);
+        Pooling = new(this);
+        Normalization = new(this);
+        Elementwise = new(this);
+        Losses = new(this);
+        Reductions = new(this);
+        Resize = new(this);
+        Sparse = new(this);
+        Images = new(this);
+        Optimizers = new(this);
+        Peak = new CpuPeak<V>(this);
+    }
 
-    IConvolutionKernels IKernels.Convolution => this;
+    /// <summary>The threads that compute.</summary>
+    public Workers Workers { get; }
 
-    IMatMulKernels IKernels.MatMul => this;
+    /// <summary>Those that convolutions may choose from.</summary>
+    public ConvolutionAlgorithms Algorithms { get; }
 
-    IPoolingKernels IKernels.Pooling => this;
+    /// <summary>Memory for one call at a time: used under <see cref="Workers.ScratchLock"/>.</summary>
+    public GrowingMemory Scratch { get; } = new();
 
-    INormalizationKernels IKernels.Normalization => this;
+    public IPeak Peak { get; }
 
-    IElementwiseKernels IKernels.Elementwise => this;
+    public IIndexingKernels Indexing { get; }
 
-    ILossKernels IKernels.Losses => this;
+    public MemoryKernels<V> Memory { get; }
 
-    IReductionKernels IKernels.Reductions => this;
+    IMemoryKernels IKernels.Memory => Memory;
 
-    public IIndexingKernels Indexing { get; } = new IndexingKernels(workers);
+    public ConvolutionKernels<V> Convolution { get; }
 
-    IResizeKernels IKernels.Resize => this;
+    IConvolutionKernels IKernels.Convolution => Convolution;
 
-    ISparseKernels IKernels.Sparse => this;
+    public MatMulKernels<V> MatMul { get; }
 
-    IImageKernels IKernels.Images => this;
+    IMatMulKernels IKernels.MatMul => MatMul;
 
-    IOptimizerKernels IKernels.Optimizers => this;
+    public PoolingKernels<V> Pooling { get; }
 
-    /// <summary>Elements a task of an element-wise kernel has: a quarter of a 2 MiB L2 in two streams.</summary>
-    const long Chunk = 32 * 1024;
+    IPoolingKernels IKernels.Pooling => Pooling;
 
-    readonly Workers workers = workers;
+    public NormalizationKernels<V> Normalization { get; }
 
-    bool May(ConvolutionAlgorithms algorithm) => (algorithms & algorithm) != 0;
+    INormalizationKernels IKernels.Normalization => Normalization;
 
-    static int Chunks(long count) => checked((int)((count + Chunk - 1) / Chunk));
+    public ElementwiseKernels<V> Elementwise { get; }
 
-    static int DivideUp(int a, int b) => (a + b - 1) / b;
+    IElementwiseKernels IKernels.Elementwise => Elementwise;
 
-    static int RoundUp(int a, int b) => (a + b - 1) / b * b;
+    public LossKernels<V> Losses { get; }
+
+    ILossKernels IKernels.Losses => Losses;
+
+    public ReductionKernels<V> Reductions { get; }
+
+    IReductionKernels IKernels.Reductions => Reductions;
+
+    public ResizeKernels<V> Resize { get; }
+
+    IResizeKernels IKernels.Resize => Resize;
+
+    public SparseKernels<V> Sparse { get; }
+
+    ISparseKernels IKernels.Sparse => Sparse;
+
+    public ImageKernels<V> Images { get; }
+
+    IImageKernels IKernels.Images => Images;
+
+    public OptimizerKernels<V> Optimizers { get; }
+
+    IOptimizerKernels IKernels.Optimizers => Optimizers;
+}
+
+/// <summary>The kernels of a SIMD level, and its limits.</summary>
+interface ICpuKernels : IKernels
+{
+    /// <summary>The limits of the machine.</summary>
+    IPeak Peak { get; }
 }

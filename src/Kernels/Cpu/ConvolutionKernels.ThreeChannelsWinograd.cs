@@ -14,20 +14,21 @@ namespace CnnSharp.Kernels.Cpu;
 // for rows d of dy and g of the kernel: exact on whole numbers, which are only halved. With 3 x 3 taps that is 18 multiply-adds
 // a pixel, and 7 shuffles and additions on the same ports, in place of 27 and 9. The planes stay in the L1; those
 // of more channels or longer rows would not, and ThreeChannelsPass is faster there.
-internal sealed unsafe partial class CpuKernels<V>
+sealed unsafe partial class ConvolutionKernels<V>
+    where V : unmanaged, IVector<V>
 {
     void RunThreeChannelsWinograd(in ConvGeometry g, float* dy, float* w, in WeightLayout layout, float* bias, float* dx, bool accumulate)
     {
         var pass = new ThreeChannelsWinogradPass { Geometry = g, Dy = dy, Dx = dx, Accumulate = accumulate };
         pass.Plan();
-        lock (workers.ScratchLock)
+        lock (Workers.ScratchLock)
         {
-            pass.Bias = workers.Shared(3 + pass.PackedFloats);
+            pass.Bias = Workers.Shared(3 + pass.PackedFloats);
             pass.Packed = pass.Bias + 3;
-            pass.Scratch = workers.ScratchTable(ThreeChannelsWinogradPass.ScratchFloats);
+            pass.Scratch = Workers.ScratchTable(ThreeChannelsWinogradPass.ScratchFloats);
             for (var c = 0; c < 3; c++) pass.Bias[c] = bias is null ? 0 : bias[c];
             pass.Pack(w, layout);
-            workers.Run(pass, pass.Tasks);
+            Workers.Run(pass, pass.Tasks);
         }
     }
 

@@ -6,7 +6,8 @@ namespace CnnSharp.Kernels.Cpu;
 // columns. Windows S columns apart do not overlap but touch, so those of one remainder are stored one behind the other in
 // a row of their own, and S such rows added make the row of dx: nothing is read back that was just written elsewhere
 // (an overlapping load right behind a store waits for the L1).
-internal sealed unsafe partial class CpuKernels<V>
+sealed unsafe partial class ConvolutionKernels<V>
+    where V : unmanaged, IVector<V>
 {
     /// <summary>Whether <see cref="FewChannelsPass"/> computes backward-data of g faster than <see cref="ConvPass"/>.</summary>
     bool FewChannels(in ConvGeometry g)
@@ -28,18 +29,18 @@ internal sealed unsafe partial class CpuKernels<V>
         if (g.N == 0 || g.H == 0) return;
         var pass = new FewChannelsPass { Geometry = g, Dy = dy, Dx = dx, Accumulate = accumulate };
         pass.Plan();
-        lock (workers.ScratchLock)
+        lock (Workers.ScratchLock)
         {
             var zeros = RoundUp(3 * V.Count, 16);
             var biasLength = RoundUp((g.W * g.C) + V.Count, 16);
-            pass.Zeros = workers.Shared(zeros + biasLength + ((long)pass.Width * g.K));
+            pass.Zeros = Workers.Shared(zeros + biasLength + ((long)pass.Width * g.K));
             pass.Bias = pass.Zeros + zeros;
             pass.Packed = pass.Bias + biasLength;
-            pass.Scratch = workers.ScratchTable(pass.ScratchLength);
+            pass.Scratch = Workers.ScratchTable(pass.ScratchLength);
             Clear(pass.Zeros, zeros);
             for (var i = 0; i < g.W * g.C; i++) pass.Bias[i] = bias is null ? 0 : bias[i % g.C];
             pass.Pack(w, layout);
-            workers.Run(pass, pass.Tasks);
+            Workers.Run(pass, pass.Tasks);
         }
     }
 

@@ -6,7 +6,8 @@ namespace CnnSharp.Kernels.Cpu;
 // With few rows of a (a linear layer, a few images) every element of b is multiplied a few times only, and what counts is
 // how fast b arrives: it is read once, where it lies, pieces of its rows that are a KiB long, eight rows at a time, and the
 // same piece of the eight rows behind is prefetched meanwhile. The sums stay in the L1.
-internal sealed unsafe partial class CpuKernels<V>
+sealed unsafe partial class MatMulKernels<V>
+    where V : unmanaged, IVector<V>
 {
     /// <summary>Whether packing b would cost as much as multiplying by it.</summary>
     static bool FewRows(in MatMulPass pass)
@@ -14,10 +15,10 @@ internal sealed unsafe partial class CpuKernels<V>
 
     void MultiplyFewRows(in MatMulPass pass, float* bias)
     {
-        lock (workers.ScratchLock)
+        lock (Workers.ScratchLock)
         {
-            var work = new FewRowsWork(pass, bias, workers.ScratchTable((long)pass.Geometry.M * FewRowsWork.Columns));
-            workers.Run(work, DivideUp(pass.Geometry.N, FewRowsWork.Columns));
+            var work = new FewRowsWork(pass, bias, Workers.ScratchTable((long)pass.Geometry.M * FewRowsWork.Columns));
+            Workers.Run(work, DivideUp(pass.Geometry.N, FewRowsWork.Columns));
         }
     }
 
@@ -43,7 +44,7 @@ internal sealed unsafe partial class CpuKernels<V>
             for (var row = 0; row < m; row++)
             {
                 if (bias is null) Clear(sums + (row * Columns), count);
-                else CopyFloats(bias + column, sums + (row * Columns), count);
+                else ConvolutionKernels<V>.CopyFloats(bias + column, sums + (row * Columns), count);
             }
 
             var i = 0;

@@ -6,17 +6,19 @@ namespace CnnSharp.Kernels.Cpu;
 // columns of b are packed into panels of v vectors, so that a tile streams through them; a is read where it lies, unless
 // it is transposed, pixels are left out, or its rows fill no tile. (Rows a multiple of 2 KiB apart share a few cache sets;
 // to copy them for that was a loss all the same, of up to 15% of the time with 8 images and 39% with one.)
-internal sealed unsafe partial class CpuKernels<V>
+/// <summary>Matrix products.</summary>
+sealed unsafe partial class MatMulKernels<V>(CpuKernels<V> kernels) : CpuKernelFamily<V>(kernels), IMatMulKernels
+    where V : unmanaged, IVector<V>
 {
     public void Multiply(in MatMulGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer? bias, DeviceBuffer c, Activation activation = Activation.None, bool accumulate = false)
         => Multiply(new() { Geometry = g, Epilogue = new() { Relu = activation == Activation.Relu, Accumulate = accumulate } }, a, b, bias, c);
 
     /// <summary>A convolution g whose kernel is one pixel: its rows of a are the pixels that it reads.</summary>
-    void MultiplyPixels(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, in WeightLayout layout, DeviceBuffer? b, DeviceBuffer y, in Epilogue epilogue)
+    internal void MultiplyPixels(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, in WeightLayout layout, DeviceBuffer? b, DeviceBuffer y, in Epilogue epilogue)
     {
         // A product counts its rows in 32 bits: more pixels than that are several products. Dense pixels follow each other
         // whatever rows and images they belong to; of others, some rows of one image, or all rows of some images.
-        var dense = IsDense(g);
+        var dense = ConvolutionKernels<V>.IsDense(g);
         var line = dense ? 1L : g.OutW;
         var lines = dense ? (long)g.N * g.OutH * g.OutW : (long)g.N * g.OutH;
         var pixels = dense ? default : new PixelRows(g.OutH, g.OutW, (long)g.H * g.W * g.C, (long)g.StrideH * g.W * g.C, (long)g.StrideW * g.C);
@@ -54,7 +56,7 @@ internal sealed unsafe partial class CpuKernels<V>
         pass.C = c.Pointer<float>() + firstC;
         if (g.K == 0)
         {
-            StoreEmptySums(bias, pass.Epilogue, c, g.N);
+            ConvolutionKernels<V>.StoreEmptySums(bias, pass.Epilogue, c, g.N);
             return;
         }
 
@@ -72,15 +74,15 @@ internal sealed unsafe partial class CpuKernels<V>
 
         pass.Plan();
         var biasLength = RoundUp(RoundUp(g.N, V.Count), 16);
-        lock (workers.ScratchLock)
+        lock (Workers.ScratchLock)
         {
             var kept = PackedWeights.GetOrPack(b, pass.PackedLayout, pass.PackedLength, out var ready);
-            pass.Bias = workers.Shared(biasLength + pass.SharedLength + (kept is null ? pass.PackedLength : 0));
+            pass.Bias = Workers.Shared(biasLength + pass.SharedLength + (kept is null ? pass.PackedLength : 0));
             pass.SharedA = pass.Bias + biasLength;
             pass.Packed = kept is null ? pass.SharedA + pass.SharedLength : kept;
-            pass.Scratch = workers.ScratchTable(pass.ScratchLength);
+            pass.Scratch = Workers.ScratchTable(pass.ScratchLength);
             Clear(pass.Bias, biasLength);
-            if (bias is not null) CopyFloats(bias.ReadOnlyPointer<float>(), pass.Bias, g.N);
+            if (bias is not null) ConvolutionKernels<V>.CopyFloats(bias.ReadOnlyPointer<float>(), pass.Bias, g.N);
 
             var pack = new MatMulPack { Pass = &pass };
             if (ready)
@@ -93,11 +95,11 @@ internal sealed unsafe partial class CpuKernels<V>
             }
             else
             {
-                workers.Run(pack, pass.Blocks);
+                Workers.Run(pack, pass.Blocks);
             }
 
-            if (pass.SharesA) workers.Run(new MatMulCopy { Pass = &pass }, DivideUp(g.M, MatMulCopy.Rows));
-            workers.Run(pass, pass.RowTasks * pass.ColumnTasks);
+            if (pass.SharesA) Workers.Run(new MatMulCopy { Pass = &pass }, DivideUp(g.M, MatMulCopy.Rows));
+            Workers.Run(pass, pass.RowTasks * pass.ColumnTasks);
         }
     }
 
@@ -106,29 +108,29 @@ internal sealed unsafe partial class CpuKernels<V>
     {
         var g = pass.Geometry;
         pass.Plan();
-        lock (workers.ScratchLock)
+        lock (Workers.ScratchLock)
         {
             if (pass.RowTasks * pass.ColumnTasks == 1)
             {
                 var biasLength = RoundUp(RoundUp(g.N, V.Count), 16);
-                pass.Bias = workers.Shared(biasLength);
+                pass.Bias = Workers.Shared(biasLength);
                 Clear(pass.Bias, biasLength);
-                pass.Scratch = workers.ScratchTable(pass.ScratchLength + pass.PackedLength);
-                workers.Run(new MatMulBatch { Pass = &pass }, g.Batch);
+                pass.Scratch = Workers.ScratchTable(pass.ScratchLength + pass.PackedLength);
+                Workers.Run(new MatMulBatch { Pass = &pass }, g.Batch);
                 return;
             }
 
             for (var i = 0; i < g.Batch; i++)
             {
                 var biasLength = RoundUp(RoundUp(g.N, V.Count), 16);
-                pass.Bias = workers.Shared(biasLength + pass.SharedLength + pass.PackedLength);
+                pass.Bias = Workers.Shared(biasLength + pass.SharedLength + pass.PackedLength);
                 pass.SharedA = pass.Bias + biasLength;
                 pass.Packed = pass.SharedA + pass.SharedLength;
-                pass.Scratch = workers.ScratchTable(pass.ScratchLength);
+                pass.Scratch = Workers.ScratchTable(pass.ScratchLength);
                 Clear(pass.Bias, biasLength);
-                workers.Run(new MatMulPack { Pass = &pass }, pass.Blocks);
-                if (pass.SharesA) workers.Run(new MatMulCopy { Pass = &pass }, DivideUp(g.M, MatMulCopy.Rows));
-                workers.Run(pass, pass.RowTasks * pass.ColumnTasks);
+                Workers.Run(new MatMulPack { Pass = &pass }, pass.Blocks);
+                if (pass.SharesA) Workers.Run(new MatMulCopy { Pass = &pass }, DivideUp(g.M, MatMulCopy.Rows));
+                Workers.Run(pass, pass.RowTasks * pass.ColumnTasks);
                 pass.A += (long)g.M * g.K;
                 pass.B += (long)g.K * g.N;
                 pass.C += (long)g.M * g.N;
@@ -246,13 +248,13 @@ internal sealed unsafe partial class CpuKernels<V>
             var (m, _, k, transposeA, _) = Geometry;
             if (!Pixels.Any)
             {
-                PackPanel(transposeA ? A + first : A + ((long)first * k), transposeA ? 1 : k, transposeA ? m : 1, rows, k, strideA, target);
+                ConvolutionKernels<V>.PackPanel(transposeA ? A + first : A + ((long)first * k), transposeA ? 1 : k, transposeA ? m : 1, rows, k, strideA, target);
                 return;
             }
 
             for (var i = 0; i < rows; i++, target += strideA)
             {
-                CopyRow(A + Pixels.Offset(first + i), target, k);
+                ConvolutionKernels<V>.CopyRow(A + Pixels.Offset(first + i), target, k);
                 Clear(target + k, strideA - k);
             }
         }
@@ -342,8 +344,8 @@ internal sealed unsafe partial class CpuKernels<V>
             var g = pass.Geometry;
             var width = vectors * V.Count;
             var lanes = Math.Min(width, g.N - column);
-            if (g.TransposeB) PackPanel(pass.B + ((long)column * g.K), 1, g.K, g.K, lanes, width, panel);
-            else PackPanel(pass.B + column, g.N, 1, g.K, lanes, width, panel);
+            if (g.TransposeB) ConvolutionKernels<V>.PackPanel(pass.B + ((long)column * g.K), 1, g.K, g.K, lanes, width, panel);
+            else ConvolutionKernels<V>.PackPanel(pass.B + column, g.N, 1, g.K, lanes, width, panel);
         }
     }
 }

@@ -4,7 +4,9 @@ namespace CnnSharp.Kernels.Cpu;
 
 // Lanes are the elements after the axis; a task has rows of the result. The first entry of a row is a product, not an addition to
 // zero, so that copying by a weight of 1 is exact to the sign of a zero.
-internal sealed unsafe partial class CpuKernels<V>
+/// <summary>Sparse matrices.</summary>
+sealed unsafe class SparseKernels<V>(CpuKernels<V> kernels) : CpuKernelFamily<V>(kernels), ISparseKernels
+    where V : unmanaged, IVector<V>
 {
     /// <inheritdoc/>
     public void Multiply(in SparseGeometry g, DeviceBuffer offsets, DeviceBuffer columns, DeviceBuffer values, DeviceBuffer x, DeviceBuffer y)
@@ -12,7 +14,7 @@ internal sealed unsafe partial class CpuKernels<V>
         if (y.Length == 0) return;
         var width = (int)Math.Min(int.MaxValue, g.Inner * Math.Max(1, DivideUp(values.Length, g.Rows)));
         var work = new SparseWork(g, width, offsets.ReadOnlyPointer<int>(), columns.ReadOnlyPointer<int>(), values.ReadOnlyPointer<float>(), x.ReadOnlyPointer<float>(), y.Pointer<float>());
-        workers.Run(work, RowTasks((long)g.Outer * g.Rows, width));
+        Workers.Run(work, RowTasks((long)g.Outer * g.Rows, width));
     }
 
     readonly struct SparseWork(in SparseGeometry g, int width, int* offsets, int* columns, float* values, float* x, float* y) : IWork

@@ -4,11 +4,13 @@ namespace CnnSharp.Kernels.Cpu;
 
 // Lanes are channels. Nearest: a task has rows of the result, forward and backward (a row of dx gathers from the rows of
 // dy that read it). Bilinear backward adds to four elements an output, so a task has whole images.
-internal sealed unsafe partial class CpuKernels<V>
+/// <summary>Resizing and sampling.</summary>
+sealed unsafe partial class ResizeKernels<V>(CpuKernels<V> kernels) : CpuKernelFamily<V>(kernels), IResizeKernels
+    where V : unmanaged, IVector<V>
 {
     /// <inheritdoc/>
     public void NearestForward(in UpsampleGeometry g, DeviceBuffer x, DeviceBuffer y)
-        => workers.Run(new NearestWork(g, x.ReadOnlyPointer<float>(), y.Pointer<float>()), RowTasks((long)g.N * g.OutH, g.OutW * g.C));
+        => Workers.Run(new NearestWork(g, x.ReadOnlyPointer<float>(), y.Pointer<float>()), RowTasks((long)g.N * g.OutH, g.OutW * g.C));
 
     readonly struct NearestWork(in UpsampleGeometry g, float* x, float* y) : IWork
     {
@@ -42,7 +44,7 @@ internal sealed unsafe partial class CpuKernels<V>
     public void NearestBackward(in UpsampleGeometry g, DeviceBuffer dy, DeviceBuffer dx)
     {
         if (dx.Length == 0) return;
-        workers.Run(new NearestBackwardWork(g, dy.ReadOnlyPointer<float>(), dx.Pointer<float>()), RowTasks((long)g.N * g.H, DivideUp(g.OutH, g.H) * g.OutW * g.C));
+        Workers.Run(new NearestBackwardWork(g, dy.ReadOnlyPointer<float>(), dx.Pointer<float>()), RowTasks((long)g.N * g.H, DivideUp(g.OutH, g.H) * g.OutW * g.C));
     }
 
     readonly struct NearestBackwardWork(in UpsampleGeometry g, float* dy, float* dx) : IWork
@@ -86,7 +88,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void BilinearForward(in UpsampleGeometry g, DeviceBuffer x, DeviceBuffer y)
-        => workers.Run(new BilinearWork(g, x.ReadOnlyPointer<float>(), y.Pointer<float>()), RowTasks((long)g.N * g.OutH, g.OutW * g.C));
+        => Workers.Run(new BilinearWork(g, x.ReadOnlyPointer<float>(), y.Pointer<float>()), RowTasks((long)g.N * g.OutH, g.OutW * g.C));
 
     /// <summary>The two places that output <paramref name="o"/> lies between along an axis, and the second's weight.</summary>
     static (int First, int Second, float Weight) Between(int o, int size, int outSize, bool alignCorners)
@@ -134,7 +136,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void BilinearBackward(in UpsampleGeometry g, DeviceBuffer dy, DeviceBuffer dx)
-        => workers.Run(new BilinearBackwardWork(g, dy.ReadOnlyPointer<float>(), dx.Pointer<float>()), g.N);
+        => Workers.Run(new BilinearBackwardWork(g, dy.ReadOnlyPointer<float>(), dx.Pointer<float>()), g.N);
 
     readonly struct BilinearBackwardWork(in UpsampleGeometry g, float* dy, float* dx) : IWork
     {

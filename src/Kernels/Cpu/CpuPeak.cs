@@ -3,7 +3,9 @@ using System.Runtime.CompilerServices;
 
 namespace CnnSharp.Kernels.Cpu;
 
-internal sealed unsafe partial class CpuKernels<V> : IPeak
+/// <summary>The limits of the machine.</summary>
+sealed unsafe class CpuPeak<V>(CpuKernels<V> kernels) : CpuKernelFamily<V>(kernels), IPeak
+    where V : unmanaged, IVector<V>
 {
     public int Batch => 128;
 
@@ -11,12 +13,12 @@ internal sealed unsafe partial class CpuKernels<V> : IPeak
     {
         // Tasks are short and many, so that a thread that loses its core for a while delays nobody.
         const int Iterations = 20_000;
-        var tasks = 16 * workers.Count;
+        var tasks = 16 * Workers.Count;
         var operations = 0.0;
         var clock = Stopwatch.StartNew();
         do
         {
-            workers.Run(new FmaWork(Iterations), tasks);
+            Workers.Run(new FmaWork(Iterations), tasks);
             operations += (double)tasks * Iterations * FmaWork.ChainsPerIteration * V.Count * 2;
         }
         while (clock.Elapsed < duration);
@@ -30,7 +32,7 @@ internal sealed unsafe partial class CpuKernels<V> : IPeak
         var clock = Stopwatch.StartNew();
         do
         {
-            workers.Run(new UpdateWork(memory.Pointer<float>(), length), Chunks(length));
+            Workers.Run(new UpdateWork(memory.Pointer<float>(), length), Chunks(length));
             moved += 3.0 * length * sizeof(float);
         }
         while (clock.Elapsed < duration);

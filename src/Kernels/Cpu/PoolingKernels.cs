@@ -3,26 +3,28 @@ using System.Runtime.CompilerServices;
 namespace CnnSharp.Kernels.Cpu;
 
 // Lanes are channels. Forward, a task has some rows of y; backward, whole images of dx, for windows may overlap.
-internal sealed unsafe partial class CpuKernels<V>
+/// <summary>Pooling.</summary>
+sealed unsafe class PoolingKernels<V>(CpuKernels<V> kernels) : CpuKernelFamily<V>(kernels), IPoolingKernels
+    where V : unmanaged, IVector<V>
 {
     /// <inheritdoc/>
     public void MaxForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer indices)
     {
         var work = new MaxPoolWork(g, x.ReadOnlyPointer<float>(), y.Pointer<float>(), (float*)indices.Pointer<int>());
-        workers.Run(work, RowTasks((long)g.N * g.OutH, PoolRowElements(g)));
+        Workers.Run(work, RowTasks((long)g.N * g.OutH, PoolRowElements(g)));
     }
 
     /// <inheritdoc/>
     public void MaxBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer indices, DeviceBuffer dx)
-        => workers.Run(new MaxPoolBackwardWork(g, dy.ReadOnlyPointer<float>(), (float*)indices.ReadOnlyPointer<int>(), dx.Pointer<float>()), g.N);
+        => Workers.Run(new MaxPoolBackwardWork(g, dy.ReadOnlyPointer<float>(), (float*)indices.ReadOnlyPointer<int>(), dx.Pointer<float>()), g.N);
 
     /// <inheritdoc/>
     public void AverageForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y)
-        => workers.Run(new AvgPoolWork(g, x.ReadOnlyPointer<float>(), y.Pointer<float>()), RowTasks((long)g.N * g.OutH, PoolRowElements(g)));
+        => Workers.Run(new AvgPoolWork(g, x.ReadOnlyPointer<float>(), y.Pointer<float>()), RowTasks((long)g.N * g.OutH, PoolRowElements(g)));
 
     /// <inheritdoc/>
     public void AverageBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer dx)
-        => workers.Run(new AvgPoolBackwardWork(g, dy.ReadOnlyPointer<float>(), dx.Pointer<float>()), g.N);
+        => Workers.Run(new AvgPoolBackwardWork(g, dy.ReadOnlyPointer<float>(), dx.Pointer<float>()), g.N);
 
     /// <summary>Elements of x behind a row of y.</summary>
     static int PoolRowElements(in PoolGeometry g) => (int)Math.Min(int.MaxValue, (long)DivideUp(g.H, g.OutH) * g.W * g.C);

@@ -3,7 +3,8 @@ namespace CnnSharp.Kernels.Cpu;
 // Backward-data of the convolutions that halve an image (3 by 3, stride 2, padding 1) with few channels: the phases of the stride
 // have 1, 2, 2 and 4 taps, too few multiply-adds for what a tile's call costs, so one tile makes all four. dy is read in
 // place; its last column, which has none to its right, is copied with zeros beside and below it.
-internal sealed unsafe partial class CpuKernels<V>
+sealed unsafe partial class ConvolutionKernels<V>
+    where V : unmanaged, IVector<V>
 {
     /// <summary>Whether <see cref="PhasesPass"/> computes backward-data of g.</summary>
     bool HalvesFewChannels(in ConvGeometry g)
@@ -17,14 +18,14 @@ internal sealed unsafe partial class CpuKernels<V>
         if (g.N == 0) return;
         var pass = new PhasesPass { Geometry = g, Dy = dy, Dx = dx, Accumulate = accumulate };
         pass.Plan();
-        lock (workers.ScratchLock)
+        lock (Workers.ScratchLock)
         {
-            pass.Bias = workers.Shared(g.C + (9L * g.K * g.C));
+            pass.Bias = Workers.Shared(g.C + (9L * g.K * g.C));
             pass.Packed = pass.Bias + g.C;
-            pass.Scratch = workers.ScratchTable(pass.ScratchLength);
+            pass.Scratch = Workers.ScratchTable(pass.ScratchLength);
             for (var c = 0; c < g.C; c++) pass.Bias[c] = bias is null ? 0 : bias[c];
             pass.Pack(w, layout);
-            workers.Run(pass, pass.Tasks);
+            Workers.Run(pass, pass.Tasks);
         }
     }
 

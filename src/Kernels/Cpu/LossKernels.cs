@@ -4,7 +4,9 @@ namespace CnnSharp.Kernels.Cpu;
 
 // Row-wise work: a task has whole rows, so a row's sums are taken in one order. Rows of a few classes are short for a
 // vector, and few beside the activations; what counts is that nothing overflows and no NaN is lost.
-internal sealed unsafe partial class CpuKernels<V>
+/// <summary>Losses.</summary>
+sealed unsafe class LossKernels<V>(CpuKernels<V> kernels) : CpuKernelFamily<V>(kernels), ILossKernels
+    where V : unmanaged, IVector<V>
 {
     /// <summary>The maximum of <paramref name="count"/> values, NaN if one is.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -55,7 +57,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void SoftmaxForward(long rows, int classes, bool log, DeviceBuffer x, DeviceBuffer y)
-        => workers.Run(new SoftmaxWork(x.ReadOnlyPointer<float>(), y.Pointer<float>(), rows, classes, log), RowTasks(rows, classes));
+        => Workers.Run(new SoftmaxWork(x.ReadOnlyPointer<float>(), y.Pointer<float>(), rows, classes, log), RowTasks(rows, classes));
 
     readonly struct SoftmaxWork(float* x, float* y, long rows, int classes, bool log) : IWork
     {
@@ -96,7 +98,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void SoftmaxBackward(long rows, int classes, bool log, DeviceBuffer y, DeviceBuffer dy, DeviceBuffer dx)
-        => workers.Run(new SoftmaxBackwardWork(y.ReadOnlyPointer<float>(), dy.ReadOnlyPointer<float>(), dx.Pointer<float>(), rows, classes, log), RowTasks(rows, classes));
+        => Workers.Run(new SoftmaxBackwardWork(y.ReadOnlyPointer<float>(), dy.ReadOnlyPointer<float>(), dx.Pointer<float>(), rows, classes, log), RowTasks(rows, classes));
 
     readonly struct SoftmaxBackwardWork(float* y, float* dy, float* dx, long rows, int classes, bool log) : IWork
     {
@@ -186,7 +188,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void LabelWeights(in LabelGeometry g, DeviceBuffer labels, DeviceBuffer? weights, DeviceBuffer y)
-        => workers.Run(new LabelWeightsWork(new(g, labels, weights, null), y.Pointer<float>()), Chunks(g.Rows));
+        => Workers.Run(new LabelWeightsWork(new(g, labels, weights, null), y.Pointer<float>()), Chunks(g.Rows));
 
     readonly struct LabelWeightsWork(LabeledRows rows, float* y) : IWork
     {
@@ -207,7 +209,7 @@ internal sealed unsafe partial class CpuKernels<V>
     public void CrossEntropyForward(in LabelGeometry g, float smoothing, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer? weights, DeviceBuffer losses, DeviceBuffer logSumExp)
     {
         var bad = long.MaxValue;
-        workers.Run(new CrossEntropyWork(x.ReadOnlyPointer<float>(), new(g, labels, weights, &bad), losses.Pointer<float>(), logSumExp.Pointer<float>(), smoothing), RowTasks(g.Rows, g.Classes));
+        Workers.Run(new CrossEntropyWork(x.ReadOnlyPointer<float>(), new(g, labels, weights, &bad), losses.Pointer<float>(), logSumExp.Pointer<float>(), smoothing), RowTasks(g.Rows, g.Classes));
         ThrowIfBad("CrossEntropy", g, labels, bad);
     }
 
@@ -260,7 +262,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void CrossEntropyBackward(in LabelGeometry g, float smoothing, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer? weights, DeviceBuffer logSumExp, DeviceBuffer dlosses, DeviceBuffer dx)
-        => workers.Run(new CrossEntropyBackwardWork(x.ReadOnlyPointer<float>(), new(g, labels, weights, null), logSumExp.ReadOnlyPointer<float>(), dlosses.ReadOnlyPointer<float>(), dx.Pointer<float>(), smoothing), RowTasks(g.Rows, g.Classes));
+        => Workers.Run(new CrossEntropyBackwardWork(x.ReadOnlyPointer<float>(), new(g, labels, weights, null), logSumExp.ReadOnlyPointer<float>(), dlosses.ReadOnlyPointer<float>(), dx.Pointer<float>(), smoothing), RowTasks(g.Rows, g.Classes));
 
     readonly struct CrossEntropyBackwardWork(float* x, LabeledRows rows, float* logSumExp, float* dlosses, float* dx, float smoothing) : IWork
     {
@@ -321,7 +323,7 @@ internal sealed unsafe partial class CpuKernels<V>
     public void MulticlassHingeForward(in LabelGeometry g, float margin, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer? weights, DeviceBuffer losses)
     {
         var bad = long.MaxValue;
-        workers.Run(new HingeWork(x.ReadOnlyPointer<float>(), new(g, labels, weights, &bad), losses.Pointer<float>(), margin), RowTasks(g.Rows, g.Classes));
+        Workers.Run(new HingeWork(x.ReadOnlyPointer<float>(), new(g, labels, weights, &bad), losses.Pointer<float>(), margin), RowTasks(g.Rows, g.Classes));
         ThrowIfBad("MulticlassHinge", g, labels, bad);
     }
 
@@ -357,7 +359,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void MulticlassHingeBackward(in LabelGeometry g, float margin, DeviceBuffer x, DeviceBuffer labels, DeviceBuffer? weights, DeviceBuffer dlosses, DeviceBuffer dx)
-        => workers.Run(new HingeBackwardWork(x.ReadOnlyPointer<float>(), new(g, labels, weights, null), dlosses.ReadOnlyPointer<float>(), dx.Pointer<float>(), margin), RowTasks(g.Rows, g.Classes));
+        => Workers.Run(new HingeBackwardWork(x.ReadOnlyPointer<float>(), new(g, labels, weights, null), dlosses.ReadOnlyPointer<float>(), dx.Pointer<float>(), margin), RowTasks(g.Rows, g.Classes));
 
     readonly struct HingeBackwardWork(float* x, LabeledRows rows, float* dlosses, float* dx, float margin) : IWork
     {
@@ -431,13 +433,13 @@ internal sealed unsafe partial class CpuKernels<V>
 
     void Compare<L>(DeviceBuffer x, DeviceBuffer target, DeviceBuffer losses)
         where L : struct, ILoss
-        => workers.Run(new CombineWork<LossFunction<L>>(x.ReadOnlyPointer<float>(), target.ReadOnlyPointer<float>(), losses.Pointer<float>(), losses.Length), Chunks(losses.Length));
+        => Workers.Run(new ElementwiseKernels<V>.CombineWork<LossFunction<L>>(x.ReadOnlyPointer<float>(), target.ReadOnlyPointer<float>(), losses.Pointer<float>(), losses.Length), Chunks(losses.Length));
 
     void CompareBackward<L>(DeviceBuffer x, DeviceBuffer target, DeviceBuffer dlosses, DeviceBuffer dx)
         where L : struct, ILoss
-        => workers.Run(new MapBackwardWork<LossGradient<L>>(x.ReadOnlyPointer<float>(), target.ReadOnlyPointer<float>(), dlosses.ReadOnlyPointer<float>(), dx.Pointer<float>(), 0f, dx.Length), Chunks(dx.Length));
+        => Workers.Run(new ElementwiseKernels<V>.MapBackwardWork<LossGradient<L>>(x.ReadOnlyPointer<float>(), target.ReadOnlyPointer<float>(), dlosses.ReadOnlyPointer<float>(), dx.Pointer<float>(), 0f, dx.Length), Chunks(dx.Length));
 
-    readonly struct LossFunction<L> : IFunction2
+    readonly struct LossFunction<L> : ElementwiseKernels<V>.IFunction2
         where L : struct, ILoss
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -445,7 +447,7 @@ internal sealed unsafe partial class CpuKernels<V>
     }
 
     /// <summary>The loss as a function of x with the target in y's place, to share the element-wise passes.</summary>
-    readonly struct LossGradient<L> : IFunction
+    readonly struct LossGradient<L> : ElementwiseKernels<V>.IFunction
         where L : struct, ILoss
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -470,7 +472,7 @@ internal sealed unsafe partial class CpuKernels<V>
         public static V Forward(V x, V target) => V.Abs(x - target);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static V Backward(V x, V target, V upstream) => AbsFunction.Backward(x - target, V.Zero, upstream, V.Zero);
+        public static V Backward(V x, V target, V upstream) => ElementwiseKernels<V>.AbsFunction.Backward(x - target, V.Zero, upstream, V.Zero);
     }
 
     readonly struct SmoothL1Loss : ILoss
@@ -493,9 +495,9 @@ internal sealed unsafe partial class CpuKernels<V>
     readonly struct BinaryCrossEntropyLoss : ILoss
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static V Forward(V x, V target) => V.Fma(One - target, x, Rectify(-x)) + LogOnePlus(V.Exp(-V.Abs(x)));
+        public static V Forward(V x, V target) => V.Fma(One - target, x, Rectify(-x)) + ElementwiseKernels<V>.LogOnePlus(V.Exp(-V.Abs(x)));
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static V Backward(V x, V target, V upstream) => (Logistic(x) - target) * upstream;
+        public static V Backward(V x, V target, V upstream) => (ElementwiseKernels<V>.Logistic(x) - target) * upstream;
     }
 }

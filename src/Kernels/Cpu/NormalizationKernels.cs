@@ -7,9 +7,11 @@ namespace CnnSharp.Kernels.Cpu;
 // mean and variance: both passes over a piece while it is in the cache, pieces combined by Chan, Golub and LeVeque 1979),
 // y written once. Backward: x, dy and y twice, dx (and dadd) written once. Per-channel factors are repeated to full lanes
 // (see Joined), so that channels need not fill vectors.
-internal sealed unsafe partial class CpuKernels<V>
+/// <summary>Normalizations.</summary>
+sealed unsafe class NormalizationKernels<V>(CpuKernels<V> kernels) : CpuKernelFamily<V>(kernels), INormalizationKernels
+    where V : unmanaged, IVector<V>
 {
-    /// <summary>Per-channel factors, repeated to the lanes of joined rows. Guarded by the workers' gate.</summary>
+    /// <summary>Per-channel factors, repeated to the lanes of joined rows. Guarded by the Workers' gate.</summary>
     readonly GrowingMemory factors = new();
 
     /// <inheritdoc/>
@@ -19,7 +21,7 @@ internal sealed unsafe partial class CpuKernels<V>
         float* w = weight.ReadOnlyPointer<float>(), b = bias.ReadOnlyPointer<float>(), means = mean.Pointer<float>(), invStds = invStd.Pointer<float>();
         float* runningMeans = runningMean.Pointer<float>(), runningVariances = runningVariance.Pointer<float>();
         var channels = g.Channels;
-        lock (workers.ScratchLock)
+        lock (Workers.ScratchLock)
         {
             var statistics = Statistics(g.Rows, channels, x.ReadOnlyPointer<float>());
             var lanes = Joined(channels) * channels;
@@ -47,7 +49,7 @@ internal sealed unsafe partial class CpuKernels<V>
     {
         float* means = mean.ReadOnlyPointer<float>(), invStds = invStd.ReadOnlyPointer<float>(), w = weight.ReadOnlyPointer<float>(), weightGradient = dw.Pointer<float>(), biasGradient = db.Pointer<float>();
         var channels = g.Channels;
-        lock (workers.ScratchLock)
+        lock (Workers.ScratchLock)
         {
             var work = new BatchNormBackwardWork(g, x, y, dy, dx, dadd, (float*)factors.Take<double>(2L * Joined(channels) * channels));
             Repeat(means, work.Means, channels);
@@ -66,41 +68,22 @@ internal sealed unsafe partial class CpuKernels<V>
             Repeat(work.Factors, work.Factors, channels);
             Repeat(work.Slopes, work.Slopes, channels);
             Repeat(work.Offsets, work.Offsets, channels);
-            if (work.Wanted) workers.Run(work, NormalizeTasks(g.Rows, channels));
+            if (work.Wanted) Workers.Run(work, NormalizeTasks(g.Rows, channels));
         }
     }
 
     /// <inheritdoc/>
     public void BatchNormInference(in BatchNormGeometry g, DeviceBuffer x, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y)
     {
-        lock (workers.ScratchLock)
+        lock (Workers.ScratchLock)
         {
             var (scales, offsets) = InferenceFactors(g, weight, bias, runningMean, runningVariance, Joined(g.Channels) * g.Channels);
             Normalize(g, x, add, y, (float*)scales, (float*)offsets);
         }
     }
 
-    /// <inheritdoc/>
-    public void ForwardBatchNorm(in ConvGeometry g, in BatchNormGeometry norm, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y)
-    {
-        if (IsDepthwise(g))
-        {
-            Forward(g, x, w, b, y);
-            BatchNormInference(norm, y, weight, bias, runningMean, runningVariance, add, y);
-            return;
-        }
-
-        lock (workers.ScratchLock)
-        {
-            // Tiles read whole vectors, at most three of them, from any channel on.
-            var (scales, offsets) = InferenceFactors(norm, weight, bias, runningMean, runningVariance, RoundUp(norm.Channels, V.Count) + (3 * V.Count));
-            var epilogue = new Epilogue { Scale = (float*)scales, Shift = (float*)offsets, Add = add is null ? null : add.ReadOnlyPointer<float>(), Relu = norm.Activation == Activation.Relu };
-            Correlate(g, x, w, WeightLayout.InOut(g), b, y, epilogue);
-        }
-    }
-
     /// <summary>Inference as x scale + offset: both arrays in <see cref="factors"/>, <paramref name="lanes"/> floats long, zeros behind the channels.</summary>
-    (nint Scales, nint Offsets) InferenceFactors(in BatchNormGeometry g, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, int lanes)
+    internal (nint Scales, nint Offsets) InferenceFactors(in BatchNormGeometry g, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, int lanes)
     {
         float* w = weight.ReadOnlyPointer<float>(), b = bias.ReadOnlyPointer<float>(), means = runningMean.ReadOnlyPointer<float>(), variances = runningVariance.ReadOnlyPointer<float>();
         var scales = (float*)factors.Take<double>(lanes);
@@ -121,7 +104,7 @@ internal sealed unsafe partial class CpuKernels<V>
     {
         float* means = runningMean.ReadOnlyPointer<float>(), variances = runningVariance.ReadOnlyPointer<float>(), w = weight.ReadOnlyPointer<float>(), weightGradient = dw.Pointer<float>(), biasGradient = db.Pointer<float>();
         var channels = g.Channels;
-        lock (workers.ScratchLock)
+        lock (Workers.ScratchLock)
         {
             var work = new BatchNormBackwardWork(g, x, y, dy, dx, dadd, (float*)factors.Take<double>(2L * Joined(channels) * channels)) { Frozen = true };
             Repeat(means, work.Means, channels);
@@ -135,19 +118,19 @@ internal sealed unsafe partial class CpuKernels<V>
             }
 
             Repeat(work.Factors, work.Factors, channels);
-            if (work.Wanted) workers.Run(work, NormalizeTasks(g.Rows, channels));
+            if (work.Wanted) Workers.Run(work, NormalizeTasks(g.Rows, channels));
         }
     }
 
-    /// <summary>Each channel's mean and sum of squared deviations from it, [2][channels], in <see cref="memory"/>.</summary>
+    /// <summary>Each channel's mean and sum of squared deviations from it, [2][channels], in <see cref="CpuKernelFamily{V}.Scratch"/>.</summary>
     double* Statistics(long rows, int channels, float* x)
     {
         var pieces = Pieces(rows, channels);
         var part = StatisticsWork.Part(channels);
-        var total = memory.Take<double>(((long)pieces * part) + (2 * channels));
+        var total = Scratch.Take<double>(((long)pieces * part) + (2 * channels));
         NativeMemory.Clear(total, (nuint)(2 * channels) * sizeof(double));
         var parts = total + (2 * channels);
-        workers.Run(new StatisticsWork(x, rows, channels, parts), pieces);
+        Workers.Run(new StatisticsWork(x, rows, channels, parts), pieces);
 
         var pieceRows = PieceRows(channels);
         for (var piece = 0; piece < pieces; piece++)
@@ -243,7 +226,7 @@ internal sealed unsafe partial class CpuKernels<V>
     {
         Repeat(scales, scales, g.Channels);
         Repeat(offsets, offsets, g.Channels);
-        workers.Run(new NormalizeWork(g, x.ReadOnlyPointer<float>(), add.ReadOnlyPointerOrNull<float>(), y.Pointer<float>(), scales, offsets), NormalizeTasks(g.Rows, g.Channels));
+        Workers.Run(new NormalizeWork(g, x.ReadOnlyPointer<float>(), add.ReadOnlyPointerOrNull<float>(), y.Pointer<float>(), scales, offsets), NormalizeTasks(g.Rows, g.Channels));
     }
 
     /// <summary>y = act(x scale + offset + add).</summary>
@@ -357,22 +340,22 @@ internal sealed unsafe partial class CpuKernels<V>
     /// <inheritdoc/>
     public void LrnForward(in LrnGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer scale)
     {
-        lock (workers.ScratchLock)
+        lock (Workers.ScratchLock)
         {
             var tasks = RowTasks(g.Rows, g.Channels);
-            var windows = (float*)memory.Take<double>(LrnWindow.Length(g) * tasks);
-            workers.Run(new LrnWork(g, x.ReadOnlyPointer<float>(), y.Pointer<float>(), scale.Pointer<float>(), windows), tasks);
+            var windows = (float*)Scratch.Take<double>(LrnWindow.Length(g) * tasks);
+            Workers.Run(new LrnWork(g, x.ReadOnlyPointer<float>(), y.Pointer<float>(), scale.Pointer<float>(), windows), tasks);
         }
     }
 
     /// <inheritdoc/>
     public void LrnBackward(in LrnGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer scale, DeviceBuffer dy, DeviceBuffer dx)
     {
-        lock (workers.ScratchLock)
+        lock (Workers.ScratchLock)
         {
             var tasks = RowTasks(g.Rows, g.Channels);
-            var windows = (float*)memory.Take<double>(LrnWindow.Length(g) * tasks);
-            workers.Run(new LrnBackwardWork(g, x.ReadOnlyPointer<float>(), y.ReadOnlyPointer<float>(), scale.ReadOnlyPointer<float>(), dy.ReadOnlyPointer<float>(), dx.Pointer<float>(), windows), tasks);
+            var windows = (float*)Scratch.Take<double>(LrnWindow.Length(g) * tasks);
+            Workers.Run(new LrnBackwardWork(g, x.ReadOnlyPointer<float>(), y.ReadOnlyPointer<float>(), scale.ReadOnlyPointer<float>(), dy.ReadOnlyPointer<float>(), dx.Pointer<float>(), windows), tasks);
         }
     }
 

@@ -2,17 +2,19 @@ using System.Runtime.CompilerServices;
 
 namespace CnnSharp.Kernels.Cpu;
 
-internal sealed unsafe partial class CpuKernels<V>
+/// <summary>Images of a data set to a batch.</summary>
+sealed unsafe class ImageKernels<V>(CpuKernels<V> kernels) : CpuKernelFamily<V>(kernels), IImageKernels
+    where V : unmanaged, IVector<V>
 {
     /// <inheritdoc/>
     public void Gather(in ImageGeometry g, DeviceBuffer images, DeviceBuffer placements, DeviceBuffer scaleOffset, DeviceBuffer y)
     {
-        lock (workers.ScratchLock)
+        lock (Workers.ScratchLock)
         {
             // Scale and offset repeated to whole vectors: lane l of a row belongs to channel l % C, so C vectors repeat.
             var lanes = V.Count * g.C;
             var rowBytes = RoundUp((g.OutW * g.C) + V.Count, HostBlock.Alignment);
-            var scales = (float*)memory.Take<double>(lanes + ((long)g.N * rowBytes / sizeof(double)));
+            var scales = (float*)Scratch.Take<double>(lanes + ((long)g.N * rowBytes / sizeof(double)));
             var offsets = scales + lanes;
             var from = scaleOffset.ReadOnlyPointer<float>();
             for (var lane = 0; lane < lanes; lane++)
@@ -21,7 +23,7 @@ internal sealed unsafe partial class CpuKernels<V>
                 offsets[lane] = from[g.C + (lane % g.C)];
             }
 
-            workers.Run(new GatherWork(g, images.ReadOnlyPointer<byte>(), placements.ReadOnlyPointer<int>(), y.Pointer<float>(), scales, offsets, (byte*)(offsets + lanes), rowBytes), g.N);
+            Workers.Run(new GatherWork(g, images.ReadOnlyPointer<byte>(), placements.ReadOnlyPointer<int>(), y.Pointer<float>(), scales, offsets, (byte*)(offsets + lanes), rowBytes), g.N);
         }
     }
 

@@ -2,7 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace CnnSharp.Kernels.Cpu;
 
-internal sealed unsafe partial class CpuKernels<V>
+/// <summary>Filling and copying.</summary>
+sealed unsafe class MemoryKernels<V>(CpuKernels<V> kernels) : CpuKernelFamily<V>(kernels), IMemoryKernels
+    where V : unmanaged, IVector<V>
 {
     /// <inheritdoc/>
     public void Fill(DeviceBuffer y, double value)
@@ -19,7 +21,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     void Fill<T>(T* y, T value, long count)
         where T : unmanaged
-        => workers.Run(new FillWork<T>(y, value, count), Chunks(count));
+        => Workers.Run(new FillWork<T>(y, value, count), Chunks(count));
 
     readonly struct FillWork<T>(T* y, T value, long count) : IWork
         where T : unmanaged
@@ -40,7 +42,7 @@ internal sealed unsafe partial class CpuKernels<V>
     public void Copy(DeviceBuffer x, DeviceBuffer y)
     {
         if (x.Type != y.Type || x.Length != y.Length) throw new ArgumentException($"A copy of {x.Length} {x.Type} elements does not fit a buffer of {y.Length} {y.Type} elements.");
-        workers.Run(new CopyWork(HostPointer(x, x.ReadOnlyBlock), HostPointer(y, y.Block), x.Bytes), Chunks(DivideUp(x.Bytes, sizeof(float))));
+        Workers.Run(new CopyWork(HostPointer(x, x.ReadOnlyBlock), HostPointer(y, y.Block), x.Bytes), Chunks(DivideUp(x.Bytes, sizeof(float))));
     }
 
     /// <summary>A task has Chunk floats' worth of bytes.</summary>
@@ -58,8 +60,6 @@ internal sealed unsafe partial class CpuKernels<V>
         }
     }
 
-    static long DivideUp(long a, long b) => (a + b - 1) / b;
-
     static byte* HostPointer(DeviceBuffer buffer, MemoryBlock block)
         => block is HostBlock host ? (byte*)host.Pointer : throw new InvalidOperationException($"The buffer lives in the memory of '{buffer.Engine.Name}', not in the host's.");
 
@@ -72,16 +72,16 @@ internal sealed unsafe partial class CpuKernels<V>
         if (accumulate)
         {
             // By type, not by size: this is arithmetic.
-            workers.Run(new AddRegionWork(merged, source.ReadOnlyPointer<float>(), target.Pointer<float>()), tasks);
+            Workers.Run(new AddRegionWork(merged, source.ReadOnlyPointer<float>(), target.Pointer<float>()), tasks);
             return;
         }
 
         byte* from = HostPointer(source, source.ReadOnlyBlock), to = HostPointer(target, target.Block);
         switch (source.Type.SizeOf())
         {
-            case 1: workers.Run(new CopyRegionWork<byte>(merged, from, to), tasks); break;
-            case 4: workers.Run(new CopyRegionWork<uint>(merged, (uint*)from, (uint*)to), tasks); break;
-            default: workers.Run(new CopyRegionWork<ulong>(merged, (ulong*)from, (ulong*)to), tasks); break;
+            case 1: Workers.Run(new CopyRegionWork<byte>(merged, from, to), tasks); break;
+            case 4: Workers.Run(new CopyRegionWork<uint>(merged, (uint*)from, (uint*)to), tasks); break;
+            default: Workers.Run(new CopyRegionWork<ulong>(merged, (ulong*)from, (ulong*)to), tasks); break;
         }
     }
 

@@ -4,7 +4,8 @@ namespace CnnSharp.Kernels.Cpu;
 
 // Lanes are channels. Forward and by the grid a task has pixels of the result. By the input a task has a band of an image's rows, and
 // goes through all places of that image: each element is added up in their order by one thread.
-internal sealed unsafe partial class CpuKernels<V>
+sealed unsafe partial class ResizeKernels<V>
+    where V : unmanaged, IVector<V>
 {
     /// <summary>The most pixels that a place reads: 4 by 4.</summary>
     const int MostTaps = 16;
@@ -35,7 +36,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void GridSampleForward(in GridGeometry g, DeviceBuffer x, DeviceBuffer grid, DeviceBuffer y)
-        => workers.Run(new GridSampleWork(g, x.ReadOnlyPointer<float>(), grid.ReadOnlyPointer<float>(), y.Pointer<float>()), RowTasks((long)g.N * g.OutH * g.OutW, g.C + PlaceCost));
+        => Workers.Run(new GridSampleWork(g, x.ReadOnlyPointer<float>(), grid.ReadOnlyPointer<float>(), y.Pointer<float>()), RowTasks((long)g.N * g.OutH * g.OutW, g.C + PlaceCost));
 
     readonly struct GridSampleWork(in GridGeometry g, float* x, float* grid, float* y) : IWork
     {
@@ -87,7 +88,7 @@ internal sealed unsafe partial class CpuKernels<V>
     public void GridSampleBackwardInput(in GridGeometry g, DeviceBuffer grid, DeviceBuffer dy, DeviceBuffer dx)
     {
         if (dx.Length == 0) return;
-        workers.Run(new GridSampleBackwardWork(g, grid.ReadOnlyPointer<float>(), dy.ReadOnlyPointer<float>(), dx.Pointer<float>()), checked(g.N * GridBands(g)));
+        Workers.Run(new GridSampleBackwardWork(g, grid.ReadOnlyPointer<float>(), dy.ReadOnlyPointer<float>(), dx.Pointer<float>()), checked(g.N * GridBands(g)));
     }
 
     readonly struct GridSampleBackwardWork(in GridGeometry g, float* grid, float* dy, float* dx) : IWork
@@ -139,7 +140,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void GridSampleBackwardGrid(in GridGeometry g, DeviceBuffer x, DeviceBuffer grid, DeviceBuffer dy, DeviceBuffer dgrid)
-        => workers.Run(new GridSampleBackwardGridWork(g, x.ReadOnlyPointer<float>(), grid.ReadOnlyPointer<float>(), dy.ReadOnlyPointer<float>(), dgrid.Pointer<float>()), RowTasks((long)g.N * g.OutH * g.OutW, g.C + PlaceCost));
+        => Workers.Run(new GridSampleBackwardGridWork(g, x.ReadOnlyPointer<float>(), grid.ReadOnlyPointer<float>(), dy.ReadOnlyPointer<float>(), dgrid.Pointer<float>()), RowTasks((long)g.N * g.OutH * g.OutW, g.C + PlaceCost));
 
     readonly struct GridSampleBackwardGridWork(in GridGeometry g, float* x, float* grid, float* dy, float* dgrid) : IWork
     {

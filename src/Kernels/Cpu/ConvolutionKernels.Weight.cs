@@ -9,7 +9,8 @@ namespace CnnSharp.Kernels.Cpu;
 // The batch is cut into chunks with partial sums of their own, added up in order afterwards: how many follows from the
 // geometry alone. Where dw is large, its columns are cut instead, so that the sums stay in the L2 and
 // their memory is bounded.
-internal sealed unsafe partial class CpuKernels<V>
+sealed unsafe partial class ConvolutionKernels<V>
+    where V : unmanaged, IVector<V>
 {
     public void BackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
         => WeightGradient(g, x, dy, dw, exchanged: false);
@@ -19,7 +20,7 @@ internal sealed unsafe partial class CpuKernels<V>
     {
         if (x.Length == 0 || dy.Length == 0)
         {
-            Fill(dw, 0);
+            Kernels.Memory.Fill(dw, 0);
             return;
         }
 
@@ -32,11 +33,11 @@ internal sealed unsafe partial class CpuKernels<V>
 
         var pass = new WeightPass { Geometry = g, X = x.ReadOnlyPointer<float>(), Dy = dy.ReadOnlyPointer<float>(), Dw = dw.Pointer<float>(), Exchanged = exchanged };
         pass.Plan();
-        lock (workers.ScratchLock)
+        lock (Workers.ScratchLock)
         {
-            pass.Partials = workers.Shared(pass.PartialLength * pass.Chunks * g.Groups);
-            pass.Scratch = workers.ScratchTable(pass.ScratchLength);
-            workers.Run(pass, pass.Tasks);
+            pass.Partials = Workers.Shared(pass.PartialLength * pass.Chunks * g.Groups);
+            pass.Scratch = Workers.ScratchTable(pass.ScratchLength);
+            Workers.Run(pass, pass.Tasks);
             var sum = new WeightSum { Pass = &pass };
             if (pass.PartialLength * pass.Chunks < 16 * 1024)
             {
@@ -44,7 +45,7 @@ internal sealed unsafe partial class CpuKernels<V>
             }
             else
             {
-                workers.Run(sum, sum.Tasks);
+                Workers.Run(sum, sum.Tasks);
             }
         }
     }

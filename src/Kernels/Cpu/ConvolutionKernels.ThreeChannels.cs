@@ -8,7 +8,8 @@ namespace CnnSharp.Kernels.Cpu;
 // dy do. So each value of dx is a vector of partial sums over the taps, one lane a channel of dy (modulo the lanes), and
 // the lanes are added up at the end, as many values at once as there are lanes. For 16 channels of dy and 3 x 3 taps that
 // is 27 multiply-adds a pixel and 7 shuffles and additions on the same ports: four fifths of the peak FLOP/s at best.
-internal sealed unsafe partial class CpuKernels<V>
+sealed unsafe partial class ConvolutionKernels<V>
+    where V : unmanaged, IVector<V>
 {
     /// <summary>Whether <see cref="ThreeChannelsPass"/> computes backward-data of g.</summary>
     bool ThreeChannels(in ConvGeometry g)
@@ -27,14 +28,14 @@ internal sealed unsafe partial class CpuKernels<V>
 
         var pass = new ThreeChannelsPass { Geometry = g, Dy = dy, Dx = dx, Accumulate = accumulate };
         pass.Plan();
-        lock (workers.ScratchLock)
+        lock (Workers.ScratchLock)
         {
-            pass.Bias = workers.Shared((3 * V512.Count) + ((long)g.KernelH * pass.WeightsOfRow));
+            pass.Bias = Workers.Shared((3 * V512.Count) + ((long)g.KernelH * pass.WeightsOfRow));
             pass.Packed = pass.Bias + (3 * V512.Count);
-            pass.Scratch = workers.ScratchTable(3 * ThreeChannelsPass.Segment * V512.Count);
+            pass.Scratch = Workers.ScratchTable(3 * ThreeChannelsPass.Segment * V512.Count);
             for (var i = 0; i < 3 * V512.Count; i++) pass.Bias[i] = bias is null ? 0 : bias[i % 3];
             pass.Pack(w, layout);
-            workers.Run(pass, pass.Tasks);
+            Workers.Run(pass, pass.Tasks);
         }
     }
 
@@ -225,8 +226,8 @@ internal sealed unsafe partial class CpuKernels<V>
                 var values = SumsOfLanes(sums) + V512.Load(Bias + bias);
                 bias = bias == 2 * V512.Count ? 0 : bias + V512.Count;
                 var lanes = Math.Min(V512.Count, count);
-                if (Accumulate) values += CpuKernels<V512>.LoadUpTo(target, lanes);
-                CpuKernels<V512>.StoreUpTo(values, target, lanes);
+                if (Accumulate) values += CpuKernelFamily<V512>.LoadUpTo(target, lanes);
+                CpuKernelFamily<V512>.StoreUpTo(values, target, lanes);
             }
         }
 

@@ -7,7 +7,9 @@ namespace CnnSharp.Kernels.Cpu;
 // Limited by memory: each buffer is read or written once. A task has Chunk consecutive elements, whole vectors but for
 // the buffer's last few elements, which are loaded and stored under a mask. Here and in the files beside this one, task
 // bodies ask for full optimization at once: a loop of vectors in the JIT's first tier is ten times slower, for seconds.
-internal sealed unsafe partial class CpuKernels<V>
+/// <summary>Element-wise functions.</summary>
+sealed unsafe partial class ElementwiseKernels<V>(CpuKernels<V> kernels) : CpuKernelFamily<V>(kernels), IElementwiseKernels
+    where V : unmanaged, IVector<V>
 {
     /// <inheritdoc/>
     public void Unary(UnaryOp op, float a, DeviceBuffer x, DeviceBuffer y)
@@ -88,21 +90,11 @@ internal sealed unsafe partial class CpuKernels<V>
 
     void Map<F>(float a, DeviceBuffer x, DeviceBuffer y)
         where F : struct, IFunction
-        => workers.Run(new MapWork<F>(x.ReadOnlyPointer<float>(), y.Pointer<float>(), a, y.Length), Chunks(y.Length));
+        => Workers.Run(new MapWork<F>(x.ReadOnlyPointer<float>(), y.Pointer<float>(), a, y.Length), Chunks(y.Length));
 
     void MapBackward<F>(float a, DeviceBuffer x, DeviceBuffer y, DeviceBuffer dy, DeviceBuffer dx)
         where F : struct, IFunction
-        => workers.Run(new MapBackwardWork<F>(x.ReadOnlyPointer<float>(), y.ReadOnlyPointer<float>(), dy.ReadOnlyPointer<float>(), dx.Pointer<float>(), a, dx.Length), Chunks(dx.Length));
-
-    /// <summary>The elements of task <paramref name="task"/>: start, the end of the whole vectors, the end.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static (long Start, long FullVectors, int Tail) ChunkOf(int task, long count)
-    {
-        var start = task * Chunk;
-        var length = Math.Min(Chunk, count - start);
-        var rest = (int)(length % V.Count);
-        return (start, start + length - rest, rest);
-    }
+        => Workers.Run(new MapBackwardWork<F>(x.ReadOnlyPointer<float>(), y.ReadOnlyPointer<float>(), dy.ReadOnlyPointer<float>(), dx.Pointer<float>(), a, dx.Length), Chunks(dx.Length));
 
     readonly struct MapWork<F>(float* x, float* y, float a, long count) : IWork
         where F : struct, IFunction
@@ -121,7 +113,7 @@ internal sealed unsafe partial class CpuKernels<V>
         }
     }
 
-    readonly struct MapBackwardWork<F>(float* x, float* y, float* dy, float* dx, float a, long count) : IWork
+    internal readonly struct MapBackwardWork<F>(float* x, float* y, float* dy, float* dx, float a, long count) : IWork
         where F : struct, IFunction
     {
         readonly float* x = x, y = y, dy = dy, dx = dx;
@@ -142,7 +134,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void Clamp(float least, float most, DeviceBuffer x, DeviceBuffer y)
-        => workers.Run(new ClampWork(x.ReadOnlyPointer<float>(), y.Pointer<float>(), least, most, y.Length), Chunks(y.Length));
+        => Workers.Run(new ClampWork(x.ReadOnlyPointer<float>(), y.Pointer<float>(), least, most, y.Length), Chunks(y.Length));
 
     readonly struct ClampWork(float* x, float* y, float least, float most, long count) : IWork
     {
@@ -170,7 +162,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void ClampBackward(float least, float most, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dx)
-        => workers.Run(new ClampBackwardWork(x.ReadOnlyPointer<float>(), dy.ReadOnlyPointer<float>(), dx.Pointer<float>(), least, most, dx.Length), Chunks(dx.Length));
+        => Workers.Run(new ClampBackwardWork(x.ReadOnlyPointer<float>(), dy.ReadOnlyPointer<float>(), dx.Pointer<float>(), least, most, dx.Length), Chunks(dx.Length));
 
     readonly struct ClampBackwardWork(float* x, float* dy, float* dx, float least, float most, long count) : IWork
     {
@@ -194,7 +186,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     // ---- Two inputs ---------------------------------------------------------------------------------------------
 
-    interface IFunction2
+    internal interface IFunction2
     {
         static abstract V Apply(V a, V b);
     }
@@ -227,8 +219,8 @@ internal sealed unsafe partial class CpuKernels<V>
     void Combine<F>(in BroadcastGeometry g, DeviceBuffer a, DeviceBuffer b, DeviceBuffer y)
         where F : struct, IFunction2
     {
-        if (g.IsElementwise) workers.Run(new CombineWork<F>(a.ReadOnlyPointer<float>(), b.ReadOnlyPointer<float>(), y.Pointer<float>(), g.Count), Chunks(g.Count));
-        else workers.Run(new BroadcastWork<F>(Merge(g), a.ReadOnlyPointer<float>(), b.ReadOnlyPointer<float>(), y.Pointer<float>()), Chunks(g.Count));
+        if (g.IsElementwise) Workers.Run(new CombineWork<F>(a.ReadOnlyPointer<float>(), b.ReadOnlyPointer<float>(), y.Pointer<float>(), g.Count), Chunks(g.Count));
+        else Workers.Run(new BroadcastWork<F>(Merge(g), a.ReadOnlyPointer<float>(), b.ReadOnlyPointer<float>(), y.Pointer<float>()), Chunks(g.Count));
     }
 
     /// <summary>Joins neighboring axes along which both inputs run on, so that the innermost runs are long.</summary>
@@ -258,7 +250,7 @@ internal sealed unsafe partial class CpuKernels<V>
         return new((int)d[0], (int)d[1], (int)d[2], (int)d[3], a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3]);
     }
 
-    readonly struct CombineWork<F>(float* a, float* b, float* y, long count) : IWork
+    internal readonly struct CombineWork<F>(float* a, float* b, float* y, long count) : IWork
         where F : struct, IFunction2
     {
         readonly float* a = a, b = b, y = y;
@@ -449,7 +441,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void AddScaled(float scale, DeviceBuffer x, DeviceBuffer y)
-        => workers.Run(new AddScaledWork(x.ReadOnlyPointer<float>(), y.Pointer<float>(), scale, y.Length), Chunks(y.Length));
+        => Workers.Run(new AddScaledWork(x.ReadOnlyPointer<float>(), y.Pointer<float>(), scale, y.Length), Chunks(y.Length));
 
     readonly struct AddScaledWork(float* x, float* y, float scale, long count) : IWork
     {
@@ -473,14 +465,14 @@ internal sealed unsafe partial class CpuKernels<V>
     public void PReluForward(long rows, int channels, DeviceBuffer x, DeviceBuffer w, DeviceBuffer y)
     {
         if (w.Length == 1) Map<LeakyReluFunction>(*w.ReadOnlyPointer<float>(), x, y);
-        else workers.Run(new PReluWork(x.ReadOnlyPointer<float>(), x.ReadOnlyPointer<float>(), w.ReadOnlyPointer<float>(), y.Pointer<float>(), rows, channels), RowTasks(rows, channels));
+        else Workers.Run(new PReluWork(x.ReadOnlyPointer<float>(), x.ReadOnlyPointer<float>(), w.ReadOnlyPointer<float>(), y.Pointer<float>(), rows, channels), RowTasks(rows, channels));
     }
 
     /// <inheritdoc/>
     public void PReluBackwardInput(long rows, int channels, DeviceBuffer x, DeviceBuffer w, DeviceBuffer dy, DeviceBuffer dx)
     {
         if (w.Length == 1) MapBackward<LeakyReluFunction>(*w.ReadOnlyPointer<float>(), x, x, dy, dx);
-        else workers.Run(new PReluWork(x.ReadOnlyPointer<float>(), dy.ReadOnlyPointer<float>(), w.ReadOnlyPointer<float>(), dx.Pointer<float>(), rows, channels), RowTasks(rows, channels));
+        else Workers.Run(new PReluWork(x.ReadOnlyPointer<float>(), dy.ReadOnlyPointer<float>(), w.ReadOnlyPointer<float>(), dx.Pointer<float>(), rows, channels), RowTasks(rows, channels));
     }
 
     /// <inheritdoc/>
@@ -490,11 +482,6 @@ internal sealed unsafe partial class CpuKernels<V>
         if (dw.Length == 1) SumRows(terms, rows * channels, 1, dw.Pointer<float>(), null);
         else SumRows(terms, rows, channels, dw.Pointer<float>(), null);
     }
-
-    /// <summary>Rows that a task of row-wise work has: about Chunk elements.</summary>
-    static long RowsPerTask(int width) => Math.Max(1, Chunk / Math.Max(1, width));
-
-    static int RowTasks(long rows, int width) => checked((int)((rows + RowsPerTask(width) - 1) / RowsPerTask(width)));
 
     /// <summary>target = source where x > 0, else w[c] source: forward with the source x, backward with the source dy.</summary>
     readonly struct PReluWork(float* x, float* source, float* w, float* target, long rows, int channels) : IWork
@@ -541,7 +528,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void MaxoutForward(long rows, int channels, int pieces, DeviceBuffer x, DeviceBuffer y, DeviceBuffer indices)
-        => workers.Run(new MaxoutWork(x.ReadOnlyPointer<float>(), y.Pointer<float>(), indices.Pointer<int>(), rows * channels, pieces), Chunks(rows * channels * pieces));
+        => Workers.Run(new MaxoutWork(x.ReadOnlyPointer<float>(), y.Pointer<float>(), indices.Pointer<int>(), rows * channels, pieces), Chunks(rows * channels * pieces));
 
     /// <summary>Piece by piece: the pieces of a channel lie beside each other, a handful of them.</summary>
     readonly struct MaxoutWork(float* x, float* y, int* indices, long count, int pieces) : IWork
@@ -565,22 +552,9 @@ internal sealed unsafe partial class CpuKernels<V>
         }
     }
 
-    /// <summary>The place of the maximum of <paramref name="count"/> values: the first of equals, the first NaN if there is one.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static int FirstGreatest(float* x, int count)
-    {
-        var place = 0;
-        for (var i = 1; i < count && !float.IsNaN(x[place]); i++)
-        {
-            if (!(x[i] <= x[place])) place = i;
-        }
-
-        return place;
-    }
-
     /// <inheritdoc/>
     public void MaxoutBackward(long rows, int channels, int pieces, DeviceBuffer dy, DeviceBuffer indices, DeviceBuffer dx)
-        => workers.Run(new MaxoutBackwardWork(dy.ReadOnlyPointer<float>(), indices.ReadOnlyPointer<int>(), dx.Pointer<float>(), rows * channels, pieces), Chunks(rows * channels * pieces));
+        => Workers.Run(new MaxoutBackwardWork(dy.ReadOnlyPointer<float>(), indices.ReadOnlyPointer<int>(), dx.Pointer<float>(), rows * channels, pieces), Chunks(rows * channels * pieces));
 
     readonly struct MaxoutBackwardWork(float* dy, int* indices, float* dx, long count, int pieces) : IWork
     {
@@ -605,7 +579,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <inheritdoc/>
     public void Dropout(float probability, ulong seed, ulong stream, DeviceBuffer x, DeviceBuffer y)
-        => workers.Run(new DropoutWork(x.ReadOnlyPointer<float>(), y.Pointer<float>(), probability, seed, stream, y.Length), Chunks(y.Length));
+        => Workers.Run(new DropoutWork(x.ReadOnlyPointer<float>(), y.Pointer<float>(), probability, seed, stream, y.Length), Chunks(y.Length));
 
     /// <summary>
     /// Limited by the generator: 20 multiplications for four numbers, so with AVX2 four blocks at a time, one a 64-bit

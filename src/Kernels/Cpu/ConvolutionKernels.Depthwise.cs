@@ -2,7 +2,8 @@ namespace CnnSharp.Kernels.Cpu;
 
 // Depthwise convolution: one input and one output channel a group. Vectors run over channels, four at a time, and each
 // meets the taps that lie within the image, so nothing is padded. Bound by loads: two a multiply-add.
-internal sealed unsafe partial class CpuKernels<V>
+sealed unsafe partial class ConvolutionKernels<V>
+    where V : unmanaged, IVector<V>
 {
     bool IsDepthwise(in ConvGeometry g) => May(ConvolutionAlgorithms.Depthwise) && g.Groups > 1 && g.GroupC == 1 && g.GroupK == 1;
 
@@ -25,7 +26,7 @@ internal sealed unsafe partial class CpuKernels<V>
         };
         var workPerRow = Math.Max(1, (long)work.Cols * g.C * g.KernelH * g.KernelW);
         work.BandRows = (int)Math.Clamp((1 << 16) / workPerRow, 1, work.Rows);
-        workers.Run(work, checked(g.N * DivideUp(work.Rows, work.BandRows)));
+        Workers.Run(work, checked(g.N * DivideUp(work.Rows, work.BandRows)));
     }
 
     /// <summary>Forward, and backward-data if Transposed: each target pixel gathers the source pixels its taps reach. Task: a few rows of an image.</summary>
@@ -138,10 +139,10 @@ internal sealed unsafe partial class CpuKernels<V>
     {
         var length = RoundUp(checked(g.KernelH * g.KernelW * g.C), 16);
         var chunks = (int)Math.Clamp(Math.Min(32, g.MultiplyAdds / (1 << 16)), 1, g.N);
-        lock (workers.ScratchLock)
+        lock (Workers.ScratchLock)
         {
-            var partials = workers.Shared((long)length * chunks);
-            workers.Run(new DepthwiseWeightWork { Geometry = g, X = x, Dy = dy, Partials = partials, Chunks = chunks, Length = length }, chunks);
+            var partials = Workers.Shared((long)length * chunks);
+            Workers.Run(new DepthwiseWeightWork { Geometry = g, X = x, Dy = dy, Partials = partials, Chunks = chunks, Length = length }, chunks);
 
             // The chunks in order, whatever thread made them.
             CopyFloats(partials, dw, (long)g.KernelH * g.KernelW * g.C);

@@ -3,7 +3,9 @@ using System.Runtime.CompilerServices;
 namespace CnnSharp.Kernels.Cpu;
 
 // One pass over weights, gradients and state. Constants are combined in double and rounded once.
-internal sealed unsafe partial class CpuKernels<V>
+/// <summary>Optimizers' steps.</summary>
+sealed unsafe class OptimizerKernels<V>(CpuKernels<V> kernels) : CpuKernelFamily<V>(kernels), IOptimizerKernels
+    where V : unmanaged, IVector<V>
 {
     /// <summary>A step on one vector of weights: s0 and s1 are its state, updated in place.</summary>
     interface IStep
@@ -16,7 +18,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     void Step<T>(in T step, DeviceBuffer w, DeviceBuffer gradient, DeviceBuffer? s0, DeviceBuffer? s1)
         where T : unmanaged, IStep
-        => workers.Run(new StepWork<T>(step, w.Pointer<float>(), gradient.ReadOnlyPointer<float>(), s0.PointerOrNull<float>(), s1.PointerOrNull<float>(), w.Length), Chunks(w.Length));
+        => Workers.Run(new StepWork<T>(step, w.Pointer<float>(), gradient.ReadOnlyPointer<float>(), s0.PointerOrNull<float>(), s1.PointerOrNull<float>(), w.Length), Chunks(w.Length));
 
     readonly struct StepWork<T>(in T step, float* w, float* gradient, float* s0, float* s1, long count) : IWork
         where T : unmanaged, IStep

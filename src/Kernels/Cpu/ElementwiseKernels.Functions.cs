@@ -3,33 +3,20 @@ using System.Runtime.CompilerServices;
 namespace CnnSharp.Kernels.Cpu;
 
 // The functions of one input, each beside its derivative. A NaN goes through all of the functions.
-internal sealed unsafe partial class CpuKernels<V>
+sealed unsafe partial class ElementwiseKernels<V>
+    where V : unmanaged, IVector<V>
 {
     /// <summary>A function of one input and a parameter a, and its gradient given x, y = f(x) and dy.</summary>
-    interface IFunction
+    internal interface IFunction
     {
         static abstract V Forward(V x, V a);
 
         static abstract V Backward(V x, V y, V dy, V a);
     }
 
-    static V One
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => V.Create(1f);
-    }
-
-    /// <summary>max(x, 0); a NaN stays one, which an instruction for max would not promise.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static V Rectify(V x) => V.Select(V.LessThan(x, V.Zero), V.Zero, x);
-
-    /// <summary>g where y > 0, else 0.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static V RectifyGradient(V y, V g) => V.GreaterThan(y, V.Zero) & g;
-
     /// <summary>1 / (1 + exp(-x)): exp overflows to infinity below -88, and the quotient is 0 there, as it should be.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static V Logistic(V x) => One / (One + V.Exp(-x));
+    internal static V Logistic(V x) => One / (One + V.Exp(-x));
 
     /// <summary>exp(x) - 1. Near 0 by x + x^2 p(x), p a minimax polynomial on [-1/2, 1/2] (relative error 2e-8): the difference would cancel.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -45,7 +32,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
     /// <summary>log(1 + x) for x in [0, 1]. With u the rounded 1 + x, log(u) x / (u - 1) makes good what the rounding lost.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static V LogOnePlus(V x)
+    internal static V LogOnePlus(V x)
     {
         var u = One + x;
         var lost = u - One;
@@ -202,7 +189,7 @@ internal sealed unsafe partial class CpuKernels<V>
         public static V Backward(V x, V y, V dy, V a) => dy / (y + y);
     }
 
-    readonly struct AbsFunction : IFunction
+    internal readonly struct AbsFunction : IFunction
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static V Forward(V x, V a) => V.Abs(x);

@@ -14,8 +14,12 @@ namespace CnnSharp.Kernels.Cpu;
 // strided convolution (whose phases differ at the sides, which would cut their rows into narrower tiles) are copied whole.
 // Every sum is made by one tile in the order rows of taps, columns of taps, channels, so that it does not depend on how
 // the work was cut.
-internal sealed unsafe partial class CpuKernels<V>
+/// <summary>Convolutions and transposed ones.</summary>
+sealed unsafe partial class ConvolutionKernels<V>(CpuKernels<V> kernels) : CpuKernelFamily<V>(kernels), IConvolutionKernels
+    where V : unmanaged, IVector<V>
 {
+    bool May(ConvolutionAlgorithms algorithm) => (Kernels.Algorithms & algorithm) != 0;
+
     public void Forward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y, Activation activation = Activation.None)
         => Correlate(g, x, w, WeightLayout.InOut(g), b, y, new() { Relu = activation == Activation.Relu });
 
@@ -34,7 +38,7 @@ internal sealed unsafe partial class CpuKernels<V>
 
         if (IsPointwise(g))
         {
-            MultiplyPixels(g, x, w, layout, b, y, epilogue);
+            Kernels.MatMul.MultiplyPixels(g, x, w, layout, b, y, epilogue);
             return;
         }
 
@@ -67,9 +71,9 @@ internal sealed unsafe partial class CpuKernels<V>
             Layout = layout,
             Epilogue = epilogue,
         };
-        lock (workers.ScratchLock)
+        lock (Workers.ScratchLock)
         {
-            pass.Reserve(workers, w, phases: 1, allowWinograd: May(ConvolutionAlgorithms.Winograd) && g is { DilationH: 1, DilationW: 1 });
+            pass.Reserve(Workers, w, phases: 1, allowWinograd: May(ConvolutionAlgorithms.Winograd) && g is { DilationH: 1, DilationW: 1 });
             pass.Add(new()
             {
                 Rows = g.OutH,
@@ -94,7 +98,7 @@ internal sealed unsafe partial class CpuKernels<V>
         if (IsPointwise(g) && IsDense(g))
         {
             // The convolution that takes dy for its input: a pixel of dx is a product of the same pixel of dy.
-            MultiplyPixels(g with { C = g.K, K = g.C }, dy, w, layout, b, dx, new() { Accumulate = accumulate });
+            Kernels.MatMul.MultiplyPixels(g with { C = g.K, K = g.C }, dy, w, layout, b, dx, new() { Accumulate = accumulate });
             return;
         }
 
@@ -145,10 +149,10 @@ internal sealed unsafe partial class CpuKernels<V>
             Layout = layout,
             Epilogue = new() { Accumulate = accumulate },
         };
-        lock (workers.ScratchLock)
+        lock (Workers.ScratchLock)
         {
             var (phaseRows, phaseCols) = (Math.Min(g.StrideH, g.H), Math.Min(g.StrideW, g.W));
-            pass.Reserve(workers, null, checked(phaseRows * phaseCols), allowWinograd: May(ConvolutionAlgorithms.Winograd) && g is { StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1 });
+            pass.Reserve(Workers, null, checked(phaseRows * phaseCols), allowWinograd: May(ConvolutionAlgorithms.Winograd) && g is { StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1 });
             for (var row = 0; row < phaseRows; row++)
             {
                 for (var column = 0; column < phaseCols; column++)
@@ -177,7 +181,7 @@ internal sealed unsafe partial class CpuKernels<V>
     }
 
     /// <summary>Sums of nothing: the bias and the epilogue alone. What a convolution without input channels or rows gives.</summary>
-    static void StoreEmptySums(DeviceBuffer? b, in Epilogue epilogue, DeviceBuffer y, int channels)
+    internal static void StoreEmptySums(DeviceBuffer? b, in Epilogue epilogue, DeviceBuffer y, int channels)
     {
         float* bias = b.ReadOnlyPointerOrNull<float>(), target = y.Pointer<float>();
         for (long i = 0; i < y.Length; i++)
@@ -216,12 +220,12 @@ internal sealed unsafe partial class CpuKernels<V>
         => May(ConvolutionAlgorithms.Pointwise) && g is { KernelH: 1, KernelW: 1, PadTop: 0, PadLeft: 0, Groups: 1 } && ((g.OutH - 1L) * g.StrideH) < g.H && ((g.OutW - 1L) * g.StrideW) < g.W;
 
     /// <summary>Whether all pixels are read, in order.</summary>
-    static bool IsDense(in ConvGeometry g) => g is { StrideH: 1, StrideW: 1 } && g.OutH == g.H && g.OutW == g.W;
+    internal static bool IsDense(in ConvGeometry g) => g is { StrideH: 1, StrideW: 1 } && g.OutH == g.H && g.OutW == g.W;
 
     void Run(ref ConvPass pass, float* bias)
     {
         pass.Plan();
-        pass.Scratch = workers.ScratchTable(pass.ScratchLength);
+        pass.Scratch = Workers.ScratchTable(pass.ScratchLength);
         for (var group = 0; group < pass.Groups; group++)
         {
             for (var k = 0; k < pass.PaddedOut; k++) pass.Bias[(group * pass.PaddedOut) + k] = bias is null || k >= pass.Out ? 0 : bias[(group * pass.Out) + k];
@@ -237,45 +241,32 @@ internal sealed unsafe partial class CpuKernels<V>
             }
             else
             {
-                workers.Run(pack, panels);
+                Workers.Run(pack, panels);
             }
         }
 
         if (!pass.UseWinograd)
         {
-            workers.Run(pass, pass.Tasks);
+            Workers.Run(pass, pass.Tasks);
             return;
         }
 
         var winograd = pass.ToWinograd();
         winograd.Plan();
-        winograd.Scratch = workers.ScratchTable(winograd.ScratchLength);
-        if (!pass.WeightsReady) workers.Run(new WinogradWeights { Packed = pass.Packed, Target = winograd.Weights, Input = pass.In, Output = pass.Out }, pass.Blocks);
+        winograd.Scratch = Workers.ScratchTable(winograd.ScratchLength);
+        if (!pass.WeightsReady) Workers.Run(new WinogradWeights { Packed = pass.Packed, Target = winograd.Weights, Input = pass.In, Output = pass.Out }, pass.Blocks);
         if (!winograd.IsStaged)
         {
-            workers.Run(winograd, winograd.Tasks);
+            Workers.Run(winograd, winograd.Tasks);
             return;
         }
 
-        winograd.Shared = memory.Take<float>(winograd.SharedLength);
+        winograd.Shared = Scratch.Take<float>(winograd.SharedLength);
         for (var step = 0; step < 3; step++)
         {
             var stage = winograd.Stage(step);
-            workers.Run(stage, stage.Tasks);
+            Workers.Run(stage, stage.Tasks);
         }
-    }
-
-    /// <summary>Where weight (tap, in, out) of a group lies: all strides in floats.</summary>
-    readonly record struct WeightLayout(long TapStride, long InStride, long OutStride, long GroupStride)
-    {
-        /// <summary>[kh, kw, C / groups, K], read as weights from C to K channels.</summary>
-        public static WeightLayout InOut(in ConvGeometry g) => new((long)g.GroupC * g.K, g.K, 1, g.GroupK);
-
-        /// <summary>[kh, kw, K / groups, C], the weights of a transposed convolution, read as weights from C to K channels.</summary>
-        public static WeightLayout OutIn(in ConvGeometry g) => new((long)g.GroupK * g.C, 1, g.C, g.GroupC);
-
-        /// <summary>The same weights, read from K to C channels.</summary>
-        public WeightLayout Exchanged => this with { InStride = OutStride, OutStride = InStride };
     }
 
     /// <summary>
@@ -304,32 +295,6 @@ internal sealed unsafe partial class CpuKernels<V>
             }
 
             return count == 0 ? default : new(count, (place - (last * dilation)) / stride, count == 1 ? 1 : step * dilation / stride, last, -step);
-        }
-    }
-
-    /// <summary>What happens to a sum before it is stored, in this order; the bias is the sum's first term.</summary>
-    struct Epilogue
-    {
-        /// <summary>Null, or one a channel and readable three vectors further: sum = sum Scale + Shift.</summary>
-        public float* Scale, Shift;
-
-        /// <summary>Null, or shaped as the target: added.</summary>
-        public float* Add;
-
-        /// <summary>max(sum, 0).</summary>
-        public bool Relu;
-
-        /// <summary>Added to the target instead of replacing it.</summary>
-        public bool Accumulate;
-
-        /// <summary>Tells a call of tiles, for channels from <paramref name="channel"/> on.</summary>
-        public readonly void Set(ref CorrelationCall call, float* target, int channel)
-        {
-            call.Scale = Scale is null ? null : Scale + channel;
-            call.Shift = Scale is null ? null : Shift + channel;
-            call.Add = Add is null ? 0 : (nint)(Add - target);
-            call.Relu = Relu;
-            call.Accumulate = Accumulate;
         }
     }
 
@@ -462,11 +427,11 @@ internal sealed unsafe partial class CpuKernels<V>
         readonly long Slack => (long)CorrelationTiles<V>.MaxHalfTilePixels * (copy ? StepW : StepH * stripWidth) * In;
 
         /// <summary>Takes memory for everything that the tasks share.</summary>
-        /// <param name="workers">Whose.</param>
+        /// <param name="Workers">Whose.</param>
         /// <param name="kept">The buffer of the weights, if they are to be kept as packed.</param>
         /// <param name="phases">How many there will be.</param>
         /// <param name="allowWinograd">Whether the taps allow it.</param>
-        public void Reserve(Workers workers, DeviceBuffer? kept, int phases, bool allowWinograd)
+        public void Reserve(Workers Workers, DeviceBuffer? kept, int phases, bool allowWinograd)
         {
             var phaseLength = RoundUp(phases * sizeof(Phase) / sizeof(float), 16);
             var offsetLength = RoundUp(2 * KernelH * KernelW * (sizeof(nint) / sizeof(float)), 16);
@@ -477,7 +442,7 @@ internal sealed unsafe partial class CpuKernels<V>
             var ready = false;
             var keptAt = kept is null ? null : PackedWeights.GetOrPack(kept, new(UseWinograd, Groups, In, Out, KernelH, KernelW, Layout), UseWinograd ? transformedLength : packedLength, out ready);
             WeightsReady = ready;
-            var shared = workers.Shared(phaseLength + offsetLength + biasLength + (ready ? 0 : packedLength + transformedLength));
+            var shared = Workers.Shared(phaseLength + offsetLength + biasLength + (ready ? 0 : packedLength + transformedLength));
             this.phases = (Phase*)shared;
             offsets = (nint*)(shared + phaseLength);
             Bias = shared + phaseLength + offsetLength;
@@ -931,16 +896,14 @@ internal sealed unsafe partial class CpuKernels<V>
         }
     }
 
-    static void Clear(float* target, long count) => new Span<float>(target, checked((int)count)).Clear();
-
-    /// <summary>As <see cref="Clear"/>, for the few floats beside a row.</summary>
+    /// <summary>As <see cref="CpuKernelFamily{V}.Clear"/>, for the few floats beside a row.</summary>
     static void ClearSide(float* target, int count)
     {
         for (; count >= V.Count; count -= V.Count, target += V.Count) V.Store(V.Zero, target);
         if (count > 0) V.StorePartial(V.Zero, target, count);
     }
 
-    static void CopyFloats(float* source, float* target, long count)
+    internal static void CopyFloats(float* source, float* target, long count)
         => new ReadOnlySpan<float>(source, checked((int)count)).CopyTo(new Span<float>(target, checked((int)count)));
 
     /// <summary>
@@ -963,7 +926,7 @@ internal sealed unsafe partial class CpuKernels<V>
     }
 
     /// <summary>As <see cref="CopyFloats"/>, for a row of an image: a few KiB, in a fifth to two fifths less time.</summary>
-    static void CopyRow(float* source, float* target, long count)
+    internal static void CopyRow(float* source, float* target, long count)
     {
         var i = 0L;
         for (; i + (4 * V.Count) <= count; i += 4 * V.Count)
@@ -988,7 +951,7 @@ internal sealed unsafe partial class CpuKernels<V>
     }
 
     /// <summary>target[i, j] = source[i rowStride + j columnStride] for i below rows and j below lanes, and 0 for j from there to width.</summary>
-    static void PackPanel(float* source, long rowStride, long columnStride, long rows, int lanes, int width, float* target)
+    internal static void PackPanel(float* source, long rowStride, long columnStride, long rows, int lanes, int width, float* target)
     {
         if (columnStride == 1)
         {
@@ -1034,6 +997,29 @@ internal sealed unsafe partial class CpuKernels<V>
             {
                 for (var i = 0; i < count; i++) piece[((long)i * width) + j] = column[i * rowStride];
             }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void BackwardBias(long rows, int channels, DeviceBuffer dy, DeviceBuffer db)
+        => SumRows(new ValueTerms(dy.ReadOnlyPointer<float>()), rows, channels, db.Pointer<float>(), null);
+
+    /// <inheritdoc/>
+    public void ForwardBatchNorm(in ConvGeometry g, in BatchNormGeometry norm, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y)
+    {
+        if (IsDepthwise(g))
+        {
+            Forward(g, x, w, b, y);
+            Kernels.Normalization.BatchNormInference(norm, y, weight, bias, runningMean, runningVariance, add, y);
+            return;
+        }
+
+        lock (Workers.ScratchLock)
+        {
+            // Tiles read whole vectors, at most three of them, from any channel on.
+            var (scales, offsets) = Kernels.Normalization.InferenceFactors(norm, weight, bias, runningMean, runningVariance, RoundUp(norm.Channels, V.Count) + (3 * V.Count));
+            var epilogue = new Epilogue { Scale = (float*)scales, Shift = (float*)offsets, Add = add is null ? null : add.ReadOnlyPointer<float>(), Relu = norm.Activation == Activation.Relu };
+            Correlate(g, x, w, WeightLayout.InOut(g), b, y, epilogue);
         }
     }
 }
