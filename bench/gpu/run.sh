@@ -92,21 +92,33 @@ echo "cnnsharp  $("$tool" --version)"
 echo "peer      ${peer_missing:-$peer_versions}"
 failures=0
 
+# check TITLE COMMAND...: runs the command beside the other checks, as many as there are processors: most of their time is compiling.
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+titles=() checks=()
+check() {
+    titles+=("$1")
+    shift
+    while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n || true; done
+    "$@" > "$logs/${#titles[@]}" 2>&1 &
+    checks+=($!)
+}
+
+suite() {
+    # It would end well without a single test, too.
+    "$published/CnnSharp.Tests.Conformance" -noLogo -noColor -preEnumerateTheories -displayName "*${tests:-$device}*" \
+        | awk '{ print; fflush() } /Total: [1-9]/ { ran = 1 } END { exit !ran }'
+}
+
 echo
 echo "## Correctness"
-echo "every operation against reference-f64:"
-"$tool" verify --device "$device" || failures=$((failures + 1))
+check "every operation against reference-f64:" "$tool" verify --device "$device"
 if [[ $device == cuda:* ]]; then
     for precision in $precisions; do
-        [ "$precision" != float32 ] || continue
-        echo "the same, products in $precision:"
-        "$tool" verify --device "$device" --precision "$precision" || failures=$((failures + 1))
+        [ "$precision" = float32 ] || check "the same, products in $precision:" "$tool" verify --device "$device" --precision "$precision"
     done
-fi
-if [[ $device == cuda:* ]]; then
     # A view ends where its tensor does; the pool's block behind it, which is all that the sanitizer knows, may be longer.
-    echo "the same, every access to a view checked:"
-    CNNSHARP_GPU_ASSERTIONS=1 "$tool" verify --device "$device" || failures=$((failures + 1))
+    check "the same, every access to a view checked:" env CNNSHARP_GPU_ASSERTIONS=1 "$tool" verify --device "$device"
     sanitizer=$(command -v compute-sanitizer || command -v /usr/local/cuda/bin/compute-sanitizer || true)
     for checker in $sanitizers; do
         [ "$checker" != none ] || continue
@@ -114,20 +126,18 @@ if [[ $device == cuda:* ]]; then
             echo "skipped: no compute-sanitizer (it is part of the CUDA toolkit), so no $checker"
             continue
         fi
-        echo "the same under compute-sanitizer, $checker:"
-        "$sanitizer" --tool "$checker" --error-exitcode 1 "$tool" verify --device "$device" || failures=$((failures + 1))
+        check "the same under compute-sanitizer, $checker:" "$sanitizer" --tool "$checker" --error-exitcode 1 "$tool" verify --device "$device"
     done
 fi
-for folder in "${cases[@]}"; do
-    echo "reference cases in $folder:"
-    "$tool" verify "$folder" --device "$device" || failures=$((failures + 1))
+for folder in "${cases[@]}"; do check "reference cases in $folder:" "$tool" verify "$folder" --device "$device"; done
+[ "$tests" = none ] || check "the test suite, of which what holds '${tests:-$device}':" suite
+for ((i = 0; i < ${#checks[@]}; i++)); do
+    status=0
+    wait "${checks[i]}" || status=$?
+    echo "${titles[i]}"
+    cat "$logs/$((i + 1))"
+    [ "$status" -eq 0 ] || failures=$((failures + 1))
 done
-if [ "$tests" != none ]; then
-    echo "the test suite, of which what holds '${tests:-$device}':"
-    # It would end well without a single test, too.
-    "$published/CnnSharp.Tests.Conformance" -noLogo -noColor -preEnumerateTheories -displayName "*${tests:-$device}*" \
-        | awk '{ print; fflush() } /Total: [1-9]/ { ran = 1 } END { exit !ran }' || failures=$((failures + 1))
-fi
 
 if [ "$kernels" != none ]; then
     echo
