@@ -1,4 +1,4 @@
-// Draws docs/train.svg, the README's picture of a terminal, from what tmux shows (a window of 112 columns holds the longest line):
+// Draws docs/train.svg, the README's image of a terminal, from what tmux shows (a window of 112 columns holds the longest line):
 //   tmux capture-pane -e -p | dotnet run docs/terminal.cs > docs/train.svg
 // It has a background of its own, so it is readable on a light page and a dark one. The tool prints no colors: an escape is an error.
 using System.Security;

@@ -25,7 +25,7 @@ interface ITile
     int GroupsPerMultiprocessor { get; }
 }
 
-// Multiply-adds for each float read from shared memory by a thread: 4 for 8 x 8 results, 2.7 for 8 x 4, 2 for 4 x 4.
+// Multiply-adds for each float read from shared memory by a thread: 4 for 8 x 8 results, 2.7 for 8 x 4.
 
 /// <summary>128 x 128 results, 256 threads of 8 x 8: large products.</summary>
 readonly struct Tile128x128 : ITile

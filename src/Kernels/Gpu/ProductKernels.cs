@@ -53,7 +53,7 @@ sealed partial class ProductKernels(GpuKernels kernels, bool emulatesTensorCores
         where TRight : struct, IOperand
         where TResults : struct, IResults
     {
-        var shape = Shape(Threads<TTile>(rows, columns, groups), rows, columns, depth, groups, 16);
+        var shape = Shape(Threads<TTile>(rows, columns, groups), rows, columns, depth, groups, SharedTile.Depth);
         if (shape.Splits == 1)
         {
             Launch<TTile, TLeft, TRight, TResults>(left, right, results, shape);

@@ -92,7 +92,7 @@ struct TileReader<TOperand>
         }
     }
 
-    /// <summary>Quads of a thread: 1, 2, 4 or 8. Where there are more threads than quads, those behind the last have none.</summary>
+    /// <summary>Quads of a thread: 1, 2, 4 or 8.</summary>
     static int Quads(int extent, int threads) => extent * SharedTile.Depth / (4 * threads);
 
     // Shares a multiple of 32 rows apart change places alike.
