@@ -78,8 +78,13 @@ static class WeightFile
     }
 
     /// <summary>As <see cref="Explain"/>, of a file that is no ONNX model.</summary>
-    public static string? ExplainOnnx(ReadOnlySpan<byte> start)
-        => IsTorch(start) ? "is a file of torch.save, not an ONNX model: write one with torch.onnx.export" : Explain(start);
+    /// <param name="stream">The file, which is read again from its beginning.</param>
+    public static string? ExplainOnnx(Stream stream)
+    {
+        stream.Position = 0;
+        var start = Start(stream);
+        return IsTorch(start) ? "is a file of torch.save, not an ONNX model: write one with torch.onnx.export" : Explain(start);
+    }
 
     /// <summary>Whether a file that begins so is one of torch.save, or another zip archive.</summary>
     public static bool IsTorch(ReadOnlySpan<byte> start) => IsZip(start) || IsLegacy(start);
@@ -88,6 +93,11 @@ static class WeightFile
     static byte[] Start(string path)
     {
         using var stream = File.OpenRead(path);
+        return Start(stream);
+    }
+
+    static byte[] Start(Stream stream)
+    {
         var start = new byte[Looked];
         return start[..stream.ReadAtLeast(start, Looked, throwOnEndOfStream: false)];
     }

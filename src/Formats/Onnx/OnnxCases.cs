@@ -1,6 +1,7 @@
 using System.Globalization;
 using CnnSharp.Kernels;
 using CnnSharp.Layers;
+using Google.Protobuf;
 
 namespace CnnSharp.Formats.Onnx;
 
@@ -98,11 +99,7 @@ public static class OnnxCases
         }
 
         void Write(string name, Tensor tensor) => AtomicFile.Write(Path.Combine(set, name), stream =>
-        {
-            var writer = new ProtoWriter();
-            OnnxTensor.Create("", tensor.Shape.ToArray(), tensor.ToArray()).Write(writer);
-            writer.WriteTo(stream);
-        });
+            OnnxTensor.Create("", tensor.Shape.ToArray(), tensor.ToArray()).ToMessage().WriteTo(stream));
     }
 
     static string? Check(OnnxNetwork network, string set)

@@ -5,119 +5,65 @@ namespace CnnSharp.Formats.Onnx;
 /// <summary>A function that a model brings along (FunctionProto): a node of its name stands for the nodes of its body.</summary>
 internal sealed class OnnxFunction
 {
+    readonly FunctionProto message;
     readonly OnnxSource source;
-    readonly ProtoReader message;
     IReadOnlyList<OnnxNode>? nodes;
 
-    OnnxFunction(ProtoReader message, OnnxSource source) => (this.message, this.source) = (message, source);
+    OnnxFunction(FunctionProto message, OnnxPlace place)
+    {
+        (this.message, source) = (message, place.Source);
+        if (Name.Length == 0) throw place.Error("it has no name");
+        Defaults = new(StringComparer.Ordinal);
+        foreach (var attribute in message.AttributeProto.Select(attribute => OnnxAttribute.From(attribute, place))) Defaults[attribute.Name] = attribute;
+        Opsets = new(StringComparer.Ordinal);
+        foreach (var set in message.OpsetImport) Opsets[OnnxModel.Standard(set.Domain)] = set.Version;
+    }
 
-    public string Domain { get; private set; } = "";
+    public string Domain => OnnxModel.Standard(message.Domain);
 
-    public string Name { get; private set; } = "";
+    public string Name => message.Name;
 
-    public string Overload { get; private set; } = "";
+    public string Overload => message.Overload;
 
-    public List<string> Inputs { get; } = [];
+    public IReadOnlyList<string> Inputs => message.Input;
 
-    public List<string> Outputs { get; } = [];
+    public IReadOnlyList<string> Outputs => message.Output;
 
     /// <summary>Attributes with the values that they have where a caller gives none.</summary>
-    public Dictionary<string, OnnxAttribute> Defaults { get; } = new(StringComparer.Ordinal);
+    public Dictionary<string, OnnxAttribute> Defaults { get; }
 
     /// <summary>The version of the operators of each domain that the body is written in.</summary>
-    public Dictionary<string, long> Opsets { get; } = new(StringComparer.Ordinal);
+    public Dictionary<string, long> Opsets { get; }
 
-    /// <summary>The body; read when it is first asked for.</summary>
-    public IReadOnlyList<OnnxNode> Nodes => nodes ??= ReadNodes();
+    /// <summary>The body; looked at when it is first asked for.</summary>
+    public IReadOnlyList<OnnxNode> Nodes => nodes ??= [.. message.Node.Select((node, i) => OnnxNode.From(node, new(source, $"node of the function '{OnnxModel.Cut(Name)}'", i)))];
 
     public (string Domain, string Name, string Overload) Key => (Domain, Name, Overload);
 
-    public static OnnxFunction Read(ProtoReader message, OnnxSource source)
-    {
-        var function = new OnnxFunction(message, source);
-        while (message.Next())
-        {
-            switch (message.Field)
-            {
-                case 1:
-                    function.Name = message.Text();
-                    break;
-                case 4:
-                    function.Inputs.Add(message.Text());
-                    break;
-                case 5:
-                    function.Outputs.Add(message.Text());
-                    break;
-                case 9:
-                    var (domain, version) = OnnxModel.ReadOpset(message.Message("opset_import"));
-                    function.Opsets[domain is "ai.onnx" ? "" : domain] = version;
-                    break;
-                case 10:
-                    function.Domain = message.Text() is var of and not "ai.onnx" ? of : "";
-                    break;
-                case 11:
-                    var attribute = OnnxAttribute.Read(message.Message("attribute_proto"), source);
-                    function.Defaults[attribute.Name] = attribute;
-                    break;
-                case 13:
-                    function.Overload = message.Text();
-                    break;
-                default:
-                    message.Skip();
-                    break;
-            }
-        }
-
-        if (function.Name.Length == 0) throw message.Error("it has no name");
-        return function;
-    }
-
-    List<OnnxNode> ReadNodes()
-    {
-        var (rest, read) = (message, new List<OnnxNode>());
-        while (rest.Next())
-        {
-            if (rest.Field == 7) read.Add(OnnxNode.Read(rest.Message($"node of the function '{OnnxModel.Cut(Name)}'", read.Count), source));
-            else rest.Skip();
-        }
-
-        return read;
-    }
+    /// <summary>Reads a message.</summary>
+    public static OnnxFunction From(FunctionProto message, OnnxPlace place) => new(message, place);
 }
 
 /// <summary>What a graph message holds, in its order: of a model, or of a branch within it.</summary>
 internal sealed record OnnxGraph(List<OnnxNode> Nodes, Dictionary<string, OnnxTensor> Initializers, List<OnnxValueInfo> Inputs, List<OnnxValueInfo> Outputs)
 {
-    public static OnnxGraph Read(ProtoReader message, OnnxSource source)
+    /// <summary>Reads a message.</summary>
+    public static OnnxGraph From(GraphProto message, OnnxPlace place)
     {
-        var graph = new OnnxGraph([], new(StringComparer.Ordinal), [], []);
-        while (message.Next())
+        if (message.SparseInitializer.Count > 0) throw place.Error("it has sparse initializers, which are not read");
+        var initializers = new Dictionary<string, OnnxTensor>(message.Initializer.Count, StringComparer.Ordinal);
+        foreach (var initializer in message.Initializer)
         {
-            switch (message.Field)
-            {
-                case 1:
-                    graph.Nodes.Add(OnnxNode.Read(message.Message("node", graph.Nodes.Count), source));
-                    break;
-                case 5:
-                    var tensor = OnnxTensor.Read(message.Message("initializer", graph.Initializers.Count), source);
-                    if (tensor.Name.Length == 0) throw message.Error("an initializer has no name");
-                    if (!graph.Initializers.TryAdd(tensor.Name, tensor)) throw message.Error($"two initializers are called '{OnnxModel.Cut(tensor.Name)}'");
-                    break;
-                case 11:
-                    graph.Inputs.Add(OnnxValueInfo.Read(message.Message("input", graph.Inputs.Count)));
-                    break;
-                case 12:
-                    graph.Outputs.Add(OnnxValueInfo.Read(message.Message("output", graph.Outputs.Count)));
-                    break;
-                case 15:
-                    throw message.Error("it has sparse initializers, which are not read");
-                default:
-                    message.Skip();
-                    break;
-            }
+            var tensor = OnnxTensor.From(initializer, place with { What = "initializer", Number = initializers.Count });
+            if (tensor.Name.Length == 0) throw place.Error("an initializer has no name");
+            if (!initializers.TryAdd(tensor.Name, tensor)) throw place.Error($"two initializers are called '{OnnxModel.Cut(tensor.Name)}'");
         }
 
-        if (graph.Outputs.Count == 0) throw message.Error("it has no outputs");
-        return graph;
+        var graph = new OnnxGraph(
+            [.. message.Node.Select((node, i) => OnnxNode.From(node, place with { What = "node", Number = i }))],
+            initializers,
+            [.. message.Input.Select((input, i) => OnnxValueInfo.From(input, place with { What = "input", Number = i }))],
+            [.. message.Output.Select((output, i) => OnnxValueInfo.From(output, place with { What = "output", Number = i }))]);
+        return graph.Outputs.Count > 0 ? graph : throw place.Error("it has no outputs");
     }
 }

@@ -117,7 +117,7 @@ internal sealed class OnnxInliner(OnnxModel model, OnnxNetwork network, Dictiona
 
         var attribute = value.Real(0) != 0 ? "then_branch" : "else_branch";
         if (node.Attributes.FirstOrDefault(found => found.Name == attribute)?.Graph is not { } message) throw Malformed(node, $"it has no graph '{attribute}'");
-        var graph = OnnxGraph.Read(message, model.Source);
+        var graph = OnnxGraph.From(message, new(model.Source, "the graph of an attribute"));
         if (graph.Outputs.Count != node.Outputs.Count) throw Malformed(node, $"'{attribute}' gives {graph.Outputs.Count} results, the node has {node.Outputs.Count}");
         var scope = new NameScope(node.Scope);
         var prefix = $"{mark}{++scopes}/";

@@ -1,4 +1,5 @@
 using CnnSharp.Kernels;
+using Google.Protobuf;
 
 namespace CnnSharp.Formats.Onnx;
 
@@ -9,6 +10,9 @@ namespace CnnSharp.Formats.Onnx;
 public sealed class OnnxModel
 {
     const int IrVersion = 8;
+
+    /// <summary>Of a message within another.</summary>
+    const int MostBytesOfALength = 5;
 
     /// <summary>The file, for messages.</summary>
     public required string Path { get; init; }
@@ -53,58 +57,70 @@ public sealed class OnnxModel
     /// <summary>Reads a file.</summary>
     /// <exception cref="DataFormatException">The file is not a sound model; the message says where and why.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    public static OnnxModel Load(string path) => Read(ReadFile(path), path);
+    public static OnnxModel Load(string path)
+    {
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
+        return Read(stream, path);
+    }
 
-    /// <summary>Reads a file's bytes, which must not change any more.</summary>
+    /// <summary>Reads a file's bytes.</summary>
     /// <param name="bytes">The content.</param>
     /// <param name="path">What messages call it.</param>
     /// <exception cref="DataFormatException">The file is not a sound model; the message says where and why.</exception>
     public static OnnxModel Read(byte[] bytes, string path)
     {
         ArgumentNullException.ThrowIfNull(bytes);
+        return Read(new MemoryStream(bytes, writable: false), path);
+    }
+
+    static OnnxModel Read(Stream stream, string path)
+    {
         try
         {
-            return ReadModel(bytes, path);
+            return From(OnnxMessages.Read(stream, path, ModelProto.Parser), new(path));
         }
-        catch (DataFormatException) when (WeightFile.ExplainOnnx(bytes) is { } problem)
+        catch (DataFormatException) when (WeightFile.ExplainOnnx(stream) is { } problem)
         {
             throw new DataFormatException(path, problem);
         }
     }
 
-    static OnnxModel ReadModel(byte[] bytes, string path)
+    static OnnxModel From(ModelProto message, OnnxSource source)
     {
-        var message = new ProtoReader(bytes, path, "the model");
-        var source = new OnnxSource(path);
-        var functions = new Dictionary<(string Domain, string Name, string Overload), OnnxFunction>();
-        var others = new Dictionary<string, long>(StringComparer.Ordinal);
-        ProtoReader? graph = null;
+        if (message.Graph is null) throw new DataFormatException(source.Path, "holds no graph: it is not an ONNX model");
         var opset = 1L;
-        while (message.Next())
+        var others = new Dictionary<string, long>(StringComparer.Ordinal);
+        foreach (var set in message.OpsetImport)
         {
-            switch (message.Field)
-            {
-                case 7:
-                    graph = message.Message("the graph");
-                    break;
-                case 8:
-                    var (domain, version) = ReadOpset(message.Message("opset_import"));
-                    if (domain is "" or "ai.onnx") opset = version;
-                    else others[domain] = version;
-                    break;
-                case 25:
-                    var function = OnnxFunction.Read(message.Message("function", functions.Count), source);
-                    if (!functions.TryAdd(function.Key, function)) throw message.Error($"two functions are called '{Cut(function.Name)}' of '{Cut(function.Domain)}'");
-                    break;
-                default:
-                    message.Skip();
-                    break;
-            }
+            if (Standard(set.Domain).Length == 0) opset = set.Version;
+            else others[set.Domain] = set.Version;
         }
 
-        if (graph is not { } found) throw new DataFormatException(path, "holds no graph: it is not an ONNX model");
-        return Create(OnnxGraph.Read(found, source), source, CheckOpset(opset, path), functions, others);
+        var functions = new Dictionary<(string Domain, string Name, string Overload), OnnxFunction>();
+        foreach (var from in message.Functions)
+        {
+            var function = OnnxFunction.From(from, new(source, "function", functions.Count));
+            if (!functions.TryAdd(function.Key, function)) throw new DataFormatException(source.Path, $"two functions are called '{Cut(function.Name)}' of '{Cut(function.Domain)}'");
+        }
+
+        var (nodes, initializers, inputs, outputs) = OnnxGraph.From(message.Graph, new(source, "the graph"));
+        inputs.RemoveAll(input => initializers.ContainsKey(input.Name));
+        return new()
+        {
+            Path = source.Path,
+            Source = source,
+            Functions = functions,
+            OtherOpsets = others,
+            Opset = CheckOpset(opset, source.Path),
+            Nodes = InOrder(nodes, initializers, inputs, outputs, source.Path),
+            Initializers = initializers,
+            Inputs = inputs,
+            Outputs = outputs,
+        };
     }
+
+    /// <summary>A domain's name, empty for that of the standard operators, which has two.</summary>
+    internal static string Standard(string domain) => domain is "ai.onnx" ? "" : domain;
 
     /// <summary>A version of the standard operators. Which of them are known at that version is a matter of each.</summary>
     internal static int CheckOpset(long version, string path)
@@ -118,69 +134,36 @@ public sealed class OnnxModel
         if (Functions.Count > 0) throw new NotSupportedException($"'{path}': the model of '{Path}' has functions of its own, which are not written.");
         if (Nodes.FirstOrDefault(node => node.Attributes.Any(attribute => attribute.Type is not (OnnxAttributeType.Float or OnnxAttributeType.Int or OnnxAttributeType.String or OnnxAttributeType.Tensor or OnnxAttributeType.Floats or OnnxAttributeType.Ints))) is { } node)
             throw new NotSupportedException($"'{path}': {node.Label} of '{Path}' has an attribute of a kind that is not written.");
-        var writer = new ProtoWriter();
-        writer.Integer(1, IrVersion);
-        writer.Text(2, "CnnSharp");
-        writer.Text(3, typeof(OnnxModel).Assembly.GetName().Version?.ToString(3) ?? "");
-        writer.Message(7, graph =>
+        var message = new ModelProto
         {
-            foreach (var node in Nodes) graph.Message(1, node.Write);
-            graph.Text(2, "network");
-            foreach (var tensor in Initializers.Values) graph.Message(5, tensor.Write);
-            foreach (var input in Inputs) graph.Message(11, input.Write);
-            foreach (var output in Outputs) graph.Message(12, output.Write);
-        });
-        writer.Message(8, set =>
+            IrVersion = IrVersion,
+            ProducerName = "CnnSharp",
+            ProducerVersion = typeof(OnnxModel).Assembly.GetName().Version?.ToString(3) ?? "",
+            Graph = new()
+            {
+                Node = { Nodes.Select(node => node.ToMessage()) },
+                Name = "network",
+                Input = { Inputs.Select(input => input.ToMessage()) },
+                Output = { Outputs.Select(output => output.ToMessage()) },
+            },
+            OpsetImport = { new OperatorSetIdProto { Domain = "", Version = Opset } },
+        };
+
+        // Lengths are int throughout, and nobody minds one that overflows: added up here, a tensor at a time.
+        var length = (long)message.CalculateSize() + MostBytesOfALength;
+        foreach (var tensor in Initializers.Values)
         {
-            set.Text(1, "");
-            set.Integer(2, Opset);
-        });
-        if (writer.Length > int.MaxValue) throw new NotSupportedException($"'{path}': the model takes {writer.Length:N0} bytes; an ONNX file holds at most {int.MaxValue:N0}.");
-        writer.WriteTo(stream);
+            var initializer = tensor.ToMessage();
+            length += (uint)initializer.CalculateSize() + MostBytesOfALength + 1;
+            message.Graph.Initializer.Add(initializer);
+        }
+
+        if (length > int.MaxValue) throw new NotSupportedException($"'{path}': the model takes {length:N0} bytes; an ONNX file holds at most {int.MaxValue:N0}.");
+        message.WriteTo(stream);
     });
 
     /// <summary>A name out of a file, for a message: a hostile one must not make the message as long as the file.</summary>
     internal static string Cut(string name) => name.Length <= 80 ? name : $"{name[..80]}...";
-
-    internal static byte[] ReadFile(string path)
-    {
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
-        if (stream.Length > Array.MaxLength) throw new DataFormatException(path, "the file", $"at most {Array.MaxLength:N0} bytes", $"{stream.Length:N0}");
-        var bytes = new byte[stream.Length];
-        stream.ReadExactly(bytes);
-        return bytes;
-    }
-
-    internal static (string Domain, long Version) ReadOpset(ProtoReader message)
-    {
-        var (domain, version) = ("", 0L);
-        while (message.Next())
-        {
-            if (message.Field == 1) domain = message.Text();
-            else if (message.Field == 2) version = message.Int64();
-            else message.Skip();
-        }
-
-        return (domain, version);
-    }
-
-    static OnnxModel Create(OnnxGraph graph, OnnxSource source, int opset, Dictionary<(string Domain, string Name, string Overload), OnnxFunction> functions, Dictionary<string, long> others)
-    {
-        var (nodes, initializers, inputs, outputs) = graph;
-        inputs.RemoveAll(input => initializers.ContainsKey(input.Name));
-        return new()
-        {
-            Path = source.Path,
-            Source = source,
-            Functions = functions,
-            OtherOpsets = others,
-            Opset = opset,
-            Nodes = InOrder(nodes, initializers, inputs, outputs, source.Path),
-            Initializers = initializers,
-            Inputs = inputs,
-            Outputs = outputs,
-        };
-    }
 
     /// <summary>
     /// The nodes with those whose results they read before them. Files are meant to be in that order; one that is not is

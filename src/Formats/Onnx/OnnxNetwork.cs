@@ -347,7 +347,7 @@ public sealed class OnnxNetwork : Layer
             }
 
             var onHost = !constant.Type.IsReal() || constant.Shape.Count <= MostOnHost;
-            initial[slot] = onHost ? Value.Of(constant.ToArray()) : Value.Of(Tensor.From(constant.Floats(), constant.Shape, Device));
+            initial[slot] = onHost ? Value.Of(constant.ToArray()) : Value.Of(constant.ToTensor(Device));
         }
     }
 

@@ -25,7 +25,7 @@ internal sealed class OnnxSource(string path)
     /// <param name="tensor">The tensor, for messages.</param>
     /// <param name="needed">How many bytes its elements take.</param>
     /// <param name="error">Makes an error of a problem, stated as a clause.</param>
-    public ExternalBytes Find(IReadOnlyList<(string Key, string Value)> entries, string tensor, long needed, Func<string, DataFormatException> error)
+    public ExternalBytes Find(IReadOnlyList<StringStringEntryProto> entries, string tensor, long needed, Func<string, DataFormatException> error)
     {
         if (Entry("location") is not { Length: > 0 } location) throw error($"{tensor} keeps its elements in another file but names none");
         var offset = Number("offset") ?? 0;
@@ -45,7 +45,7 @@ internal sealed class OnnxSource(string path)
         files[file] = known with { Claimed = known.Claimed + needed };
         return new(file, offset, needed);
 
-        string? Entry(string key) => entries.FirstOrDefault(entry => entry.Key == key).Value;
+        string? Entry(string key) => entries.FirstOrDefault(entry => entry.Key == key)?.Value;
 
         long? Number(string key) => Entry(key) is not { } text ? null
             : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number
@@ -78,6 +78,17 @@ internal sealed class OnnxSource(string path)
 
         DataFormatException Outside() => error($"{tensor} keeps its elements in '{OnnxModel.Cut(location)}', which leads out of the model's folder: expected a relative path to a file in it, without '..' and without links out of it");
     }
+}
+
+/// <summary>A message of a model, for errors about it.</summary>
+/// <param name="Source">The model's file.</param>
+/// <param name="What">What it is.</param>
+/// <param name="Number">Which of several; -1 if there is one.</param>
+internal readonly record struct OnnxPlace(OnnxSource Source, string What, int Number = -1)
+{
+    /// <summary>An error about the message.</summary>
+    // Put together here: a file may have a million messages.
+    public DataFormatException Error(string problem) => new(Source.Path, $"{(Number < 0 ? What : $"{What} {Number}")}: {problem}");
 }
 
 /// <summary>A stretch of another file that holds a tensor's elements.</summary>

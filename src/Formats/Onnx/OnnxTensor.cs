@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using CnnSharp.Kernels;
+using Google.Protobuf;
 
 namespace CnnSharp.Formats.Onnx;
 
@@ -14,17 +15,19 @@ public sealed class OnnxTensor
 
     readonly string path;
     readonly ReadOnlyMemory<byte> raw;
-    readonly ProtoReader? typed;
+
+    // Without raw data: the message, for the list of numbers that it has in its place.
+    readonly TensorProto? listed;
     readonly ExternalBytes? external;
 
-    OnnxTensor(string path, string name, OnnxType type, int[] shape, ReadOnlyMemory<byte> raw, ProtoReader? typed, ExternalBytes? external = null)
+    OnnxTensor(string path, string name, OnnxType type, int[] shape, ReadOnlyMemory<byte> raw, TensorProto? listed = null, ExternalBytes? external = null)
     {
         this.path = path;
         Name = name;
         Type = type;
         Shape = shape;
         this.raw = raw;
-        this.typed = typed;
+        this.listed = listed;
         this.external = external;
     }
 
@@ -39,115 +42,84 @@ public sealed class OnnxTensor
 
     /// <summary>Reads a file that is one tensor: the inputs and outputs of the backend cases.</summary>
     /// <exception cref="DataFormatException">The file is not a sound tensor.</exception>
-    public static OnnxTensor Load(string path)
-    {
-        var bytes = OnnxModel.ReadFile(path);
-        return Read(new(bytes, path, "the tensor"), new(path));
-    }
+    public static OnnxTensor Load(string path) => From(OnnxMessages.Load(path, TensorProto.Parser), new(new(path), "the tensor"));
 
     /// <summary>A tensor in memory.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="shape">The extents.</param>
     /// <param name="values">As many.</param>
     internal static OnnxTensor Create(string name, int[] shape, float[] values)
-        => new("", name, OnnxType.Float, shape, BitConverter.IsLittleEndian ? MemoryMarshal.AsBytes(values.AsSpan()).ToArray() : values.SelectMany(BitConverter.GetBytes).ToArray(), null);
+        => new("", name, OnnxType.Float, shape, BitConverter.IsLittleEndian ? MemoryMarshal.AsBytes(values.AsSpan()).ToArray() : values.SelectMany(BitConverter.GetBytes).ToArray());
 
     /// <inheritdoc cref="Create(string, int[], float[])"/>
     internal static OnnxTensor Create(string name, int[] shape, long[] values)
     {
         var bytes = new byte[values.Length * 8];
         for (var i = 0; i < values.Length; i++) BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(i * 8), values[i]);
-        return new("", name, OnnxType.Int64, shape, bytes, null);
+        return new("", name, OnnxType.Int64, shape, bytes);
     }
 
     /// <summary>Whether another tensor that was made in memory has the same type, shape and elements.</summary>
     internal bool HasSameElements(OnnxTensor other) => Type == other.Type && Shape == other.Shape && raw.Span.SequenceEqual(other.raw.Span);
 
-    /// <summary>Reads a TensorProto and checks that its bytes are as many as its shape needs.</summary>
-    internal static OnnxTensor Read(ProtoReader message, OnnxSource source)
+    /// <summary>Reads a message and checks that it has as many elements as its shape needs.</summary>
+    internal static OnnxTensor From(TensorProto message, OnnxPlace place)
     {
-        var path = source.Path;
-        var dims = new List<long>();
-        var type = OnnxType.Undefined;
-        var name = "";
-        ReadOnlyMemory<byte>? raw = null;
-        List<(string, string)>? entries = null;
-        var external = false;
-        var start = message;
-        while (message.Next())
-        {
-            switch (message.Field)
-            {
-                case 1:
-                    message.AddIntegers(dims, MaxRank);
-                    break;
-                case 2:
-                    type = (OnnxType)message.Int64();
-                    break;
-                case 8:
-                    name = message.Text();
-                    break;
-                case 9:
-                    raw = message.Bytes();
-                    break;
-                case 13:
-                    (entries ??= []).Add(ReadEntry(message.Message("an entry of external_data")));
-                    if (entries.Count > MostEntries) throw message.Error($"tensor '{OnnxModel.Cut(name)}' has more than {MostEntries} entries of external_data");
-                    break;
-                case 14:
-                    external = message.Int64() != 0;
-                    break;
-                default:
-                    message.Skip();
-                    break;
-            }
-        }
-
+        var (path, name, type) = (place.Source.Path, message.Name, (OnnxType)message.DataType);
+        if (message.Dims.Count > MaxRank) throw place.Error($"it has more than {MaxRank} axes");
+        if (message.ExternalData.Count > MostEntries) throw Error($"has more than {MostEntries} entries of external_data");
         var size = type.SizeOf();
-        if (size == 0) return new(path, name, type, [], default, null);
+        if (size == 0) return new(path, name, type, [], default);
         Int128 count = 1;
-        foreach (var extent in dims)
+        foreach (var extent in message.Dims)
         {
-            if (extent is < 0 or > int.MaxValue) throw message.Error($"tensor '{OnnxModel.Cut(name)}' has an extent of {extent}");
+            if (extent is < 0 or > int.MaxValue) throw Error($"has an extent of {extent}");
             count *= extent;
-            if (count > long.MaxValue) throw message.Error($"tensor '{OnnxModel.Cut(name)}' of shape {Text(dims)} exceeds 2^63 elements");
+            if (count > long.MaxValue) throw Error($"of shape {Dims()} exceeds 2^63 elements");
         }
 
-        if (external)
+        int[] shape = [.. message.Dims.Select(extent => (int)extent)];
+        if (message.DataLocation != 0)
         {
-            if (count * size > long.MaxValue) throw message.Error($"tensor '{OnnxModel.Cut(name)}' of shape {Text(dims)} exceeds 2^63 bytes");
-            var (end, length) = (message, (long)(count * size));
-            var bytesElsewhere = source.Find(entries ?? [], $"tensor '{OnnxModel.Cut(name)}'", length, problem => end.Error(problem));
-            if (length > int.MaxValue) throw message.Error($"tensor '{OnnxModel.Cut(name)}' takes {length:N0} bytes, more than are read of one, {int.MaxValue:N0}");
-            return new(path, name, type, [.. dims.Select(extent => (int)extent)], default, null, bytesElsewhere);
+            if (count * size > long.MaxValue) throw Error($"of shape {Dims()} exceeds 2^63 bytes");
+            var length = (long)(count * size);
+            var elsewhere = place.Source.Find(message.ExternalData, $"tensor '{OnnxModel.Cut(name)}'", length, place.Error);
+            if (length > int.MaxValue) throw Error($"takes {length:N0} bytes, more than are read of one, {int.MaxValue:N0}");
+            return new(path, name, type, shape, default, external: elsewhere);
         }
 
-        var stored = raw is { } bytes ? bytes.Length / (double)size : Count(start, type);
-        if (stored != (double)count) throw message.Error($"tensor '{OnnxModel.Cut(name)}': expected {(long)count:N0} elements of {type} for {Text(dims)}, the file has {stored:N0}");
-        return new(path, name, type, [.. dims.Select(extent => (int)extent)], raw ?? default, raw is null ? start : null);
+        var stored = message.HasRawData ? message.RawData.Length / (double)size : CountListed(message, type);
+        if (stored != (double)count) throw place.Error($"tensor '{OnnxModel.Cut(name)}': expected {(long)count:N0} elements of {type} for {Dims()}, the file has {stored:N0}");
+        return message.HasRawData ? new(path, name, type, shape, message.RawData.Memory) : new(path, name, type, shape, default, message);
+
+        DataFormatException Error(string problem) => place.Error($"tensor '{OnnxModel.Cut(name)}' {problem}");
+
+        string Dims() => $"[{string.Join(", ", message.Dims)}]";
     }
 
-    /// <summary>Writes it as a TensorProto with raw data.</summary>
-    internal void Write(ProtoWriter message)
+    /// <summary>The message of it, with raw data.</summary>
+    internal TensorProto ToMessage()
+        => new() { Dims = { Shape.ToArray().Select(extent => (long)extent) }, DataType = (int)Type, Name = Name, RawData = UnsafeByteOperations.UnsafeWrap(listed is null ? Raw() : Packed()) };
+
+    /// <summary>The elements of a tensor of floats on a device, in the file's order of axes.</summary>
+    internal Tensor ToTensor(Device device)
     {
-        message.Integers(1, Array.ConvertAll(Shape.ToArray(), extent => (long)extent));
-        message.Integer(2, (int)Type);
-        message.Text(8, Name);
-        message.Bytes(9, typed is null ? Raw() : Packed());
+        // Straight to where they are wanted: weights are the bulk of a file.
+        var isPlain = Type == OnnxType.Float && listed is null && external is null && BitConverter.IsLittleEndian;
+        return isPlain ? Tensor.From(MemoryMarshal.Cast<byte, float>(raw.Span), Shape, device) : Tensor.From(Floats(), Shape, device);
     }
 
     /// <summary>The elements of a tensor of floats.</summary>
     internal float[] Floats()
     {
         var values = new float[Shape.Count];
-        if (Type == OnnxType.Float && typed is null && BitConverter.IsLittleEndian)
+        if (Type == OnnxType.Float && listed is null && BitConverter.IsLittleEndian)
         {
-            // Straight to where they are wanted: weights are the bulk of a file.
             var target = MemoryMarshal.AsBytes(values.AsSpan());
             if (external is not null) external.Read(target);
             else raw.Span.CopyTo(target);
         }
-        else if (typed is null && Type.SizeOf() == 2)
+        else if (listed is null && Type.SizeOf() == 2)
         {
             var span = Raw().Span;
             for (var i = 0; i < values.Length; i++) values[i] = (float)Real(BinaryPrimitives.ReadUInt16LittleEndian(span[(2 * i)..]));
@@ -210,20 +182,8 @@ public sealed class OnnxTensor
 
     ulong[] Bits()
     {
+        if (listed is not null) return Listed(listed);
         var bits = new ulong[Shape.Count];
-        if (typed is { } message)
-        {
-            var (field, width) = Type.Field();
-            var count = 0;
-            while (message.Next())
-            {
-                if (message.Field == field) message.ReadNumbers(width, bits, ref count);
-                else message.Skip();
-            }
-
-            return bits;
-        }
-
         var span = Raw().Span;
         for (var i = 0; i < bits.Length; i++)
         {
@@ -239,31 +199,22 @@ public sealed class OnnxTensor
         return bits;
     }
 
-    static (string Key, string Value) ReadEntry(ProtoReader message)
+    /// <summary>The bits of the numbers where they are no raw data: halves stand in int32_data as bits.</summary>
+    ulong[] Listed(TensorProto message) => Type switch
     {
-        var (key, value) = ("", "");
-        while (message.Next())
-        {
-            if (message.Field == 1) key = message.Text();
-            else if (message.Field == 2) value = message.Text();
-            else message.Skip();
-        }
+        OnnxType.Float => [.. message.FloatData.Select(value => (ulong)BitConverter.SingleToUInt32Bits(value))],
+        OnnxType.Double => [.. message.DoubleData.Select(BitConverter.DoubleToUInt64Bits)],
+        OnnxType.Int64 => [.. message.Int64Data.Select(value => (ulong)value)],
+        OnnxType.UInt32 or OnnxType.UInt64 => [.. message.Uint64Data],
+        _ => [.. message.Int32Data.Select(value => (ulong)value)],
+    };
 
-        return (key, value);
-    }
-
-    static double Count(ProtoReader message, OnnxType type)
+    static int CountListed(TensorProto message, OnnxType type) => type switch
     {
-        var (field, width) = type.Field();
-        var count = 0L;
-        while (message.Next())
-        {
-            if (message.Field == field) count += message.CountNumbers(width);
-            else message.Skip();
-        }
-
-        return count;
-    }
-
-    static string Text(List<long> dims) => $"[{string.Join(", ", dims)}]";
+        OnnxType.Float => message.FloatData.Count,
+        OnnxType.Double => message.DoubleData.Count,
+        OnnxType.Int64 => message.Int64Data.Count,
+        OnnxType.UInt32 or OnnxType.UInt64 => message.Uint64Data.Count,
+        _ => message.Int32Data.Count,
+    };
 }

@@ -65,19 +65,6 @@ internal static class OnnxTypes
         _ => 0,
     };
 
-    /// <summary>
-    /// Where a tensor without raw data keeps its elements: the field of TensorProto and the bytes of a number there (0: a
-    /// varint). Halves stand in int32_data as bits.
-    /// </summary>
-    public static (int Field, int Width) Field(this OnnxType type) => type switch
-    {
-        OnnxType.Float => (4, 4),
-        OnnxType.Double => (10, 8),
-        OnnxType.Int64 => (7, 0),
-        OnnxType.UInt32 or OnnxType.UInt64 => (11, 0),
-        _ => (5, 0),
-    };
-
     /// <summary>The value nearest to <paramref name="value"/> that the type holds.</summary>
     public static double Round(this OnnxType type, double value) => type switch
     {

@@ -13,94 +13,25 @@ public sealed record OnnxValueInfo(string Name, OnnxType Type, IReadOnlyList<lon
     public override string ToString()
         => $"{OnnxModel.Cut(Name)}: {Type}{(Shape is null ? "" : $" [{string.Join(", ", Shape.Select((extent, axis) => extent is { } known ? $"{known}" : axis == 0 ? BatchAxis : "?"))}]")}";
 
-    internal static OnnxValueInfo Read(ProtoReader message)
+    /// <summary>Reads a message.</summary>
+    internal static OnnxValueInfo From(ValueInfoProto message, OnnxPlace place)
     {
-        var name = "";
-        var type = OnnxType.Undefined;
-        List<long?>? shape = null;
-        while (message.Next())
-        {
-            if (message.Field == 1) name = message.Text();
-            else if (message.Field == 2) (type, shape) = ReadType(message.Message("a type"));
-            else message.Skip();
-        }
-
-        if (name.Length == 0) throw message.Error("it has no name");
-        return new(name, type, shape);
+        if (message.Name.Length == 0) throw place.Error("it has no name");
+        if (message.Type?.TensorType is not { } tensor) return new(message.Name, OnnxType.Undefined, null);
+        if (tensor.Shape?.Dim.Count > OnnxTensor.MaxRank) throw place.Error($"it has more than {OnnxTensor.MaxRank} axes");
+        return new(message.Name, (OnnxType)tensor.ElemType, tensor.Shape?.Dim.Select(extent => extent.HasDimValue ? extent.DimValue : (long?)null).ToArray());
     }
 
-    internal void Write(ProtoWriter message)
+    /// <summary>The message of it.</summary>
+    internal ValueInfoProto ToMessage()
     {
-        message.Text(1, Name);
-        message.Message(2, type => type.Message(1, tensor =>
+        var tensor = new TypeProto.Types.Tensor { ElemType = (int)Type };
+        if (Shape is not null)
         {
-            tensor.Integer(1, (int)Type);
-            if (Shape is { } extents) tensor.Message(2, shape => WriteShape(shape, extents));
-        }));
-    }
-
-    static void WriteShape(ProtoWriter shape, IReadOnlyList<long?> extents)
-    {
-        foreach (var extent in extents)
-        {
-            shape.Message(1, dim =>
-            {
-                if (extent is { } fixedExtent) dim.Integer(1, fixedExtent);
-                else dim.Text(2, BatchAxis);
-            });
-        }
-    }
-
-    static (OnnxType Type, List<long?>? Shape) ReadType(ProtoReader message)
-    {
-        (OnnxType, List<long?>?) result = (OnnxType.Undefined, null);
-        while (message.Next())
-        {
-            // Field 1 is a tensor's type; the others are of sequences, maps and the like.
-            if (message.Field == 1) result = ReadTensorType(message.Message("a tensor's type"));
-            else message.Skip();
+            tensor.Shape = new();
+            foreach (var extent in Shape) tensor.Shape.Dim.Add(extent is { } known ? new() { DimValue = known } : new TensorShapeProto.Types.Dimension { DimParam = BatchAxis });
         }
 
-        return result;
-    }
-
-    static (OnnxType Type, List<long?>? Shape) ReadTensorType(ProtoReader message)
-    {
-        var type = OnnxType.Undefined;
-        List<long?>? shape = null;
-        while (message.Next())
-        {
-            if (message.Field == 1) type = (OnnxType)message.Int64();
-            else if (message.Field == 2) shape = ReadShape(message.Message("a shape"));
-            else message.Skip();
-        }
-
-        return (type, shape);
-    }
-
-    static List<long?> ReadShape(ProtoReader message)
-    {
-        var shape = new List<long?>();
-        while (message.Next())
-        {
-            if (message.Field != 1)
-            {
-                message.Skip();
-                continue;
-            }
-
-            if (shape.Count == OnnxTensor.MaxRank) throw message.Error($"it has more than {OnnxTensor.MaxRank} axes");
-            long? extent = null;
-            var dim = message.Message("an extent");
-            while (dim.Next())
-            {
-                if (dim.Field == 1) extent = dim.Int64();
-                else dim.Skip();
-            }
-
-            shape.Add(extent);
-        }
-
-        return shape;
+        return new() { Name = Name, Type = new() { TensorType = tensor } };
     }
 }

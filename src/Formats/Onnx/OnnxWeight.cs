@@ -34,7 +34,7 @@ internal sealed class OnnxWeight
     {
         using (Tape.NoGrad())
         {
-            var source = Tensor.From(constant.Floats(), constant.Shape, device);
+            var source = constant.ToTensor(device);
             parameter = forms.Count == 1 ? forms.Values.Single().Pack(source).Keep() : source;
             if (parameter != source) source.Dispose();
             parameter.RequiresGrad = isTrained;

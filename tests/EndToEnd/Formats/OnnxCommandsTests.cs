@@ -1,6 +1,7 @@
 using CnnSharp.Data;
 using CnnSharp.Formats.Onnx;
 using CnnSharp.Tests.Cli;
+using Google.Protobuf;
 using Xunit;
 
 namespace CnnSharp.Tests;
@@ -100,16 +101,16 @@ public sealed class OnnxCommandsTests : CliTest
     {
         Write(At("open.onnx"), graph =>
         {
-            graph.Message(1, new OnnxNode { Operator = "Relu", Inputs = ["x"], Outputs = ["y"] }.Write);
-            graph.Message(11, new OnnxValueInfo("x", OnnxType.Float, [null, 3, null, null]).Write);
-            graph.Message(12, new OnnxValueInfo("y", OnnxType.Float, null).Write);
+            graph.Node.Add(new OnnxNode { Operator = "Relu", Inputs = ["x"], Outputs = ["y"] }.ToMessage());
+            graph.Input.Add(new OnnxValueInfo("x", OnnxType.Float, [null, 3, null, null]).ToMessage());
+            graph.Output.Add(new OnnxValueInfo("y", OnnxType.Float, null).ToMessage());
         });
         Assert.Contains("built, and not run: the file leaves open how large is what goes in: x: Float [N, 3, ?, ?]", Run("import", At("open.onnx")).IsDone().Output, StringComparison.Ordinal);
         Write(At("text.onnx"), graph =>
         {
-            graph.Message(1, new OnnxNode { Operator = "Identity", Inputs = ["x"], Outputs = ["y"] }.Write);
-            graph.Message(11, new OnnxValueInfo("x", OnnxType.String, [2]).Write);
-            graph.Message(12, new OnnxValueInfo("y", OnnxType.String, null).Write);
+            graph.Node.Add(new OnnxNode { Operator = "Identity", Inputs = ["x"], Outputs = ["y"] }.ToMessage());
+            graph.Input.Add(new OnnxValueInfo("x", OnnxType.String, [2]).ToMessage());
+            graph.Output.Add(new OnnxValueInfo("y", OnnxType.String, null).ToMessage());
         });
         Run("import", At("text.onnx")).IsRefused("input 'x'", "it is no tensor of numbers");
     }
@@ -130,31 +131,29 @@ public sealed class OnnxCommandsTests : CliTest
     {
         long? batch = oneByOne ? 1 : null;
         float[] halves = [.. Enumerable.Range(0, 16).Select(i => (i / 2 < 4) == (i % 2 == 0) ? 1f : 0f)];
-        graph.Message(5, tensor =>
+        graph.Initializer.Add(new TensorProto
         {
-            tensor.Integers(1, [8, 2]);
-            tensor.Integer(2, (int)type);
-            tensor.Text(8, "w");
-            tensor.Bytes(9, halves.SelectMany(value => type == OnnxType.Float ? BitConverter.GetBytes(value) : BitConverter.GetBytes((Half)value)).ToArray());
+            Dims = { 8, 2 },
+            DataType = (int)type,
+            Name = "w",
+            RawData = ByteString.CopyFrom(halves.SelectMany(value => type == OnnxType.Float ? BitConverter.GetBytes(value) : BitConverter.GetBytes((Half)value)).ToArray()),
         });
-        graph.Message(5, OnnxTensor.Create("shape", [2], [oneByOne ? 1L : 0, -1]).Write);
-        if (channelsLast) graph.Message(1, new OnnxNode { Operator = "Transpose", Inputs = ["x"], Outputs = ["nchw"], Attributes = [OnnxAttribute.Of("perm", 0, 3, 1, 2)] }.Write);
-        graph.Message(1, new OnnxNode { Operator = "ReduceMean", Inputs = [channelsLast ? "nchw" : "x"], Outputs = ["rows"], Attributes = [OnnxAttribute.Of("axes", 1L, 3L), OnnxAttribute.Of("keepdims", 0)] }.Write);
-        graph.Message(1, new OnnxNode { Operator = "Reshape", Inputs = ["rows", "shape"], Outputs = ["flat"] }.Write);
-        graph.Message(1, new OnnxNode { Operator = "MatMul", Inputs = ["flat", "w"], Outputs = [softmax ? "logits" : "y"] }.Write);
-        if (softmax) graph.Message(1, new OnnxNode { Operator = "Softmax", Inputs = ["logits"], Outputs = ["y"] }.Write);
-        graph.Message(11, new OnnxValueInfo("x", type, channelsLast ? [batch, 8, 8, 1] : [batch, 1, 8, 8]).Write);
-        graph.Message(12, new OnnxValueInfo("y", type, [batch, 2]).Write);
+        graph.Initializer.Add(OnnxTensor.Create("shape", [2], [oneByOne ? 1L : 0, -1]).ToMessage());
+        if (channelsLast) graph.Node.Add(new OnnxNode { Operator = "Transpose", Inputs = ["x"], Outputs = ["nchw"], Attributes = [OnnxAttribute.Of("perm", 0, 3, 1, 2)] }.ToMessage());
+        graph.Node.Add(new OnnxNode { Operator = "ReduceMean", Inputs = [channelsLast ? "nchw" : "x"], Outputs = ["rows"], Attributes = [OnnxAttribute.Of("axes", 1L, 3L), OnnxAttribute.Of("keepdims", 0)] }.ToMessage());
+        graph.Node.Add(new OnnxNode { Operator = "Reshape", Inputs = ["rows", "shape"], Outputs = ["flat"] }.ToMessage());
+        graph.Node.Add(new OnnxNode { Operator = "MatMul", Inputs = ["flat", "w"], Outputs = [softmax ? "logits" : "y"] }.ToMessage());
+        if (softmax) graph.Node.Add(new OnnxNode { Operator = "Softmax", Inputs = ["logits"], Outputs = ["y"] }.ToMessage());
+        graph.Input.Add(new OnnxValueInfo("x", type, channelsLast ? [batch, 8, 8, 1] : [batch, 1, 8, 8]).ToMessage());
+        graph.Output.Add(new OnnxValueInfo("y", type, [batch, 2]).ToMessage());
     });
 
-    static void Write(string path, Action<ProtoWriter> graph)
+    static void Write(string path, Action<GraphProto> graph)
     {
-        var writer = new ProtoWriter();
-        writer.Integer(1, 8);
-        writer.Message(8, set => set.Integer(2, 17));
-        writer.Message(7, graph);
+        var model = new ModelProto { IrVersion = 8, Graph = new(), OpsetImport = { new OperatorSetIdProto { Version = 17 } } };
+        graph(model.Graph);
         using var stream = File.Create(path);
-        writer.WriteTo(stream);
+        model.WriteTo(stream);
     }
 
     [Fact]

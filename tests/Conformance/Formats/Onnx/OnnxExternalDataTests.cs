@@ -1,5 +1,6 @@
 using System.Globalization;
 using CnnSharp.Formats.Onnx;
+using Google.Protobuf;
 using Xunit;
 
 namespace CnnSharp.Tests;
@@ -99,40 +100,25 @@ public sealed class OnnxExternalDataTests
     /// <summary>relu(x + w), w [2, 3] elsewhere.</summary>
     static string Save(TemporaryFolder folder, string location, string? offset, string? length, int copies = 1)
     {
-        var writer = new ProtoWriter();
-        writer.Integer(1, 8);
-        writer.Message(8, set => set.Integer(2, 22));
-        writer.Message(7, graph =>
+        var model = new ModelProto { IrVersion = 8, Graph = new(), OpsetImport = { new OperatorSetIdProto { Version = 22 } } };
+        var graph = model.Graph;
+        for (var i = 0; i < copies; i++)
         {
-            for (var i = 0; i < copies; i++)
+            var tensor = new TensorProto { Dims = { 2, 3 }, DataType = (int)OnnxType.Float, Name = i == 0 ? "w" : $"w{i}", DataLocation = 1 };
+            foreach (var (key, value) in new[] { ("location", location), ("offset", offset), ("length", length) })
             {
-                var name = i == 0 ? "w" : $"w{i}";
-                graph.Message(5, tensor =>
-                {
-                    tensor.Integers(1, [2, 3]);
-                    tensor.Integer(2, (int)OnnxType.Float);
-                    tensor.Text(8, name);
-                    foreach (var (key, value) in new[] { ("location", location), ("offset", offset), ("length", length) })
-                    {
-                        if (value is null) continue;
-                        tensor.Message(13, entry =>
-                        {
-                            entry.Text(1, key);
-                            entry.Text(2, value);
-                        });
-                    }
-
-                    tensor.Integer(14, 1);
-                });
+                if (value is not null) tensor.ExternalData.Add(new StringStringEntryProto { Key = key, Value = value });
             }
 
-            graph.Message(1, new OnnxNode { Operator = "Add", Inputs = ["x", "w"], Outputs = ["s"] }.Write);
-            graph.Message(1, new OnnxNode { Operator = "Relu", Inputs = ["s"], Outputs = ["y"] }.Write);
-            graph.Message(11, new OnnxValueInfo("x", OnnxType.Float, [2, 3]).Write);
-            graph.Message(12, new OnnxValueInfo("y", OnnxType.Float, null).Write);
-        });
+            graph.Initializer.Add(tensor);
+        }
+
+        graph.Node.Add(new OnnxNode { Operator = "Add", Inputs = ["x", "w"], Outputs = ["s"] }.ToMessage());
+        graph.Node.Add(new OnnxNode { Operator = "Relu", Inputs = ["s"], Outputs = ["y"] }.ToMessage());
+        graph.Input.Add(new OnnxValueInfo("x", OnnxType.Float, [2, 3]).ToMessage());
+        graph.Output.Add(new OnnxValueInfo("y", OnnxType.Float, null).ToMessage());
         using var stream = File.Create(folder.File("model.onnx"));
-        writer.WriteTo(stream);
+        model.WriteTo(stream);
         return folder.File("model.onnx");
     }
 }
