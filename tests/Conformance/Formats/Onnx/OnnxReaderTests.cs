@@ -75,6 +75,7 @@ public class OnnxReaderTests
             switch (tag & 7)
             {
                 case 0 when TryVarint(ref message, out _):
+                case 3 or 4 or 6 or 7: // Where a group begins and ends, and what is not defined: passed over.
                     break;
                 case 1 when message.Length >= 8:
                     message = message[8..];
