@@ -1,7 +1,7 @@
 #:project ../src/Data/CnnSharp.Data.csproj
 
 // Draws src/icon.png, the packages' icon: dotnet run docs/icon.cs src/icon.png
-// Three feature maps, one behind the other; a 3x3 kernel on the first, its sharp in the middle.
+// Three feature maps, one after the other; a 3x3 kernel on the first, its sharp in the middle.
 using CnnSharp.Data;
 
 const int Size = 128, Samples = 4;

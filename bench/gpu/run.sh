@@ -117,7 +117,7 @@ if [[ $device == cuda:* ]]; then
     for precision in $precisions; do
         [ "$precision" = float32 ] || check "the same, products in $precision:" "$tool" verify --device "$device" --precision "$precision"
     done
-    # A view ends where its tensor does; the pool's block behind it, which is all that the sanitizer knows, may be longer.
+    # A view ends where its tensor does; the pool's block after it, which is all that the sanitizer knows, may be longer.
     check "the same, every access to a view checked:" env CNNSHARP_GPU_ASSERTIONS=1 "$tool" verify --device "$device"
     sanitizer=$(command -v compute-sanitizer || command -v /usr/local/cuda/bin/compute-sanitizer || true)
     for checker in $sanitizers; do

@@ -19,7 +19,7 @@ public static class CommandLine
     public const int BadInput = 2;
 
     /// <summary>Runs the tool.</summary>
-    /// <param name="args">What stands behind <c>cnnsharp</c>.</param>
+    /// <param name="args">What stands after <c>cnnsharp</c>.</param>
     /// <param name="output">For results.</param>
     /// <param name="error">For messages about what went wrong.</param>
     /// <returns>The exit code: 0 done, 1 failed, 2 bad usage or input.</returns>

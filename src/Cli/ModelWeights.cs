@@ -48,7 +48,7 @@ internal static class ModelWeights
     }
 }
 
-/// <summary>What commands that take <c>--weights</c> are told of the file: <c>--rename</c>, <c>--weights-key</c>, <c>--layout</c>.</summary>
+/// <summary>What commands that take <c>--weights</c> are given about the file: <c>--rename</c>, <c>--weights-key</c>, <c>--layout</c>.</summary>
 internal sealed class ImportedWeights
 {
     static readonly Dictionary<string, WeightLayout> Layouts = new() { ["pytorch"] = WeightLayout.PyTorch, ["cnnsharp"] = WeightLayout.CnnSharp };

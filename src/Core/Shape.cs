@@ -83,7 +83,7 @@ public readonly struct Shape : IEquatable<Shape>
     /// <summary>The product of the extents before an axis, that is, how many rows end at it.</summary>
     internal long CountBefore(int axis) => Product(AsSpan()[..axis]);
 
-    /// <summary>The product of the extents behind an axis: its stride.</summary>
+    /// <summary>The product of the extents after an axis: its stride.</summary>
     internal long CountAfter(int axis) => Product(AsSpan()[(axis + 1)..]);
 
     static long Product(ReadOnlySpan<int> extents)

@@ -39,7 +39,7 @@ public sealed partial class Tensor
     /// <summary>A tensor of one axis with the elements of an array.</summary>
     /// <param name="values">Any number.</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
-    [OverloadResolutionPriority(-1)] // so that new(2, 3) behind the values is a shape
+    [OverloadResolutionPriority(-1)] // so that new(2, 3) after the values is a shape
     public static Tensor From<T>(T[] values, Device? device = null)
         where T : unmanaged
     {

@@ -106,18 +106,18 @@ public sealed partial record Augment
         return parts.Count == 0 ? "none" : string.Join(", ", parts);
     }
 
-    /// <summary>Writes a placement (see <see cref="IImageKernels.Gather"/>) for the image at a position of an epoch.</summary>
-    internal void Place(Span<int> placement, int image, int height, int width, ulong seed, ulong stream, long position)
+    /// <summary>Writes a crop (see <see cref="IImageKernels.Gather"/>) for the image at a position of an epoch.</summary>
+    internal void WriteCrop(Span<int> crop, int image, int height, int width, ulong seed, ulong stream, long position)
     {
         var (top, left, flip, _) = Philox.Block(seed, stream, (ulong)position * BlocksPerImage);
         var (cutTop, cutLeft, _, _) = Philox.Block(seed, stream, ((ulong)position * BlocksPerImage) + 1);
 
-        placement[0] = image;
-        placement[1] = Below(top, (2 * Padding) + 1) - Padding;
-        placement[2] = Below(left, (2 * Padding) + 1) - Padding;
-        placement[3] = flip < FlipProbability * TwoTo32 ? 1 : 0;
-        placement[4] = CutoutSize == 0 ? int.MinValue : Below(cutTop, height) - (CutoutSize / 2);
-        placement[5] = CutoutSize == 0 ? 0 : Below(cutLeft, width) - (CutoutSize / 2);
+        crop[0] = image;
+        crop[1] = Below(top, (2 * Padding) + 1) - Padding;
+        crop[2] = Below(left, (2 * Padding) + 1) - Padding;
+        crop[3] = flip < FlipProbability * TwoTo32 ? 1 : 0;
+        crop[4] = CutoutSize == 0 ? int.MinValue : Below(cutTop, height) - (CutoutSize / 2);
+        crop[5] = CutoutSize == 0 ? 0 : Below(cutLeft, width) - (CutoutSize / 2);
     }
 
     /// <summary>A number from 0 to <paramref name="limit"/> - 1, as likely as any other to within limit / 2^32.</summary>

@@ -11,7 +11,7 @@ static class DataFile
     /// <summary>The path of <paramref name="name"/> or <paramref name="name"/>.gz in a folder; null if neither is there.</summary>
     public static string? Find(string folder, string name) => Spellings(name).Select(spelling => Path.Combine(folder, spelling)).FirstOrDefault(File.Exists);
 
-    /// <summary>A file's name as it is found: with .gz behind, and a point for the hyphen before <c>idx</c>, which some archives have.</summary>
+    /// <summary>A file's name as it is found: with .gz after it, and a point for the hyphen before <c>idx</c>, which some archives have.</summary>
     public static IEnumerable<string> Spellings(string name)
     {
         var other = name.Replace("-idx", ".idx", StringComparison.Ordinal);

@@ -10,7 +10,7 @@ namespace CnnSharp.Data;
 /// <summary>
 /// Makes batches of a set on a device: shuffled, augmented, normalized. Each enumeration is the next epoch;
 /// <see cref="Epoch"/> gives any. The set's pixels are uploaded once per device, if they fit and do not change, and after
-/// that only placements travel; else each batch's pixels do. The next batches are prepared ahead: placements by the way,
+/// that only crop and flip parameters travel; else each batch's pixels do. The next batches are prepared ahead: crops by the way,
 /// pixels (reading files, augmentation) on threads of low priority. What comes out depends on the set, the options, the seed
 /// and the epoch alone, not on the number of threads.
 /// </summary>
@@ -170,7 +170,7 @@ public sealed class DataLoader : IEnumerable<Batch>
     {
         var count = planned.Labels.Length;
         var sent = planned.Pixels is { } pixels ? Sent(pixels, count) : null;
-        var images = Gather(planned.Placements, count, sent ?? resident!);
+        var images = Gather(planned.Crops, count, sent ?? resident!);
         var labels = Tensor.From(planned.Labels, new(count), Device);
         (labels.Name, images.Name) = ("labels", "images");
         if (planned.Share == 1)
@@ -180,7 +180,7 @@ public sealed class DataLoader : IEnumerable<Batch>
         }
 
         // Every image with the one that stands as far from the other end: the order is random, so are the pairs.
-        using (var others = Gather(Reversed(planned.Placements, ImageGeometry.PlacementLength), count, sent ?? resident!))
+        using (var others = Gather(Reversed(planned.Crops, ImageGeometry.CropLength), count, sent ?? resident!))
         {
             Device.Kernels.Elementwise.Unary(UnaryOp.MultiplyScalar, planned.Share, images.Data, images.Data);
             Device.Kernels.Elementwise.AddScaled(1 - planned.Share, others.Data, images.Data);
@@ -194,8 +194,8 @@ public sealed class DataLoader : IEnumerable<Batch>
     {
         var geometry = new ImageGeometry(count, set.Height, set.Width, set.Channels, set.Height, set.Width, cutout);
         var images = Tensor.Uninitialized(new(count, set.Height, set.Width, set.Channels), Device);
-        using var placements = Tensor.From(placing, new(count, ImageGeometry.PlacementLength), Device);
-        Device.Kernels.Images.Gather(geometry, source, placements.Data, scaleOffset.Data, images.Data);
+        using var crops = Tensor.From(placing, new(count, ImageGeometry.CropLength), Device);
+        Device.Kernels.Images.Gather(geometry, source, crops.Data, scaleOffset.Data, images.Data);
         return images;
     }
 

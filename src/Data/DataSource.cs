@@ -3,7 +3,7 @@ using System.Formats.Tar;
 namespace CnnSharp.Data;
 
 /// <summary>By what a data set is known on a disk.</summary>
-/// <param name="Names">Its files, any of which tells that it is there, plain or with .gz behind.</param>
+/// <param name="Names">Its files, any of which tells that it is there, plain or with .gz after it.</param>
 /// <param name="Folders">The folders that its archives, or other libraries, put them into.</param>
 /// <param name="Archives">The archives (.tar.gz) that it is downloaded as.</param>
 sealed record DataLayout(string[] Names, string[] Folders, string[] Archives)

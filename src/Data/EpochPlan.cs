@@ -38,7 +38,7 @@ sealed class EpochPlan(ImageDataset set, int batchSize, Augment augmentation, ul
         return order;
     }
 
-    /// <summary>The placements and labels of a batch of an epoch; its pixels too if the device does not hold the set's.</summary>
+    /// <summary>The crops and labels of a batch of an epoch; its pixels too if the device does not hold the set's.</summary>
     /// <param name="epoch">Which epoch.</param>
     /// <param name="order">Its <see cref="Order"/>.</param>
     /// <param name="batch">Which batch of it.</param>
@@ -47,7 +47,7 @@ sealed class EpochPlan(ImageDataset set, int batchSize, Augment augmentation, ul
     {
         var start = batch * (long)batchSize;
         var count = (int)Math.Min(batchSize, set.Count - start);
-        var placements = new int[count * ImageGeometry.PlacementLength];
+        var crops = new int[count * ImageGeometry.CropLength];
         var labels = new int[count];
         var (placing, rendering) = (Philox.Stream((ulong)epoch, AugmentStream), Philox.Stream((ulong)epoch, PixelStream));
         for (var n = 0; n < count; n++)
@@ -55,16 +55,16 @@ sealed class EpochPlan(ImageDataset set, int batchSize, Augment augmentation, ul
             var index = order[start + n];
             if (pixels is not null) augmentation.Render(set.View(ref index), set.Channels, set.Height, set.Width, pixels.AsSpan(n * set.ImageLength, set.ImageLength), mean, seed, rendering, start + n);
             labels[n] = set.Labels[index];
-            augmentation.Place(placements.AsSpan(n * ImageGeometry.PlacementLength, ImageGeometry.PlacementLength), pixels is null ? set.Start + index : n, set.Height, set.Width, seed, placing, start + n);
+            augmentation.WriteCrop(crops.AsSpan(n * ImageGeometry.CropLength, ImageGeometry.CropLength), pixels is null ? set.Start + index : n, set.Height, set.Width, seed, placing, start + n);
         }
 
-        return new(placements, labels, pixels, augmentation.Share(seed, Philox.Stream((ulong)epoch, MixupStream), batch));
+        return new(crops, labels, pixels, augmentation.Share(seed, Philox.Stream((ulong)epoch, MixupStream), batch));
     }
 }
 
 /// <summary>A batch before it is made on a device.</summary>
-/// <param name="Placements">[N, 6]: see <see cref="IImageKernels.Gather"/>.</param>
+/// <param name="Crops">[N, 6]: see <see cref="IImageKernels.Gather"/>.</param>
 /// <param name="Labels">[N].</param>
 /// <param name="Pixels">[N, H, W, C] and perhaps more, or null where the set is resident on the device.</param>
 /// <param name="Share">Of a mixture, the part of the image itself; 1 where images are not mixed.</param>
-sealed record PlannedBatch(int[] Placements, int[] Labels, byte[]? Pixels, float Share);
+sealed record PlannedBatch(int[] Crops, int[] Labels, byte[]? Pixels, float Share);

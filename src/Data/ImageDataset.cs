@@ -88,7 +88,7 @@ public sealed class ImageDataset
     /// <summary>The number of classes.</summary>
     public int Classes => classNames.Length;
 
-    /// <summary>How its pixels are normalized unless a loader is told otherwise.</summary>
+    /// <summary>How its pixels are normalized unless a loader is given another.</summary>
     public Normalization Normalization { get; }
 
     /// <summary>The class of each image.</summary>

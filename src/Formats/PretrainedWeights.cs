@@ -166,7 +166,7 @@ public static class PretrainedWeights
 
         IReadOnlyList<SafeTensor> Whole => archive?.Dictionaries[0].Tensors ?? [.. file!.Tensors.Where(tensor => !tensor.Name.StartsWith(OptimizerPrefix, StringComparison.Ordinal))];
 
-        /// <summary>The sets of tensors that may be the weights: of a file of torch.save each dictionary; the one of a key, or behind a prefix, where one is given.</summary>
+        /// <summary>The sets of tensors that may be the weights: of a file of torch.save each dictionary; the one of a key, or after a prefix, where one is given.</summary>
         public IEnumerable<(string Key, IReadOnlyList<SafeTensor> Tensors)> Sets(string? key)
         {
             if (key is null) return archive?.Dictionaries.Select(d => (d.Key, d.Tensors)) ?? [("", Whole)];
@@ -177,8 +177,8 @@ public static class PretrainedWeights
                 // Keys that lead to a dictionary, then the beginning of names in it.
                 if (at.Length > 0 && !wanted.StartsWith($"{at}.", StringComparison.Ordinal)) continue;
                 var prefix = $"{(at.Length > 0 ? wanted[(at.Length + 1)..] : wanted)}.";
-                var behind = tensors.Where(tensor => tensor.Name.StartsWith(prefix, StringComparison.Ordinal)).Select(tensor => tensor.Named(tensor.Name[prefix.Length..])).ToList();
-                if (behind.Count > 0) return [(wanted, behind)];
+                var after = tensors.Where(tensor => tensor.Name.StartsWith(prefix, StringComparison.Ordinal)).Select(tensor => tensor.Named(tensor.Name[prefix.Length..])).ToList();
+                if (after.Count > 0) return [(wanted, after)];
             }
 
             archive?.Find(wanted);

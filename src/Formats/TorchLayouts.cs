@@ -10,11 +10,11 @@ namespace CnnSharp.Formats;
 /// <remarks>
 /// An image is [N, H, W, C] here and [N, C, H, W] there, so its flattening has its elements in two orders. That order is
 /// carried through what keeps it (activations, dropout, sums) to the weights that read it, and back from where features
-/// become an image again to those that wrote it. What such an order cannot be told of is in doubt, with the reason.
+/// become an image again to those that wrote it. What has no such order that can be determined is in doubt, with the reason.
 /// </remarks>
 sealed class TorchLayouts
 {
-    /// <summary>The images that are followed: not 1, so that the batch axis is told from axes of one element.</summary>
+    /// <summary>The images that are followed: not 1, so that the batch axis differs from axes of one element.</summary>
     const int Batch = 2;
 
     /// <summary>The largest image that is looked for, in rows and columns.</summary>

@@ -38,7 +38,7 @@ public static partial class TorchWeights
     /// <summary>Replaces the model's parameters and buffers by those of a file. If it throws, none is replaced.</summary>
     /// <param name="model">The model. Which of its weights read an image flattened is found by following a forward pass; see <paramref name="input"/>.</param>
     /// <param name="file">The file, with PyTorch's names and layouts; <c>num_batches_tracked</c> is ignored.</param>
-    /// <param name="prefix">Of the names; entries without it are not looked at. Default: none, or one that wrappers put there (<c>module.</c>, <c>_orig_mod.</c>, <c>model.</c>, <c>net.</c>, <c>network.</c>, <c>backbone.</c>, <c>encoder.</c>, also several) where all of the model's names are behind it.</param>
+    /// <param name="prefix">Of the names; entries without it are not looked at. Default: none, or one that wrappers put there (<c>module.</c>, <c>_orig_mod.</c>, <c>model.</c>, <c>net.</c>, <c>network.</c>, <c>backbone.</c>, <c>encoder.</c>, also several) where all of the model's names are after it.</param>
     /// <param name="rules">What becomes of the names first; default nothing.</param>
     /// <param name="input">The shape of one input without the batch axis, e.g. [32, 32, 3]; default: one that the model takes is looked for.</param>
     /// <returns>What was found and what was not; it is for the caller to insist that it be complete.</returns>
@@ -63,7 +63,7 @@ public static partial class TorchWeights
         return new([.. found.Matched.Select(m => m.Name)], found.Missing, found.LeftOver);
     }
 
-    /// <summary>A model's parameters and buffers as PyTorch's state dictionary of the same network: names, layouts, order behind a flattening, and a <c>num_batches_tracked</c> (0) beside every running variance.</summary>
+    /// <summary>A model's parameters and buffers as PyTorch's state dictionary of the same network: names, layouts, order after a flattening, and a <c>num_batches_tracked</c> (0) beside every running variance.</summary>
     /// <param name="model">Any whose weights have a certain form in PyTorch.</param>
     /// <param name="options"><see cref="WeightsOptions.Input"/> and <see cref="WeightsOptions.FlattenedChannels"/>; null for the defaults.</param>
     /// <exception cref="ShapeException">It is not certain how a weight lies in PyTorch; the message says what decides it.</exception>
@@ -121,7 +121,7 @@ public static partial class TorchWeights
         }));
     }
 
-    /// <summary>The matchings behind each prefix that wrappers may have put before the names: none first.</summary>
+    /// <summary>The matchings after each prefix that wrappers may have put before the names: none first.</summary>
     internal static List<WeightMatch> WithPrefixes((string Name, Tensor Tensor)[] named, IReadOnlyList<SafeTensor> tensors, NameRules? rules)
     {
         var prefixes = new List<string> { "" };
@@ -153,7 +153,7 @@ public static partial class TorchWeights
     /// <param name="named">The model's tensors.</param>
     /// <param name="tensors">The file's.</param>
     /// <param name="prefix">Of the file's names; entries without it are not looked at.</param>
-    /// <param name="rules">What becomes of the names behind it.</param>
+    /// <param name="rules">What becomes of the names after it.</param>
     /// <param name="wrapper">Of the names after the rules; entries without it are not looked at either.</param>
     /// <param name="unwrap">Whether what wrappers of parts put into the names is left out.</param>
     internal static WeightMatch Match((string Name, Tensor Tensor)[] named, IReadOnlyList<SafeTensor> tensors, string prefix, NameRules? rules, string wrapper = "", bool unwrap = false)
@@ -278,7 +278,7 @@ public static partial class TorchWeights
 /// <param name="Prefix">What stands before the model's names in the file.</param>
 /// <param name="Matched">The model's names and tensors, and the file's.</param>
 /// <param name="Missing">The model's names that the file has not.</param>
-/// <param name="LeftOver">The file's names behind the prefix that the model has not.</param>
+/// <param name="LeftOver">The file's names after the prefix that the model has not.</param>
 sealed record WeightMatch(string Prefix, List<(string Name, Tensor Tensor, SafeTensor Entry)> Matched, List<string> Missing, List<string> LeftOver);
 
 /// <summary>What .safetensors files say of themselves in their metadata.</summary>

@@ -48,7 +48,7 @@ static class WeightFile
         if (IsZip(start)) return WeightFileKind.TorchZip;
         if (IsLegacy(start)) return WeightFileKind.TorchLegacy;
 
-        // A header's length may begin like any of the signatures below; the brace behind it does not.
+        // A header's length may begin like any of the signatures below; the brace after it does not.
         if (start.Length > sizeof(ulong) && start[sizeof(ulong)] == (byte)'{' && BinaryPrimitives.ReadUInt64LittleEndian(start) <= SafeTensors.MaxHeaderLength) return WeightFileKind.SafeTensors;
 
         // Whatever is not known by its signature: the reader says what is wrong with it.

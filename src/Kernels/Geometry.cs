@@ -19,7 +19,7 @@ public readonly record struct Size2d(int H, int W)
 /// <param name="Top">Rows above.</param>
 /// <param name="Bottom">Rows below.</param>
 /// <param name="Left">Columns before.</param>
-/// <param name="Right">Columns behind.</param>
+/// <param name="Right">Trailing columns.</param>
 public readonly record struct Padding2d(int Top, int Bottom, int Left, int Right)
 {
     /// <summary>The same on all four sides.</summary>
@@ -58,7 +58,7 @@ public enum Activation
 /// <param name="StrideH">Rows of x between two rows of y.</param>
 /// <param name="StrideW">Columns of x between two columns of y.</param>
 /// <param name="PadTop">Zero rows above x; those below follow from OutH.</param>
-/// <param name="PadLeft">Zero columns before x; those behind follow from OutW.</param>
+/// <param name="PadLeft">Zero columns before x; those after follow from OutW.</param>
 /// <param name="DilationH">Rows of x between two rows of the kernel.</param>
 /// <param name="DilationW">Columns of x between two columns of the kernel.</param>
 /// <param name="Groups">Output channel k sees the C / Groups input channels of group k / (K / Groups).</param>
@@ -345,7 +345,7 @@ public readonly record struct RegionGeometry(
 /// <summary>A sum over the middle axis of x [Outer, Reduced, Inner].</summary>
 /// <param name="Outer">Extent before the reduced axis.</param>
 /// <param name="Reduced">Extent that is summed.</param>
-/// <param name="Inner">Extent behind the reduced axis.</param>
+/// <param name="Inner">Extent after the reduced axis.</param>
 public readonly record struct ReduceGeometry(long Outer, long Reduced, long Inner);
 
 /// <summary>Indices along the middle axis of x [Outer, Extent, Inner].</summary>
@@ -373,7 +373,7 @@ public readonly record struct UpsampleGeometry(int N, int H, int W, int C, int O
 public readonly record struct SparseGeometry(int Outer, int Rows, int Columns, int Inner);
 
 /// <summary>
-/// Reading a batch y [N, OutH, OutW, C] out of resident images [count, H, W, C] (uint8), each with its own placement.
+/// Reading a batch y [N, OutH, OutW, C] out of resident images [count, H, W, C] (uint8), each with its own crop.
 /// </summary>
 /// <param name="N">Images in the batch.</param>
 /// <param name="H">Rows of a resident image.</param>
@@ -381,11 +381,11 @@ public readonly record struct SparseGeometry(int Outer, int Rows, int Columns, i
 /// <param name="C">Channels.</param>
 /// <param name="OutH">Rows of a batch image.</param>
 /// <param name="OutW">Columns of a batch image.</param>
-/// <param name="Cutout">Side of the square that is blanked where a placement asks for it; 0: none.</param>
+/// <param name="Cutout">Side of the square that is blanked where a crop asks for it; 0: none.</param>
 public readonly record struct ImageGeometry(int N, int H, int W, int C, int OutH, int OutW, int Cutout)
 {
-    /// <summary>Integers a placement has: image, top, left, flip, cutout top, cutout left.</summary>
-    public const int PlacementLength = 6;
+    /// <summary>Integers a crop has: image, top, left, flip, cutout top, cutout left.</summary>
+    public const int CropLength = 6;
 }
 
 /// <summary>Words about shapes, for messages.</summary>

@@ -6,7 +6,7 @@ public interface IImageKernels : IKernelFamily
     /// <summary>
     /// y[n,i,j,c] = p scaleOffset[c] + scaleOffset[C + c] with p = images[image, top + i, left + j', c], j' = OutW - 1 - j if
     /// flip else j, and p = 0 outside the image; y = 0 inside the cutout square [ctop, ctop + Cutout) x [cleft, cleft + Cutout)
-    /// of the batch image where ctop is not Int32.MinValue. placements: Int32 [N, 6] = image, top, left, flip, ctop, cleft.
+    /// of the batch image where ctop is not Int32.MinValue. crops: Int32 [N, 6] = image, top, left, flip, ctop, cleft.
     /// </summary>
-    void Gather(in ImageGeometry g, DeviceBuffer images, DeviceBuffer placements, DeviceBuffer scaleOffset, DeviceBuffer y);
+    void Gather(in ImageGeometry g, DeviceBuffer images, DeviceBuffer crops, DeviceBuffer scaleOffset, DeviceBuffer y);
 }

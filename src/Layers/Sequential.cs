@@ -4,7 +4,7 @@ using CnnSharp.Kernels;
 
 namespace CnnSharp.Layers;
 
-/// <summary>Layers one behind the other. Their names are "0", "1", ..., or given.</summary>
+/// <summary>Layers one after the other. Their names are "0", "1", ..., or given.</summary>
 public sealed class Sequential : Layer, IReadOnlyList<Layer>
 {
     [Inline]

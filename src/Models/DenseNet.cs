@@ -38,7 +38,7 @@ public sealed class DenseLayer : Layer
     }
 }
 
-/// <summary>A dense block: each layer's channels are put behind those that it read. [N, H, W, in] to [N, H, W, in + layers growth].</summary>
+/// <summary>A dense block: each layer's channels are put after those that it read. [N, H, W, in] to [N, H, W, in + layers growth].</summary>
 public sealed class DenseBlock : Layer
 {
     [Inline]

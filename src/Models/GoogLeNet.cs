@@ -26,7 +26,7 @@ public sealed class NormalizedConv2d : Layer
     protected override Tensor Compute(Tensor x) => Functional.Relu(bn.Forward(conv.Forward(x)));
 }
 
-/// <summary>The inception module of Szegedy et al. 2014, figure 2b: four ways side by side, their channels one behind the other.</summary>
+/// <summary>The inception module of Szegedy et al. 2014, figure 2b: four ways side by side, their channels one after the other.</summary>
 public sealed class Inception : Layer
 {
     readonly NormalizedConv2d branch1;
@@ -41,7 +41,7 @@ public sealed class Inception : Layer
     /// <param name="conv3x3">Channels of the 3x3 convolution.</param>
     /// <param name="reduce5x5">Channels that are left before the 5x5 convolution.</param>
     /// <param name="conv5x5">Channels of the 5x5 convolution.</param>
-    /// <param name="poolProjection">Channels of the 1x1 convolution behind the pooling.</param>
+    /// <param name="poolProjection">Channels of the 1x1 convolution after the pooling.</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
     public Inception(int inChannels, int conv1x1, int reduce3x3, int conv3x3, int reduce5x5, int conv5x5, int poolProjection, Device? device = null)
     {

@@ -4,7 +4,7 @@ using CnnSharp.Layers;
 namespace CnnSharp.Models;
 
 /// <summary>
-/// Network in Network (Lin et al. 2013, arXiv 1312.4400): behind each convolution a perceptron at every pixel, which is two
+/// Network in Network (Lin et al. 2013, arXiv 1312.4400): after each convolution a perceptron at every pixel, which is two
 /// 1x1 convolutions, and in place of linear layers the mean of each class's map. [N, H, W, channels] to logits [N, classes].
 /// </summary>
 public static class NetworkInNetwork

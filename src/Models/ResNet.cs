@@ -6,7 +6,7 @@ namespace CnnSharp.Models;
 /// <summary>What leads past a residual unit that changes the shape (He et al. 2015, section 3.3).</summary>
 public enum Shortcut
 {
-    /// <summary>Every second pixel and channels of zeros, half before and half behind: no weights. The paper's for CIFAR-10.</summary>
+    /// <summary>Every second pixel and channels of zeros, half before and half after: no weights. The paper's for CIFAR-10.</summary>
     A,
 
     /// <summary>A 1x1 convolution with batch normalization. The paper's for ImageNet.</summary>
@@ -92,17 +92,17 @@ public sealed class BottleneckUnit : Layer
     }
 }
 
-/// <summary>Option A: every <paramref name="stride"/>-th pixel, and the missing channels as zeros, half before and half behind.</summary>
+/// <summary>Option A: every <paramref name="stride"/>-th pixel, and the missing channels as zeros, half before and half after.</summary>
 /// <param name="inChannels">Channels of the input.</param>
 /// <param name="outChannels">Channels of the result; at least as many.</param>
 /// <param name="stride">Rows and columns between the pixels taken.</param>
 public sealed class SubsamplingShortcut(int inChannels, int outChannels, int stride) : Layer
 {
     readonly int before = (outChannels - inChannels) / 2;
-    readonly int behind = outChannels - inChannels - ((outChannels - inChannels) / 2);
+    readonly int after = outChannels - inChannels - ((outChannels - inChannels) / 2);
 
     /// <inheritdoc/>
-    protected override Tensor Compute(Tensor x) => Functional.SubsampleAndWiden(x, stride, before, behind);
+    protected override Tensor Compute(Tensor x) => Functional.SubsampleAndWiden(x, stride, before, after);
 }
 
 /// <summary>

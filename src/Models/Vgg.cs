@@ -10,7 +10,7 @@ public enum VggConfiguration
     /// <summary>11 layers with weights.</summary>
     A,
 
-    /// <summary>A with local response normalization behind the first convolution.</summary>
+    /// <summary>A with local response normalization after the first convolution.</summary>
     ALrn,
 
     /// <summary>13 layers.</summary>
@@ -57,7 +57,7 @@ public sealed class Vgg : Layer
 
     /// <summary>The networks of the paper, for images of 224x224; others are pooled to 7x7 before the linear layers.</summary>
     /// <param name="configuration">The column of table 1.</param>
-    /// <param name="batchNorm">Whether a batch normalization stands behind each convolution; default no, as in the paper.</param>
+    /// <param name="batchNorm">Whether a batch normalization stands after each convolution; default no, as in the paper.</param>
     /// <param name="classes">Default 1,000.</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
     /// <param name="channels">Channels of the images; default 3.</param>
@@ -74,7 +74,7 @@ public sealed class Vgg : Layer
 
     /// <summary>The form in common use for CIFAR's 32x32 images: what the convolutions leave, 512 channels, goes to the classes at once.</summary>
     /// <param name="configuration">The column of table 1.</param>
-    /// <param name="batchNorm">Whether a batch normalization stands behind each convolution; default yes.</param>
+    /// <param name="batchNorm">Whether a batch normalization stands after each convolution; default yes.</param>
     /// <param name="classes">Default 10.</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
     /// <param name="channels">Channels of the images; default 3.</param>

@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace CnnSharp.Training;
 
-/// <summary>By which figure of an epoch the best is told: of validation if there is one, else of training.</summary>
+/// <summary>The figure of an epoch that decides which is the best: of validation if there is one, else of training.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<Metric>))]
 public enum Metric
 {
@@ -14,7 +14,7 @@ public enum Metric
 }
 
 /// <summary>
-/// Ends a training that gets no better. Found anew from the finished epochs after each, so that a resumed training ends
+/// Ends a training that gets no better. Recomputed from the finished epochs after each, so that a resumed training ends
 /// where an uninterrupted one does.
 /// </summary>
 public sealed record EarlyStopping

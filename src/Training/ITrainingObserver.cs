@@ -2,7 +2,7 @@ using CnnSharp.Layers;
 
 namespace CnnSharp.Training;
 
-/// <summary>Is told how a training goes, on the thread that trains, and may end it. Every method is optional.</summary>
+/// <summary>Receives the progress of a training, on the thread that trains, and may end it. Every method is optional.</summary>
 /// <example>
 /// <code>
 /// sealed class StopAt(double accuracy) : ITrainingObserver

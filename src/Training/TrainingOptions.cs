@@ -28,7 +28,7 @@ public sealed record TrainingOptions
     /// <summary>Ends the training once it gets no better; default null: it goes through all its epochs.</summary>
     public EarlyStopping? EarlyStopping { get; init; }
 
-    /// <summary>By what the best epoch is told, for early stopping, <see cref="Checkpoint.BestFile"/> and <see cref="History.Best"/>; default accuracy.</summary>
+    /// <summary>What decides which epoch is the best, for early stopping, <see cref="Checkpoint.BestFile"/> and <see cref="History.Best"/>; default accuracy.</summary>
     public Metric Monitor { get; init; }
 
     /// <summary>The share of the target that is spread over all classes (Szegedy et al. 2015), within [0, 1]; default 0.</summary>

@@ -119,7 +119,7 @@ public sealed class Attributes
         _ => throw Unexpected(name, "a number, [h, w] or [top, bottom, left, right]", Find(name)!.Value),
     };
 
-    /// <summary>As <see cref="Padding"/>, or PyTorch's "valid" (none) and "same" (as many outputs as inputs, the odd row or column behind).</summary>
+    /// <summary>As <see cref="Padding"/>, or PyTorch's "valid" (none) and "same" (as many outputs as inputs, the odd row or column after).</summary>
     /// <param name="kernel">Rows and columns of the kernel.</param>
     /// <param name="dilation">Rows and columns between them.</param>
     public Padding2d PaddingFor(Size2d kernel, Size2d dilation)

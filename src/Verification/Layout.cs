@@ -15,7 +15,7 @@ public sealed record Layout(int[] From, int[] Order, Shape Result)
     /// <summary>NCHW to NHWC, for any number of axes from two.</summary>
     public static Layout ChannelsLast(Shape shape) => shape.Rank < 2 ? Same(shape) : AxisLast(shape, 1);
 
-    /// <summary>One axis behind the others.</summary>
+    /// <summary>One axis after the others.</summary>
     /// <exception cref="FormatException">There is no such axis.</exception>
     public static Layout AxisLast(Shape shape, int axis)
     {

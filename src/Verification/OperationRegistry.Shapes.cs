@@ -52,11 +52,11 @@ public static partial class OperationRegistry
             Layout = Images,
             Samples = [new("""{"factor":2}""", X(2, 4, 6, 3)), new("""{"factor":3}""", X(1, 3, 6, 2))],
         },
-        new("subsample_and_widen", nameof(SubsampleAndWiden), (i, a) => SubsampleAndWiden(i["x"], a.Size("stride", 1), a.Integer("before", 0), a.Integer("behind", 0)))
+        new("subsample_and_widen", nameof(SubsampleAndWiden), (i, a) => SubsampleAndWiden(i["x"], a.Size("stride", 1), a.Integer("before", 0), a.Integer("after", 0)))
         {
             IsExact = true,
             Layout = Images,
-            Samples = [new("""{"stride":2,"before":2,"behind":2}""", X(2, 4, 6, 4)), new("""{"stride":[3,1],"behind":17}""", X(1, 5, 3, 16)), new("""{"stride":2}""", X(1, 3, 5, 3))],
+            Samples = [new("""{"stride":2,"before":2,"after":2}""", X(2, 4, 6, 4)), new("""{"stride":[3,1],"after":17}""", X(1, 5, 3, 16)), new("""{"stride":2}""", X(1, 3, 5, 3))],
         },
         new("expand", nameof(Expand), (i, a) => Expand(i["x"], a.Integers("shape")))
         {

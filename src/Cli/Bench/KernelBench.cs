@@ -6,9 +6,9 @@ namespace CnnSharp.Cli.Bench;
 /// <summary>A kernel's speed beside what the machine could do at that moment.</summary>
 /// <param name="Case">The kernel.</param>
 /// <param name="Speed">Operations or bytes a second: the median of the rounds.</param>
-/// <param name="Ceiling">The limit, in the same unit: the median of the measurements around the rounds.</param>
+/// <param name="Peak">The limit, in the same unit: the median of the measurements around the rounds.</param>
 /// <param name="Share">The median of each round's speed by the limit measured right before and after it.</param>
-internal sealed record KernelResult(KernelCase Case, double Speed, double Ceiling, double Share);
+internal sealed record KernelResult(KernelCase Case, double Speed, double Peak, double Share);
 
 /// <summary>
 /// Times kernels against the machine's limits. On shared machines the clock and the neighbors change from one moment to
@@ -30,17 +30,17 @@ internal static class KernelBench
     {
         var calls = CallsOfARound(engine, kernel);
         var speeds = new double[rounds];
-        var ceilings = new double[rounds + 1];
+        var peaks = new double[rounds + 1];
         var shares = new double[rounds];
-        ceilings[0] = Ceiling(engine, peak, kernel);
+        peaks[0] = Peak(engine, peak, kernel);
         for (var r = 0; r < rounds; r++)
         {
             speeds[r] = calls * kernel.Work / Time(engine, kernel, calls).TotalSeconds;
-            ceilings[r + 1] = Ceiling(engine, peak, kernel);
-            shares[r] = speeds[r] / ((ceilings[r] + ceilings[r + 1]) / 2);
+            peaks[r + 1] = Peak(engine, peak, kernel);
+            shares[r] = speeds[r] / ((peaks[r] + peaks[r + 1]) / 2);
         }
 
-        return new(kernel, Statistics.Median(speeds), Statistics.Median(ceilings), Statistics.Median(shares));
+        return new(kernel, Statistics.Median(speeds), Statistics.Median(peaks), Statistics.Median(shares));
     }
 
     /// <summary>Warms a kernel up and finds how many calls fill a round; a slow device's round is a single call.</summary>
@@ -56,7 +56,7 @@ internal static class KernelBench
         }
     }
 
-    /// <summary>Calls are queued one behind the other, and the last one is waited for.</summary>
+    /// <summary>Calls are queued one after the other, and the last one is waited for.</summary>
     static TimeSpan Time(Engine engine, KernelCase kernel, int calls)
     {
         var clock = Stopwatch.StartNew();
@@ -65,7 +65,7 @@ internal static class KernelBench
         return clock.Elapsed;
     }
 
-    static double Ceiling(Engine engine, IPeak peak, KernelCase kernel)
+    static double Peak(Engine engine, IPeak peak, KernelCase kernel)
     {
         if (kernel.Limit == Limit.Arithmetic) return peak.FmaPeak(CeilingTime);
         var memory = engine.Rent(DType.Float32, (long)kernel.Work / sizeof(float));

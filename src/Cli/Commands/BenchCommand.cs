@@ -34,8 +34,8 @@ internal static class BenchCommand
     {
         var engine = device.Engine;
         var peak = engine.Peak ?? throw new UsageException($"--device {device}: this engine is for checking others by; its kernels have no limit worth a comparison.");
-        var ceiling = peak.FmaPeak(TimeSpan.FromMilliseconds(100));
-        terminal.WriteLine($"{engine.Description}; peak FLOP/s {Giga(ceiling)} GFLOP/s. Medians of {rounds} rounds, the peak measured before and after each.");
+        var peakFlops = peak.FmaPeak(TimeSpan.FromMilliseconds(100));
+        terminal.WriteLine($"{engine.Description}; peak FLOP/s {Giga(peakFlops)} GFLOP/s. Medians of {rounds} rounds, the peak measured before and after each.");
 
         var results = new List<KernelResult>();
         foreach (var kernel in KernelCase.All(engine, batch ?? peak.Batch, name => name.Contains(filter, StringComparison.OrdinalIgnoreCase)))
@@ -48,7 +48,7 @@ internal static class BenchCommand
         if (results.Count == 0) throw new UsageException($"--filter '{filter}': no kernel's name holds that; try 'conv', 'norm', 'relu', 'pool' or 'sgd'.");
         terminal.WriteTable(
             ["kernel", "size", "pass", ">speed", "unit", ">peak", ">fraction"],
-            results.Select(r => (IReadOnlyList<string>)[r.Case.Kernel, r.Case.Size, r.Case.Pass, Giga(r.Speed), r.Case.Limit == Limit.Arithmetic ? "GFLOP/s" : "GB/s", Giga(r.Ceiling), $"{Terminal.Percent(r.Share, 0)}"]));
+            results.Select(r => (IReadOnlyList<string>)[r.Case.Kernel, r.Case.Size, r.Case.Pass, Giga(r.Speed), r.Case.Limit == Limit.Arithmetic ? "GFLOP/s" : "GB/s", Giga(r.Peak), $"{Terminal.Percent(r.Share, 0)}"]));
         terminal.WriteLine("Convolutions: operations of the direct method. Where Winograd's runs, which needs fewer, the share can pass 100%.");
         if (json)
         {
@@ -56,7 +56,7 @@ internal static class BenchCommand
             {
                 ["device"] = device.Name,
                 ["engine"] = engine.Description,
-                ["fma_ceiling_gflops"] = Terminal.Number(ceiling / 1e9, 4),
+                ["fma_ceiling_gflops"] = Terminal.Number(peakFlops / 1e9, 4),
                 ["kernels"] = new JsonArray([.. results.Select(Json)]),
             });
         }
@@ -76,7 +76,7 @@ internal static class BenchCommand
             ["size"] = r.Case.Size,
             ["pass"] = r.Case.Pass,
             [unit] = Terminal.Number(r.Speed / 1e9, 4),
-            [$"ceiling_{unit}"] = Terminal.Number(r.Ceiling / 1e9, 4),
+            [$"ceiling_{unit}"] = Terminal.Number(r.Peak / 1e9, 4),
             ["share"] = Terminal.Number(r.Share, 3),
         };
     }

@@ -42,7 +42,7 @@ internal static class TrainCommand
         var lrScale = Options.Texts("--lr-scale", "PATTERN=FACTOR", "what the learning rate of some weights is multiplied by, for instance layer*=0.1; may be repeated, the first that fits decides");
         var earlyStopping = Options.Whole("--early-stopping", "end after so many epochs in a row without a better one", minimum: 1, maximum: 100_000);
         var minDelta = Options.Real("--min-delta", "by how much an epoch must beat the best for --early-stopping; default 0", minimum: 0);
-        var monitor = Options.Choice("--monitor", "figure", "by which the best epoch is told (default accuracy)", ["accuracy", "loss"]);
+        var monitor = Options.Choice("--monitor", "figure", "that decides which epoch is the best (default accuracy)", ["accuracy", "loss"]);
         var checkpointEvery = Options.Whole("--checkpoint-every", "steps between two checkpoints within an epoch; default: one after each epoch", minimum: 1);
         var device = Options.Device();
         var precision = Options.Precision();

@@ -12,7 +12,7 @@ internal static class Augmentations
     /// Pad and crop by an eighth of the image, flip half of them, cut out a quarter: 4 and 8 pixels of CIFAR's 32. Turn by
     /// up to 15 degrees, change colors by up to 0.4, erase a rectangle of half of them, mix by Beta(0.2, 0.2).
     /// </summary>
-    /// <exception cref="UsageException">A word is unknown or stands twice, or two exclude each other.</exception>
+    /// <exception cref="UsageException">A word is unknown or is specified more than once, or two exclude each other.</exception>
     public static Augment Parse(string text, int side)
     {
         var augment = Augment.None;
@@ -20,7 +20,7 @@ internal static class Augmentations
         foreach (var word in text.Split(','))
         {
             if (!Names.Contains(word)) throw new UsageException($"--augment: {Nearest.Unknown("augmentation", word, Names)}");
-            if (!seen.Add(word)) throw new UsageException($"--augment {text}: '{word}' stands twice.");
+            if (!seen.Add(word)) throw new UsageException($"--augment {text}: '{word}' is specified more than once.");
             if (word == "none" && text != word) throw new UsageException($"--augment {text}: 'none' stands alone.");
             if (word == "none") continue;
             augment = augment.Then(word switch

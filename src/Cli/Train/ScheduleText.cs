@@ -3,7 +3,7 @@ using CnnSharp.Training;
 
 namespace CnnSharp.Cli.Train;
 
-/// <summary>What <c>--schedule</c> means: a name, and behind a colon settings with commas between: <c>step:epochs=30,factor=0.5</c>.</summary>
+/// <summary>What <c>--schedule</c> means: a name, and after a colon settings with commas between: <c>step:epochs=30,factor=0.5</c>.</summary>
 internal static class ScheduleText
 {
     /// <summary>The name of the schedule that waits for a measured loss.</summary>
@@ -99,7 +99,7 @@ internal static class ScheduleText
             }
 
             if (isPair && numbers.Count != 2) throw new UsageException($"--schedule {text}: {setting}: expected the momentum at the start and at the peak, for instance 0.95/0.85, got '{value}'.");
-            if (!given.TryAdd(setting, [.. numbers])) throw new UsageException($"--schedule {text}: {setting} stands twice.");
+            if (!given.TryAdd(setting, [.. numbers])) throw new UsageException($"--schedule {text}: {setting} is specified more than once.");
         }
 
         return (name, given);

@@ -132,7 +132,7 @@ readonly record struct Broadcast(Shape Shape, BroadcastGeometry Geometry)
             return;
         }
 
-        // From the outermost axis on, so that the extents behind an axis are still the result's when it is summed.
+        // From the outermost axis on, so that the extents after an axis are still the result's when it is summed.
         var current = dy.Retain();
         var missing = shape.Rank - input.Shape.Rank;
         var outer = 1L;

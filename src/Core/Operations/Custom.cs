@@ -24,7 +24,7 @@ public static partial class Functional
     /// <exception cref="ShapeException">In the backward pass: another number of gradients than of inputs, or one of another shape or device than its input.</exception>
     /// <example>
     /// <code>
-    /// // What stands behind it learns to tell two domains apart, what stands before it not to (Ganin and Lempitsky 2015).
+    /// // What stands after it learns to tell two domains apart, what stands before it not to (Ganin and Lempitsky 2015).
     /// static Tensor ReverseGradient(Tensor x) => Functional.Custom("ReverseGradient", [x], () => x, dy => [-dy]);
     /// </code>
     /// </example>

@@ -32,7 +32,7 @@ public static partial class Functional
         Span<int> pixels = [axes[0], axes[1], 1, axes[^1]];
         var rest = 1L;
         foreach (var extent in axes[2..^1]) rest *= extent;
-        pixels[2] = Geometry.Extent("Linear", $"the number of rows behind the first two axes of {x.Shape}", rest);
+        pixels[2] = Geometry.Extent("Linear", $"the number of rows after the first two axes of {x.Shape}", rest);
         var y = Conv2d(Reshape(x, new(pixels)), Reshape(w, [1, 1, w.Shape[0], w.Shape[1]]), b, activation: activation);
         return Reshape(y, x.Shape.With(^1, w.Shape[1]));
     }

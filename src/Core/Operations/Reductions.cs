@@ -12,7 +12,7 @@ public static partial class Functional
 
     /// <summary>The sum over some axes.</summary>
     /// <param name="x">Any shape.</param>
-    /// <param name="axes">Which, counted from 0 or, negative, from behind.</param>
+    /// <param name="axes">Which, counted from 0 or, negative, from the end.</param>
     /// <param name="keepAxes">Whether they stay, with extent 1; default no.</param>
     /// <exception cref="ShapeException">An axis does not exist or is named twice.</exception>
     public static Tensor Sum(Tensor x, ReadOnlySpan<int> axes, bool keepAxes = false) => ReduceAxes("Sum", x, axes, keepAxes, mean: false);

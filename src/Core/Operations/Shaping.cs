@@ -57,7 +57,7 @@ public static partial class Functional
     /// <inheritdoc cref="Concat(ReadOnlySpan{Tensor}, int)"/>
     public static Tensor Concat(Tensor[] tensors, int axis = -1) => Concat((ReadOnlySpan<Tensor>)tensors, axis);
 
-    /// <summary>Tensors one behind the other along an axis.</summary>
+    /// <summary>Tensors one after the other along an axis.</summary>
     /// <param name="tensors">At least one; alike but for that axis.</param>
     /// <param name="axis">Which; default -1, the channels.</param>
     /// <exception cref="ShapeException">The shapes do not fit.</exception>
@@ -83,7 +83,7 @@ public static partial class Functional
 
     /// <summary>Part of a tensor: <paramref name="length"/> places from <paramref name="start"/> on along one axis.</summary>
     /// <param name="x">Any shape.</param>
-    /// <param name="axis">Which axis; negative from behind.</param>
+    /// <param name="axis">Which axis; negative from the end.</param>
     /// <param name="start">The first place.</param>
     /// <param name="length">How many.</param>
     /// <exception cref="ShapeException">The part is not within the axis.</exception>

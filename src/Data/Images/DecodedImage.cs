@@ -89,13 +89,13 @@ public sealed class DecodedImage
         if (normalization.Channels != Channels) throw new ArgumentException($"ToTensor: the normalization is of {normalization.Channels} channels, the {this} has {Channels}; Flatten({normalization.Channels}) gives it those.", nameof(normalization));
         var tensor = Tensor.Uninitialized([1, Height, Width, Channels], device);
         using var pixels = Tensor.From(Pixels, [Pixels.Length], device);
-        using var placement = Tensor.From([0, 0, 0, 0, 0, 0], [1, ImageGeometry.PlacementLength], device);
+        using var crop = Tensor.From([0, 0, 0, 0, 0, 0], [1, ImageGeometry.CropLength], device);
         using var scaleOffset = Tensor.From(normalization.ScaleOffset(), [2 * Channels], device);
-        device.Kernels.Images.Gather(new(1, Height, Width, Channels, Height, Width, 0), pixels.Data, placement.Data, scaleOffset.Data, tensor.Data);
+        device.Kernels.Images.Gather(new(1, Height, Width, Channels, Height, Width, 0), pixels.Data, crop.Data, scaleOffset.Data, tensor.Data);
         return tensor;
     }
 
-    /// <summary>0.299 R + 0.587 G + 0.114 B, rounded, in 16 bits behind the point.</summary>
+    /// <summary>0.299 R + 0.587 G + 0.114 B, rounded, in 16 bits after the point.</summary>
     internal static byte Gray(int r, int g, int b) => (byte)(((r * 19595) + (g * 38470) + (b * 7471) + 0x8000) >> 16);
 
     static byte Blend(int color, int background, int alpha) => (byte)(((color * alpha) + (background * (255 - alpha)) + 127) / 255);

@@ -88,7 +88,7 @@ public static class ImageFile
         }
         catch (DataFormatException) when (head.Length == HeaderBytes)
         {
-            // A JPEG's header can stand behind a preview of any length.
+            // A JPEG's header can stand after a preview of any length.
             size = ImageSharpCodec.Identify(ReadBytes(path, MaxFileBytes), path);
         }
 

@@ -161,7 +161,7 @@ static class ImageFileCheck
         RequireInflated(packed, header.PixelBytes, name);
         var isOpaque = header.Type is 2 or 3 && !hasKey;
 
-        // The package goes on behind a pass without columns where the rows of the pass before ended, so it decodes each by itself.
+        // The package goes on after a pass without columns where the rows of the pass before ended, so it decodes each by itself.
         const int narrowest = 5;
         packed.Position = 0;
         if (header.IsInterlaced && header.Width < narrowest) return new(bytes, exif, isOpaque, PassesOf(header, packed, bytes.AsSpan(0, firstPixels), bytes.AsSpan(pixelsEnd)));
@@ -247,7 +247,7 @@ static class ImageFileCheck
         return chunk;
     }
 
-    /// <summary>Segments by their lengths, the codes of scans up to the next marker, and the end of the image (EOI) behind at least one scan.</summary>
+    /// <summary>Segments by their lengths, the codes of scans up to the next marker, and the end of the image (EOI) after at least one scan.</summary>
     static void Jpeg(ReadOnlySpan<byte> bytes, string name)
     {
         const int scan = 0xDA, end = 0xD9;
@@ -297,7 +297,7 @@ static class ImageFileCheck
 
     static int GifTable(byte flags) => (flags & 0x80) != 0 ? 3 << ((flags & 7) + 1) : 0;
 
-    /// <summary>The place behind a chain of blocks; beyond the end where that is cut off.</summary>
+    /// <summary>The place after a chain of blocks; beyond the end where that is cut off.</summary>
     static int SkipGifBlocks(ReadOnlySpan<byte> bytes, int at)
     {
         while (at < bytes.Length && bytes[at] != 0) at += bytes[at] + 1;
@@ -356,7 +356,7 @@ static class ImageFileCheck
 
     /// <summary>
     /// A TIFF with the tag BitsPerSample, which the package asks for. Black and white images go without, since it is 1 then:
-    /// the directory is written again behind the file, with the tag. Without the tag ExtraSamples there is no alpha.
+    /// the directory is written again after the file, with the tag. Without the tag ExtraSamples there is no alpha.
     /// </summary>
     public static CheckedImage Tiff(byte[] bytes, string name)
     {
@@ -415,7 +415,7 @@ static class ImageFileCheck
         const int shortest = 12, longest = 124, colors = 256;
         if (bytes.Length < 26) throw CutOff(name, "the end of its header");
         var header = BinaryPrimitives.ReadUInt32LittleEndian(bytes[14..]);
-        if (bytes[1] != 'M' || header is < shortest or > longest) throw new DataFormatException(name, "the length of the BMP's header", $"{shortest} to {longest} bytes, behind 'BM'", $"{header:N0}", 14);
+        if (bytes[1] != 'M' || header is < shortest or > longest) throw new DataFormatException(name, "the length of the BMP's header", $"{shortest} to {longest} bytes, after 'BM'", $"{header:N0}", 14);
         if (bytes.Length < 14 + header) throw CutOff(name, "the end of its header");
         if (header == shortest) return new(BinaryPrimitives.ReadUInt16LittleEndian(bytes[20..]), BinaryPrimitives.ReadUInt16LittleEndian(bytes[18..]));
         var used = header >= 40 ? BinaryPrimitives.ReadUInt32LittleEndian(bytes[46..]) : 0;

@@ -1,6 +1,6 @@
 namespace CnnSharp.Formats.Onnx;
 
-/// <summary>Folds a batch normalization behind a convolution into its weights: y = s (w x + b) + t is a convolution by s w with the bias s b + t.</summary>
+/// <summary>Folds a batch normalization after a convolution into its weights: y = s (w x + b) + t is a convolution by s w with the bias s b + t.</summary>
 internal static class BatchNormFolding
 {
     /// <summary>The same graph without the normalizations that alone read a convolution with constant weights.</summary>

@@ -129,7 +129,7 @@ internal sealed class Binding(OnnxNetwork network, OnnxNode node)
     /// <summary>The layer that drops elements while the network trains.</summary>
     public Layers.Dropout Dropout(float probability) => network.AddDropout(probability);
 
-    /// <summary>An axis counted from 0, from one that may be counted from behind.</summary>
+    /// <summary>An axis counted from 0, from one that may be counted from the end.</summary>
     public int Axis(long axis, int rank)
         => axis >= -rank && axis < rank ? (int)(axis < 0 ? axis + rank : axis) : throw Malformed($"there is no axis {axis} among {rank}");
 

@@ -164,12 +164,12 @@ internal sealed class GraphWriter
             OnnxAttribute.Of("kernel_shape", g.KernelH, g.KernelW),
             OnnxAttribute.Of("strides", g.StrideH, g.StrideW),
             OnnxAttribute.Of("dilations", g.DilationH, g.DilationW),
-            OnnxAttribute.Of("pads", g.PadTop, g.PadLeft, Behind(g.H, g.OutH, g.KernelH, g.StrideH, g.DilationH, g.PadTop), Behind(g.W, g.OutW, g.KernelW, g.StrideW, g.DilationW, g.PadLeft)),
+            OnnxAttribute.Of("pads", g.PadTop, g.PadLeft, PadAfter(g.H, g.OutH, g.KernelH, g.StrideH, g.DilationH, g.PadTop), PadAfter(g.W, g.OutW, g.KernelW, g.StrideW, g.DilationW, g.PadLeft)),
             OnnxAttribute.Of("group", g.Groups));
         return Activated(y, activation);
 
         // What the last window reaches beyond the image; where it does not reach its end, padding changes nothing.
-        static long Behind(int size, int outputs, int kernel, int stride, int dilation, int before)
+        static long PadAfter(int size, int outputs, int kernel, int stride, int dilation, int before)
             => Math.Max(0, ((outputs - 1L) * stride) + ((kernel - 1L) * dilation) + 1 - size - before);
     }
 
@@ -177,8 +177,8 @@ internal sealed class GraphWriter
     /// <param name="g">The convolution that it is the gradient of: x is that one's output.</param>
     string TransposedConvolution(TracedOperation operation, ConvGeometry g)
     {
-        var (bottom, extraRows) = Behind(g.H, g.OutH, g.KernelH, g.StrideH, g.DilationH, g.PadTop);
-        var (right, extraColumns) = Behind(g.W, g.OutW, g.KernelW, g.StrideW, g.DilationW, g.PadLeft);
+        var (bottom, extraRows) = PadAfter(g.H, g.OutH, g.KernelH, g.StrideH, g.DilationH, g.PadTop);
+        var (right, extraColumns) = PadAfter(g.W, g.OutW, g.KernelW, g.StrideW, g.DilationW, g.PadLeft);
         string[] inputs = [Name(operation, 0), Constant(operation, 1, "weights", Ungrouped), .. Bias(operation, 2)];
         return Node(
             "ConvTranspose",
@@ -190,7 +190,7 @@ internal sealed class GraphWriter
             OnnxAttribute.Of("output_padding", extraRows, extraColumns),
             OnnxAttribute.Of("group", g.Groups));
 
-        static (long Pad, long Extra) Behind(int size, int inputs, int kernel, int stride, int dilation, int before)
+        static (long Pad, long Extra) PadAfter(int size, int inputs, int kernel, int stride, int dilation, int before)
         {
             var cut = ((inputs - 1L) * stride) + ((kernel - 1L) * dilation) + 1 - size - before;
             return cut >= 0 ? (cut, 0) : (0, -cut);
@@ -248,7 +248,7 @@ internal sealed class GraphWriter
 
         // A last, partial window is written as padding that reaches as far as it does. Padding is never the maximum, and not
         // counted by an average, so this changes nothing, but where padding does count and a window reaches beyond it.
-        long bottom = Behind(g.H, g.OutH, kernelH, strideH, g.Padding.Top), right = Behind(g.W, g.OutW, kernelW, strideW, g.Padding.Left);
+        long bottom = PadAfter(g.H, g.OutH, kernelH, strideH, g.Padding.Top), right = PadAfter(g.W, g.OutW, kernelW, strideW, g.Padding.Left);
         var counts = kind == "Average" && g.CountIncludePad && g.Padding != 0;
         if (counts && (bottom > g.Padding.Bottom || right > g.Padding.Right)) throw Refuse(operation, "it counts padding in partial windows");
         var attributes = new List<OnnxAttribute>
@@ -260,7 +260,7 @@ internal sealed class GraphWriter
         if (kind == "Average") attributes.Add(OnnxAttribute.Of("count_include_pad", counts ? 1 : 0));
         return Node($"{kind}Pool", [Name(operation, 0)], [.. attributes]);
 
-        static long Behind(int size, int outputs, int kernel, int stride, int before) => Math.Max(0, ((outputs - 1L) * stride) + kernel - size - before);
+        static long PadAfter(int size, int outputs, int kernel, int stride, int before) => Math.Max(0, ((outputs - 1L) * stride) + kernel - size - before);
     }
 
     string BatchNorm(TracedOperation operation, BatchNormOperation norm)
@@ -361,10 +361,10 @@ internal sealed class GraphWriter
 
     string SubsampleAndWiden(TracedOperation operation, SubsampleAndWidenOperation widened)
     {
-        var (stride, before, behind) = (widened.Stride, widened.Before, widened.Behind);
+        var (stride, before, after) = (widened.Stride, widened.Before, widened.After);
         var y = Name(operation, 0);
         if (stride != 1) y = Node("Slice", [y, Integers(0, 0), Integers(int.MaxValue, int.MaxValue), Integers(2, 3), Integers(stride.H, stride.W)]);
-        return before + behind > 0 || stride == 1 ? Node("Pad", [y, Integers(0, before, 0, 0, 0, behind, 0, 0), Scalar(0)]) : y;
+        return before + after > 0 || stride == 1 ? Node("Pad", [y, Integers(0, before, 0, 0, 0, after, 0, 0), Scalar(0)]) : y;
     }
 
     /// <summary>The grid of a network is an image of two channels; ONNX's has them last.</summary>

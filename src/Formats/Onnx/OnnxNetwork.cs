@@ -10,7 +10,7 @@ namespace CnnSharp.Formats.Onnx;
 /// <remarks>
 /// Constant tensors that convolutions, matrix products, normalizations and arithmetic read are parameters, and so are the file's
 /// named ones that any operator with a gradient reads; running statistics and scalars are not. A weight that several nodes read
-/// is one parameter, in whatever orders of axes they read it. A rectifier behind a convolution, matrix product or normalization is merged into it.
+/// is one parameter, in whatever orders of axes they read it. A rectifier after a convolution, matrix product or normalization is merged into it.
 /// </remarks>
 /// <example>
 /// <code>
@@ -163,7 +163,7 @@ public sealed class OnnxNetwork : Layer
         Device = device;
     }
 
-    /// <summary>Runs the graph. Without recording, each intermediate tensor is freed behind the last node that reads it.</summary>
+    /// <summary>Runs the graph. Without recording, each intermediate tensor is freed after the last node that reads it.</summary>
     internal Value[] Run(Value[] inputs)
     {
         MostElements = Math.Max(LeastElements, constantElements + inputs.Sum(input => input.Shape.Count)) * MostGrowth;
@@ -322,7 +322,7 @@ public sealed class OnnxNetwork : Layer
             [.. node.Outputs.Select(name => name.Length == 0 ? -1 : Slot(name))]));
     }
 
-    /// <summary>Behind which step each value is done with; constants and what the graph gives out are never.</summary>
+    /// <summary>After which step each value is done with; constants and what the graph gives out are never.</summary>
     void MarkLastReads()
     {
         var kept = constants.Keys.Concat(Outputs.Select(output => output.Name)).Select(Slot).ToHashSet();

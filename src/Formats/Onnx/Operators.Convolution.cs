@@ -6,7 +6,7 @@ namespace CnnSharp.Formats.Onnx;
 /// <param name="Kernel">Extents, or null where the weights say.</param>
 /// <param name="Strides">Between windows, or null for 1.</param>
 /// <param name="Dilations">Between a window's elements, or null for 1.</param>
-/// <param name="Pads">Before each axis, then behind each; or null.</param>
+/// <param name="Pads">Before each axis, then after each; or null.</param>
 /// <param name="AutoPad">NOTSET, VALID, SAME_UPPER or SAME_LOWER.</param>
 internal sealed record Windows(int[]? Kernel, int[]? Strides, int[]? Dilations, long[]? Pads, string AutoPad)
 {
@@ -32,11 +32,11 @@ internal sealed record Windows(int[]? Kernel, int[]? Strides, int[]? Dilations, 
         var window = new Window(kernel, Strides?[axis] ?? 1, Dilations?[axis] ?? 1, 0, 0);
         if (window.Span > Farthest || window.Stride > Farthest) throw n.Malformed($"its windows reach over {window.Span:N0} places and are {window.Stride:N0} apart");
         if (AutoPad == "VALID") return window;
-        if (AutoPad == "NOTSET") return window with { Before = (int)(Pads?[axis] ?? 0), Behind = (int)(Pads?[axis + axes] ?? 0) };
+        if (AutoPad == "NOTSET") return window with { Before = (int)(Pads?[axis] ?? 0), After = (int)(Pads?[axis + axes] ?? 0) };
         var outputs = (size + window.Stride - 1L) / window.Stride;
         var total = (int)Math.Clamp(((outputs - 1) * window.Stride) + window.Span - size, 0, Farthest);
         var less = total / 2;
-        return AutoPad == "SAME_UPPER" ? window with { Before = less, Behind = total - less } : window with { Before = total - less, Behind = less };
+        return AutoPad == "SAME_UPPER" ? window with { Before = less, After = total - less } : window with { Before = total - less, After = less };
     }
 
     /// <summary>How far a window may reach: sums of a few such numbers still are 32-bit integers.</summary>
@@ -44,7 +44,7 @@ internal sealed record Windows(int[]? Kernel, int[]? Strides, int[]? Dilations, 
 }
 
 /// <summary>A window along one axis.</summary>
-internal readonly record struct Window(int Kernel, int Stride, int Dilation, int Before, int Behind)
+internal readonly record struct Window(int Kernel, int Stride, int Dilation, int Before, int After)
 {
     /// <summary>For an axis that is not there.</summary>
     public static Window Point { get; } = new(1, 1, 1, 0, 0);
@@ -81,16 +81,16 @@ internal static partial class OnnxOperators
             var options = new Conv2dOptions
             {
                 Stride = (rows.Stride, columns.Stride),
-                Padding = new(rows.Before, rows.Behind, columns.Before, columns.Behind),
+                Padding = new(rows.Before, rows.After, columns.Before, columns.After),
                 Dilation = (rows.Dilation, columns.Dilation),
                 Groups = groups,
             };
-            n.Checked([volume.Shape[0], .. Enumerable.Range(0, 3).Select(i => volume.Shape[i + 1] + (long)along[i].Before + along[i].Behind), volume.Shape[4]]);
+            n.Checked([volume.Shape[0], .. Enumerable.Range(0, 3).Select(i => volume.Shape[i + 1] + (long)along[i].Before + along[i].After), volume.Shape[4]]);
             var result = n.Checked([volume.Shape[0], .. Enumerable.Range(0, 3).Select(i => Outputs(volume.Shape[i + 1], along[i])), w.Shape[4]]);
             if (w.Shape[0] == 1 && axes < 3) return Unvolume(Functional.Conv2d(Planes(volume), Kernel(w, 0), bias(x), options), axes, result);
 
             // Plane o of the result reads plane o stride + tap dilation of the padded volume.
-            var padded = PadAxis(volume, 1, depth.Before, depth.Behind, 0);
+            var padded = PadAxis(volume, 1, depth.Before, depth.After, 0);
             Tensor? sum = null;
             for (var tap = 0; tap < w.Shape[0]; tap++)
             {
@@ -102,7 +102,7 @@ internal static partial class OnnxOperators
             return Unvolume(sum!, axes, result);
         });
 
-        static long Outputs(int size, Window window) => Math.Max(0, ((size + (long)window.Before + window.Behind - window.Span) / window.Stride) + 1);
+        static long Outputs(int size, Window window) => Math.Max(0, ((size + (long)window.Before + window.After - window.Span) / window.Stride) + 1);
     }
 
     /// <summary>x [N, C, ...], w [C, M / group, ...], b [M].</summary>
@@ -138,7 +138,7 @@ internal static partial class OnnxOperators
             var options = new ConvTranspose2dOptions
             {
                 Stride = (rows.Stride, columns.Stride),
-                Padding = new(rows.Before, rows.Behind, columns.Before, columns.Behind),
+                Padding = new(rows.Before, rows.After, columns.Before, columns.After),
                 OutputPadding = (extra[1], extra[2]),
                 Dilation = (rows.Dilation, columns.Dilation),
                 Groups = groups,
@@ -163,8 +163,8 @@ internal static partial class OnnxOperators
             return Unvolume(bias(x) is { } b ? Merged(sum, b, sum.Shape, Functional.Add) : sum, axes, result);
         });
 
-        // The result's extent is stride (size - 1) + extra + span - before - behind.
-        static long Inputs(int size, Window window) => Math.Max(0, (window.Stride * (size - 1L)) + window.Span - window.Before - window.Behind);
+        // The result's extent is stride (size - 1) + extra + span - before - after.
+        static long Inputs(int size, Window window) => Math.Max(0, (window.Stride * (size - 1L)) + window.Span - window.Before - window.After);
 
         (Window Window, int Extra) Spread(int axis, int axes, int size, int kernel)
         {
@@ -172,13 +172,13 @@ internal static partial class OnnxOperators
             var extra = checked((int)(outputPadding?[axis] ?? 0));
             if (outputShape is null && windows.AutoPad is "NOTSET" or "VALID") return (windows.Along(n, axis, axes, size, kernel), extra);
 
-            // The padding follows from the result's extent; the larger half of an odd one stands before, or behind for SAME_UPPER.
+            // The padding follows from the result's extent; the larger half of an odd one stands before, or after for SAME_UPPER.
             var plain = (windows with { AutoPad = "NOTSET", Pads = null }).Along(n, axis, axes, size, kernel);
             var wanted = outputShape?[axis] ?? checked(size * plain.Stride);
             var total = checked((int)(Inputs(size, plain) + extra - wanted));
             if (total < 0) return (plain, extra - total);
             var less = total / 2;
-            return (windows.AutoPad == "SAME_UPPER" ? plain with { Before = less, Behind = total - less } : plain with { Before = total - less, Behind = less }, extra);
+            return (windows.AutoPad == "SAME_UPPER" ? plain with { Before = less, After = total - less } : plain with { Before = total - less, After = less }, extra);
         }
     }
 
@@ -209,7 +209,7 @@ internal static partial class OnnxOperators
         Tensor Matrix(Tensor t) => t.Shape.Rank == 2 ? t : throw n.Malformed($"it multiplies matrices, got {t.Shape}");
     }
 
-    /// <summary>Matrix products over the last two axes, the others repeated to each other; a vector is a row before, a column behind.</summary>
+    /// <summary>Matrix products over the last two axes, the others repeated to each other; a vector is a row before, a column after.</summary>
     static Operator MatMul(Binding n)
     {
         var right = n.Weight(1, "plain", w => w);

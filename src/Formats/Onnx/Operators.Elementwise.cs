@@ -317,16 +317,16 @@ internal static partial class OnnxOperators
         return n.Checked(extents);
     }
 
-    /// <summary>The second operand with axes of extent 1 behind it, so that its first meets the given axis of the first operand.</summary>
+    /// <summary>The second operand with axes of extent 1 after it, so that its first meets the given axis of the first operand.</summary>
     static Value AlignedAt(Binding n, Value a, Value b, long place)
     {
-        var behind = a.Shape.Rank - n.Axis(place, a.Shape.Rank) - b.Shape.Rank;
-        if (behind < 0) throw n.Malformed($"{b.Shape} does not fit at axis {place} of {a.Shape}");
-        Shape shape = new([.. b.Shape.AsSpan(), .. Enumerable.Repeat(1, behind)]);
+        var after = a.Shape.Rank - n.Axis(place, a.Shape.Rank) - b.Shape.Rank;
+        if (after < 0) throw n.Malformed($"{b.Shape} does not fit at axis {place} of {a.Shape}");
+        Shape shape = new([.. b.Shape.AsSpan(), .. Enumerable.Repeat(1, after)]);
         return b.IsFloat ? Value.Of(Layout.Reshape(b.Plain(n.Device), shape)) : Value.Of(b.Host().Reshape(shape));
     }
 
-    /// <summary>The maximum, element by element: one behind the other along a new last axis they are the pieces of a maxout.</summary>
+    /// <summary>The maximum, element by element: one after the other along a new last axis they are the pieces of a maxout.</summary>
     static Tensor GreatestOf(params ReadOnlySpan<Tensor> tensors)
     {
         var shape = tensors[0].Shape;

@@ -50,7 +50,7 @@ internal static partial class OnnxOperators
         return One(x => Converted(n, x[0]!, type));
     }
 
-    /// <summary>Slices of the data along an axis, one for each index; negative ones count from behind.</summary>
+    /// <summary>Slices of the data along an axis, one for each index; negative ones count from the end.</summary>
     static Operator Gather(Binding n)
     {
         var stated = n.Int("axis", 0);

@@ -80,7 +80,7 @@ internal static partial class OnnxOperators
         return x * Functional.Exp(Functional.Log(sums) * -options.Beta);
     }
 
-    /// <summary>Along one axis; before version 13 along it and all behind it.</summary>
+    /// <summary>Along one axis; before version 13 along it and all after it.</summary>
     static Operator Softmax(Binding n, Func<Tensor, Tensor> function)
     {
         var stated = n.Int("axis", n.Opset < 13 ? 1 : -1);

@@ -46,7 +46,7 @@ internal static partial class OnnxOperators
     });
 
     static Pool2dOptions Options(Window rows, Window columns, bool ceilMode)
-        => new() { Stride = (rows.Stride, columns.Stride), Padding = new(rows.Before, rows.Behind, columns.Before, columns.Behind), CeilMode = ceilMode };
+        => new() { Stride = (rows.Stride, columns.Stride), Padding = new(rows.Before, rows.After, columns.Before, columns.After), CeilMode = ceilMode };
 
     /// <summary>Pools along the image's axes: along the last two at once and, of three, along the first by itself, for windows are boxes.</summary>
     static Value Pool(Binding n, Windows windows, Value x, Func<Tensor, Window, Window, Tensor> pool)
@@ -55,7 +55,7 @@ internal static partial class OnnxOperators
         if (axes is < 1 or > 3) throw n.Unsupported($"it pools images of 1 to 3 axes, not {x.Shape}");
         if (windows.Kernel!.Length != axes) throw n.Malformed($"attribute 'kernel_shape' is [{string.Join(", ", windows.Kernel)}], x is {x.Shape}");
         var along = Enumerable.Range(0, axes).Select(axis => windows.Along(n, axis, axes, x.Shape[axis + 2], windows.Kernel[axis])).ToArray();
-        for (var axis = 0; axis < axes; axis++) n.Checked([x.Shape[axis + 2] + (long)along[axis].Before + along[axis].Behind]);
+        for (var axis = 0; axis < axes; axis++) n.Checked([x.Shape[axis + 2] + (long)along[axis].Before + along[axis].After]);
         var volume = Volume(n, x);
         int images = volume.Shape[0], depth = volume.Shape[1], channels = volume.Shape[4];
         var planes = pool(Planes(volume), axes > 1 ? along[^2] : Window.Point, along[^1]);
@@ -90,7 +90,7 @@ internal static partial class OnnxOperators
 
         int Outputs(int size, Window window)
         {
-            var rest = size + (long)window.Before + window.Behind - window.Span;
+            var rest = size + (long)window.Before + window.After - window.Span;
             return checked((int)Math.Max(0, ((ceilMode ? rest + window.Stride - 1 : rest) / window.Stride) + 1));
         }
     }
@@ -132,7 +132,7 @@ internal static partial class OnnxOperators
         var outputs = new int[axes];
         for (var axis = 0; axis < axes; axis++)
         {
-            var rest = x.Shape[axis + 2] + (long)along[axis].Before + along[axis].Behind - along[axis].Span;
+            var rest = x.Shape[axis + 2] + (long)along[axis].Before + along[axis].After - along[axis].Span;
             outputs[axis] = checked((int)Math.Max(0, ((ceilMode ? rest + along[axis].Stride - 1 : rest) / along[axis].Stride) + 1));
             if (ceilMode && outputs[axis] > 0 && (outputs[axis] - 1L) * along[axis].Stride >= x.Shape[axis + 2] + (long)along[axis].Before) outputs[axis]--;
         }

@@ -63,7 +63,7 @@ internal static partial class OnnxOperators
 
     static Tensor MeanOver(Tensor x, int[] axes) => Functional.Mean(x, axes, keepAxes: true);
 
-    /// <summary>The maximum along axes: brought behind the others they are the pieces of a maxout.</summary>
+    /// <summary>The maximum along axes: brought after the others they are the pieces of a maxout.</summary>
     static Tensor MaximumOver(Tensor x, int[] axes)
     {
         var others = Enumerable.Range(0, x.Shape.Rank).Except(axes).ToArray();
@@ -75,7 +75,7 @@ internal static partial class OnnxOperators
         return Layout.Reshape(Functional.Maxout(rows, pieces), kept);
     }
 
-    /// <summary>The product along axes: brought behind the others, halves are multiplied with each other.</summary>
+    /// <summary>The product along axes: brought after the others, halves are multiplied with each other.</summary>
     static Tensor ProductOver(Tensor x, int[] axes)
     {
         var others = Enumerable.Range(0, x.Shape.Rank).Except(axes).ToArray();

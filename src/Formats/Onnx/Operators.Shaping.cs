@@ -35,14 +35,14 @@ internal static partial class OnnxOperators
         {
             var shape = x[0]!.Shape;
             var axis = stated == shape.Rank ? shape.Rank : n.Axis(stated, shape.Rank);
-            long before = 1, behind = 1;
+            long before = 1, after = 1;
             for (var i = 0; i < shape.Rank; i++)
             {
                 if (i < axis) before *= shape[i];
-                else behind *= shape[i];
+                else after *= shape[i];
             }
 
-            return WithShape(n, x[0]!, n.Checked([before, behind]));
+            return WithShape(n, x[0]!, n.Checked([before, after]));
         });
     }
 
@@ -191,7 +191,7 @@ internal static partial class OnnxOperators
                 if (by[i] == 0) throw n.Malformed("a step is 0");
                 var forward = by[i] > 0;
 
-                // Places are counted from behind where negative, and then clipped to where a walk can begin and end.
+                // Places are counted from the end where negative, and then clipped to where a walk can begin and end.
                 var start = Math.Clamp(first[i] < 0 ? Math.Max(first[i], -(1L << 40)) + extent : first[i], 0, forward ? extent : extent - 1);
                 var end = Math.Clamp(past[i] < 0 ? Math.Max(past[i], -(1L << 40)) + extent : past[i], forward ? 0 : -1, extent);
                 var step = Math.Clamp(by[i], -int.MaxValue, int.MaxValue);
@@ -232,12 +232,12 @@ internal static partial class OnnxOperators
         var shape = t.Shape;
         long before = 1;
         for (var i = 0; i < axis; i++) before *= shape[i];
-        var behind = t.Count / before / span;
-        var taken = Functional.SubsampleAndWiden(Layout.Reshape(t, new(checked((int)before), span, 1, checked((int)behind))), (step, 1));
+        var after = t.Count / before / span;
+        var taken = Functional.SubsampleAndWiden(Layout.Reshape(t, new(checked((int)before), span, 1, checked((int)after))), (step, 1));
         return Layout.Reshape(taken, shape.With(axis, length));
     }
 
-    /// <summary>Elements added before and behind each axis: a constant, the nearest ones, or a reflection.</summary>
+    /// <summary>Elements added before and after each axis: a constant, the nearest ones, or a reflection.</summary>
     static Operator Pad(Binding n)
     {
         var mode = n.Text("mode", "constant");
@@ -251,15 +251,15 @@ internal static partial class OnnxOperators
             var axes = x.Length > 3 && x[3] is { } chosen ? Array.ConvertAll(chosen.Integers(), axis => n.Axis(axis, rank)) : [.. Enumerable.Range(0, rank)];
             if (pads.Length != 2 * axes.Length) throw n.Malformed($"it has {pads.Length} pads for {axes.Length} axes");
             var value = x.Length > 2 && x[2] is { } given ? given.Host().Real(0) : constant;
-            var (before, behind) = (new long[rank], new long[rank]);
-            for (var i = 0; i < axes.Length; i++) (before[axes[i]], behind[axes[i]]) = (pads[i], pads[i + axes.Length]);
-            n.Checked([.. Enumerable.Range(0, rank).Select(axis => x[0]!.Shape[axis] + before[axis] + behind[axis])]);
-            if (!x[0]!.IsFloat) return Value.Of(PadOnHost(n, x[0]!.Host(), mode, before, behind, value));
+            var (before, after) = (new long[rank], new long[rank]);
+            for (var i = 0; i < axes.Length; i++) (before[axes[i]], after[axes[i]]) = (pads[i], pads[i + axes.Length]);
+            n.Checked([.. Enumerable.Range(0, rank).Select(axis => x[0]!.Shape[axis] + before[axis] + after[axis])]);
+            if (!x[0]!.IsFloat) return Value.Of(PadOnHost(n, x[0]!.Host(), mode, before, after, value));
 
             var y = x[0]!;
             for (var axis = 0; axis < rank; axis++)
             {
-                int first = checked((int)before[axis]), last = checked((int)behind[axis]);
+                int first = checked((int)before[axis]), last = checked((int)after[axis]);
                 if (first == 0 && last == 0) continue;
                 y = mode == "constant"
                     ? OnAxis(n, y, axis, (t, place) => PadAxis(t, place, first, last, (float)value))
@@ -270,20 +270,20 @@ internal static partial class OnnxOperators
         });
     }
 
-    static Tensor PadAxis(Tensor t, int axis, int before, int behind, float value)
+    static Tensor PadAxis(Tensor t, int axis, int before, int after, float value)
     {
-        if (before == 0 && behind == 0) return t;
+        if (before == 0 && after == 0) return t;
         var shape = t.Shape;
         long outer = 1;
         for (var i = 0; i < axis; i++) outer *= shape[i];
         var inner = HostArray.Stride(shape, axis);
-        var padded = Functional.Pad2d(Layout.Reshape(t, new(checked((int)outer), shape[axis], 1, checked((int)inner))), new(before, behind, 0, 0), value);
-        return Layout.Reshape(padded, shape.With(axis, shape[axis] + before + behind));
+        var padded = Functional.Pad2d(Layout.Reshape(t, new(checked((int)outer), shape[axis], 1, checked((int)inner))), new(before, after, 0, 0), value);
+        return Layout.Reshape(padded, shape.With(axis, shape[axis] + before + after));
     }
 
-    static HostArray PadOnHost(Binding n, HostArray a, string mode, long[] before, long[] behind, double value)
+    static HostArray PadOnHost(Binding n, HostArray a, string mode, long[] before, long[] after, double value)
     {
-        Shape shape = Enumerable.Range(0, a.Shape.Rank).Select(axis => checked((int)(a.Shape[axis] + before[axis] + behind[axis]))).ToArray();
+        Shape shape = Enumerable.Range(0, a.Shape.Rank).Select(axis => checked((int)(a.Shape[axis] + before[axis] + after[axis]))).ToArray();
         if (mode == "constant" && value != 0) throw n.Unsupported($"it pads {a.Type} with {value}");
         return a.Pick(shape, places =>
         {
@@ -338,7 +338,7 @@ internal static partial class OnnxOperators
         });
     }
 
-    /// <summary>A tensor one behind the other along each axis, as often as the result has room for it.</summary>
+    /// <summary>A tensor one after the other along each axis, as often as the result has room for it.</summary>
     static Tensor Tiled(Tensor t, Shape result)
     {
         for (var axis = result.Rank - 1; axis >= 0; axis--)

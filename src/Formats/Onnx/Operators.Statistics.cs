@@ -184,12 +184,12 @@ internal static partial class OnnxOperators
         {
             var size = x.Shape[axis + 2];
             var window = windows.Along(n, axis, axes, size, windows.Kernel[axis]);
-            var rest = size + (long)window.Before + window.Behind - window.Span;
+            var rest = size + (long)window.Before + window.After - window.Span;
             var outputs = (int)Math.Max(0, ((ceilMode ? rest + window.Stride - 1 : rest) / window.Stride) + 1);
 
-            // A last window that would begin behind the padded image is none.
+            // A last window that would begin after the padded image is none.
             if (ceilMode && outputs > 0 && (outputs - 1L) * window.Stride >= size + (long)window.Before) outputs--;
-            if (rest < 0 || outputs == 0) throw n.Malformed($"windows over {window.Span} places do not fit {size} with padding {window.Before} and {window.Behind}");
+            if (rest < 0 || outputs == 0) throw n.Malformed($"windows over {window.Span} places do not fit {size} with padding {window.Before} and {window.After}");
             n.Checked([outputs, window.Kernel]);
             var offsets = new int[outputs + 1];
             List<int> columns = [];
@@ -201,7 +201,7 @@ internal static partial class OnnxOperators
                 {
                     var at = ((long)i * window.Stride) - window.Before + ((long)k * window.Dilation);
                     if (at >= 0 && at < size) columns.Add((int)at);
-                    if ((at >= 0 && at < size) || (countIncludePad && at < size + (long)window.Behind)) counted++;
+                    if ((at >= 0 && at < size) || (countIncludePad && at < size + (long)window.After)) counted++;
                 }
 
                 offsets[i + 1] = columns.Count;

@@ -157,7 +157,7 @@ internal static class Layout
         x = Reshape(x, sorted.Select(group => group.Extent).ToArray());
         if (moves.Count <= 4) return Reshape(Functional.Permute(x, moves.ToArray()), result);
 
-        // More axes than the primitive takes: one at a time to its place, [before, between, axis, behind].
+        // More axes than the primitive takes: one at a time to its place, [before, between, axis, after].
         var current = Enumerable.Range(0, moves.Count).ToList();
         for (var i = 0; i < moves.Count; i++)
         {

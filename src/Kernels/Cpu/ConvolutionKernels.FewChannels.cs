@@ -3,9 +3,9 @@ namespace CnnSharp.Kernels.Cpu;
 // Backward-data with few channels of x (the first layers), a vector of result channels would be mostly empty. So each pixel
 // of dy is multiplied by the weights of all taps at once, whose R S C values fill the lanes, and the products are added
 // up where they belong afterwards: in rows first, then, as the S C values of a kernel row are contiguous in dx, in
-// columns. Windows S columns apart do not overlap but touch, so those of one remainder are stored one behind the other in
+// columns. Windows S columns apart do not overlap but touch, so those of one remainder are stored one after the other in
 // a row of their own, and S such rows added make the row of dx: nothing is read back that was just written elsewhere
-// (an overlapping load right behind a store waits for the L1).
+// (an overlapping load right after a store waits for the L1).
 sealed unsafe partial class ConvolutionKernels<V>
     where V : unmanaged, IVector<V>
 {
@@ -192,7 +192,7 @@ sealed unsafe partial class ConvolutionKernels<V>
             {
                 var part = parts + ((long)q * partLength);
                 var target = part + (q * Geometry.C);
-                // What a window's last vector has behind its end, the next window's vectors replace: they are written in order.
+                // What a window's last vector has after its end, the next window's vectors replace: they are written in order.
                 if (window <= V.Count && to - from == 3)
                 {
                     var i = h + Geometry.PadTop - from;
@@ -222,7 +222,7 @@ sealed unsafe partial class ConvolutionKernels<V>
                     }
                 }
 
-                // Behind the last window are zeros again.
+                // After the last window are zeros again.
                 for (var last = part + ((Geometry.OutW + Geometry.KernelW - 1) * Geometry.C); target < last; target += V.Count) V.Store(V.Zero, target);
             }
         }

@@ -231,7 +231,7 @@ sealed unsafe partial class ConvolutionKernels<V>
             }
         }
 
-        /// <summary>Lane i: the sum of the lanes of the i-th of 16 vectors, one behind the other.</summary>
+        /// <summary>Lane i: the sum of the lanes of the i-th of 16 vectors, one after the other.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         static V512 SumsOfLanes(float* vectors)
         {

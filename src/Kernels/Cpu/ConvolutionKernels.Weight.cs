@@ -119,7 +119,7 @@ sealed unsafe partial class ConvolutionKernels<V>
         /// <summary>Scratch memory of the segments' offsets in x, and of those in dy.</summary>
         readonly int OffsetLength => RoundUp(Math.Max(images * bandRows, stripImages) * (sizeof(nint) / sizeof(float)), 16);
 
-        /// <summary>Scratch memory of the padded x, with what the last tile reads behind it, or of one side's strips.</summary>
+        /// <summary>Scratch memory of the padded x, with what the last tile reads after it, or of one side's strips.</summary>
         readonly long PaddedXLength => ((copyX ? (images * bandX) + OuterProductTiles<V>.MaxRows : stripImages * StripLength) + 15) / 16 * 16;
 
         readonly long StripLength => (long)stripHeight * stripWidth * Geometry.C;

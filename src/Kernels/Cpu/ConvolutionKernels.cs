@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics.X86;
 namespace CnnSharp.Kernels.Cpu;
 
 // Forward and backward-data passes are one kernel: a correlation of a source image with a list of taps, written to a grid
-// of target pixels (ConvPass). Forward, the source is x and the grid is y. By input, the source is dy and every phase
+// of target pixels (ConvPass). Forward, the source is x and the grid is y. Backward-data, the source is dy and every phase
 // of the stride (the pixels of dx at one remainder of h and w) is a grid of its own with its own taps, so that nothing
 // is multiplied by the zeros between strides. (Where channels are few, RunThreeChannels, RunPhases and RunFewChannels do better backward-data.)
 //
@@ -280,7 +280,7 @@ sealed unsafe partial class ConvolutionKernels<V>(CpuKernels<V> kernels) : CpuKe
 
         /// <summary>
         /// The taps that reach pixel <paramref name="place"/> (padding included) of a strided convolution's input, and those
-        /// stride, 2 stride, ... behind it. Kernel row r reaches it from output row (place - r dilation) / stride, where that
+        /// stride, 2 stride, ... after it. Kernel row r reaches it from output row (place - r dilation) / stride, where that
         /// divides; such r follow each other at stride / gcd(stride, dilation). The largest comes first: its row is the smallest.
         /// </summary>
         public static TapAxis Phase(int place, int kernel, int stride, int dilation)
@@ -379,7 +379,7 @@ sealed unsafe partial class ConvolutionKernels<V>(CpuKernels<V> kernels) : CpuKe
         long bandLength;
 
         // Read in place: what the columns at the sides read of a band, [bandHeight, stripWidth, In] a side, the right side's from
-        // grid column rightStart on, rightStrip floats behind the left one's.
+        // grid column rightStart on, rightStrip floats after the left one's.
         bool copyLeft, copyRight;
         int stripWidth, rightStart;
         long rightStrip, imageStrips;
@@ -423,7 +423,7 @@ sealed unsafe partial class ConvolutionKernels<V>(CpuKernels<V> kernels) : CpuKe
 
         public readonly long ScratchLength => CorrelationTiles<V>.MaxTile + (taskImages * (copy ? bandLength : imageStrips)) + Slack;
 
-        /// <summary>What a tile may read behind the last pixel, where a row (of a strip: a column) has fewer than its pixels.</summary>
+        /// <summary>What a tile may read after the last pixel, where a row (of a strip: a column) has fewer than its pixels.</summary>
         readonly long Slack => (long)CorrelationTiles<V>.MaxHalfTilePixels * (copy ? StepW : StepH * stripWidth) * In;
 
         /// <summary>Takes memory for everything that the tasks share.</summary>
@@ -872,7 +872,7 @@ sealed unsafe partial class ConvolutionKernels<V>(CpuKernels<V> kernels) : CpuKe
             }
         }
 
-        /// <summary>Packs one block of a group's weights, zeros in the lanes behind the last output channel.</summary>
+        /// <summary>Packs one block of a group's weights, zeros in the lanes after the last output channel.</summary>
         public readonly void Pack(int group, int block)
         {
             // All blocks before the last have two vectors, or one is all.

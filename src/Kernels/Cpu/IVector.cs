@@ -24,10 +24,10 @@ internal unsafe interface IVector<V>
 
     static abstract void Store(V v, float* p);
 
-    /// <summary>The first <paramref name="count"/> lanes (0 to Count), the others zero; nothing behind them is read.</summary>
+    /// <summary>The first <paramref name="count"/> lanes (0 to Count), the others zero; nothing after them is read.</summary>
     static abstract V LoadPartial(float* p, int count);
 
-    /// <summary>Stores the first <paramref name="count"/> lanes and touches nothing behind them.</summary>
+    /// <summary>Stores the first <paramref name="count"/> lanes and touches nothing after them.</summary>
     static abstract void StorePartial(V v, float* p, int count);
 
     /// <summary>Count bytes, converted to floats.</summary>

@@ -7,7 +7,7 @@ sealed unsafe class ImageKernels<V>(CpuKernels<V> kernels) : CpuKernelFamily<V>(
     where V : unmanaged, IVector<V>
 {
     /// <inheritdoc/>
-    public void Gather(in ImageGeometry g, DeviceBuffer images, DeviceBuffer placements, DeviceBuffer scaleOffset, DeviceBuffer y)
+    public void Gather(in ImageGeometry g, DeviceBuffer images, DeviceBuffer crops, DeviceBuffer scaleOffset, DeviceBuffer y)
     {
         lock (Workers.ScratchLock)
         {
@@ -23,26 +23,26 @@ sealed unsafe class ImageKernels<V>(CpuKernels<V> kernels) : CpuKernelFamily<V>(
                 offsets[lane] = from[g.C + (lane % g.C)];
             }
 
-            Workers.Run(new GatherWork(g, images.ReadOnlyPointer<byte>(), placements.ReadOnlyPointer<int>(), y.Pointer<float>(), scales, offsets, (byte*)(offsets + lanes), rowBytes), g.N);
+            Workers.Run(new GatherWork(g, images.ReadOnlyPointer<byte>(), crops.ReadOnlyPointer<int>(), y.Pointer<float>(), scales, offsets, (byte*)(offsets + lanes), rowBytes), g.N);
         }
     }
 
     /// <summary>A task is an image of the batch: each row is put together in bytes (flipped, zeros outside the image), then converted lane by lane.</summary>
-    readonly struct GatherWork(in ImageGeometry g, byte* images, int* placements, float* y, float* scales, float* offsets, byte* rows, int rowBytes) : IWork
+    readonly struct GatherWork(in ImageGeometry g, byte* images, int* crops, float* y, float* scales, float* offsets, byte* rows, int rowBytes) : IWork
     {
         readonly ImageGeometry g = g;
         readonly byte* images = images, rows = rows;
-        readonly int* placements = placements;
+        readonly int* crops = crops;
         readonly float* y = y, scales = scales, offsets = offsets;
         readonly int rowBytes = rowBytes;
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
-            var placement = placements + ((long)task * ImageGeometry.PlacementLength);
-            int top = placement[1], left = placement[2], cutTop = placement[4], cutLeft = placement[5];
-            var flip = placement[3] != 0;
-            var image = images + ((long)placement[0] * g.H * g.W * g.C);
+            var crop = crops + ((long)task * ImageGeometry.CropLength);
+            int top = crop[1], left = crop[2], cutTop = crop[4], cutLeft = crop[5];
+            var flip = crop[3] != 0;
+            var image = images + ((long)crop[0] * g.H * g.W * g.C);
             var row = rows + ((long)task * rowBytes);
             var width = g.OutW * g.C;
             for (var i = 0; i < g.OutH; i++)

@@ -42,7 +42,7 @@ sealed unsafe class LossKernels<V>(CpuKernels<V> kernels) : CpuKernelFamily<V>(k
         var rest = count - i;
         if (rest > 0)
         {
-            // The lanes behind the row must not count: they are stored and loaded again as zeros.
+            // The lanes after the row must not count: they are stored and loaded again as zeros.
             var tail = stackalloc float[V.Count];
             V.StorePartial(V.Exp(V.LoadPartial(x + i, rest) - shifts), tail, rest);
             var term = V.LoadPartial(tail, rest);

@@ -5,7 +5,7 @@ namespace CnnSharp.Kernels.Cpu;
 
 // With few rows of a (a linear layer, a few images) every element of b is multiplied a few times only, and what counts is
 // how fast b arrives: it is read once, where it lies, pieces of its rows that are a KiB long, eight rows at a time, and the
-// same piece of the eight rows behind is prefetched meanwhile. The sums stay in the L1.
+// same piece of the next eight rows is prefetched meanwhile. The sums stay in the L1.
 sealed unsafe partial class MatMulKernels<V>
     where V : unmanaged, IVector<V>
 {

@@ -157,7 +157,7 @@ sealed unsafe partial class MatMulKernels<V>(CpuKernels<V> kernels) : CpuKernelF
         }
     }
 
-    /// <summary>Where row i of a lies, if not behind row i - 1: at the pixel that result pixel i of a strided convolution reads. Strides in floats.</summary>
+    /// <summary>Where row i of a lies, if not after row i - 1: at the pixel that result pixel i of a strided convolution reads. Strides in floats.</summary>
     readonly record struct PixelRows(int OutH, int OutW, long ImageStride, long RowStride, long ColumnStride)
     {
         public bool Any => OutW > 0;
@@ -221,7 +221,7 @@ sealed unsafe partial class MatMulKernels<V>(CpuKernels<V> kernels) : CpuKernelF
 
         public readonly long SharedLength => SharesA ? CopyLength(Geometry.M) : 0;
 
-        /// <summary>Floats of a copy of rows of a, whole cache lines, and of what a tile may read behind them.</summary>
+        /// <summary>Floats of a copy of rows of a, whole cache lines, and of what a tile may read after them.</summary>
         readonly long CopyLength(int rows) => ((long)rows + CorrelationTiles<V>.MaxHalfTilePixels) * strideA;
 
         public void Plan()

@@ -82,7 +82,7 @@ sealed unsafe class NormalizationKernels<V>(CpuKernels<V> kernels) : CpuKernelFa
         }
     }
 
-    /// <summary>Inference as x scale + offset: both arrays in <see cref="factors"/>, <paramref name="lanes"/> floats long, zeros behind the channels.</summary>
+    /// <summary>Inference as x scale + offset: both arrays in <see cref="factors"/>, <paramref name="lanes"/> floats long, zeros after the channels.</summary>
     internal (nint Scales, nint Offsets) InferenceFactors(in BatchNormGeometry g, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, int lanes)
     {
         float* w = weight.ReadOnlyPointer<float>(), b = bias.ReadOnlyPointer<float>(), means = runningMean.ReadOnlyPointer<float>(), variances = runningVariance.ReadOnlyPointer<float>();
@@ -368,7 +368,7 @@ sealed unsafe class NormalizationKernels<V>(CpuKernels<V> kernels) : CpuKernelFa
         readonly float* values;
         readonly int before, size;
 
-        /// <summary>Clears the margins: <paramref name="before"/> zeros in front, enough behind.</summary>
+        /// <summary>Clears the margins: <paramref name="before"/> zeros in front, enough after.</summary>
         public LrnWindow(in LrnGeometry g, float* memory, int before)
         {
             values = memory;

@@ -26,7 +26,7 @@ sealed unsafe class PoolingKernels<V>(CpuKernels<V> kernels) : CpuKernelFamily<V
     public void AverageBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer dx)
         => Workers.Run(new AvgPoolBackwardWork(g, dy.ReadOnlyPointer<float>(), dx.Pointer<float>()), g.N);
 
-    /// <summary>Elements of x behind a row of y.</summary>
+    /// <summary>Elements of x after a row of y.</summary>
     static int PoolRowElements(in PoolGeometry g) => (int)Math.Min(int.MaxValue, (long)DivideUp(g.H, g.OutH) * g.W * g.C);
 
     /// <summary>Whether each element of x is in one window, so that a gradient is stored and not added.</summary>

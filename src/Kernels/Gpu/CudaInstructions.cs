@@ -123,7 +123,7 @@ static class CudaInstructions
     {
     }
 
-    // Past the first-level cache, as nothing is read twice by a group but from shared memory.
+    // Past the L1, as nothing is read twice by a group but from shared memory.
     static void EmitCopyQuad(PTXBackend backend, PTXCodeGenerator generator, Value call) => EmitCopy(backend, generator, call, "cp.async.cg.shared.global", 16);
 
     static void EmitCopyFloat(PTXBackend backend, PTXCodeGenerator generator, Value call) => EmitCopy(backend, generator, call, "cp.async.ca.shared.global", 4);

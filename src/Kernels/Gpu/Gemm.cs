@@ -72,14 +72,14 @@ static class Gemm
             Group.Barrier();
             var (leftTile, rightTile) = (leftTiles.SubView(buffer * SharedTile.Floats(rows), SharedTile.Floats(rows)), rightTiles.SubView(buffer * SharedTile.Floats(columns), SharedTile.Floats(columns)));
 
-            // Behind the last tile are zeros.
+            // After the last tile are zeros.
             buffer ^= 1;
             leftReader.Copy(left, depth + SharedTile.Depth, end, leftTiles.SubView(buffer * SharedTile.Floats(rows), SharedTile.Floats(rows)), rows, Threads<TTile>());
             rightReader.Copy(right, depth + SharedTile.Depth, end, rightTiles.SubView(buffer * SharedTile.Floats(columns), SharedTile.Floats(columns)), columns, Threads<TTile>());
             CudaInstructions.EndCopies();
 
             // A loop of its own: ILGPU computes values as late as it can, and would put all products
-            // behind the barrier, with every fragment of the tile waiting in a register.
+            // after the barrier, with every fragment of the tile waiting in a register.
             for (var step = 0; step < SharedTile.Depth / 4; step++) sums.Add<TTile>(left.AlongDepth, leftTile, threadRow, right.AlongDepth, rightTile, threadColumn, step);
         }
 
@@ -117,7 +117,7 @@ static class Gemm
             Group.Barrier();
         }
 
-        // No return behind a barrier: PoCL makes an endless loop of it.
+        // No return after a barrier: PoCL makes an endless loop of it.
         if (lane == 0 && place < part)
         {
             var rowOfAll = place / quads;

@@ -14,7 +14,7 @@ sealed class GpuKernels : IKernels
 
     /// <param name="engine">Whose they are.</param>
     /// <param name="accelerator">What runs them.</param>
-    /// <param name="emulatesTensorCores">As <see cref="GpuEngine"/> is told.</param>
+    /// <param name="emulatesTensorCores">As <see cref="GpuEngine"/> has it.</param>
     public GpuKernels(GpuEngine engine, Accelerator accelerator, bool emulatesTensorCores)
     {
         Engine = engine;

@@ -9,7 +9,7 @@ sealed class ImageKernels(GpuKernels kernels) : GpuKernelFamily(kernels), IImage
     Action<Index1D, ImageGeometry, ArrayView<byte>, ArrayView<int>, ArrayView<float>, ArrayView<float>>? gatherImages;
 
     /// <summary>One thread an element of y.</summary>
-    static void Gather(Index1D index, ImageGeometry g, ArrayView<byte> images, ArrayView<int> placements, ArrayView<float> scaleOffset, ArrayView<float> y)
+    static void Gather(Index1D index, ImageGeometry g, ArrayView<byte> images, ArrayView<int> crops, ArrayView<float> scaleOffset, ArrayView<float> y)
     {
         int element = index;
         var c = element % g.C;
@@ -17,24 +17,24 @@ sealed class ImageKernels(GpuKernels kernels) : GpuKernelFamily(kernels), IImage
         var j = element % g.OutW;
         element /= g.OutW;
         var i = element % g.OutH;
-        var placement = element / g.OutH * ImageGeometry.PlacementLength;
+        var crop = element / g.OutH * ImageGeometry.CropLength;
 
-        var h = placements[placement + 1] + i;
-        var w = placements[placement + 2] + (placements[placement + 3] != 0 ? g.OutW - 1 - j : j);
+        var h = crops[crop + 1] + i;
+        var w = crops[crop + 2] + (crops[crop + 3] != 0 ? g.OutW - 1 - j : j);
         float pixel = 0;
-        if (h >= 0 && h < g.H && w >= 0 && w < g.W) pixel = images[(((((long)placements[placement] * g.H) + h) * g.W) + w) * g.C + c];
+        if (h >= 0 && h < g.H && w >= 0 && w < g.W) pixel = images[(((((long)crops[crop] * g.H) + h) * g.W) + w) * g.C + c];
 
-        // Distances in 64 bits: a placement may hold any integer.
-        var cutTop = placements[placement + 4];
-        var (below, right) = ((long)i - cutTop, (long)j - placements[placement + 5]);
+        // Distances in 64 bits: a crop may hold any integer.
+        var cutTop = crops[crop + 4];
+        var (below, right) = ((long)i - cutTop, (long)j - crops[crop + 5]);
         var blank = cutTop != int.MinValue && below >= 0 && below < g.Cutout && right >= 0 && right < g.Cutout;
         y[index] = blank ? 0 : (pixel * scaleOffset[c]) + scaleOffset[g.C + c];
     }
 
-    public void Gather(in ImageGeometry g, DeviceBuffer images, DeviceBuffer placements, DeviceBuffer scaleOffset, DeviceBuffer y)
+    public void Gather(in ImageGeometry g, DeviceBuffer images, DeviceBuffer crops, DeviceBuffer scaleOffset, DeviceBuffer y)
     {
         if (y.Length == 0) return;
         gatherImages ??= Compile(nameof(Gather), a => a.LoadAutoGroupedStreamKernel<Index1D, ImageGeometry, ArrayView<byte>, ArrayView<int>, ArrayView<float>, ArrayView<float>>(Gather));
-        gatherImages(Range(y.Length), g, ReadView<byte>(images), ReadView<int>(placements), ReadFloats(scaleOffset), Floats(y));
+        gatherImages(Range(y.Length), g, ReadView<byte>(images), ReadView<int>(crops), ReadFloats(scaleOffset), Floats(y));
     }
 }

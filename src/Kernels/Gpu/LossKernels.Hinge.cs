@@ -28,7 +28,7 @@ sealed partial class LossKernels
             if (j != label) sum += Rectify(x[start + j] - truth + o.Parameter);
         }
 
-        // No return behind a barrier: PoCL makes an endless loop of it.
+        // No return after a barrier: PoCL makes an endless loop of it.
         sum = T.Sum(sum);
         if (T.First == 0) losses[row] = !Counts(o, row, label, bad) ? Uncounted(o, label) : o.Weighted != 0 ? sum * weights[label] : sum;
     }

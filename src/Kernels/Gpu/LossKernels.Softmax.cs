@@ -90,7 +90,7 @@ sealed partial class LossKernels
             all += weight;
         }
 
-        // PoCL makes endless loops of barriers under a condition and of a return behind one: sums of no use are taken too.
+        // PoCL makes endless loops of barriers under a condition and of a return after one: sums of no use are taken too.
         var logSum = XMath.Log(T.Sum(sum));
         distances = T.Sum(distances);
         all = T.Sum(all);

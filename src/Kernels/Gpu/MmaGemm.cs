@@ -61,7 +61,7 @@ static class MmaGemm
             CudaInstructions.WaitForCopiesButLast();
             Group.Barrier();
 
-            // Behind the last tile are zeros.
+            // After the last tile are zeros.
             var next = depth + ((Stages - 1) * SharedTile.Depth);
             leftReader.Copy(left, next, end, Tile(leftTiles, free, Rows<TTile>()), Rows<TTile>(), Threads<TTile>());
             rightReader.Copy(right, next, end, Tile(rightTiles, free, Columns<TTile>()), Columns<TTile>(), Threads<TTile>());

@@ -6,7 +6,7 @@ namespace CnnSharp.Kernels.Gpu;
 
 /// <summary>The products behind convolutions and matrix products (<see cref="Gemm"/>): which tile one takes, how many parts its depth is summed in, and the launch.</summary>
 /// <param name="kernels">The families of the engine.</param>
-/// <param name="emulatesTensorCores">As <see cref="GpuEngine"/> is told.</param>
+/// <param name="emulatesTensorCores">As <see cref="GpuEngine"/> has it.</param>
 sealed partial class ProductKernels(GpuKernels kernels, bool emulatesTensorCores) : GpuKernelFamily(kernels)
 {
     /// <summary>

@@ -7,18 +7,18 @@ namespace CnnSharp.Kernels.Reference;
 sealed class ImageKernels<T> : ReferenceKernelFamily<T>, IImageKernels
     where T : unmanaged, IFloatingPointIeee754<T>
 {
-    public void Gather(in ImageGeometry g, DeviceBuffer images, DeviceBuffer placements, DeviceBuffer scaleOffset, DeviceBuffer y)
+    public void Gather(in ImageGeometry g, DeviceBuffer images, DeviceBuffer crops, DeviceBuffer scaleOffset, DeviceBuffer y)
     {
         Elements factors = new(scaleOffset);
         WritableElements output = new(y);
         var source = images.ReadOnlySpan<byte>();
-        var places = placements.ReadOnlySpan<int>();
+        var places = crops.ReadOnlySpan<int>();
         long o = 0;
         for (var n = 0; n < g.N; n++)
         {
-            var placement = places.Slice(n * ImageGeometry.PlacementLength, ImageGeometry.PlacementLength);
-            int image = placement[0], top = placement[1], left = placement[2], cutTop = placement[4], cutLeft = placement[5];
-            var flip = placement[3] != 0;
+            var crop = places.Slice(n * ImageGeometry.CropLength, ImageGeometry.CropLength);
+            int image = crop[0], top = crop[1], left = crop[2], cutTop = crop[4], cutLeft = crop[5];
+            var flip = crop[3] != 0;
             for (var i = 0; i < g.OutH; i++)
             {
                 for (var j = 0; j < g.OutW; j++)

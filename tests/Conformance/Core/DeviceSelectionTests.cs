@@ -9,7 +9,7 @@ namespace CnnSharp.Tests;
 public sealed class DeviceSelectionTests
 {
     /// <summary>
-    /// Devices are written NAME=RANK, with ! behind one that does not open; "-" stands for none. OpenCL's may be "unasked": then
+    /// Devices are written NAME=RANK, with ! after one that does not open; "-" stands for none. OpenCL's may be "unasked": then
     /// they must not be looked at.
     /// </summary>
     [Theory]

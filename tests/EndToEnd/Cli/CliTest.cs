@@ -36,7 +36,7 @@ internal sealed record CliResult(int ExitCode, string Output, string Error, bool
 }
 
 /// <summary>
-/// The tool's tests run behind all others and one by one: initial weights come from the process's one generator, and two
+/// The tool's tests run after all others and one by one: initial weights come from the process's one generator, and two
 /// runs that are to be equal must not share it with a third.
 /// </summary>
 [CollectionDefinition(Name, DisableParallelization = true)]

@@ -17,7 +17,7 @@ public class TrainOptionsTests : CliTest
     [InlineData("--schedule plateau:patience=1.5", "patience: expected a whole number of at least 0, got '1.5'")]
     [InlineData("--schedule one-cycle:momentum=0.9", "momentum: expected the momentum at the start and at the peak, for instance 0.95/0.85, got '0.9'")]
     [InlineData("--schedule one-cycle:momentum=0.9/0.8 --momentum 0", "Sgd has no momentum for a schedule to change")]
-    [InlineData("--schedule step:factor=1,factor=2", "factor stands twice")]
+    [InlineData("--schedule step:factor=1,factor=2", "factor is specified more than once")]
     [InlineData("--schedule step:factor=-1", "Factor must be above 0")]
     [InlineData("--warmup 1", "the one-cycle schedule warms up by itself")]
     [InlineData("--warmup 3 --schedule cosine --epochs 3", "--warmup 3: the training has 3 epochs")]

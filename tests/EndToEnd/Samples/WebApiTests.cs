@@ -124,7 +124,7 @@ public sealed class WebApiTests(WebApiHost host) : IClassFixture<WebApiHost>
         await Refused(HttpStatusCode.RequestEntityTooLarge, "The image has 5,000 x 4,000 pixels; at most 16,000,000 are read.", Bomb(5_000, 4_000, 1_000));
         await Refused(HttpStatusCode.RequestEntityTooLarge, "The image has 65,535 x 65,535 pixels", Bomb(65_535, 65_535, 1_000));
 
-        // 100 MB behind the header of an image of 10 x 10: no more is unpacked than the header says.
+        // 100 MB after the header of an image of 10 x 10: no more is unpacked than the header says.
         using (var response = await Post(bomb)) Assert.True(response.StatusCode is HttpStatusCode.OK or HttpStatusCode.BadRequest, $"{response.StatusCode}");
         Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 10_000_000);
     }
@@ -224,7 +224,7 @@ public sealed class WebApiTests(WebApiHost host) : IClassFixture<WebApiHost>
         return stream.ToArray();
     }
 
-    /// <summary>A small PNG that claims to be large, or has more behind its header than that says.</summary>
+    /// <summary>A small PNG that claims to be large, or has more after its header than that says.</summary>
     static byte[] Bomb(int width, int height, int length)
     {
         var packed = new MemoryStream();

@@ -179,7 +179,7 @@ public sealed class FusionTests
         var before = Device.Engine.Pool.UsedBytes;
         var failing = new Function(x => throw new InvalidDataException($"after {conv.Forward(x).Shape}"));
         Assert.Throws<InvalidDataException>(() => failing.Forward(x));
-        Assert.Equal(before, Device.Engine.Pool.UsedBytes);
+        Assert.InRange(Device.Engine.Pool.UsedBytes, 0, before);
 
         // One that goes on after the failure of another has what it had.
         var y = new Function(x =>

@@ -21,7 +21,7 @@ public sealed class LostGradientTests
         using var w = Parameter(3, 4);
         var before = Devices.UsedBytes(Device);
         Run();
-        Assert.Equal(before, Devices.UsedBytes(Device));
+        Assert.InRange(Devices.UsedBytes(Device), 0, before);
 
         void Run()
         {
@@ -379,7 +379,7 @@ public sealed class LostGradientTests
             Assert.Contains("was given back", Assert.Throws<InvalidOperationException>(() => loss.Backward()).Message, StringComparison.Ordinal);
         }
 
-        Assert.Equal(before, Devices.UsedBytes(Device));
+        Assert.InRange(Devices.UsedBytes(Device), 0, before);
 
         // Where the graph is retained, the pass may be tried again.
         using var again = Sum(Custom("Fails", [x], () => x * 1f, dy => fails ? throw new NotSupportedException("no gradient") : [dy]) * w);

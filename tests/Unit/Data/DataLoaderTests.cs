@@ -124,7 +124,7 @@ public sealed class DataLoaderTests
             Assert.True(found, $"image {labels[n]} is no augmentation of itself");
         }
 
-        Assert.True(seen.Count > 12, $"only {seen.Count} of 18 placements occurred");
+        Assert.True(seen.Count > 12, $"only {seen.Count} of 18 crops occurred");
     }
 
     static bool Matches(ReadOnlySpan<float> actual, int image, int top, int left, bool flip, int cutTop, int cutLeft, int size)

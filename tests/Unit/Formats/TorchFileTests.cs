@@ -221,7 +221,7 @@ public sealed class TorchFileTests
         }
     }
 
-    /// <summary>Storages that are shared need no more than the bytes behind them; those of all of 100,000 damaged files, see bench/RESULTS.md.</summary>
+    /// <summary>Storages that are shared need no more than the bytes after them; those of all of 100,000 damaged files, see bench/RESULTS.md.</summary>
     [Fact]
     public void DamagedFilesAreRefusedOrReadAndNothingElse()
     {

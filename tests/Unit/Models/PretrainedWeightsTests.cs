@@ -69,7 +69,7 @@ public sealed class PretrainedWeightsTests : IDisposable
         PretrainedWeights.Load(model, folder.File("w.pt"));
         Assert.Equal([1f, 3, 2, 4, 5, 6, 1, 2, 3, 4, 5, 6, 7, 8], Weights(model));
 
-        // Where one of the model's names is not behind it, it is none.
+        // Where one of the model's names is not after it, it is none.
         TorchFile.Save(folder.File("w.pt"), [.. Torch().Skip(1).Select(t => new SafeTensor(prefix + t.Name, t.Type, t.Shape, t.ReadBytes())), .. rest]);
         Assert.Contains("missing '0.weight'", Assert.Throws<DataFormatException>(() => PretrainedWeights.Load(model, folder.File("w.pt"))).Message, StringComparison.Ordinal);
     }

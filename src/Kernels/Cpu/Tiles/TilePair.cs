@@ -27,7 +27,7 @@ internal unsafe ref struct TilePair<V>
     /// <param name="vectors">Vectors of output channels.</param>
     /// <param name="lanes">Output channels: vectors times V.Count, or fewer in the last block.</param>
     /// <param name="weights">The block's weights.</param>
-    /// <param name="bias">The block's bias, zeros behind its lanes.</param>
+    /// <param name="bias">The block's bias, zeros after its lanes.</param>
     /// <param name="temp">Memory for one tile.</param>
     public TilePair(CorrelationCall* call, int half, int vectors, int lanes, float* weights, float* bias, float* temp)
     {

@@ -212,7 +212,7 @@ public sealed class GpuElementwiseTests
             Same((k, b) => k.Memory.CopyRegion(g, b[0], b[1], accumulate: type == 3), buffers.From, buffers.To);
         });
 
-    /// <summary>Crops and flips that reach beyond the image, cutouts that reach beyond the batch image, and the ends of what placements can hold.</summary>
+    /// <summary>Crops and flips that reach beyond the image, cutouts that reach beyond the batch image, and the ends of what a crop can hold.</summary>
     [Fact]
     public void GatherImagesIsExact() => Check(
         40,
@@ -225,13 +225,13 @@ public sealed class GpuElementwiseTests
             const int Images = 4;
             var pixels = new byte[Images * g.H * g.W * g.C];
             random.NextBytes(pixels);
-            int[] placements =
+            int[] crops =
             [
                 0, 0, 0, 0, int.MinValue, 0,
                 random.Next(Images), random.Next(-3, 4), random.Next(-3, 4), 1, random.Next(-3, 4), random.Next(-3, 4),
                 Images - 1, random.Next(-3, 4), random.Next(-3, 4), random.Next(2), int.MaxValue - 5, int.MinValue,
             ];
-            Same((k, b) => k.Images.Gather(g, b[0], b[1], b[2], b[3]), pixels, placements, Whole(random, 2 * g.C), new float[g.N * g.OutH * g.OutW * g.C]);
+            Same((k, b) => k.Images.Gather(g, b[0], b[1], b[2], b[3]), pixels, crops, Whole(random, 2 * g.C), new float[g.N * g.OutH * g.OutW * g.C]);
         });
 
     [Fact]

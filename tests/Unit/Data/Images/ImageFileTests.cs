@@ -384,7 +384,7 @@ public sealed class ImageFileTests : IDisposable
         return file;
     }
 
-    /// <summary>Most writers put the directory behind the pixels, so half a file has none, or half of one.</summary>
+    /// <summary>Most writers put the directory after the pixels, so half a file has none, or half of one.</summary>
     [Fact]
     public void ATiffThatEndsBeforeItsDirectorySaysSo()
     {

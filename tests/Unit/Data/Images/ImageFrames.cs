@@ -61,7 +61,7 @@ static class ImageFrames
                 Word(file, tag);
                 Word(file, type);
 
-                // Bits a sample are three numbers, which stand behind the directory.
+                // Bits a sample are three numbers, which stand after the directory.
                 Long(file, tag == 258 ? 3u : 1);
                 Long(file, tag == 258 ? (uint)(directory + 2 + (12 * entries.Length) + 4) : value);
             }
