@@ -17,18 +17,22 @@ sealed class CorrelationFamily : TileFamily
         : tile.Second is < 1 or > 3 ? "expected 1 to 3 vectors"
         : tile.Length is < 0 or > 32 ? "expected segments of at most 32 values"
         : tile.Length > 0 && tile.Second != 1 ? "expected 1 vector for segments of a fixed length"
-        : (2 * tile.First * tile.Second) + tile.Second + 1 > 32 ? "it needs more than 32 registers"
+        : Registers(tile) > 32 ? "it needs more than 32 registers"
         : null;
 
     public override string Describe(Tile tile) => $"correlation tile of 2 x {tile.First} pixels by {tile.Second} vectors{(tile.Length > 0 ? $", {tile.Length} values" : "")}";
 
-    protected override void Write(SourceWriter w, TileClass tiles)
+    public override int Registers(Tile tile) => (2 * tile.First * tile.Second) + tile.Second + 1;
+
+    protected override (string Type, string Name, string[] Numbers)[] Choosers => [($"delegate*<{Pointer}>", "Written", ["half", "vectors"]), ($"delegate*<{Pointer}>", "WrittenOf", ["half", "length"])];
+
+    protected override void Write(SourceWriter w, IReadOnlyList<Tile> tiles)
     {
-        var general = tiles.Tiles.Where(tile => tile.Length == 0);
-        var fixedLength = tiles.Tiles.Where(tile => tile.Length > 0);
-        Choose(w, $"static delegate*<{Pointer}> Written(int half, int vectors)", "(half, vectors)", general.Select(tile => ($"({tile.First}, {tile.Second})", Name(tile))), "throw new ArgumentOutOfRangeException(nameof(half), half, $\"There is no tile of 2 x {half} pixels by {vectors} vectors.\")");
+        var general = tiles.Where(tile => tile.Length == 0);
+        var fixedLength = tiles.Where(tile => tile.Length > 0);
+        Choose(w, 0, general.Select(tile => ($"({tile.First}, {tile.Second})", Name(tile))), "throw new ArgumentOutOfRangeException(nameof(half), half, $\"There is no tile of 2 x {half} pixels by {vectors} vectors.\")");
         w.Line();
-        Choose(w, $"static delegate*<{Pointer}> WrittenOf(int half, int length)", "(half, length)", fixedLength.Select(tile => ($"({tile.First}, {tile.Length})", Name(tile))), "null");
+        Choose(w, 1, fixedLength.Select(tile => ($"({tile.First}, {tile.Length})", Name(tile))), "null");
         foreach (var tile in general.Concat(fixedLength))
         {
             Method(w, $"static void {Name(tile)}(CorrelationCall* call, float* x0, float* x1, float* w, float* bias, float* y0, float* y1)", () =>
@@ -47,7 +51,7 @@ sealed class CorrelationFamily : TileFamily
         var (half, vectors, length) = (tile.First, tile.Second, tile.Length);
         w.Line(Distances(half, "call->PixelStride"));
         if (length == 0) w.Line("nint weightStride = call->WeightStride;");
-        for (var p = 0; p < 2 * half; p++) w.Line("V " + Each(vectors, ", ", v => $"c{p}_{v} = V.Load(bias{Vectors(v)})") + ";");
+        for (var p = 0; p < 2 * half; p++) w.Line("Floats " + Each(vectors, ", ", v => $"c{p}_{v} = V.Load(bias{Vectors(v)})") + ";");
         w.Line("var offset = call->Offsets;");
         if (vectors > 1)
         {
@@ -72,19 +76,19 @@ sealed class CorrelationFamily : TileFamily
     {
         for (var i = 0; i < length; i++)
         {
-            w.Line($"V w{i} = V.Load(w{Vectors(i)});");
-            for (var p = 0; p < 2 * half; p++) w.Line($"c{p}_0 = V.Fma((float*){Pixel(p, half)}, w{i}, c{p}_0);");
+            w.Line($"Floats w{i} = V.Load(w{Vectors(i)});");
+            for (var p = 0; p < 2 * half; p++) w.Line($"c{p}_0 = V.MultiplyAddEstimate(V.Create(*(float*){Pixel(p, half)}), w{i}, c{p}_0);");
             if (i == length - 1) continue;
             w.Line("p += sizeof(float);");
             w.Line("q += sizeof(float);");
         }
 
-        w.Line($"w += {length} * V.Count;");
+        w.Line($"w += {length} * Count;");
     }
 
     static void MultiplyOne(SourceWriter w, int half, int vectors)
     {
-        w.Line("V " + Each(vectors, ", ", v => $"w{v} = V.Load(w{Vectors(v)})") + ";");
+        w.Line("Floats " + Each(vectors, ", ", v => $"w{v} = V.Load(w{Vectors(v)})") + ";");
         w.Line("w = (float*)((byte*)w + weightStride);");
         if (vectors > 1)
         {
@@ -95,8 +99,8 @@ sealed class CorrelationFamily : TileFamily
                 if (vectors != 2) return;
 
                 // Weights that come from the last-level cache or from memory: the hardware's prefetching ends with a page.
-                w.Line("Sse.Prefetch1(w + PrefetchDistance);");
-                w.Line("Sse.Prefetch1(w + PrefetchDistance + V.Count);");
+                w.Line("Sse.Prefetch1(w + CorrelationCall.PrefetchDistance);");
+                w.Line("Sse.Prefetch1(w + CorrelationCall.PrefetchDistance + Count);");
             });
             w.Line();
         }
@@ -105,12 +109,12 @@ sealed class CorrelationFamily : TileFamily
         {
             if (vectors == 1)
             {
-                w.Line($"c{p}_0 = V.Fma((float*){Pixel(p, half)}, w0, c{p}_0);");
+                w.Line($"c{p}_0 = V.MultiplyAddEstimate(V.Create(*(float*){Pixel(p, half)}), w0, c{p}_0);");
                 continue;
             }
 
             w.Line($"var a{p} = V.Create(*(float*){Pixel(p, half)});");
-            for (var v = 0; v < vectors; v++) w.Line($"c{p}_{v} = V.Fma(w{v}, a{p}, c{p}_{v});");
+            for (var v = 0; v < vectors; v++) w.Line($"c{p}_{v} = V.MultiplyAddEstimate(w{v}, a{p}, c{p}_{v});");
         }
     }
 
@@ -122,8 +126,8 @@ sealed class CorrelationFamily : TileFamily
         {
             for (var v = 0; v < vectors; v++)
             {
-                w.Line($"V scale{v} = V.Load(call->Scale{Vectors(v)}), shift{v} = V.Load(call->Shift{Vectors(v)});");
-                for (var p = 0; p < 2 * half; p++) w.Line($"c{p}_{v} = V.Fma(c{p}_{v}, scale{v}, shift{v});");
+                w.Line($"Floats scale{v} = V.Load(call->Scale{Vectors(v)}), shift{v} = V.Load(call->Shift{Vectors(v)});");
+                for (var p = 0; p < 2 * half; p++) w.Line($"c{p}_{v} = V.MultiplyAddEstimate(c{p}_{v}, scale{v}, shift{v});");
             }
         });
         w.Line();
@@ -133,7 +137,7 @@ sealed class CorrelationFamily : TileFamily
             Pixels((p, v) => $"c{p}_{v} += V.Load({Result("a", p, v)});");
         });
         w.Line();
-        w.Block("if (call->Relu)", () => Pixels((p, v) => $"c{p}_{v} = V.Max(c{p}_{v}, V.Zero);"));
+        w.Block("if (call->Relu)", () => Pixels((p, v) => $"c{p}_{v} = V.Max(c{p}_{v}, Floats.Zero);"));
         w.Line();
         w.Block("if (call->Accumulate)", () => Pixels((p, v) => $"c{p}_{v} += V.Load({Result("y", p, v)});"));
         w.Line();

@@ -6,6 +6,8 @@ namespace CnnSharp.Generators;
 /// </summary>
 sealed class OuterProductFamily : TileFamily
 {
+    const string Pointer = "delegate*<OuterProductCall*, float*, float*, float*, void>";
+
     public override string Attribute => "OuterProductTileAttribute";
 
     protected override string Parameters => "int rows, int vectors";
@@ -19,23 +21,24 @@ sealed class OuterProductFamily : TileFamily
 
     public override string Describe(Tile tile) => $"outer product tile of {tile.First} rows by {tile.Second} vectors{(tile.Length > 0 ? $", {tile.Length} values" : "")}";
 
-    protected override void Write(SourceWriter w, TileClass tiles)
+    protected override (string Type, string Name, string[] Numbers)[] Choosers => [(Pointer, "Written", ["rows", "vectors"]), (Pointer, "WrittenKernelRows", ["runs", "length"])];
+
+    protected override void Write(SourceWriter w, IReadOnlyList<Tile> tiles)
     {
-        var general = tiles.Tiles.Where(tile => tile.Length == 0);
-        var kernelRows = tiles.Tiles.Where(tile => tile.Length > 0);
-        const string Pointer = "static delegate*<OuterProductCall*, float*, float*, float*, void>";
-        Choose(w, $"{Pointer} Written(int rows, int vectors)", "(rows, vectors)", general.Select(tile => ($"({tile.First}, {tile.Second})", $"Tile{tile.First}x{tile.Second}")), "throw new ArgumentOutOfRangeException(nameof(rows), rows, $\"There is no tile of {rows} rows by {vectors} vectors.\")");
+        var general = tiles.Where(tile => tile.Length == 0);
+        var kernelRows = tiles.Where(tile => tile.Length > 0);
+        Choose(w, 0, general.Select(tile => ($"({tile.First}, {tile.Second})", $"Tile{tile.First}x{tile.Second}")), "throw new ArgumentOutOfRangeException(nameof(rows), rows, $\"There is no tile of {rows} rows by {vectors} vectors.\")");
         w.Line();
-        Choose(w, $"{Pointer} WrittenKernelRows(int runs, int length)", "(runs, length)", kernelRows.Select(tile => ($"({tile.First}, {tile.Length})", $"KernelRows{tile.First}x{tile.Length}")), "null");
+        Choose(w, 1, kernelRows.Select(tile => ($"({tile.First}, {tile.Length})", $"KernelRows{tile.First}x{tile.Length}")), "null");
         foreach (var tile in general) Method(w, $"static void Tile{tile.First}x{tile.Second}(OuterProductCall* call, float* x, float* dy, float* dw)", () => General(w, tile.First, tile.Second));
         foreach (var tile in kernelRows) Method(w, $"static void KernelRows{tile.First}x{tile.Length}(OuterProductCall* call, float* x, float* dy, float* dw)", () => KernelRows(w, tile.First, tile.Length));
     }
 
-    static int Registers(Tile tile) => tile.Length > 0 ? (tile.First * tile.Length) + 1 : (tile.First * tile.Second) + tile.Second + 1;
+    public override int Registers(Tile tile) => tile.Length > 0 ? (tile.First * tile.Length) + 1 : (tile.First * tile.Second) + tile.Second + 1;
 
     static void General(SourceWriter w, int rows, int vectors)
     {
-        for (var r = 0; r < rows; r++) w.Line("V " + Each(vectors, ", ", v => $"c{r}_{v} = V.Load({Sum(r, v)})") + ";");
+        for (var r = 0; r < rows; r++) w.Line("Floats " + Each(vectors, ", ", v => $"c{r}_{v} = V.Load({Sum(r, v)})") + ";");
         w.Line("nint xStride = call->XStride, dyStride = call->DyStride;");
         w.Line("byte* nextX = call->NextX.Next(dw), nextDy = call->NextDy.Next(dw);");
         w.Line("nint nextXStep = call->NextX.Step, nextDyStep = call->NextDy.Step;");
@@ -46,17 +49,17 @@ sealed class OuterProductFamily : TileFamily
             w.Line("var q = (float*)((byte*)dy + *dyOffset);");
             w.Block("for (var i = call->Length; i > 0; i--)", () =>
             {
-                w.Line("V " + Each(vectors, ", ", v => $"d{v} = V.Load(q{Vectors(v)})") + ";");
+                w.Line("Floats " + Each(vectors, ", ", v => $"d{v} = V.Load(q{Vectors(v)})") + ";");
                 for (var r = 0; r < rows; r++)
                 {
                     if (vectors == 1)
                     {
-                        w.Line($"c{r}_0 = V.Fma(p + {r}, d0, c{r}_0);");
+                        w.Line($"c{r}_0 = V.MultiplyAddEstimate(V.Create(p[{r}]), d0, c{r}_0);");
                         continue;
                     }
 
                     w.Line($"var a{r} = V.Create(p[{r}]);");
-                    for (var v = 0; v < vectors; v++) w.Line($"c{r}_{v} = V.Fma(d{v}, a{r}, c{r}_{v});");
+                    for (var v = 0; v < vectors; v++) w.Line($"c{r}_{v} = V.MultiplyAddEstimate(d{v}, a{r}, c{r}_{v});");
                 }
 
                 w.Line("p = (float*)((byte*)p + xStride);");
@@ -78,7 +81,7 @@ sealed class OuterProductFamily : TileFamily
         string Sum(int r, int v)
         {
             var index = (r * vectors) + v;
-            return index == 0 ? "dw" : $"dw + ({index} * V.Count)";
+            return index == 0 ? "dw" : $"dw + ({index} * Count)";
         }
     }
 
@@ -87,7 +90,7 @@ sealed class OuterProductFamily : TileFamily
         w.Line("nint xStride = call->XStride, dyStride = call->DyStride, runStride = call->RunStride;");
         for (var r = 0; r < rows; r++)
         {
-            for (var i = 0; i < length; i++) w.Line($"V c{r}_{i} = V.Load({Sum(r, i)});");
+            for (var i = 0; i < length; i++) w.Line($"Floats c{r}_{i} = V.Load({Sum(r, i)});");
         }
 
         w.Line("nint* offset = call->Offsets, dyOffset = call->DyOffsets;");
@@ -98,10 +101,10 @@ sealed class OuterProductFamily : TileFamily
             w.Line("var q = (float*)((byte*)dy + *dyOffset);");
             w.Block("for (var i = call->Length; i > 0; i--)", () =>
             {
-                w.Line("V d = V.Load(q);");
+                w.Line("Floats d = V.Load(q);");
                 for (var r = 0; r < rows; r++)
                 {
-                    for (var i = 0; i < length; i++) w.Line($"c{r}_{i} = V.Fma(p{r} + {i}, d, c{r}_{i});");
+                    for (var i = 0; i < length; i++) w.Line($"c{r}_{i} = V.MultiplyAddEstimate(V.Create(p{r}[{i}]), d, c{r}_{i});");
                 }
 
                 for (var r = 0; r < rows; r++) w.Line($"p{r} = (float*)((byte*)p{r} + xStride);");
@@ -114,6 +117,6 @@ sealed class OuterProductFamily : TileFamily
             for (var i = 0; i < length; i++) w.Line($"V.Store(c{r}_{i}, {Sum(r, i)});");
         }
 
-        static string Sum(int r, int i) => r == 0 ? $"dw + ({i} * V.Count)" : $"dw + ({r} * call->RunLength) + ({i} * V.Count)";
+        static string Sum(int r, int i) => r == 0 ? $"dw + ({i} * Count)" : $"dw + ({r} * call->RunLength) + ({i} * Count)";
     }
 }

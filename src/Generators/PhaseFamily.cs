@@ -11,16 +11,20 @@ sealed class PhaseFamily : TileFamily
 
     public override string Describe(Tile tile) => $"phase tile of {tile.First} pixels";
 
-    protected override void Write(SourceWriter w, TileClass tiles)
+    public override int Registers(Tile tile) => (5 * tile.First) + 5;
+
+    protected override (string Type, string Name, string[] Numbers)[] Choosers => [("delegate*<PhaseCall*, float*, float*, float*, bool, void>", "Written", ["pixels"])];
+
+    protected override void Write(SourceWriter w, IReadOnlyList<Tile> tiles)
     {
-        Choose(w, "static delegate*<PhaseCall*, float*, float*, float*, bool, void> Written(int pixels)", "pixels", tiles.Tiles.Select(tile => ($"{tile.First}", $"Tile{tile.First}")), "throw new ArgumentOutOfRangeException(nameof(pixels), pixels, $\"There is no tile of {pixels} pixels.\")");
-        foreach (var tile in tiles.Tiles) Method(w, $"static void Tile{tile.First}(PhaseCall* call, float* dy, float* w, float* dx, bool down)", () => Body(w, tile.First));
+        Choose(w, 0, tiles.Select(tile => ($"{tile.First}", $"Tile{tile.First}")), "throw new ArgumentOutOfRangeException(nameof(pixels), pixels, $\"There is no tile of {pixels} pixels.\")");
+        foreach (var tile in tiles) Method(w, $"static void Tile{tile.First}(PhaseCall* call, float* dy, float* w, float* dx, bool down)", () => Body(w, tile.First));
     }
 
     static void Body(SourceWriter w, int pixels)
     {
         if (pixels > 1) w.Line(Distances(pixels, "call->PixelStride"));
-        for (var p = 0; p < pixels; p++) w.Line("V " + Each(4, ", ", v => $"c{p}_{v} = V.Load(call->Bias)") + ";");
+        for (var p = 0; p < pixels; p++) w.Line("Floats " + Each(4, ", ", v => $"c{p}_{v} = V.Load(call->Bias)") + ";");
         w.Block("", () =>
         {
             w.Line("byte* p = (byte*)dy, q = p + call->Right;");
@@ -30,7 +34,7 @@ sealed class PhaseFamily : TileFamily
         w.Block("if (down)", () =>
         {
             // Sums of their own: two multiply-adds for one, of 3 p in a step, would wait for each other.
-            w.Line("V " + Each(pixels, ", ", p => $"d{p} = V.Zero") + ";");
+            w.Line("Floats " + Each(pixels, ", ", p => $"d{p} = Floats.Zero") + ";");
             w.Line("byte* p = (byte*)dy + call->Down, q = p + call->Right;");
             Multiply(w, pixels, 3, [(0, "c{0}_2"), (1, "c{0}_3")], [(2, "d{0}")]);
             for (var p = 0; p < pixels; p++) w.Line($"c{p}_3 += d{p};");
@@ -54,12 +58,12 @@ sealed class PhaseFamily : TileFamily
         w.Line("call->Next.Fetch();");
         w.Block("for (var i = call->Length; i > 0; i--, p += sizeof(float), q += sizeof(float))", () =>
         {
-            w.Line("V " + Each(weights, ", ", v => $"w{v} = V.Load(w{Vectors(v)})") + ";");
-            w.Line($"w += {weights} * V.Count;");
+            w.Line("Floats " + Each(weights, ", ", v => $"w{v} = V.Load(w{Vectors(v)})") + ";");
+            w.Line($"w += {weights} * Count;");
             for (var i = 0; i < pixels; i++)
             {
                 var (a, b) = i > 0 ? ($"(p + s{i})", $"(q + s{i})") : ("p", "q");
-                w.Line($"V a{i} = V.Create(*(float*){a}), b{i} = V.Create(*(float*){b});");
+                w.Line($"Floats a{i} = V.Create(*(float*){a}), b{i} = V.Create(*(float*){b});");
                 foreach (var (weight, sum) in here) Add(weight, sum, $"a{i}", i);
                 foreach (var (weight, sum) in beside) Add(weight, sum, $"b{i}", i);
             }
@@ -68,7 +72,7 @@ sealed class PhaseFamily : TileFamily
         void Add(int weight, string sum, string value, int pixel)
         {
             var name = sum.Replace("{0}", $"{pixel}");
-            w.Line($"{name} = V.Fma(w{weight}, {value}, {name});");
+            w.Line($"{name} = V.MultiplyAddEstimate(w{weight}, {value}, {name});");
         }
     }
 }

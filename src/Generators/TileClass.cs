@@ -13,12 +13,25 @@ readonly record struct Place(string File, TextSpan Span, LinePositionSpan Lines)
     public Location ToLocation() => Location.Create(File, Span, Lines);
 }
 
+/// <summary>A width of vectors.</summary>
+/// <param name="Bits">Of a vector.</param>
+/// <param name="Registers">How many the machine has.</param>
+readonly record struct Width(int Bits, int Registers)
+{
+    public static readonly Width[] All = [new(512, 32), new(256, 16), new(128, 16)];
+
+    public int Lanes => Bits / 32;
+}
+
 /// <summary>A partial class and the tiles that it is to have. Compared by value, so that what has not changed is not generated again.</summary>
 sealed class TileClass(string container, string name, ImmutableArray<Tile> tiles) : IEquatable<TileClass>
 {
     public string Container { get; } = container;
 
     public string Name { get; } = name;
+
+    /// <summary>The name without its type parameter.</summary>
+    public string Plain => Name.Split('<')[0];
 
     public ImmutableArray<Tile> Tiles { get; } = tiles;
 

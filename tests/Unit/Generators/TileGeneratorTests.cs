@@ -19,8 +19,8 @@ public sealed class TileGeneratorTests
             """
                 static void Tile2x1(OuterProductCall* call, float* x, float* dy, float* dw)
                 {
-                    V c0_0 = V.Load(dw);
-                    V c1_0 = V.Load(dw + (1 * V.Count));
+                    Floats c0_0 = V.Load(dw);
+                    Floats c1_0 = V.Load(dw + (1 * Count));
                     nint xStride = call->XStride, dyStride = call->DyStride;
                     byte* nextX = call->NextX.Next(dw), nextDy = call->NextDy.Next(dw);
                     nint nextXStep = call->NextX.Step, nextDyStep = call->NextDy.Step;
@@ -31,22 +31,31 @@ public sealed class TileGeneratorTests
                         var q = (float*)((byte*)dy + *dyOffset);
                         for (var i = call->Length; i > 0; i--)
                         {
-                            V d0 = V.Load(q);
-                            c0_0 = V.Fma(p + 0, d0, c0_0);
-                            c1_0 = V.Fma(p + 1, d0, c1_0);
+                            Floats d0 = V.Load(q);
+                            c0_0 = V.MultiplyAddEstimate(V.Create(p[0]), d0, c0_0);
+                            c1_0 = V.MultiplyAddEstimate(V.Create(p[1]), d0, c1_0);
             """.ReplaceLineEndings("\n"),
-            Text(result, "Tiles.g.cs"),
+            Text(result, "Tiles512.g.cs"),
             StringComparison.Ordinal);
     }
 
     [Fact]
     public void EveryTileIsChosenByItsNumbers()
     {
-        var text = Text(Run("[CorrelationTile(3, 2)] [CorrelationTile(8, 1)] [CorrelationTile(8, 1, Length = 9)] static unsafe partial class Tiles<V> { }").Result, "Tiles.g.cs");
+        var result = Run("[CorrelationTile(3, 2)] [CorrelationTile(8, 1)] [CorrelationTile(8, 1, Length = 9)] static unsafe partial class Tiles<V> { }").Result;
+        var text = Text(result, "Tiles512.g.cs");
+        Assert.Contains("using V = System.Runtime.Intrinsics.Vector512;", text, StringComparison.Ordinal);
         Assert.Contains("(3, 2) => &Tile6x2,\n        (8, 1) => &Tile16x1,\n        _ => throw", text, StringComparison.Ordinal);
         Assert.Contains("(8, 9) => &Tile16x1Of9,\n        _ => null,", text, StringComparison.Ordinal);
         Assert.Contains("namespace Sample;", text, StringComparison.Ordinal);
         Assert.Equal(3, text.Split("[MethodImpl(MethodImplOptions.AggressiveOptimization)]").Length - 1);
+
+        // With 16 registers there are none for 16 sums, a weight and a value of x.
+        text = Text(result, "Tiles256.g.cs");
+        Assert.Contains("(3, 2) => &Tile6x2,\n        _ => throw", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("Tile16x1", text, StringComparison.Ordinal);
+        text = Text(result, "Tiles.g.cs");
+        Assert.Contains("16 => Tiles512.Written(half, vectors),\n        8 => Tiles256.Written(half, vectors),\n        _ => Tiles128.Written(half, vectors),", text, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -9,6 +9,9 @@ namespace CnnSharp.Kernels.Cpu;
 /// </summary>
 internal unsafe struct CorrelationCall
 {
+    /// <summary>Floats by which weights are prefetched before their use: 48 steps of the widest tile, some 700 cycles.</summary>
+    public const int PrefetchDistance = 1536;
+
     /// <summary>Bytes between two pixels of x.</summary>
     public nint PixelStride;
 
@@ -69,9 +72,6 @@ internal static unsafe partial class CorrelationTiles<V>
     /// <summary>The most floats a tile writes.</summary>
     public const int MaxTile = 16 * 16 * 3;
 
-    /// <summary>Floats by which weights are prefetched before their use: 48 steps of the widest tile, some 700 cycles.</summary>
-    const int PrefetchDistance = 1536;
-
     /// <summary>The most pixels a half has.</summary>
     public const int MaxHalfTilePixels = 8;
 
@@ -87,7 +87,7 @@ internal static unsafe partial class CorrelationTiles<V>
             (true, 2) => (4, 7),
             (true, _) => (4, 4),
             (false, 1) => (4, 6),
-            (false, _) => (2, 3),
+            (false, _) => (3, 3),
         };
         var best = first;
         var fewest = double.MaxValue;
