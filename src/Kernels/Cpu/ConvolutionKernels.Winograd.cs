@@ -54,12 +54,12 @@ sealed unsafe partial class ConvolutionKernels<V>
         /// <summary>Floats of transformed weights.</summary>
         public static long WeightLength(int input, int output) => (long)Places * input * output;
 
-        /// <summary>Whether the transforms cost less than they save.</summary>
-        public static bool IsFaster(int images, int input, int output, int rows, int cols)
+        /// <summary>Whether the transforms cost less than they save: from fewer tiles on where the transformed weights are kept for the next pass.</summary>
+        public static bool IsFaster(bool areKept, int images, int input, int output, int rows, int cols)
         {
             if (Math.Min(input, output) < WinogradChannels || input % V.Count != 0 || output % V.Count != 0) return false;
             var tiles = (long)DivideUp(rows, Tile) * DivideUp(cols, Tile);
-            return images * tiles >= 32 && rows * (long)cols >= tiles * Tile * Tile / 4;
+            return images * tiles >= (areKept ? 16 : 32) && rows * (long)cols >= tiles * Tile * Tile / 4;
         }
 
         /// <summary>A block's patches [36, block, In], products [36, block, Out], one tile's temporary and one padded patch. Of a staged pass, the last two.</summary>

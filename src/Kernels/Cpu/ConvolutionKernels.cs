@@ -436,7 +436,7 @@ sealed unsafe partial class ConvolutionKernels<V>(CpuKernels<V> kernels) : CpuKe
             var phaseLength = RoundUp(phases * sizeof(Phase) / sizeof(float), 16);
             var offsetLength = RoundUp(2 * KernelH * KernelW * (sizeof(nint) / sizeof(float)), 16);
             var biasLength = RoundUp(Groups * PaddedOut, 16);
-            UseWinograd = allowWinograd && phases == 1 && Groups == 1 && KernelH == 3 && KernelW == 3 && StepH == 1 && StepW == 1 && WinogradPass.IsFaster(N, In, Out, TargetH, TargetW);
+            UseWinograd = allowWinograd && phases == 1 && Groups == 1 && KernelH == 3 && KernelW == 3 && StepH == 1 && StepW == 1 && WinogradPass.IsFaster(kept is not null, N, In, Out, TargetH, TargetW);
             var packedLength = Groups * PackedLength;
             var transformedLength = UseWinograd ? WinogradPass.WeightLength(In, Out) : 0;
             var ready = false;
