@@ -109,6 +109,20 @@ public sealed partial class Tensor
         }
     }
 
+    /// <summary>Replaces the elements by what <paramref name="fill"/> writes on the host: in place where they are there as floats.</summary>
+    internal void Fill(Action<Span<float>> fill)
+    {
+        if (DType == DType.Float32 && Data.Block is HostBlock)
+        {
+            fill(Data.Span<float>());
+            return;
+        }
+
+        var values = new float[Count];
+        fill(values);
+        CopyFrom<float>(values);
+    }
+
     /// <summary>Waits for the device and copies the elements in row-major order, converting between float and double.</summary>
     /// <exception cref="ArgumentException">The elements are of another type.</exception>
     /// <exception cref="ShapeException">There are more than an array has.</exception>

@@ -7,22 +7,12 @@ sealed record Constant(double Value) : IInitializer
 
 sealed record Normal(double Mean, double Std) : IInitializer
 {
-    public void Fill(Tensor weights, long fanIn, long fanOut, Generator generator)
-    {
-        var values = new float[weights.Count];
-        generator.FillNormal(values, Mean, Std);
-        weights.CopyFrom<float>(values);
-    }
+    public void Fill(Tensor weights, long fanIn, long fanOut, Generator generator) => weights.Fill(values => generator.FillNormal(values, Mean, Std));
 }
 
 sealed record Uniform(double Low, double High) : IInitializer
 {
-    public void Fill(Tensor weights, long fanIn, long fanOut, Generator generator)
-    {
-        var values = new float[weights.Count];
-        generator.FillUniform(values, Low, High);
-        weights.CopyFrom<float>(values);
-    }
+    public void Fill(Tensor weights, long fanIn, long fanOut, Generator generator) => weights.Fill(values => generator.FillUniform(values, Low, High));
 }
 
 /// <summary>Zero mean and variance gain^2 / fan, normal or even: of an even distribution within b the variance is b^2 / 3.</summary>
