@@ -14,8 +14,8 @@ namespace CnnSharp.Kernels.Cpu;
 sealed unsafe partial class ConvolutionKernels<V>
     where V : unmanaged, IVector<V>
 {
-    /// <summary>Channels on both sides from which the transforms pay.</summary>
-    const int WinogradChannels = 64;
+    /// <summary>Channels of one side, and of both multiplied, from which the transforms pay: of 16 to 16 they take what they save.</summary>
+    const int WinogradChannels = 16, WinogradProduct = 16 * 32;
 
     /// <summary>A pass of 3 x 3 taps at stride 1, done by Winograd's algorithm.</summary>
     struct WinogradPass : IWork
@@ -57,7 +57,7 @@ sealed unsafe partial class ConvolutionKernels<V>
         /// <summary>Whether the transforms cost less than they save: from fewer tiles on where the transformed weights are kept for the next pass.</summary>
         public static bool IsFaster(bool areKept, int images, int input, int output, int rows, int cols)
         {
-            if (Math.Min(input, output) < WinogradChannels || input % V.Count != 0 || output % V.Count != 0) return false;
+            if (Math.Min(input, output) < WinogradChannels || (long)input * output < WinogradProduct || input % V.Count != 0 || output % V.Count != 0) return false;
             var tiles = (long)DivideUp(rows, Tile) * DivideUp(cols, Tile);
             return images * tiles >= (areKept ? 16 : 32) && rows * (long)cols >= tiles * Tile * Tile / 4;
         }
