@@ -60,15 +60,21 @@ public sealed class KilledTrainingTests : CliTest
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "needs signals");
         var (whole, _, _) = RunWhole();
-        var folder = At("interrupted");
-        using (var process = Start("train", [.. Settings, "--out", folder, "--json"]))
+        var folder = "";
+        for (var attempt = 0; ; attempt++)
         {
+            folder = At($"interrupted{attempt}");
+            using var process = Start("train", [.. Settings, "--out", folder, "--json"]);
             WaitForCheckpoint(process, folder);
             using (var kill = Process.Start("kill", ["-INT", $"{process.Id}"])) kill.WaitForExit();
             var (exitCode, output) = Finish(process);
+
+            // On a busy machine the training can end before the signal comes.
+            if (exitCode == 0 && attempt < 4) continue;
             Assert.Equal(1, exitCode);
             Assert.Contains($"stopped; the checkpoint is {Path.Combine(folder, Checkpoint.LastFile)}. To go on: cnnsharp train --resume --out {folder} --device cpu --threads 1", process.StandardError.ReadToEnd(), StringComparison.Ordinal);
             Assert.True(JsonDocument.Parse(output).RootElement.GetProperty("canceled").GetBoolean());
+            break;
         }
 
         using (var process = Start("train", "--resume", "--out", folder, "--threads", "1", "--device", "cpu")) Assert.Equal(0, Finish(process).ExitCode);
