@@ -199,8 +199,8 @@ sealed unsafe partial class MatMulKernels<V>(CpuKernels<V> kernels) : CpuKernelF
         /// <summary>Floats of b beyond which it should not be read again for every few rows.</summary>
         const long MediumWeights = 48 * 1024;
 
-        /// <summary>Floats of two ways of the L1: the 14 rows of a tile that lie multiples of it apart share one set of 8 lines.</summary>
-        const int TwoWays = 2048;
+        /// <summary>Floats of two ways of the L1: the 14 rows of a tile that lie multiples of it apart share one set. Of 12 lines it holds enough.</summary>
+        const int TwoWays = 2 * L1Cache.WaySize / sizeof(float);
 
         /// <summary>Columns from which it pays to copy such rows to where they do not.</summary>
         const int CopiedColumns = 64;
@@ -236,7 +236,7 @@ sealed unsafe partial class MatMulKernels<V>(CpuKernels<V> kernels) : CpuKernelF
             var vectors = DivideUp(n, V.Count);
             Blocks = 0;
             for (var left = vectors; left > 0; left -= CorrelationTiles<V>.Vectors(left)) Blocks++;
-            copyA = transposeA || Pixels.Any || m < CorrelationTiles<V>.MaxHalfTilePixels || (V.Registers >= 32 && k % TwoWays == 0 && n >= CopiedColumns);
+            copyA = transposeA || Pixels.Any || m < CorrelationTiles<V>.MaxHalfTilePixels || (V.Registers >= 32 && L1Cache.Ways <= 8 && k % TwoWays == 0 && n >= CopiedColumns);
             strideA = copyA ? RoundUp(k, 16) + 16 : k;
 
             // Tasks of at least 2^18 multiply-adds, whose rows of a stay in the L2. Where b is large, as many
