@@ -56,7 +56,9 @@ public sealed class DenseBlock : Layer
     /// <inheritdoc/>
     protected override Tensor Compute(Tensor x)
     {
-        foreach (var (_, layer) in layers) x = Functional.Concat([x, layer.Forward(x)]);
+        // Without recording, what was concatenated before is freed as soon as it is in the next.
+        var mark = BeginForward();
+        foreach (var (_, layer) in layers) x = EndForward(mark, Functional.Concat([x, layer.Forward(x)]));
         return x;
     }
 }
