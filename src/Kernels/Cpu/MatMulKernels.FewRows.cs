@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics.X86;
 namespace CnnSharp.Kernels.Cpu;
 
 // With few rows of a (a linear layer, a few images) every element of b is multiplied a few times only, and what counts is
-// how fast b arrives: it is read once, where it lies, pieces of its rows that are a KiB long, eight rows at a time, and the
+// how fast b arrives: it is read once, where it lies, in pieces of its rows, eight rows at a time, and the
 // same piece of the next eight rows is prefetched meanwhile. The sums stay in the L1.
 sealed unsafe partial class MatMulKernels<V>
     where V : unmanaged, IVector<V>
@@ -17,20 +17,24 @@ sealed unsafe partial class MatMulKernels<V>
     {
         lock (Workers.ScratchLock)
         {
-            var work = new FewRowsWork(pass, bias, Workers.ScratchTable((long)pass.Geometry.M * FewRowsWork.Columns));
-            Workers.Run(work, DivideUp(pass.Geometry.N, FewRowsWork.Columns));
+            var columns = FewRowsWork.ColumnsOf(pass.Geometry, Workers.Count);
+            Workers.Run(new FewRowsWork(pass, columns, bias, Workers.ScratchTable((long)pass.Geometry.M * columns)), DivideUp(pass.Geometry.N, columns));
         }
     }
 
-    /// <summary>Task: <see cref="Columns"/> columns of the result.</summary>
-    readonly struct FewRowsWork(in MatMulPass pass, float* bias, float** scratch) : IWork
+    /// <summary>Task: some columns of the result.</summary>
+    readonly struct FewRowsWork(in MatMulPass pass, int columns, float* bias, float** scratch) : IWork
     {
-        public const int Columns = 256;
-
         /// <summary>Rows of b that are added in one go.</summary>
         const int Depth = 8;
 
-        readonly int m = pass.Geometry.M, n = pass.Geometry.N, k = pass.Geometry.K;
+        /// <summary>
+        /// Columns of a task: the longer the pieces of b's rows, the faster they arrive, so a task a thread, as long as the sums leave
+        /// half of the L1 to b. Every column is summed in the same order, however they are cut.
+        /// </summary>
+        public static int ColumnsOf(in MatMulGeometry g, int threads) => Math.Clamp(RoundUp((int)DivideUp(g.N, threads), 64), 64, 4096 / Math.Max(1, g.M) / 64 * 64);
+
+        readonly int columns = columns, m = pass.Geometry.M, n = pass.Geometry.N, k = pass.Geometry.K;
         readonly float* a = pass.A, b = pass.B, c = pass.C, bias = bias;
         readonly float** scratch = scratch;
         readonly Epilogue epilogue = pass.Epilogue;
@@ -38,13 +42,13 @@ sealed unsafe partial class MatMulKernels<V>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run(int task, int worker)
         {
-            var column = task * Columns;
-            var count = Math.Min(Columns, n - column);
+            var column = task * columns;
+            var count = Math.Min(columns, n - column);
             var sums = scratch[worker];
             for (var row = 0; row < m; row++)
             {
-                if (bias is null) Clear(sums + (row * Columns), count);
-                else ConvolutionKernels<V>.CopyFloats(bias + column, sums + (row * Columns), count);
+                if (bias is null) Clear(sums + (row * columns), count);
+                else ConvolutionKernels<V>.CopyFloats(bias + column, sums + (row * columns), count);
             }
 
             var i = 0;
@@ -57,7 +61,7 @@ sealed unsafe partial class MatMulKernels<V>
                 for (var j = 0; j < count; j += V.Count)
                 {
                     var lanes = Math.Min(V.Count, count - j);
-                    var sum = LoadUpTo(sums + (row * Columns) + j, lanes);
+                    var sum = LoadUpTo(sums + (row * columns) + j, lanes);
                     if (epilogue.Scale is not null) sum = V.Fma(sum, LoadUpTo(epilogue.Scale + column + j, lanes), LoadUpTo(epilogue.Shift + column + j, lanes));
                     if (epilogue.Add is not null) sum += LoadUpTo(epilogue.Add + ((long)row * n) + column + j, lanes);
                     if (epilogue.Relu) sum = V.Max(sum, V.Zero);
@@ -91,7 +95,7 @@ sealed unsafe partial class MatMulKernels<V>
                 V b0 = LoadUpTo(w + j, lanes), b1 = LoadUpTo(w1 + j, lanes), b2 = LoadUpTo(w2 + j, lanes), b3 = LoadUpTo(w3 + j, lanes);
                 V b4 = LoadUpTo(w4 + j, lanes), b5 = LoadUpTo(w5 + j, lanes), b6 = LoadUpTo(w6 + j, lanes), b7 = LoadUpTo(w7 + j, lanes);
                 float* p = x, s = sums + j;
-                for (var row = 0; row < m; row++, p += k, s += Columns)
+                for (var row = 0; row < m; row++, p += k, s += columns)
                 {
                     var sum = V.Load(s);
                     sum = V.Fma(p, b0, sum);
@@ -114,7 +118,7 @@ sealed unsafe partial class MatMulKernels<V>
                 var value = LoadUpTo(w + j, Math.Min(V.Count, count - j));
                 for (var row = 0; row < m; row++)
                 {
-                    var s = sums + (row * Columns) + j;
+                    var s = sums + (row * columns) + j;
                     V.Store(V.Fma(x + ((long)row * k), value, V.Load(s)), s);
                 }
             }
