@@ -13,7 +13,7 @@ readonly record struct WeightLayout(long TapStride, long InStride, long OutStrid
     public WeightLayout Exchanged => this with { InStride = OutStride, OutStride = InStride };
 }
 
-/// <summary>What happens to a sum before it is stored, in this order; the bias is the sum's first term.</summary>
+/// <summary>The epilogue of a sum, in this order; the bias is its first term.</summary>
 unsafe struct Epilogue
 {
     /// <summary>Null, or one a channel and readable three vectors further: sum = sum Scale + Shift.</summary>
