@@ -35,10 +35,10 @@ public sealed partial class Tensor
     /// <summary><see cref="Functional.ArgMax"/>.</summary>
     public Tensor ArgMax() => Functional.ArgMax(this);
 
-    static Tensor Drawn(Shape shape, Device? device, Action<float[]> fill)
+    static Tensor Drawn(Shape shape, Device? device, Action<Span<float>> fill)
     {
-        var values = new float[shape.Count];
-        fill(values);
-        return From(values, shape, device);
+        var tensor = Uninitialized(shape, device ?? Device.Best());
+        tensor.Fill(fill);
+        return tensor;
     }
 }

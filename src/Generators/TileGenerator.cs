@@ -9,7 +9,7 @@ namespace CnnSharp.Generators;
 /// Writes the register tiles of the CPU engine. A tile keeps all its sums in locals, which the JIT puts in vector registers; an array
 /// would live in memory. So every shape is written out, for each width of vectors whose registers it fits: the attributes of a partial
 /// class say which shapes it has. The locals are the runtime's own vectors: of those in a structure of ours the JIT overwrites a
-/// factor of a multiply-add and copies it back, and with 28 of them it gives up and keeps them in memory.
+/// factor of a multiply-add and copies it back (seen at AVX2).
 /// </summary>
 [Generator(LanguageNames.CSharp)]
 public sealed class TileGenerator : IIncrementalGenerator

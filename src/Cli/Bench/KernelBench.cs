@@ -19,7 +19,7 @@ internal static class KernelBench
     /// <summary>Until a kernel is compiled, the caches are filled and the clock is up.</summary>
     static readonly TimeSpan WarmUp = TimeSpan.FromMilliseconds(250);
     static readonly TimeSpan Round = TimeSpan.FromMilliseconds(12);
-    static readonly TimeSpan CeilingTime = TimeSpan.FromMilliseconds(4);
+    static readonly TimeSpan PeakTime = TimeSpan.FromMilliseconds(4);
 
     /// <summary>Measures one kernel.</summary>
     /// <param name="engine">The engine it runs on.</param>
@@ -67,12 +67,12 @@ internal static class KernelBench
 
     static double Peak(Engine engine, IPeak peak, KernelCase kernel)
     {
-        if (kernel.Limit == Limit.Arithmetic) return peak.FmaPeak(CeilingTime);
+        if (kernel.Limit == Limit.Arithmetic) return peak.FmaPeak(PeakTime);
         var memory = engine.Rent(DType.Float32, (long)kernel.Work / sizeof(float));
         try
         {
             engine.Kernels.Memory.Fill(memory, 0);
-            return peak.Bandwidth(memory, CeilingTime);
+            return peak.Bandwidth(memory, PeakTime);
         }
         finally
         {

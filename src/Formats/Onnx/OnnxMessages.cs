@@ -12,27 +12,20 @@ static class OnnxMessages
 
     static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <summary>Reads a file.</summary>
-    /// <param name="path">The file.</param>
-    /// <param name="parser">Of the kind of message that it is.</param>
-    /// <exception cref="DataFormatException">The file is none; the message says what it is, where that is known.</exception>
+    /// <summary>Opens a file, to <see cref="Read"/> it.</summary>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    public static T Load<T>(string path, MessageParser<T> parser)
-        where T : IMessage<T>
-    {
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
-        return Read(stream, path, parser);
-    }
+    public static FileStream Open(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
 
     /// <summary>Reads a stream to its end. Large runs of bytes are taken in pieces, so that a length that lies costs nothing.</summary>
     /// <param name="stream">One that can seek.</param>
     /// <param name="path">What messages call it.</param>
     /// <param name="parser">Of the kind of message that it is.</param>
-    /// <exception cref="DataFormatException">It is none; the message says what it is, where that is known.</exception>
+    /// <exception cref="DataFormatException">It is none.</exception>
     public static T Read<T>(Stream stream, string path, MessageParser<T> parser)
         where T : IMessage<T>
     {
         if (stream.Length > int.MaxValue) throw new DataFormatException(path, "the file", $"at most {int.MaxValue:N0} bytes", $"{stream.Length:N0}");
+
         // Not disposed, which would dispose of the stream.
         var input = CodedInputStream.CreateWithLimits(stream, int.MaxValue, MostDepth);
         try

@@ -59,7 +59,7 @@ public sealed class OnnxModel
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static OnnxModel Load(string path)
     {
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
+        using var stream = OnnxMessages.Open(path);
         return Read(stream, path);
     }
 

@@ -163,9 +163,6 @@ internal sealed class OnnxAttribute
             case OnnxAttributeType.Tensor:
                 message.T = Tensor!.ToMessage();
                 break;
-            case OnnxAttributeType.Graph:
-                message.G = Graph;
-                break;
             case OnnxAttributeType.Floats:
                 message.Floats.Add(Floats);
                 break;

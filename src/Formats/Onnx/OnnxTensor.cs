@@ -42,7 +42,11 @@ public sealed class OnnxTensor
 
     /// <summary>Reads a file that is one tensor: the inputs and outputs of the backend cases.</summary>
     /// <exception cref="DataFormatException">The file is not a sound tensor.</exception>
-    public static OnnxTensor Load(string path) => From(OnnxMessages.Load(path, TensorProto.Parser), new(new(path), "the tensor"));
+    public static OnnxTensor Load(string path)
+    {
+        using var stream = OnnxMessages.Open(path);
+        return From(OnnxMessages.Read(stream, path, TensorProto.Parser), new(new(path), "the tensor"));
+    }
 
     /// <summary>A tensor in memory.</summary>
     /// <param name="name">Its name.</param>

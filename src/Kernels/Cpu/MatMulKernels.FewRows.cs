@@ -28,11 +28,14 @@ sealed unsafe partial class MatMulKernels<V>
         /// <summary>Rows of b that are added in one go.</summary>
         const int Depth = 8;
 
+        /// <summary>Sums of a task: half of the L1, which leaves the rest to b.</summary>
+        const int MostSums = 4096;
+
         /// <summary>
-        /// Columns of a task: the longer the pieces of b's rows, the faster they arrive, so a task a thread, as long as the sums leave
-        /// half of the L1 to b. Every column is summed in the same order, however they are cut.
+        /// Columns of a task: the longer the pieces of b's rows, the faster they arrive, so a task a thread, if its sums are not too many.
+        /// Every column is summed in the same order, however they are cut.
         /// </summary>
-        public static int ColumnsOf(in MatMulGeometry g, int threads) => Math.Clamp(RoundUp((int)DivideUp(g.N, threads), 64), 64, 4096 / Math.Max(1, g.M) / 64 * 64);
+        public static int ColumnsOf(in MatMulGeometry g, int threads) => Math.Clamp(RoundUp((int)DivideUp(g.N, threads), 64), 64, MostSums / Math.Max(1, g.M) / 64 * 64);
 
         readonly int columns = columns, m = pass.Geometry.M, n = pass.Geometry.N, k = pass.Geometry.K;
         readonly float* a = pass.A, b = pass.B, c = pass.C, bias = bias;

@@ -58,7 +58,6 @@ internal unsafe struct CorrelationCall
 [CorrelationTile(6, 1)]
 [CorrelationTile(7, 1)]
 [CorrelationTile(8, 1)]
-[CorrelationTile(2, 2)]
 [CorrelationTile(3, 2)]
 [CorrelationTile(4, 2)]
 [CorrelationTile(5, 2)]
