@@ -22,12 +22,12 @@ public sealed class CpuEngine : HostEngine
     /// </param>
     /// <exception cref="NotSupportedException">The machine lacks the level.</exception>
     public CpuEngine(int threads = 0, SimdLevel? level = null, bool winograd = true)
-        : this(threads, level, winograd ? ConvolutionAlgorithms.All : ConvolutionAlgorithms.All & ~(ConvolutionAlgorithms.Winograd | ConvolutionAlgorithms.ThreeChannelsWinograd))
+        : this(threads, level, winograd ? AlgorithmChoice.All : AlgorithmChoice.Without("winograd", "three-channels-winograd"))
     {
     }
 
-    /// <summary>Creates an engine that chooses among the given algorithms where they apply, and else takes the general one.</summary>
-    internal CpuEngine(int threads, SimdLevel? level, ConvolutionAlgorithms algorithms)
+    /// <summary>Creates an engine whose convolutions choose from some algorithms.</summary>
+    internal CpuEngine(int threads, SimdLevel? level, AlgorithmChoice choice)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(threads);
         Level = level ?? WidestLevel;
@@ -35,9 +35,9 @@ public sealed class CpuEngine : HostEngine
         workers = new(threads == 0 ? Environment.ProcessorCount : threads);
         kernels = Level switch
         {
-            SimdLevel.Avx512 => new CpuKernels<V512>(workers, algorithms),
-            SimdLevel.Avx2 => new CpuKernels<V256>(workers, algorithms),
-            _ => new CpuKernels<V128>(workers, algorithms),
+            SimdLevel.Avx512 => new CpuKernels<V512>(workers, choice),
+            SimdLevel.Avx2 => new CpuKernels<V256>(workers, choice),
+            _ => new CpuKernels<V128>(workers, choice),
         };
     }
 
@@ -62,8 +62,14 @@ public sealed class CpuEngine : HostEngine
     /// <inheritdoc/>
     public override IKernels Kernels => kernels;
 
+    /// <summary>The ways to compute a convolution, in the order in which they are asked.</summary>
+    internal IReadOnlyList<IConvolutionAlgorithm> ConvolutionAlgorithms => kernels.ConvolutionAlgorithms;
+
     /// <inheritdoc/>
     public override IPeak Peak => kernels.Peak;
+
+    /// <summary>What computes a pass of g.</summary>
+    internal IConvolutionAlgorithm ChooseAlgorithm(ConvolutionPass pass, in ConvGeometry g) => kernels.ChooseAlgorithm(pass, g);
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

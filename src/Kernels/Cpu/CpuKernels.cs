@@ -8,14 +8,13 @@ sealed class CpuKernels<V> : ICpuKernels
     where V : unmanaged, IVector<V>
 {
     /// <param name="workers">The threads that compute.</param>
-    /// <param name="algorithms">Those that convolutions may choose from.</param>
-    public CpuKernels(Workers workers, ConvolutionAlgorithms algorithms)
+    /// <param name="choice">The algorithms that convolutions choose from.</param>
+    public CpuKernels(Workers workers, AlgorithmChoice choice)
     {
         Workers = workers;
-        Algorithms = algorithms;
         Indexing = new IndexingKernels(workers);
         Memory = new(this);
-        Convolution = new(this);
+        Convolution = new(this, choice);
         MatMul = new(this);
         Pooling = new(this);
         Normalization = new(this);
@@ -32,9 +31,6 @@ sealed class CpuKernels<V> : ICpuKernels
     /// <summary>The threads that compute.</summary>
     public Workers Workers { get; }
 
-    /// <summary>Those that convolutions may choose from.</summary>
-    public ConvolutionAlgorithms Algorithms { get; }
-
     /// <summary>Memory for one call at a time: used under <see cref="Workers.ScratchLock"/>.</summary>
     public GrowingMemory Scratch { get; } = new();
 
@@ -49,6 +45,10 @@ sealed class CpuKernels<V> : ICpuKernels
     public ConvolutionKernels<V> Convolution { get; }
 
     IConvolutionKernels IKernels.Convolution => Convolution;
+
+    IReadOnlyList<IConvolutionAlgorithm> ICpuKernels.ConvolutionAlgorithms => Convolution.Algorithms;
+
+    IConvolutionAlgorithm ICpuKernels.ChooseAlgorithm(ConvolutionPass pass, in ConvGeometry g) => Convolution.Choose(pass, g);
 
     public MatMulKernels<V> MatMul { get; }
 
@@ -92,8 +92,14 @@ sealed class CpuKernels<V> : ICpuKernels
 }
 
 /// <summary>The kernels of a SIMD level, and its limits.</summary>
-interface ICpuKernels : IKernels
+internal interface ICpuKernels : IKernels
 {
     /// <summary>The limits of the machine.</summary>
     IPeak Peak { get; }
+
+    /// <summary>All that there are, in the order in which they are asked.</summary>
+    IReadOnlyList<IConvolutionAlgorithm> ConvolutionAlgorithms { get; }
+
+    /// <summary>What computes a pass of g.</summary>
+    IConvolutionAlgorithm ChooseAlgorithm(ConvolutionPass pass, in ConvGeometry g);
 }

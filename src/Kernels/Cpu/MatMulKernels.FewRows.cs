@@ -51,7 +51,7 @@ sealed unsafe partial class MatMulKernels<V>
             for (var row = 0; row < m; row++)
             {
                 if (bias is null) Clear(sums + (row * columns), count);
-                else ConvolutionKernels<V>.CopyFloats(bias + column, sums + (row * columns), count);
+                else CopyFloats(bias + column, sums + (row * columns), count);
             }
 
             var i = 0;

@@ -18,7 +18,7 @@ sealed unsafe partial class MatMulKernels<V>(CpuKernels<V> kernels) : CpuKernelF
     {
         // A product counts its rows in 32 bits: more pixels than that are several products. Dense pixels follow each other
         // whatever rows and images they belong to; of others, some rows of one image, or all rows of some images.
-        var dense = ConvolutionKernels<V>.IsDense(g);
+        var dense = PointwiseConvolution<V>.IsDense(g);
         var line = dense ? 1L : g.OutW;
         var lines = dense ? (long)g.N * g.OutH * g.OutW : (long)g.N * g.OutH;
         var pixels = dense ? default : new PixelRows(g.OutH, g.OutW, (long)g.H * g.W * g.C, (long)g.StrideH * g.W * g.C, (long)g.StrideW * g.C);
@@ -43,6 +43,16 @@ sealed unsafe partial class MatMulKernels<V>(CpuKernels<V> kernels) : CpuKernelF
         }
     }
 
+    /// <summary>What memory <see cref="MultiplyPixels"/> takes, beside the packed weights that it keeps.</summary>
+    internal Workspace WorkspaceOfPixels(in ConvGeometry g)
+    {
+        var dense = PointwiseConvolution<V>.IsDense(g);
+        var pass = new MatMulPass { Geometry = new((int)Math.Min((long)g.N * g.OutH * g.OutW, MostPixels), g.K, g.C), Pixels = dense ? default : new PixelRows(g.OutH, g.OutW, 0, 0, 0) };
+        if (FewRows(pass)) return new(0, (long)pass.Geometry.M * FewRowsWork.ColumnsOf(pass.Geometry, Workers.Count));
+        pass.Plan();
+        return new(RoundUp(RoundUp(g.K, V.Count), 16) + pass.SharedLength, pass.ScratchLength);
+    }
+
     /// <summary>Pixels of a product.</summary>
     const long MostPixels = 1 << 30;
 
@@ -56,7 +66,7 @@ sealed unsafe partial class MatMulKernels<V>(CpuKernels<V> kernels) : CpuKernelF
         pass.C = c.Pointer<float>() + firstC;
         if (g.K == 0)
         {
-            ConvolutionKernels<V>.StoreEmptySums(bias, pass.Epilogue, c, g.N);
+            pass.Epilogue.StoreEmptySums(bias, c, g.N);
             return;
         }
 
@@ -82,7 +92,7 @@ sealed unsafe partial class MatMulKernels<V>(CpuKernels<V> kernels) : CpuKernelF
             pass.Packed = kept is null ? pass.SharedA + pass.SharedLength : kept;
             pass.Scratch = Workers.ScratchTable(pass.ScratchLength);
             Clear(pass.Bias, biasLength);
-            if (bias is not null) ConvolutionKernels<V>.CopyFloats(bias.ReadOnlyPointer<float>(), pass.Bias, g.N);
+            if (bias is not null) CopyFloats(bias.ReadOnlyPointer<float>(), pass.Bias, g.N);
 
             var pack = new MatMulPack { Pass = &pass };
             if (ready)
@@ -234,8 +244,7 @@ sealed unsafe partial class MatMulKernels<V>(CpuKernels<V> kernels) : CpuKernelF
         {
             var (m, n, k, transposeA, _) = Geometry;
             var vectors = DivideUp(n, V.Count);
-            Blocks = 0;
-            for (var left = vectors; left > 0; left -= CorrelationTiles<V>.Vectors(left)) Blocks++;
+            Blocks = CorrelationTiles<V>.Blocks(vectors);
             copyA = transposeA || Pixels.Any || m < CorrelationTiles<V>.MaxHalfTilePixels || (V.Registers >= 32 && L1Cache.Ways <= 8 && k % TwoWays == 0 && n >= CopiedColumns);
             strideA = copyA ? RoundUp(k, 16) + 16 : k;
 
@@ -254,13 +263,13 @@ sealed unsafe partial class MatMulKernels<V>(CpuKernels<V> kernels) : CpuKernelF
             var (m, _, k, transposeA, _) = Geometry;
             if (!Pixels.Any)
             {
-                ConvolutionKernels<V>.PackPanel(transposeA ? A + first : A + ((long)first * k), transposeA ? 1 : k, transposeA ? m : 1, rows, k, strideA, target);
+                PackPanel(transposeA ? A + first : A + ((long)first * k), transposeA ? 1 : k, transposeA ? m : 1, rows, k, strideA, target);
                 return;
             }
 
             for (var i = 0; i < rows; i++, target += strideA)
             {
-                ConvolutionKernels<V>.CopyRow(A + Pixels.Offset(first + i), target, k);
+                CopyRow(A + Pixels.Offset(first + i), target, k);
                 Clear(target + k, strideA - k);
             }
         }
@@ -350,8 +359,8 @@ sealed unsafe partial class MatMulKernels<V>(CpuKernels<V> kernels) : CpuKernelF
             var g = pass.Geometry;
             var width = vectors * V.Count;
             var lanes = Math.Min(width, g.N - column);
-            if (g.TransposeB) ConvolutionKernels<V>.PackPanel(pass.B + ((long)column * g.K), 1, g.K, g.K, lanes, width, panel);
-            else ConvolutionKernels<V>.PackPanel(pass.B + column, g.N, 1, g.K, lanes, width, panel);
+            if (g.TransposeB) PackPanel(pass.B + ((long)column * g.K), 1, g.K, g.K, lanes, width, panel);
+            else PackPanel(pass.B + column, g.N, 1, g.K, lanes, width, panel);
         }
     }
 }

@@ -1,44 +1,5 @@
 namespace CnnSharp.Kernels.Cpu;
 
-/// <summary>Where weight (tap, in, out) of a group lies: all strides in floats.</summary>
-readonly record struct WeightLayout(long TapStride, long InStride, long OutStride, long GroupStride)
-{
-    /// <summary>[kh, kw, C / groups, K], read as weights from C to K channels.</summary>
-    public static WeightLayout InOut(in ConvGeometry g) => new((long)g.GroupC * g.K, g.K, 1, g.GroupK);
-
-    /// <summary>[kh, kw, K / groups, C], the weights of a transposed convolution, read as weights from C to K channels.</summary>
-    public static WeightLayout OutIn(in ConvGeometry g) => new((long)g.GroupK * g.C, 1, g.C, g.GroupC);
-
-    /// <summary>The same weights, read from K to C channels.</summary>
-    public WeightLayout Exchanged => this with { InStride = OutStride, OutStride = InStride };
-}
-
-/// <summary>The epilogue of a sum, in this order; the bias is its first term.</summary>
-unsafe struct Epilogue
-{
-    /// <summary>Null, or one a channel and readable three vectors further: sum = sum Scale + Shift.</summary>
-    public float* Scale, Shift;
-
-    /// <summary>Null, or shaped as the target: added.</summary>
-    public float* Add;
-
-    /// <summary>max(sum, 0).</summary>
-    public bool Relu;
-
-    /// <summary>Added to the target instead of replacing it.</summary>
-    public bool Accumulate;
-
-    /// <summary>Tells a call of tiles, for channels from <paramref name="channel"/> on.</summary>
-    public readonly void Set(ref CorrelationCall call, float* target, int channel)
-    {
-        call.Scale = Scale is null ? null : Scale + channel;
-        call.Shift = Scale is null ? null : Shift + channel;
-        call.Add = Add is null ? 0 : (nint)(Add - target);
-        call.Relu = Relu;
-        call.Accumulate = Accumulate;
-    }
-}
-
 /// <summary>A packed weight layout: packed in panels for the tiles, or transformed for Winograd's algorithm.</summary>
 readonly record struct PackedWeightLayout(bool Winograd, int Groups, int In, int Out, int KernelH, int KernelW, WeightLayout Layout);
 

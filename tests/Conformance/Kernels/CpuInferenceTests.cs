@@ -112,7 +112,7 @@ public sealed class CpuInferenceTests
         var (sums, gradients) = Passes(exact, g);
         foreach (var level in Levels)
         {
-            using CpuEngine winograd = new(2, level, ConvolutionAlgorithms.Winograd), direct = new(2, level, ConvolutionAlgorithms.None);
+            using CpuEngine winograd = new(2, level), direct = new(2, level, AlgorithmChoice.Direct);
             var (y, dx) = Passes(winograd, g);
             var (directY, directDx) = Passes(direct, g);
             Assert.Equal((forward, backward), (!y.AsSpan().SequenceEqual(directY), !dx.AsSpan().SequenceEqual(directDx)));

@@ -181,7 +181,7 @@ public sealed class ZooGeometryTests : IDisposable
             var expected = new double[(long)g.M * projection.Count];
             var columns = g.TransposeB ? Transposed(b, g.N, g.K) : b;
             KernelCall.InPlace(Device.ReferenceFloat64, (kernels, p) => kernels.MatMul.Multiply(new(g.M, projection.Count, g.K, g.TransposeA), p[0], p[1], p[2], p[3]), Doubles(a), projection.OfLast(columns), projection.OfLast(bias), expected);
-            foreach (var (label, devices) in Variants([ConvolutionAlgorithms.All]))
+            foreach (var (label, devices) in Variants([AlgorithmChoice.All]))
             {
                 float[][]? first = null;
                 foreach (var device in devices)
@@ -211,7 +211,7 @@ public sealed class ZooGeometryTests : IDisposable
     {
         var expected = buffers.Select(buffer => buffer is float[] values ? Doubles(values) : (Array)buffer.Clone()).ToArray();
         KernelCall.InPlace(Device.ReferenceFloat64, call, expected);
-        foreach (var (label, devices) in Variants([ConvolutionAlgorithms.All]))
+        foreach (var (label, devices) in Variants([AlgorithmChoice.All]))
         {
             Array[]? first = null;
             foreach (var device in devices)
@@ -235,46 +235,42 @@ public sealed class ZooGeometryTests : IDisposable
     }
 
     /// <summary>The engines to check, those that must give the same bytes together.</summary>
-    static IEnumerable<(string Label, IEnumerable<Device> Devices)> Variants(IEnumerable<ConvolutionAlgorithms> algorithms)
+    static IEnumerable<(string Label, IEnumerable<Device> Devices)> Variants(IEnumerable<AlgorithmChoice> choices)
     {
         foreach (var level in Enum.GetValues<SimdLevel>().Where(level => level <= CpuEngine.WidestLevel))
         {
-            foreach (var chosen in algorithms) yield return ($"{level}, algorithms {chosen}", Engines(level, chosen));
+            foreach (var choice in choices) yield return ($"{level}, algorithms: {choice}", Engines(level, choice));
         }
 
         foreach (var report in Device.List().Where(report => report.Name.StartsWith("cuda", StringComparison.Ordinal) && report.Device is not null)) yield return (report.Name, [report.Device!]);
     }
 
     /// <summary>An engine after the other, each given back before the next with the results of the last: together they would hold gigabytes.</summary>
-    static IEnumerable<Device> Engines(SimdLevel level, ConvolutionAlgorithms algorithms)
+    static IEnumerable<Device> Engines(SimdLevel level, AlgorithmChoice choice)
     {
         foreach (var threads in Threads)
         {
-            using (var device = new Device(new CpuEngine(threads, level, algorithms))) yield return device;
+            using (var device = new Device(new CpuEngine(threads, level, choice))) yield return device;
             if (GC.GetTotalMemory(forceFullCollection: false) < live + (512 << 20)) continue;
             GC.Collect();
             live = GC.GetTotalMemory(forceFullCollection: false);
         }
     }
 
-    /// <summary>All as the engine chooses, the general algorithm, and, where it would choose among several, each alone.</summary>
-    static IEnumerable<ConvolutionAlgorithms> Algorithms(ConvGeometry g)
+    /// <summary>What an engine of every level would choose, the direct method, and, where it would choose among several, each alone.</summary>
+    static IEnumerable<AlgorithmChoice> Algorithms(ConvGeometry g)
     {
-        List<ConvolutionAlgorithms> applicable = [];
-        if (g.Groups > 1 && g is { GroupC: 1, GroupK: 1 }) applicable.Add(ConvolutionAlgorithms.Depthwise);
-        if (g is { KernelH: 1, KernelW: 1 }) applicable.Add(ConvolutionAlgorithms.Pointwise);
-        if (g is { C: 3, StrideH: 1 })
+        var paying = new SortedSet<string>();
+        foreach (var level in Enum.GetValues<SimdLevel>().Where(level => level <= CpuEngine.WidestLevel))
         {
-            applicable.Add(ConvolutionAlgorithms.ThreeChannels);
-            applicable.Add(ConvolutionAlgorithms.ThreeChannels | ConvolutionAlgorithms.ThreeChannelsWinograd);
-            applicable.Add(ConvolutionAlgorithms.FewChannels);
+            using var engine = new CpuEngine(1, level);
+            paying.UnionWith(engine.ConvolutionAlgorithms.Where(algorithm => algorithm.Applies(g) && algorithm.Pays(g)).Select(algorithm => algorithm.Name));
         }
 
-        if (g is { KernelH: 3, StrideH: 2 }) applicable.Add(ConvolutionAlgorithms.Phases);
-        if (g is { KernelH: 3, StrideH: 1, C: >= 16, K: >= 16 }) applicable.Add(ConvolutionAlgorithms.Winograd);
-        return applicable.Count > 1 ? [ConvolutionAlgorithms.All, ConvolutionAlgorithms.None, .. applicable]
-            : applicable.Count == 1 ? [ConvolutionAlgorithms.All, ConvolutionAlgorithms.None]
-            : [ConvolutionAlgorithms.All];
+        paying.Remove("direct");
+        return paying.Count > 1 ? [AlgorithmChoice.All, AlgorithmChoice.Direct, .. paying.Select(AlgorithmChoice.Only)]
+            : paying.Count == 1 ? [AlgorithmChoice.All, AlgorithmChoice.Direct]
+            : [AlgorithmChoice.All];
     }
 
     void Near(string label, Device device, string what, double[] actual, double[] expected) => Near(label, device, what, actual.Length, i => actual[i], i => expected[i]);

@@ -77,6 +77,14 @@ internal static unsafe partial class CorrelationTiles<V>
     /// <summary>How many vectors of output channels to take next, when <paramref name="left"/> are left.</summary>
     public static int Vectors(int left) => left == 3 && V.Registers >= 32 ? 3 : Math.Min(left, 2);
 
+    /// <summary>Blocks of output channels that <paramref name="vectors"/> vectors make.</summary>
+    public static int Blocks(int vectors)
+    {
+        var blocks = 0;
+        for (; vectors > 0; vectors -= Vectors(vectors)) blocks++;
+        return blocks;
+    }
+
     /// <summary>The half that computes a run of <paramref name="pixels"/> pixels in the fewest cycles.</summary>
     public static int HalfTilePixels(int vectors, int pixels)
     {

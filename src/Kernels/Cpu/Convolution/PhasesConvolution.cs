@@ -3,30 +3,36 @@ namespace CnnSharp.Kernels.Cpu;
 // Backward-data of the convolutions that halve an image (3 by 3, stride 2, padding 1) with few channels: the phases of the stride
 // have 1, 2, 2 and 4 taps, too few multiply-adds for what a tile's call costs, so one tile makes all four. dy is read in
 // place; its last column, which has none to its right, is copied with zeros beside and below it.
-sealed unsafe partial class ConvolutionKernels<V>
+/// <summary>Backward-data of 3x3 at stride 2 with few channels: all four phases in one tile.</summary>
+internal sealed unsafe class PhasesConvolution<V>(CpuKernels<V> kernels) : ConvolutionAlgorithm<V>(kernels, "phases", ConvolutionPass.BackwardData)
     where V : unmanaged, IVector<V>
 {
-    /// <summary>Whether <see cref="PhasesPass"/> computes backward-data of g.</summary>
-    bool HalvesFewChannels(in ConvGeometry g)
-        => May(ConvolutionAlgorithms.Phases) && V.Registers >= 32
+    public override bool Applies(in ConvGeometry g)
+        => V.Registers >= 32
             && g is { Groups: 1, KernelH: 3, KernelW: 3, StrideH: 2, StrideW: 2, DilationH: 1, DilationW: 1, PadTop: 1, PadLeft: 1 }
-            && g.H == 2 * g.OutH && g.W == 2 * g.OutW && g.OutW > PhaseTiles<V>.MaxPixels
-            && g.C % V.Count == 0 && g.C <= 2 * V.Count && g.K <= 64;
+            && g.H == 2 * g.OutH && g.W == 2 * g.OutW && g.OutW > 1 && g.C % V.Count == 0;
 
-    void RunPhases(in ConvGeometry g, float* dy, float* w, in WeightLayout layout, float* bias, float* dx, bool accumulate)
+    public override bool Pays(in ConvGeometry g) => g.OutW > PhaseTiles<V>.MaxPixels && g.C <= 2 * V.Count && g.K <= 64;
+
+    public override Workspace Workspace(in ConvGeometry g)
     {
-        if (g.N == 0) return;
-        var pass = new PhasesPass { Geometry = g, Dy = dy, Dx = dx, Accumulate = accumulate };
+        var pass = new PhasesPass { Geometry = g };
         pass.Plan();
-        lock (Workers.ScratchLock)
-        {
-            pass.Bias = Workers.Shared(g.C + (9L * g.K * g.C));
-            pass.Packed = pass.Bias + g.C;
-            pass.Scratch = Workers.ScratchTable(pass.ScratchLength);
-            for (var c = 0; c < g.C; c++) pass.Bias[c] = bias is null ? 0 : bias[c];
-            pass.Pack(w, layout);
-            Workers.Run(pass, pass.Tasks);
-        }
+        return new(g.C + (9L * g.K * g.C), pass.ScratchLength);
+    }
+
+    protected override void RunLocked(in ConvolutionCall call)
+    {
+        var g = call.Geometry;
+        var pass = new PhasesPass { Geometry = g, Dy = call.Y.ReadOnlyPointer<float>(), Dx = call.X.Pointer<float>(), Accumulate = call.Epilogue.Accumulate };
+        pass.Plan();
+        pass.Bias = Workers.Shared(g.C + (9L * g.K * g.C));
+        pass.Packed = pass.Bias + g.C;
+        pass.Scratch = Workers.ScratchTable(pass.ScratchLength);
+        var bias = call.Bias.ReadOnlyPointerOrNull<float>();
+        for (var c = 0; c < g.C; c++) pass.Bias[c] = bias is null ? 0 : bias[c];
+        pass.Pack(call.W.ReadOnlyPointer<float>(), call.Layout.Exchanged);
+        Workers.Run(pass, pass.Tasks);
     }
 
     struct PhasesPass : IWork

@@ -1,12 +1,11 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 
 namespace CnnSharp.Kernels.Cpu;
 
 // Forward and backward-data passes are one kernel: a correlation of a source image with a list of taps, written to a grid
 // of target pixels (ConvPass). Forward, the source is x and the grid is y. Backward-data, the source is dy and every phase
 // of the stride (the pixels of dx at one remainder of h and w) is a grid of its own with its own taps, so that nothing
-// is multiplied by the zeros between strides. (Where channels are few, RunThreeChannels, RunPhases and RunFewChannels do better backward-data.)
+// is multiplied by the zeros between strides.
 //
 // A task takes a few rows of an image, or a few small images, and runs the register tiles over them, one block of
 // output channels after the other. The image is read in place: rows above and below it are left out, and only what the
@@ -14,216 +13,48 @@ namespace CnnSharp.Kernels.Cpu;
 // strided convolution (whose phases differ at the sides, which would cut their rows into narrower tiles) are copied whole.
 // Every sum is made by one tile in the order rows of taps, columns of taps, channels, so that it does not depend on how
 // the work was cut.
-/// <summary>Convolutions and transposed ones.</summary>
-sealed unsafe partial class ConvolutionKernels<V>(CpuKernels<V> kernels) : CpuKernelFamily<V>(kernels), IConvolutionKernels
+/// <summary>The direct method, for any convolution: register tiles over pixels and output channels.</summary>
+internal sealed unsafe class DirectConvolution<V>(CpuKernels<V> kernels, ConvolutionPass pass) : ConvolutionAlgorithm<V>(kernels, "direct", pass)
     where V : unmanaged, IVector<V>
 {
-    bool May(ConvolutionAlgorithms algorithm) => (Kernels.Algorithms & algorithm) != 0;
+    /// <summary>Bytes that a phase of the stride takes.</summary>
+    public static int PhaseBytes => sizeof(Phase);
 
-    public void Forward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y, Activation activation = Activation.None)
-        => Correlate(g, x, w, WeightLayout.InOut(g), b, y, new() { Relu = activation == Activation.Relu });
+    public override bool Applies(in ConvGeometry g) => true;
 
-    public void BackwardInput(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, DeviceBuffer dx, bool accumulate = false)
-        => CorrelateTransposed(g, dy, w, WeightLayout.InOut(g).Exchanged, null, dx, accumulate);
-
-    /// <summary>Convolution g, for weights of any layout.</summary>
-    void Correlate(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, in WeightLayout layout, DeviceBuffer? b, DeviceBuffer y, in Epilogue epilogue)
+    public override Workspace Workspace(in ConvGeometry g)
     {
-        if (y.Length == 0) return;
-        if (x.Length == 0)
-        {
-            StoreEmptySums(b, epilogue, y, g.K);
-            return;
-        }
-
-        if (IsPointwise(g))
-        {
-            Kernels.MatMul.MultiplyPixels(g, x, w, layout, b, y, epilogue);
-            return;
-        }
-
-        RequireIndexable(g);
-        if (IsDepthwise(g))
-        {
-            Depthwise(g, x.ReadOnlyPointer<float>(), w.ReadOnlyPointer<float>(), b.ReadOnlyPointerOrNull<float>(), y.Pointer<float>(), epilogue.Relu ? Activation.Relu : Activation.None, epilogue.Accumulate, transposed: false);
-            return;
-        }
-
-        var pass = new ConvPass
-        {
-            N = g.N,
-            Groups = g.Groups,
-            Source = x.ReadOnlyPointer<float>(),
-            SourceH = g.H,
-            SourceW = g.W,
-            In = g.GroupC,
-            Target = y.Pointer<float>(),
-            TargetH = g.OutH,
-            TargetW = g.OutW,
-            Out = g.GroupK,
-            TargetStepH = 1,
-            TargetStepW = 1,
-            StepH = g.StrideH,
-            StepW = g.StrideW,
-            Weights = w.ReadOnlyPointer<float>(),
-            KernelH = g.KernelH,
-            KernelW = g.KernelW,
-            Layout = layout,
-            Epilogue = epilogue,
-        };
         lock (Workers.ScratchLock)
         {
-            pass.Reserve(Workers, w, phases: 1, allowWinograd: May(ConvolutionAlgorithms.Winograd) && g is { DilationH: 1, DilationW: 1 });
-            pass.Add(new()
-            {
-                Rows = g.OutH,
-                Cols = g.OutW,
-                TapRows = new(g.KernelH, -g.PadTop, g.DilationH, 0, 1),
-                TapCols = new(g.KernelW, -g.PadLeft, g.DilationW, 0, 1),
-            });
-            Run(ref pass, b.ReadOnlyPointerOrNull<float>());
+            var pass = Describe(g, default);
+            var shared = pass.Reserve(Workers, null, Phases(g));
+            AddPhases(ref pass, g);
+            if (pass.HasTaps) pass.Plan();
+            return new(shared, pass.HasTaps ? pass.ScratchLength : 0);
         }
     }
 
-    /// <summary>The backward-data pass of convolution g, plus b, for weights of any layout.</summary>
-    void CorrelateTransposed(in ConvGeometry g, DeviceBuffer dy, DeviceBuffer w, in WeightLayout layout, DeviceBuffer? b, DeviceBuffer dx, bool accumulate)
+    protected override void RunLocked(in ConvolutionCall call)
     {
-        if (dx.Length == 0) return;
-        if (dy.Length == 0)
+        var g = call.Geometry;
+        var (source, target) = Pass == ConvolutionPass.Forward ? (call.X, call.Y) : (call.Y, call.X);
+        var pass = Describe(g, Pass == ConvolutionPass.Forward ? call.Layout : call.Layout.Exchanged);
+        pass.Source = source.ReadOnlyPointer<float>();
+        pass.Target = target.Pointer<float>();
+        pass.Weights = call.W.ReadOnlyPointer<float>();
+        pass.Epilogue = call.Epilogue;
+
+        // The weights of backward-data change before the next call.
+        pass.Reserve(Workers, Pass == ConvolutionPass.Forward ? call.W : null, Phases(g));
+        AddPhases(ref pass, g);
+        if (!pass.HasTaps)
         {
-            StoreEmptySums(b, new() { Accumulate = accumulate }, dx, g.C);
+            // Every tap lands between the pixels of dy or in the padding.
+            call.Epilogue.StoreEmptySums(call.Bias, target, g.C);
             return;
         }
 
-        if (IsPointwise(g) && IsDense(g))
-        {
-            // The convolution that takes dy for its input: a pixel of dx is a product of the same pixel of dy.
-            Kernels.MatMul.MultiplyPixels(g with { C = g.K, K = g.C }, dy, w, layout, b, dx, new() { Accumulate = accumulate });
-            return;
-        }
-
-        RequireIndexable(g);
-        if (IsDepthwise(g))
-        {
-            Depthwise(g, dy.ReadOnlyPointer<float>(), w.ReadOnlyPointer<float>(), b.ReadOnlyPointerOrNull<float>(), dx.Pointer<float>(), Activation.None, accumulate, transposed: true);
-            return;
-        }
-
-        if (ThreeChannels(g))
-        {
-            RunThreeChannels(g, dy.ReadOnlyPointer<float>(), w.ReadOnlyPointer<float>(), layout, b.ReadOnlyPointerOrNull<float>(), dx.Pointer<float>(), accumulate);
-            return;
-        }
-
-        if (FewChannels(g))
-        {
-            RunFewChannels(g, dy.ReadOnlyPointer<float>(), w.ReadOnlyPointer<float>(), layout, b.ReadOnlyPointerOrNull<float>(), dx.Pointer<float>(), accumulate);
-            return;
-        }
-
-        if (HalvesFewChannels(g))
-        {
-            RunPhases(g, dy.ReadOnlyPointer<float>(), w.ReadOnlyPointer<float>(), layout, b.ReadOnlyPointerOrNull<float>(), dx.Pointer<float>(), accumulate);
-            return;
-        }
-
-        var pass = new ConvPass
-        {
-            N = g.N,
-            Groups = g.Groups,
-            Source = dy.ReadOnlyPointer<float>(),
-            SourceH = g.OutH,
-            SourceW = g.OutW,
-            In = g.GroupK,
-            Target = dx.Pointer<float>(),
-            TargetH = g.H,
-            TargetW = g.W,
-            Out = g.GroupC,
-            TargetStepH = g.StrideH,
-            TargetStepW = g.StrideW,
-            StepH = 1,
-            StepW = 1,
-            Weights = w.ReadOnlyPointer<float>(),
-            KernelH = g.KernelH,
-            KernelW = g.KernelW,
-            Layout = layout,
-            Epilogue = new() { Accumulate = accumulate },
-        };
-        lock (Workers.ScratchLock)
-        {
-            var (phaseRows, phaseCols) = (Math.Min(g.StrideH, g.H), Math.Min(g.StrideW, g.W));
-            pass.Reserve(Workers, null, checked(phaseRows * phaseCols), allowWinograd: May(ConvolutionAlgorithms.Winograd) && g is { StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1 });
-            for (var row = 0; row < phaseRows; row++)
-            {
-                for (var column = 0; column < phaseCols; column++)
-                {
-                    pass.Add(new()
-                    {
-                        TargetRow = row,
-                        TargetCol = column,
-                        Rows = DivideUp(g.H - row, g.StrideH),
-                        Cols = DivideUp(g.W - column, g.StrideW),
-                        TapRows = TapAxis.Phase(row + g.PadTop, g.KernelH, g.StrideH, g.DilationH),
-                        TapCols = TapAxis.Phase(column + g.PadLeft, g.KernelW, g.StrideW, g.DilationW),
-                    });
-                }
-            }
-
-            if (pass.HasTaps)
-            {
-                Run(ref pass, b.ReadOnlyPointerOrNull<float>());
-                return;
-            }
-        }
-
-        // Every tap lands between the pixels of dy or in the padding: sums of nothing.
-        StoreEmptySums(b, new() { Accumulate = accumulate }, dx, g.C);
-    }
-
-    /// <summary>Sums of nothing: the bias and the epilogue alone. What a convolution without input channels or rows gives.</summary>
-    internal static void StoreEmptySums(DeviceBuffer? b, in Epilogue epilogue, DeviceBuffer y, int channels)
-    {
-        float* bias = b.ReadOnlyPointerOrNull<float>(), target = y.Pointer<float>();
-        for (long i = 0; i < y.Length; i++)
-        {
-            var c = i % channels;
-            var sum = bias is null ? 0 : bias[c];
-            if (epilogue.Scale is not null) sum = MathF.FusedMultiplyAdd(sum, epilogue.Scale[c], epilogue.Shift[c]);
-            if (epilogue.Add is not null) sum += epilogue.Add[i];
-            if (epilogue.Relu && sum < 0) sum = 0;
-            target[i] = epilogue.Accumulate ? sum + target[i] : sum;
-        }
-    }
-
-    /// <summary>Refuses what the passes of a convolution cannot count in 32 bits: rows of an image, weights and tasks. Everything beyond a row is counted in 64.</summary>
-    /// <exception cref="NotSupportedException">One of them has too many.</exception>
-    static void RequireIndexable(in ConvGeometry g)
-    {
-        const long Most = 1 << 30;
-        Check("rows of an image, padded", Math.Max(g.H, ((g.OutH - 1L) * g.StrideH) + ((g.KernelH - 1L) * g.DilationH) + 1), 1);
-        var columns = Math.Max(g.W, ((g.OutW - 1L) * g.StrideW) + ((g.KernelW - 1L) * g.DilationW) + 1);
-        Check("elements in a row of the input, padded", columns, g.C);
-        Check("elements in a row of the output", g.OutW, g.K);
-        Check("taps of the kernel, eight times, times channels", 8L * g.KernelH * g.KernelW, Math.Max(g.C, g.K));
-        Check("bytes for the phases of the stride", (long)sizeof(Phase) * Math.Min(g.StrideH, g.H), Math.Min(g.StrideW, g.W));
-        Check("groups times channels, in whole vectors", g.Groups, Math.Max(g.GroupC, g.GroupK) + (long)V.Count);
-        Check("rows of all images and groups", (long)g.N * g.Groups, Math.Max(g.H, g.OutH));
-
-        static void Check(string what, long a, long b)
-        {
-            if ((Int128)a * b > Most) throw new NotSupportedException($"{(Int128)a * b:N0} {what}: a convolution of the CPU engine counts at most {Most:N0}. A smaller batch or image has fewer.");
-        }
-    }
-
-    /// <summary>Whether every result reads one pixel of the image: a product of pixels and weights.</summary>
-    bool IsPointwise(in ConvGeometry g)
-        => May(ConvolutionAlgorithms.Pointwise) && g is { KernelH: 1, KernelW: 1, PadTop: 0, PadLeft: 0, Groups: 1 } && ((g.OutH - 1L) * g.StrideH) < g.H && ((g.OutW - 1L) * g.StrideW) < g.W;
-
-    /// <summary>Whether all pixels are read, in order.</summary>
-    internal static bool IsDense(in ConvGeometry g) => g is { StrideH: 1, StrideW: 1 } && g.OutH == g.H && g.OutW == g.W;
-
-    void Run(ref ConvPass pass, float* bias)
-    {
+        var bias = call.Bias.ReadOnlyPointerOrNull<float>();
         pass.Plan();
         pass.Scratch = Workers.ScratchTable(pass.ScratchLength);
         for (var group = 0; group < pass.Groups; group++)
@@ -233,7 +64,7 @@ sealed unsafe partial class ConvolutionKernels<V>(CpuKernels<V> kernels) : CpuKe
 
         if (!pass.WeightsReady)
         {
-            var pack = new PackWork { Pass = (ConvPass*)Unsafe.AsPointer(ref pass) };
+            var pack = new PackWork { Pass = &pass };
             var panels = pass.Groups * pass.Blocks;
             if (pass.PackedLength * pass.Groups < 64 * 1024)
             {
@@ -245,27 +76,59 @@ sealed unsafe partial class ConvolutionKernels<V>(CpuKernels<V> kernels) : CpuKe
             }
         }
 
-        if (!pass.UseWinograd)
+        Workers.Run(pass, pass.Tasks);
+    }
+
+    /// <summary>The pass without its tensors and phases.</summary>
+    ConvPass Describe(in ConvGeometry g, in WeightLayout layout)
+    {
+        var pass = new ConvPass { N = g.N, Groups = g.Groups, KernelH = g.KernelH, KernelW = g.KernelW, Layout = layout };
+        if (Pass == ConvolutionPass.Forward)
         {
-            Workers.Run(pass, pass.Tasks);
+            (pass.SourceH, pass.SourceW, pass.In) = (g.H, g.W, g.GroupC);
+            (pass.TargetH, pass.TargetW, pass.Out) = (g.OutH, g.OutW, g.GroupK);
+            (pass.TargetStepH, pass.TargetStepW, pass.StepH, pass.StepW) = (1, 1, g.StrideH, g.StrideW);
+        }
+        else
+        {
+            (pass.SourceH, pass.SourceW, pass.In) = (g.OutH, g.OutW, g.GroupK);
+            (pass.TargetH, pass.TargetW, pass.Out) = (g.H, g.W, g.GroupC);
+            (pass.TargetStepH, pass.TargetStepW, pass.StepH, pass.StepW) = (g.StrideH, g.StrideW, 1, 1);
+        }
+
+        return pass;
+    }
+
+    int Phases(in ConvGeometry g) => Pass == ConvolutionPass.Forward ? 1 : checked(Math.Min(g.StrideH, g.H) * Math.Min(g.StrideW, g.W));
+
+    void AddPhases(ref ConvPass pass, in ConvGeometry g)
+    {
+        if (Pass == ConvolutionPass.Forward)
+        {
+            pass.Add(new()
+            {
+                Rows = g.OutH,
+                Cols = g.OutW,
+                TapRows = new(g.KernelH, -g.PadTop, g.DilationH, 0, 1),
+                TapCols = new(g.KernelW, -g.PadLeft, g.DilationW, 0, 1),
+            });
             return;
         }
 
-        var winograd = pass.ToWinograd();
-        winograd.Plan();
-        winograd.Scratch = Workers.ScratchTable(winograd.ScratchLength);
-        if (!pass.WeightsReady) Workers.Run(new WinogradWeights { Packed = pass.Packed, Target = winograd.Weights, Input = pass.In, Output = pass.Out }, pass.Blocks);
-        if (!winograd.IsStaged)
+        for (var row = 0; row < Math.Min(g.StrideH, g.H); row++)
         {
-            Workers.Run(winograd, winograd.Tasks);
-            return;
-        }
-
-        winograd.Shared = Scratch.Take<float>(winograd.SharedLength);
-        for (var step = 0; step < 3; step++)
-        {
-            var stage = winograd.Stage(step);
-            Workers.Run(stage, stage.Tasks);
+            for (var column = 0; column < Math.Min(g.StrideW, g.W); column++)
+            {
+                pass.Add(new()
+                {
+                    TargetRow = row,
+                    TargetCol = column,
+                    Rows = DivideUp(g.H - row, g.StrideH),
+                    Cols = DivideUp(g.W - column, g.StrideW),
+                    TapRows = TapAxis.Phase(row + g.PadTop, g.KernelH, g.StrideH, g.DilationH),
+                    TapCols = TapAxis.Phase(column + g.PadLeft, g.KernelW, g.StrideW, g.DilationW),
+                });
+            }
         }
     }
 
@@ -387,30 +250,16 @@ sealed unsafe partial class ConvolutionKernels<V>(CpuKernels<V> kernels) : CpuKe
         /// <summary>Packed weights [groups, blocks, taps of all phases, In, v vectors].</summary>
         public float* Packed { get; private set; }
 
-        /// <summary>The packed weights transformed for <see cref="WinogradPass"/>.</summary>
-        public float* Transformed { get; private set; }
-
-        /// <summary>Whether the weights were packed, and transformed if need be, by a call before.</summary>
+        /// <summary>Whether the weights were packed by a call before.</summary>
         public bool WeightsReady { get; private set; }
 
         /// <summary>[groups, PaddedOut].</summary>
         public float* Bias { get; private set; }
 
         /// <summary>Blocks of output channels.</summary>
-        public readonly int Blocks
-        {
-            get
-            {
-                var blocks = 0;
-                for (var left = PaddedOut / V.Count; left > 0; left -= CorrelationTiles<V>.Vectors(left)) blocks++;
-                return blocks;
-            }
-        }
+        public readonly int Blocks => CorrelationTiles<V>.Blocks(PaddedOut / V.Count);
 
         public int Tasks { get; private set; }
-
-        /// <summary>Whether <see cref="WinogradPass"/> takes it from the packed weights on.</summary>
-        public bool UseWinograd { get; private set; }
 
         /// <summary>Whether anything is multiplied.</summary>
         public readonly bool HasTaps => taps > 0;
@@ -427,30 +276,26 @@ sealed unsafe partial class ConvolutionKernels<V>(CpuKernels<V> kernels) : CpuKe
         readonly long Slack => (long)CorrelationTiles<V>.MaxHalfTilePixels * (copy ? StepW : StepH * stripWidth) * In;
 
         /// <summary>Takes memory for everything that the tasks share.</summary>
-        /// <param name="Workers">Whose.</param>
+        /// <param name="workers">Whose.</param>
         /// <param name="kept">The buffer of the weights, if they are to be kept as packed.</param>
         /// <param name="phases">How many there will be.</param>
-        /// <param name="allowWinograd">Whether the taps allow it.</param>
-        public void Reserve(Workers Workers, DeviceBuffer? kept, int phases, bool allowWinograd)
+        /// <returns>Floats of it.</returns>
+        public long Reserve(Workers workers, DeviceBuffer? kept, int phases)
         {
             var phaseLength = RoundUp(phases * sizeof(Phase) / sizeof(float), 16);
             var offsetLength = RoundUp(2 * KernelH * KernelW * (sizeof(nint) / sizeof(float)), 16);
             var biasLength = RoundUp(Groups * PaddedOut, 16);
-            UseWinograd = allowWinograd && phases == 1 && Groups == 1 && KernelH == 3 && KernelW == 3 && StepH == 1 && StepW == 1 && WinogradPass.IsFaster(kept is not null, N, In, Out, TargetH, TargetW);
             var packedLength = Groups * PackedLength;
-            var transformedLength = UseWinograd ? WinogradPass.WeightLength(In, Out) : 0;
             var ready = false;
-            var keptAt = kept is null ? null : PackedWeights.GetOrPack(kept, new(UseWinograd, Groups, In, Out, KernelH, KernelW, Layout), UseWinograd ? transformedLength : packedLength, out ready);
+            var keptAt = kept is null ? null : PackedWeights.GetOrPack(kept, new(false, Groups, In, Out, KernelH, KernelW, Layout), packedLength, out ready);
             WeightsReady = ready;
-            var shared = Workers.Shared(phaseLength + offsetLength + biasLength + (ready ? 0 : packedLength + transformedLength));
+            var length = phaseLength + offsetLength + biasLength + (keptAt is null ? packedLength : 0);
+            var shared = workers.Shared(length);
             this.phases = (Phase*)shared;
             offsets = (nint*)(shared + phaseLength);
             Bias = shared + phaseLength + offsetLength;
-            Packed = Bias + biasLength;
-            Transformed = Packed + packedLength;
-            if (keptAt is null) return;
-            if (UseWinograd) Transformed = keptAt;
-            else Packed = keptAt;
+            Packed = keptAt is null ? Bias + biasLength : keptAt;
+            return length;
         }
 
         /// <summary>Adds a phase. One that no tap reaches writes zeros (or the bias), or, accumulating, nothing.</summary>
@@ -563,24 +408,6 @@ sealed unsafe partial class ConvolutionKernels<V>(CpuKernels<V> kernels) : CpuKe
                 }
             }
         }
-
-        public readonly WinogradPass ToWinograd() => new()
-        {
-            N = N,
-            Source = Source,
-            SourceH = SourceH,
-            SourceW = SourceW,
-            In = In,
-            Target = Target,
-            TargetH = TargetH,
-            TargetW = TargetW,
-            Out = Out,
-            FirstRow = phases[0].TapRows.First,
-            FirstCol = phases[0].TapCols.First,
-            Epilogue = Epilogue,
-            Bias = Bias,
-            Weights = Transformed,
-        };
 
         readonly int BandHeight(int gridRows) => ((gridRows - 1) * StepH) + lastRow - firstRow + 1;
 
@@ -896,130 +723,11 @@ sealed unsafe partial class ConvolutionKernels<V>(CpuKernels<V> kernels) : CpuKe
         }
     }
 
-    /// <summary>As <see cref="CpuKernelFamily{V}.Clear"/>, for the few floats beside a row.</summary>
-    static void ClearSide(float* target, int count)
-    {
-        for (; count >= V.Count; count -= V.Count, target += V.Count) V.Store(V.Zero, target);
-        if (count > 0) V.StorePartial(V.Zero, target, count);
-    }
-
-    internal static void CopyFloats(float* source, float* target, long count)
-        => new ReadOnlySpan<float>(source, checked((int)count)).CopyTo(new Span<float>(target, checked((int)count)));
-
-    /// <summary>
-    /// Rows and columns of an image [h, w, channels] from (row, column) on, zeros where they are not in it:
-    /// [height, width, channels].
-    /// </summary>
-    static void CopyStrip(float* image, int h, int w, int channels, int row, int column, int height, int width, float* target)
-    {
-        Clear(target, (long)height * width * channels);
-        var (firstColumn, endColumn) = (Math.Max(column, 0), Math.Min(column + width, w));
-        var (firstRow, endRow) = (Math.Max(row, 0), Math.Min(row + height, h));
-        if (firstColumn >= endColumn) return;
-        for (var i = firstRow; i < endRow; i++)
-        {
-            CopyRow(
-                image + ((((long)i * w) + firstColumn) * channels),
-                target + ((((long)(i - row) * width) + firstColumn - column) * channels),
-                (long)(endColumn - firstColumn) * channels);
-        }
-    }
-
-    /// <summary>As <see cref="CopyFloats"/>, for a row of an image: a few KiB, in a fifth to two fifths less time.</summary>
-    internal static void CopyRow(float* source, float* target, long count)
-    {
-        var i = 0L;
-        for (; i + (4 * V.Count) <= count; i += 4 * V.Count)
-        {
-            V a = V.Load(source + i), b = V.Load(source + i + V.Count), c = V.Load(source + i + (2 * V.Count)), d = V.Load(source + i + (3 * V.Count));
-            V.Store(a, target + i);
-            V.Store(b, target + i + V.Count);
-            V.Store(c, target + i + (2 * V.Count));
-            V.Store(d, target + i + (3 * V.Count));
-        }
-
-        for (; i + V.Count <= count; i += V.Count) V.Store(V.Load(source + i), target + i);
-        if (i < count) V.StorePartial(V.LoadPartial(source + i, (int)(count - i)), target + i, (int)(count - i));
-    }
-
     /// <summary>Packs the weights. Task = group Blocks + block.</summary>
     struct PackWork : IWork
     {
         public ConvPass* Pass;
 
         public readonly void Run(int task, int worker) => Pass->Pack(task / Pass->Blocks, task % Pass->Blocks);
-    }
-
-    /// <summary>target[i, j] = source[i rowStride + j columnStride] for i below rows and j below lanes, and 0 for j from there to width.</summary>
-    internal static void PackPanel(float* source, long rowStride, long columnStride, long rows, int lanes, int width, float* target)
-    {
-        if (columnStride == 1)
-        {
-            for (var i = 0L; i < rows; i++, source += rowStride, target += width)
-            {
-                for (var j = 0; j < width; j += V.Count)
-                {
-                    var count = lanes - j;
-                    V.Store(count >= V.Count ? V.Load(source + j) : V.LoadPartial(source + j, Math.Max(count, 0)), target + j);
-                }
-            }
-
-            return;
-        }
-
-        for (var j = lanes; j < width; j++)
-        {
-            for (var i = 0L; i < rows; i++) target[(i * width) + j] = 0;
-        }
-
-        // A piece of rows at a time, so that what is written stays in the L1; four columns at a time, so that
-        // neighbors are written together.
-        for (var first = 0L; first < rows; first += 64)
-        {
-            var count = (int)Math.Min(rows - first, 64);
-            var column = source + (first * rowStride);
-            var piece = target + (first * width);
-            var j = 0;
-            for (; j + 4 <= lanes; j += 4, column += 4 * columnStride)
-            {
-                float* c0 = column, c1 = c0 + columnStride, c2 = c1 + columnStride, c3 = c2 + columnStride;
-                var t = piece + j;
-                for (var i = 0; i < count; i++, t += width, c0 += rowStride, c1 += rowStride, c2 += rowStride, c3 += rowStride)
-                {
-                    t[0] = *c0;
-                    t[1] = *c1;
-                    t[2] = *c2;
-                    t[3] = *c3;
-                }
-            }
-
-            for (; j < lanes; j++, column += columnStride)
-            {
-                for (var i = 0; i < count; i++) piece[((long)i * width) + j] = column[i * rowStride];
-            }
-        }
-    }
-
-    /// <inheritdoc/>
-    public void BackwardBias(long rows, int channels, DeviceBuffer dy, DeviceBuffer db)
-        => SumRows(new ValueTerms(dy.ReadOnlyPointer<float>()), rows, channels, db.Pointer<float>(), null);
-
-    /// <inheritdoc/>
-    public void ForwardBatchNorm(in ConvGeometry g, in BatchNormGeometry norm, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y)
-    {
-        if (IsDepthwise(g))
-        {
-            Forward(g, x, w, b, y);
-            Kernels.Normalization.BatchNormInference(norm, y, weight, bias, runningMean, runningVariance, add, y);
-            return;
-        }
-
-        lock (Workers.ScratchLock)
-        {
-            // Tiles read whole vectors, at most three of them, from any channel on.
-            var (scales, offsets) = Kernels.Normalization.InferenceFactors(norm, weight, bias, runningMean, runningVariance, RoundUp(norm.Channels, V.Count) + (3 * V.Count));
-            var epilogue = new Epilogue { Scale = (float*)scales, Shift = (float*)offsets, Add = add is null ? null : add.ReadOnlyPointer<float>(), Relu = norm.Activation == Activation.Relu };
-            Correlate(g, x, w, WeightLayout.InOut(g), b, y, epilogue);
-        }
     }
 }

@@ -8,35 +8,34 @@ namespace CnnSharp.Kernels.Cpu;
 // dy do. So each value of dx is a vector of partial sums over the taps, one lane a channel of dy (modulo the lanes), and
 // the lanes are added up at the end, as many values at once as there are lanes. For 16 channels of dy and 3 x 3 taps that
 // is 27 multiply-adds a pixel and 7 shuffles and additions on the same ports: four fifths of the peak FLOP/s at best.
-sealed unsafe partial class ConvolutionKernels<V>
+/// <summary>Backward-data to 3 channels: lanes are channels of dy.</summary>
+internal sealed unsafe class ThreeChannelsConvolution<V>(CpuKernels<V> kernels) : ConvolutionAlgorithm<V>(kernels, "three-channels", ConvolutionPass.BackwardData)
     where V : unmanaged, IVector<V>
 {
-    /// <summary>Whether <see cref="ThreeChannelsPass"/> computes backward-data of g.</summary>
-    bool ThreeChannels(in ConvGeometry g)
-        => May(ConvolutionAlgorithms.ThreeChannels) && typeof(V) == typeof(V512)
+    public override bool Applies(in ConvGeometry g)
+        => typeof(V) == typeof(V512)
             && g is { Groups: 1, C: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1 }
             && g.K % V512.Count == 0 && g.KernelH * g.KernelW > 1;
 
-    void RunThreeChannels(in ConvGeometry g, float* dy, float* w, in WeightLayout layout, float* bias, float* dx, bool accumulate)
+    public override Workspace Workspace(in ConvGeometry g)
     {
-        if (g.N == 0 || g.H == 0) return;
-        if (May(ConvolutionAlgorithms.ThreeChannelsWinograd) && ThreeChannelsWinogradPass.IsFaster(g))
-        {
-            RunThreeChannelsWinograd(g, dy, w, layout, bias, dx, accumulate);
-            return;
-        }
-
-        var pass = new ThreeChannelsPass { Geometry = g, Dy = dy, Dx = dx, Accumulate = accumulate };
+        var pass = new ThreeChannelsPass { Geometry = g };
         pass.Plan();
-        lock (Workers.ScratchLock)
-        {
-            pass.Bias = Workers.Shared((3 * V512.Count) + ((long)g.KernelH * pass.WeightsOfRow));
-            pass.Packed = pass.Bias + (3 * V512.Count);
-            pass.Scratch = Workers.ScratchTable(3 * ThreeChannelsPass.Segment * V512.Count);
-            for (var i = 0; i < 3 * V512.Count; i++) pass.Bias[i] = bias is null ? 0 : bias[i % 3];
-            pass.Pack(w, layout);
-            Workers.Run(pass, pass.Tasks);
-        }
+        return new((3 * V512.Count) + ((long)g.KernelH * pass.WeightsOfRow), 3 * ThreeChannelsPass.Segment * V512.Count);
+    }
+
+    protected override void RunLocked(in ConvolutionCall call)
+    {
+        var pass = new ThreeChannelsPass { Geometry = call.Geometry, Dy = call.Y.ReadOnlyPointer<float>(), Dx = call.X.Pointer<float>(), Accumulate = call.Epilogue.Accumulate };
+        pass.Plan();
+        var (shared, perThread) = Workspace(call.Geometry);
+        pass.Bias = Workers.Shared(shared);
+        pass.Packed = pass.Bias + (3 * V512.Count);
+        pass.Scratch = Workers.ScratchTable(perThread);
+        var bias = call.Bias.ReadOnlyPointerOrNull<float>();
+        for (var i = 0; i < 3 * V512.Count; i++) pass.Bias[i] = bias is null ? 0 : bias[i % 3];
+        pass.Pack(call.W.ReadOnlyPointer<float>(), call.Layout.Exchanged);
+        Workers.Run(pass, pass.Tasks);
     }
 
     struct ThreeChannelsPass : IWork

@@ -6,42 +6,44 @@ namespace CnnSharp.Kernels.Cpu;
 // columns. Windows S columns apart do not overlap but touch, so those of one remainder are stored one after the other in
 // a row of their own, and S such rows added make the row of dx: nothing is read back that was just written elsewhere
 // (an overlapping load right after a store waits for the L1).
-sealed unsafe partial class ConvolutionKernels<V>
+/// <summary>Backward-data to few channels: lanes are taps and channels.</summary>
+internal sealed unsafe class FewChannelsConvolution<V>(CpuKernels<V> kernels) : ConvolutionAlgorithm<V>(kernels, "few-channels", ConvolutionPass.BackwardData)
     where V : unmanaged, IVector<V>
 {
-    /// <summary>Whether <see cref="FewChannelsPass"/> computes backward-data of g faster than <see cref="ConvPass"/>.</summary>
-    bool FewChannels(in ConvGeometry g)
+    /// <summary>A tile reads half its pixels of a row at least; the columns must follow each other without a gap.</summary>
+    public override bool Applies(in ConvGeometry g)
+        => g is { Groups: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1 } && g.OutW >= CorrelationTiles<V>.MaxHalfTilePixels && (long)g.KernelH * g.KernelW * g.C <= 4096;
+
+    public override bool Pays(in ConvGeometry g)
     {
-        if (!May(ConvolutionAlgorithms.FewChannels)) return false;
-
-        // A tile reads half its pixels of a row at least; the columns must follow each other without a gap.
-        if (g is not { Groups: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1 } || g.OutW < CorrelationTiles<V>.MaxHalfTilePixels) return false;
-
         // Vectors of multiply-adds and of sums for a pixel; a sum is a load, an add and their share of a store.
         long taps = (long)g.KernelH * g.KernelW, lanes = taps * g.C;
         var direct = taps * DivideUp(g.C, V.Count) * g.K;
         var few = ((lanes + V.Count - 1) / V.Count * g.K) + (2L * (g.KernelH + 1) * DivideUp(g.KernelW * g.C, V.Count));
-        return lanes <= 4096 && few * 4 < direct * 3;
+        return few * 4 < direct * 3;
     }
 
-    void RunFewChannels(in ConvGeometry g, float* dy, float* w, in WeightLayout layout, float* bias, float* dx, bool accumulate)
+    public override Workspace Workspace(in ConvGeometry g)
     {
-        if (g.N == 0 || g.H == 0) return;
-        var pass = new FewChannelsPass { Geometry = g, Dy = dy, Dx = dx, Accumulate = accumulate };
+        var pass = new FewChannelsPass { Geometry = g };
         pass.Plan();
-        lock (Workers.ScratchLock)
-        {
-            var zeros = RoundUp(3 * V.Count, 16);
-            var biasLength = RoundUp((g.W * g.C) + V.Count, 16);
-            pass.Zeros = Workers.Shared(zeros + biasLength + ((long)pass.Width * g.K));
-            pass.Bias = pass.Zeros + zeros;
-            pass.Packed = pass.Bias + biasLength;
-            pass.Scratch = Workers.ScratchTable(pass.ScratchLength);
-            Clear(pass.Zeros, zeros);
-            for (var i = 0; i < g.W * g.C; i++) pass.Bias[i] = bias is null ? 0 : bias[i % g.C];
-            pass.Pack(w, layout);
-            Workers.Run(pass, pass.Tasks);
-        }
+        return new(FewChannelsPass.ZeroLength + pass.BiasLength + ((long)pass.Width * g.K), pass.ScratchLength);
+    }
+
+    protected override void RunLocked(in ConvolutionCall call)
+    {
+        var g = call.Geometry;
+        var pass = new FewChannelsPass { Geometry = g, Dy = call.Y.ReadOnlyPointer<float>(), Dx = call.X.Pointer<float>(), Accumulate = call.Epilogue.Accumulate };
+        pass.Plan();
+        pass.Zeros = Workers.Shared(FewChannelsPass.ZeroLength + pass.BiasLength + ((long)pass.Width * g.K));
+        pass.Bias = pass.Zeros + FewChannelsPass.ZeroLength;
+        pass.Packed = pass.Bias + pass.BiasLength;
+        pass.Scratch = Workers.ScratchTable(pass.ScratchLength);
+        Clear(pass.Zeros, FewChannelsPass.ZeroLength);
+        var bias = call.Bias.ReadOnlyPointerOrNull<float>();
+        for (var i = 0; i < g.W * g.C; i++) pass.Bias[i] = bias is null ? 0 : bias[i % g.C];
+        pass.Pack(call.W.ReadOnlyPointer<float>(), call.Layout.Exchanged);
+        Workers.Run(pass, pass.Tasks);
     }
 
     struct FewChannelsPass : IWork
@@ -71,6 +73,11 @@ sealed unsafe partial class ConvolutionKernels<V>
         public int Width { get; private set; }
 
         public int Tasks { get; private set; }
+
+        /// <summary>Floats of <see cref="Zeros"/>, and of <see cref="Bias"/>.</summary>
+        public static int ZeroLength => RoundUp(3 * V.Count, 16);
+
+        public readonly int BiasLength => RoundUp((Geometry.W * Geometry.C) + V.Count, 16);
 
         readonly long RingLength => ((long)ring * Geometry.OutW * Width) + RoundUp(Geometry.KernelW * Geometry.C, V.Count) + V.Count;
 

@@ -9,44 +9,35 @@ namespace CnnSharp.Kernels.Cpu;
 // The batch is cut into chunks with partial sums of their own, added up in order afterwards: how many follows from the
 // geometry alone. Where dw is large, its columns are cut instead, so that the sums stay in the L2 and
 // their memory is bounded.
-sealed unsafe partial class ConvolutionKernels<V>
+/// <summary>The direct method: outer products of pixels, in register tiles.</summary>
+internal sealed unsafe class DirectWeightGradient<V>(CpuKernels<V> kernels) : ConvolutionAlgorithm<V>(kernels, "direct", ConvolutionPass.BackwardWeights)
     where V : unmanaged, IVector<V>
 {
-    public void BackwardWeight(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw)
-        => WeightGradient(g, x, dy, dw, exchanged: false);
+    public override bool Applies(in ConvGeometry g) => true;
 
-    /// <summary>dw of convolution g; <paramref name="exchanged"/>: laid out [kh, kw, K / groups, C].</summary>
-    void WeightGradient(in ConvGeometry g, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dw, bool exchanged)
+    public override Workspace Workspace(in ConvGeometry g)
     {
-        if (x.Length == 0 || dy.Length == 0)
-        {
-            Kernels.Memory.Fill(dw, 0);
-            return;
-        }
-
-        RequireIndexable(g);
-        if (IsDepthwise(g))
-        {
-            DepthwiseWeightGradient(g, x.ReadOnlyPointer<float>(), dy.ReadOnlyPointer<float>(), dw.Pointer<float>());
-            return;
-        }
-
-        var pass = new WeightPass { Geometry = g, X = x.ReadOnlyPointer<float>(), Dy = dy.ReadOnlyPointer<float>(), Dw = dw.Pointer<float>(), Exchanged = exchanged };
+        var pass = new WeightPass { Geometry = g };
         pass.Plan();
-        lock (Workers.ScratchLock)
+        return new(pass.PartialLength * pass.Chunks * g.Groups, pass.ScratchLength);
+    }
+
+    protected override void RunLocked(in ConvolutionCall call)
+    {
+        var g = call.Geometry;
+        var pass = new WeightPass { Geometry = g, X = call.X.ReadOnlyPointer<float>(), Dy = call.Y.ReadOnlyPointer<float>(), Dw = call.W.Pointer<float>(), Layout = call.Layout };
+        pass.Plan();
+        pass.Partials = Workers.Shared(pass.PartialLength * pass.Chunks * g.Groups);
+        pass.Scratch = Workers.ScratchTable(pass.ScratchLength);
+        Workers.Run(pass, pass.Tasks);
+        var sum = new WeightSum { Pass = &pass };
+        if (pass.PartialLength * pass.Chunks < 16 * 1024)
         {
-            pass.Partials = Workers.Shared(pass.PartialLength * pass.Chunks * g.Groups);
-            pass.Scratch = Workers.ScratchTable(pass.ScratchLength);
-            Workers.Run(pass, pass.Tasks);
-            var sum = new WeightSum { Pass = &pass };
-            if (pass.PartialLength * pass.Chunks < 16 * 1024)
-            {
-                for (var i = 0; i < sum.Tasks; i++) sum.Run(i, 0);
-            }
-            else
-            {
-                Workers.Run(sum, sum.Tasks);
-            }
+            for (var i = 0; i < sum.Tasks; i++) sum.Run(i, 0);
+        }
+        else
+        {
+            Workers.Run(sum, sum.Tasks);
         }
     }
 
@@ -80,7 +71,9 @@ sealed unsafe partial class ConvolutionKernels<V>
 
         public ConvGeometry Geometry;
         public float* X, Dy, Dw;
-        public bool Exchanged;
+
+        /// <summary>Where a weight's sum goes.</summary>
+        public WeightLayout Layout;
 
         /// <summary>[groups, chunks, PartialLength].</summary>
         public float* Partials;
@@ -452,18 +445,16 @@ sealed unsafe partial class ConvolutionKernels<V>
                         if (count <= 0) break;
                         var sum = V.Load(source + j);
                         for (var chunk = 1; chunk < pass.Chunks; chunk++) sum += V.Load(source + j + (chunk * pass.PartialLength));
-                        if (pass.Exchanged)
+                        var (tap, c) = Math.DivRem(q, g.GroupC);
+                        var target = pass.Dw + (tap * pass.Layout.TapStride) + (c * pass.Layout.InStride) + (group * pass.Layout.GroupStride) + ((k + j) * pass.Layout.OutStride);
+                        if (pass.Layout.OutStride == 1)
                         {
-                            var tap = q / g.GroupC;
-                            var c = (group * g.GroupC) + (q % g.GroupC);
-                            V.Store(sum, lane);
-                            for (var i = 0; i < count; i++) pass.Dw[(((tap * g.GroupK) + k + j + i) * g.C) + c] = lane[i];
+                            StoreUpTo(sum, target, count);
                             continue;
                         }
 
-                        var target = pass.Dw + (q * g.K) + (group * g.GroupK) + k + j;
-                        if (count == V.Count) V.Store(sum, target);
-                        else V.StorePartial(sum, target, count);
+                        V.Store(sum, lane);
+                        for (var i = 0; i < count; i++) target[i * pass.Layout.OutStride] = lane[i];
                     }
                 }
 

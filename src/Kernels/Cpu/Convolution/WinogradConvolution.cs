@@ -11,18 +11,93 @@ namespace CnnSharp.Kernels.Cpu;
 // tiles whose transformed patches and products stay in the L2; transforms run over vectors of channels.
 // The error is about 1e-5 of the largest result (the direct sum's is 1e-6). Measured against the direct tiles, one core:
 // 430 to 205 GFLOP/s of the direct method's operations at 64@8x8 and 128@16x16, 360 to 185 at 64@32x32.
-sealed unsafe partial class ConvolutionKernels<V>
+/// <summary>3x3 at stride 1 by F(4x4, 3x3).</summary>
+internal sealed unsafe class WinogradConvolution<V>(CpuKernels<V> kernels, ConvolutionPass pass) : ConvolutionAlgorithm<V>(kernels, WinogradConvolution<V>.Called, pass)
     where V : unmanaged, IVector<V>
 {
+    /// <summary>Its name, and its backward-weights'.</summary>
+    public const string Called = "winograd";
+
+    const int Tile = Winograd4x4<V>.Tile, Patch = Winograd4x4<V>.Patch, Places = Winograd4x4<V>.Places;
+
     /// <summary>Channels of one side, and of both multiplied, from which the transforms pay: of 16 to 16 they take what they save.</summary>
-    const int WinogradChannels = 16, WinogradProduct = 16 * 32;
+    const int FewestChannels = 16, FewestProduct = 16 * 32;
+
+    /// <summary>Tiles from which they pay: fewer where the transformed weights are kept for the next pass.</summary>
+    const int FewestTiles = 32, FewestTilesKept = 16;
+
+    public override bool Applies(in ConvGeometry g)
+        => g is { Groups: 1, KernelH: 3, KernelW: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1 } && g.C % V.Count == 0 && g.K % V.Count == 0;
+
+    public override bool Pays(in ConvGeometry g)
+    {
+        var (rows, columns) = Pass == ConvolutionPass.Forward ? (g.OutH, g.OutW) : (g.H, g.W);
+        var tiles = (long)DivideUp(rows, Tile) * DivideUp(columns, Tile);
+        return Math.Min(g.C, g.K) >= FewestChannels && (long)g.C * g.K >= FewestProduct
+            && g.N * tiles >= (Pass == ConvolutionPass.Forward ? FewestTilesKept : FewestTiles) && rows * (long)columns >= tiles * Tile * Tile / 4;
+    }
+
+    public override Workspace Workspace(in ConvGeometry g)
+    {
+        var pass = Describe(g);
+        var kept = Pass == ConvolutionPass.Forward ? 0 : WinogradPass.WeightLength(pass.In, pass.Out);
+        return new(pass.Out + (9L * pass.In * pass.Out) + kept + (pass.IsStaged ? pass.SharedLength : 0), pass.ScratchLength);
+    }
+
+    protected override void RunLocked(in ConvolutionCall call)
+    {
+        var pass = Describe(call.Geometry);
+        var forward = Pass == ConvolutionPass.Forward;
+        var (source, target) = forward ? (call.X, call.Y) : (call.Y, call.X);
+        var layout = forward ? call.Layout : call.Layout.Exchanged;
+        pass.Source = source.ReadOnlyPointer<float>();
+        pass.Target = target.Pointer<float>();
+        pass.Epilogue = call.Epilogue;
+
+        // The weights of backward-data change before the next call.
+        var ready = false;
+        var transformed = WinogradPass.WeightLength(pass.In, pass.Out);
+        var kept = forward ? PackedWeights.GetOrPack(call.W, new(true, 1, pass.In, pass.Out, 3, 3, layout), transformed, out ready) : null;
+        pass.Bias = Workers.Shared(pass.Out + (ready ? 0 : 9L * pass.In * pass.Out) + (kept is null ? transformed : 0));
+        var packed = pass.Bias + pass.Out;
+        pass.Weights = kept is null ? packed + (9L * pass.In * pass.Out) : kept;
+        if (call.Bias is null) Clear(pass.Bias, pass.Out);
+        else CopyFloats(call.Bias.ReadOnlyPointer<float>(), pass.Bias, pass.Out);
+        if (!ready)
+        {
+            var weights = new WinogradWeights { Weights = call.W.ReadOnlyPointer<float>(), Layout = layout, Opposite = !forward, Packed = packed, Target = pass.Weights, Input = pass.In, Output = pass.Out };
+            Workers.Run(weights, weights.Tasks);
+        }
+
+        pass.Scratch = Workers.ScratchTable(pass.ScratchLength);
+        if (!pass.IsStaged)
+        {
+            Workers.Run(pass, pass.Tasks);
+            return;
+        }
+
+        pass.Shared = Scratch.Take<float>(pass.SharedLength);
+        for (var step = 0; step < 3; step++)
+        {
+            var stage = pass.Stage(step);
+            Workers.Run(stage, stage.Tasks);
+        }
+    }
+
+    /// <summary>The pass without its tensors.</summary>
+    WinogradPass Describe(in ConvGeometry g)
+    {
+        // Backward-data, dx is the correlation of dy with the weights turned around: what row h reads starts at row h + PadTop - 2.
+        var pass = Pass == ConvolutionPass.Forward
+            ? new WinogradPass { N = g.N, SourceH = g.H, SourceW = g.W, In = g.C, TargetH = g.OutH, TargetW = g.OutW, Out = g.K, FirstRow = -g.PadTop, FirstCol = -g.PadLeft }
+            : new WinogradPass { N = g.N, SourceH = g.OutH, SourceW = g.OutW, In = g.K, TargetH = g.H, TargetW = g.W, Out = g.C, FirstRow = g.PadTop - 2, FirstCol = g.PadLeft - 2 };
+        pass.Plan();
+        return pass;
+    }
 
     /// <summary>A pass of 3 x 3 taps at stride 1, done by Winograd's algorithm.</summary>
     struct WinogradPass : IWork
     {
-        /// <summary>Rows and columns of results a tile has, and of its patch.</summary>
-        const int Tile = 4, Patch = 6, Places = Patch * Patch;
-
         public int N, SourceH, SourceW, In, TargetH, TargetW, Out;
         public float* Source, Target;
 
@@ -53,14 +128,6 @@ sealed unsafe partial class ConvolutionKernels<V>
 
         /// <summary>Floats of transformed weights.</summary>
         public static long WeightLength(int input, int output) => (long)Places * input * output;
-
-        /// <summary>Whether the transforms cost less than they save: from fewer tiles on where the transformed weights are kept for the next pass.</summary>
-        public static bool IsFaster(bool areKept, int images, int input, int output, int rows, int cols)
-        {
-            if (Math.Min(input, output) < WinogradChannels || (long)input * output < WinogradProduct || input % V.Count != 0 || output % V.Count != 0) return false;
-            var tiles = (long)DivideUp(rows, Tile) * DivideUp(cols, Tile);
-            return images * tiles >= (areKept ? 16 : 32) && rows * (long)cols >= tiles * Tile * Tile / 4;
-        }
 
         /// <summary>A block's patches [36, block, In], products [36, block, Out], one tile's temporary and one padded patch. Of a staged pass, the last two.</summary>
         public readonly long ScratchLength => CorrelationTiles<V>.MaxTile + (IsStaged ? 0 : SharedLength) + ((long)Places * In);
@@ -129,12 +196,12 @@ sealed unsafe partial class ConvolutionKernels<V>
                 var rowStride = (long)SourceW * In;
                 if (row < 0 || col < 0 || row + Patch > SourceH || col + Patch > SourceW)
                 {
-                    CopyBorder(image, row, col, border);
+                    Winograd4x4<V>.CopyBorder(Source + ((long)image * SourceH * SourceW * In), SourceH, SourceW, In, row, col, border);
                     source = border;
                     rowStride = (long)Patch * In;
                 }
 
-                TransformPatch(source, rowStride, In, patches + ((long)t * In), PatchPlace);
+                Winograd4x4<V>.TransformPatch(source, rowStride, In, patches + ((long)t * In), PatchPlace);
             }
         }
 
@@ -168,66 +235,11 @@ sealed unsafe partial class ConvolutionKernels<V>
             for (var t = 0; t < count; t++)
             {
                 var image = (first + t) / perImage;
-                var row = (first + t) % perImage / tileCols * Tile;
-                var col = (first + t) % tileCols * Tile;
+                var row = (first + t) % perImage / tileCols * Winograd4x4<V>.Tile;
+                var col = (first + t) % tileCols * Winograd4x4<V>.Tile;
                 var target = Target + (((((long)image * TargetH) + row) * TargetW) + col) * Out;
                 Finish(products + ((long)t * Out), ProductPlace, target, Math.Min(Tile, TargetH - row), Math.Min(Tile, TargetW - col));
             }
-        }
-
-        /// <summary>A patch that reaches out of the image, with the zeros around it.</summary>
-        readonly void CopyBorder(int image, int row, int col, float* target)
-        {
-            var before = Math.Clamp(-col, 0, Patch);
-            var inside = Math.Clamp(SourceW - col, before, Patch) - before;
-            for (var i = 0; i < Patch; i++, target += (long)Patch * In)
-            {
-                var h = row + i;
-                if ((uint)h >= (uint)SourceH || inside == 0)
-                {
-                    Clear(target, (long)Patch * In);
-                    continue;
-                }
-
-                Clear(target, (long)before * In);
-                CopyFloats(Source + (((((long)image * SourceH) + h) * SourceW) + col + before) * In, target + ((long)before * In), (long)inside * In);
-                Clear(target + ((long)(before + inside) * In), (long)(Patch - before - inside) * In);
-            }
-        }
-
-        /// <summary>B^T d B for every channel of a patch, to 36 places.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        static void TransformPatch(float* d, long rowStride, int channels, float* target, long place)
-        {
-            var columns = stackalloc float[Places * V.Count];
-            for (var c = 0; c < channels; c += V.Count, d += V.Count, target += V.Count)
-            {
-                for (var j = 0; j < Patch; j++)
-                {
-                    var p = d + ((long)j * channels);
-                    InputTransform(p, rowStride, columns + (j * V.Count), Patch * V.Count);
-                }
-
-                for (var i = 0; i < Patch; i++) InputTransform(columns + (i * Patch * V.Count), V.Count, target + (i * Patch * place), place);
-            }
-        }
-
-        /// <summary>B^T d along one axis.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        static void InputTransform(float* d, long stride, float* target, long targetStride)
-        {
-            V d0 = V.Load(d), d1 = V.Load(d + stride), d2 = V.Load(d + (2 * stride)), d3 = V.Load(d + (3 * stride)), d4 = V.Load(d + (4 * stride)), d5 = V.Load(d + (5 * stride));
-            V minusFour = V.Create(-4), minusFive = V.Create(-5), four = V.Create(4), two = V.Create(2);
-            var even = V.Fma(minusFour, d2, d4);
-            var odd = V.Fma(minusFour, d1, d3);
-            var even2 = d4 - d2;
-            var odd2 = two * (d3 - d1);
-            V.Store(V.Fma(four, d0, V.Fma(minusFive, d2, d4)), target);
-            V.Store(even + odd, target + targetStride);
-            V.Store(even - odd, target + (2 * targetStride));
-            V.Store(even2 + odd2, target + (3 * targetStride));
-            V.Store(even2 - odd2, target + (4 * targetStride));
-            V.Store(V.Fma(four, d1, V.Fma(minusFive, d3, d5)), target + (5 * targetStride));
         }
 
         /// <summary>A^T m A for every channel of a tile, plus bias, to the rows by cols of its results that exist.</summary>
@@ -238,11 +250,11 @@ sealed unsafe partial class ConvolutionKernels<V>
             var results = stackalloc float[Tile * V.Count];
             for (var k = 0; k < Out; k += V.Count)
             {
-                for (var j = 0; j < Patch; j++) OutputTransform(m + k + (j * place), Patch * place, half + (j * V.Count), Patch * V.Count);
+                for (var j = 0; j < Winograd4x4<V>.Patch; j++) Winograd4x4<V>.OutputTransform(m + k + (j * place), Patch * place, half + (j * V.Count), Patch * V.Count);
                 var bias = V.Load(Bias + k);
                 for (var i = 0; i < rows; i++)
                 {
-                    OutputTransform(half + (i * Patch * V.Count), V.Count, results, V.Count);
+                    Winograd4x4<V>.OutputTransform(half + (i * Patch * V.Count), V.Count, results, V.Count);
                     var y = target + ((long)i * TargetW * Out) + k;
                     for (var j = 0; j < cols; j++, y += Out)
                     {
@@ -256,50 +268,6 @@ sealed unsafe partial class ConvolutionKernels<V>
             }
         }
 
-        /// <summary>A^T m along one axis.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        static void OutputTransform(float* m, long stride, float* target, long targetStride)
-        {
-            V m0 = V.Load(m), m1 = V.Load(m + stride), m2 = V.Load(m + (2 * stride)), m3 = V.Load(m + (3 * stride)), m4 = V.Load(m + (4 * stride)), m5 = V.Load(m + (5 * stride));
-            V sum1 = m1 + m2, difference1 = m1 - m2, sum2 = m3 + m4, difference2 = m3 - m4;
-            V.Store(m0 + sum1 + sum2, target);
-            V.Store(V.Fma(V.Create(2), difference2, difference1), target + targetStride);
-            V.Store(V.Fma(V.Create(4), sum2, sum1), target + (2 * targetStride));
-            V.Store(V.Fma(V.Create(8), difference2, difference1) + m5, target + (3 * targetStride));
-        }
-
-        /// <summary>
-        /// G g G^T of one block of packed weights [9, In, width], to the 36 places of <paramref name="target"/>, which are
-        /// <paramref name="place"/> floats apart.
-        /// </summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public static void TransformWeights(float* packed, int input, int width, float* target, long place)
-        {
-            var half = stackalloc float[Patch * 3 * V.Count];
-            var tap = (long)input * width;
-            for (var i = 0L; i < tap; i += V.Count)
-            {
-                for (var s = 0; s < 3; s++) WeightTransform(packed + i + (s * tap), 3 * tap, half + (s * V.Count), 3 * V.Count);
-                for (var r = 0; r < Patch; r++) WeightTransform(half + (r * 3 * V.Count), V.Count, target + i + (r * Patch * place), place);
-            }
-        }
-
-        /// <summary>G g along one axis.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        static void WeightTransform(float* g, long stride, float* target, long targetStride)
-        {
-            V g0 = V.Load(g), g1 = V.Load(g + stride), g2 = V.Load(g + (2 * stride));
-            var ends = V.Create(-1f / 6) * (g0 + g2);
-            var middle = V.Create(1f / 6) * g1;
-            var quarters = V.Fma(V.Create(1f / 24), g0, V.Create(1f / 6) * g2);
-            var twelfth = V.Create(1f / 12) * g1;
-            V.Store(V.Create(0.25f) * g0, target);
-            V.Store(ends - middle, target + targetStride);
-            V.Store(ends + middle, target + (2 * targetStride));
-            V.Store(quarters + twelfth, target + (3 * targetStride));
-            V.Store(quarters - twelfth, target + (4 * targetStride));
-            V.Store(g2, target + (5 * targetStride));
-        }
     }
 
     /// <summary>A step of a staged pass.</summary>
@@ -313,18 +281,34 @@ sealed unsafe partial class ConvolutionKernels<V>
         public readonly void Run(int task, int worker) => Pass.RunStage(Step, task, worker);
     }
 
-    /// <summary>Transforms the packed weights of a pass. Task: a block of output channels.</summary>
+    /// <summary>Packs and transforms the weights of a pass. Task: a block of output channels.</summary>
     struct WinogradWeights : IWork
     {
+        public float* Weights;
+
+        /// <summary>Where the weights that a tap has lie; backward-data, the taps are in the opposite order.</summary>
+        public WeightLayout Layout;
+        public bool Opposite;
+
+        /// <summary>Packed [blocks, 9, In, v vectors], and transformed.</summary>
         public float* Packed, Target;
         public int Input, Output;
+
+        public readonly int Tasks => CorrelationTiles<V>.Blocks(Output / V.Count);
 
         public readonly void Run(int task, int worker)
         {
             // All blocks before the last have two vectors, or one is all.
             var k = task * 2 * V.Count;
             var width = CorrelationTiles<V>.Vectors((Output - k) / V.Count) * V.Count;
-            WinogradPass.TransformWeights(Packed + ((long)k * 9 * Input), Input, width, Target + ((long)k * Input), (long)Input * Output);
+            var packed = Packed + ((long)k * 9 * Input);
+            for (var tap = 0; tap < 9; tap++)
+            {
+                var source = Weights + ((Opposite ? 8 - tap : tap) * Layout.TapStride) + (k * Layout.OutStride);
+                PackPanel(source, Layout.InStride, Layout.OutStride, Input, width, width, packed + ((long)tap * Input * width));
+            }
+
+            Winograd4x4<V>.TransformWeights(packed, Input, width, Target + ((long)k * Input), (long)Input * Output);
         }
     }
 }

@@ -6,30 +6,39 @@ namespace CnnSharp.Kernels.Cpu;
 
 // Backward-data with three channels of x, sixteen of dy and rows of about 32 pixels (the first layer of networks for CIFAR, the last
 // one of their decoders). Rows of dy are turned into planes, one a channel, so that a vector of sums is a channel of sixteen
-// pixels and no lanes remain to be added up, as ThreeChannelsPass has to. On the way they go through Winograd's algorithm (Lavin
+// pixels and no lanes remain to be added up, as ThreeChannelsConvolution has to. On the way they go through Winograd's algorithm (Lavin
 // and Gray 2016) in its smallest form, F(2, 3) down the columns: two rows of dx come of four sums of products where the direct
 // method takes six,
 //   m0 = (d0 - d2) g0,  m1 = (d1 + d2) (g0 + g1 + g2) / 2,  m2 = (d2 - d1) (g0 - g1 + g2) / 2,  m3 = (d1 - d3) g2,
 //   upper row = m0 + m1 + m2,  lower row = m1 - m2 - m3
 // for rows d of dy and g of the kernel: exact on whole numbers, which are only halved. With 3 x 3 taps that is 18 multiply-adds
 // a pixel, and 7 shuffles and additions on the same ports, in place of 27 and 9. The planes stay in the L1; those
-// of more channels or longer rows would not, and ThreeChannelsPass is faster there.
-sealed unsafe partial class ConvolutionKernels<V>
+// of more channels or longer rows would not, and ThreeChannelsConvolution is faster there.
+/// <summary>Backward-data from 16 channels to 3 by F(2, 3) down the columns.</summary>
+internal sealed unsafe class ThreeChannelsWinogradConvolution<V>(CpuKernels<V> kernels) : ConvolutionAlgorithm<V>(kernels, "three-channels-winograd", ConvolutionPass.BackwardData)
     where V : unmanaged, IVector<V>
 {
-    void RunThreeChannelsWinograd(in ConvGeometry g, float* dy, float* w, in WeightLayout layout, float* bias, float* dx, bool accumulate)
+    public override bool Applies(in ConvGeometry g)
+        => typeof(V) == typeof(V512)
+            && g is { Groups: 1, C: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1 }
+            && ThreeChannelsWinogradPass.Fits(g);
+
+    /// <summary>The planes have to be filled.</summary>
+    public override bool Pays(in ConvGeometry g) => g.W >= 28;
+
+    public override Workspace Workspace(in ConvGeometry g) => new(3 + new ThreeChannelsWinogradPass { Geometry = g }.PackedFloats, ThreeChannelsWinogradPass.ScratchFloats);
+
+    protected override void RunLocked(in ConvolutionCall call)
     {
-        var pass = new ThreeChannelsWinogradPass { Geometry = g, Dy = dy, Dx = dx, Accumulate = accumulate };
+        var pass = new ThreeChannelsWinogradPass { Geometry = call.Geometry, Dy = call.Y.ReadOnlyPointer<float>(), Dx = call.X.Pointer<float>(), Accumulate = call.Epilogue.Accumulate };
         pass.Plan();
-        lock (Workers.ScratchLock)
-        {
-            pass.Bias = Workers.Shared(3 + pass.PackedFloats);
-            pass.Packed = pass.Bias + 3;
-            pass.Scratch = Workers.ScratchTable(ThreeChannelsWinogradPass.ScratchFloats);
-            for (var c = 0; c < 3; c++) pass.Bias[c] = bias is null ? 0 : bias[c];
-            pass.Pack(w, layout);
-            Workers.Run(pass, pass.Tasks);
-        }
+        pass.Bias = Workers.Shared(3 + pass.PackedFloats);
+        pass.Packed = pass.Bias + 3;
+        pass.Scratch = Workers.ScratchTable(ThreeChannelsWinogradPass.ScratchFloats);
+        var bias = call.Bias.ReadOnlyPointerOrNull<float>();
+        for (var c = 0; c < 3; c++) pass.Bias[c] = bias is null ? 0 : bias[c];
+        pass.Pack(call.W.ReadOnlyPointer<float>(), call.Layout.Exchanged);
+        Workers.Run(pass, pass.Tasks);
     }
 
     struct ThreeChannelsWinogradPass : IWork
@@ -67,9 +76,9 @@ sealed unsafe partial class ConvolutionKernels<V>
 
         int bandRows, bands;
 
-        /// <summary>Whether it is faster than <see cref="ThreeChannelsPass"/>: the planes have to fit and to be filled.</summary>
-        public static bool IsFaster(in ConvGeometry g)
-            => g is { KernelH: 3, K: Lanes, W: >= 28 and <= TileColumns, OutW: <= TileColumns } && g.KernelW <= Lanes && g.PadLeft < g.KernelW;
+        /// <summary>Whether a row fits into the planes.</summary>
+        public static bool Fits(in ConvGeometry g)
+            => g is { KernelH: 3, K: Lanes, W: <= TileColumns, OutW: <= TileColumns } && g.KernelW <= Lanes && g.PadLeft < g.KernelW;
 
         public readonly int PackedFloats => 12 * Lanes * Geometry.KernelW;
 

@@ -1,0 +1,118 @@
+using System.Runtime.CompilerServices;
+
+namespace CnnSharp.Kernels.Cpu;
+
+/// <summary>The transforms of Winograd's F(4x4, 3x3): 4 x 4 results of a 3 x 3 kernel from a patch of 6 x 6.</summary>
+internal static unsafe class Winograd4x4<V>
+    where V : unmanaged, IVector<V>
+{
+    /// <summary>Rows and columns of results that a tile has.</summary>
+    public const int Tile = 4;
+
+    /// <summary>Rows and columns of a patch, and the places of all.</summary>
+    public const int Patch = 6, Places = Patch * Patch;
+
+    /// <summary>
+    /// A patch that reaches out of its image [h, w, channels], with the zeros around it: rows and columns from (row, column) on.
+    /// </summary>
+    public static void CopyBorder(float* image, int h, int w, int channels, int row, int column, float* target)
+    {
+        var before = Math.Clamp(-column, 0, Patch);
+        var inside = Math.Clamp(w - column, before, Patch) - before;
+        for (var i = 0; i < Patch; i++, target += (long)Patch * channels)
+        {
+            if ((uint)(row + i) >= (uint)h || inside == 0)
+            {
+                Clear(target, (long)Patch * channels);
+                continue;
+            }
+
+            Clear(target, (long)before * channels);
+            var source = image + ((((long)(row + i) * w) + column + before) * channels);
+            new ReadOnlySpan<float>(source, inside * channels).CopyTo(new(target + ((long)before * channels), inside * channels));
+            Clear(target + ((long)(before + inside) * channels), (long)(Patch - before - inside) * channels);
+        }
+
+        static void Clear(float* target, long count) => new Span<float>(target, checked((int)count)).Clear();
+    }
+
+    /// <summary>B^T d B for every channel of a patch, to 36 places.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void TransformPatch(float* d, long rowStride, int channels, float* target, long place)
+    {
+        var columns = stackalloc float[Places * V.Count];
+        for (var c = 0; c < channels; c += V.Count, d += V.Count, target += V.Count)
+        {
+            for (var j = 0; j < Patch; j++)
+            {
+                var p = d + ((long)j * channels);
+                InputTransform(p, rowStride, columns + (j * V.Count), Patch * V.Count);
+            }
+
+            for (var i = 0; i < Patch; i++) InputTransform(columns + (i * Patch * V.Count), V.Count, target + (i * Patch * place), place);
+        }
+    }
+
+    /// <summary>B^T d along one axis.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void InputTransform(float* d, long stride, float* target, long targetStride)
+    {
+        V d0 = V.Load(d), d1 = V.Load(d + stride), d2 = V.Load(d + (2 * stride)), d3 = V.Load(d + (3 * stride)), d4 = V.Load(d + (4 * stride)), d5 = V.Load(d + (5 * stride));
+        V minusFour = V.Create(-4), minusFive = V.Create(-5), four = V.Create(4), two = V.Create(2);
+        var even = V.Fma(minusFour, d2, d4);
+        var odd = V.Fma(minusFour, d1, d3);
+        var even2 = d4 - d2;
+        var odd2 = two * (d3 - d1);
+        V.Store(V.Fma(four, d0, V.Fma(minusFive, d2, d4)), target);
+        V.Store(even + odd, target + targetStride);
+        V.Store(even - odd, target + (2 * targetStride));
+        V.Store(even2 + odd2, target + (3 * targetStride));
+        V.Store(even2 - odd2, target + (4 * targetStride));
+        V.Store(V.Fma(four, d1, V.Fma(minusFive, d3, d5)), target + (5 * targetStride));
+    }
+
+    /// <summary>A^T m along one axis.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void OutputTransform(float* m, long stride, float* target, long targetStride)
+    {
+        V m0 = V.Load(m), m1 = V.Load(m + stride), m2 = V.Load(m + (2 * stride)), m3 = V.Load(m + (3 * stride)), m4 = V.Load(m + (4 * stride)), m5 = V.Load(m + (5 * stride));
+        V sum1 = m1 + m2, difference1 = m1 - m2, sum2 = m3 + m4, difference2 = m3 - m4;
+        V.Store(m0 + sum1 + sum2, target);
+        V.Store(V.Fma(V.Create(2), difference2, difference1), target + targetStride);
+        V.Store(V.Fma(V.Create(4), sum2, sum1), target + (2 * targetStride));
+        V.Store(V.Fma(V.Create(8), difference2, difference1) + m5, target + (3 * targetStride));
+    }
+
+    /// <summary>
+    /// G g G^T of one block of packed weights [9, In, width], to the 36 places of <paramref name="target"/>, which are
+    /// <paramref name="place"/> floats apart.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void TransformWeights(float* packed, int input, int width, float* target, long place)
+    {
+        var half = stackalloc float[Patch * 3 * V.Count];
+        var tap = (long)input * width;
+        for (var i = 0L; i < tap; i += V.Count)
+        {
+            for (var s = 0; s < 3; s++) WeightTransform(packed + i + (s * tap), 3 * tap, half + (s * V.Count), 3 * V.Count);
+            for (var r = 0; r < Patch; r++) WeightTransform(half + (r * 3 * V.Count), V.Count, target + i + (r * Patch * place), place);
+        }
+    }
+
+    /// <summary>G g along one axis.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void WeightTransform(float* g, long stride, float* target, long targetStride)
+    {
+        V g0 = V.Load(g), g1 = V.Load(g + stride), g2 = V.Load(g + (2 * stride));
+        var ends = V.Create(-1f / 6) * (g0 + g2);
+        var middle = V.Create(1f / 6) * g1;
+        var quarters = V.Fma(V.Create(1f / 24), g0, V.Create(1f / 6) * g2);
+        var twelfth = V.Create(1f / 12) * g1;
+        V.Store(V.Create(0.25f) * g0, target);
+        V.Store(ends - middle, target + targetStride);
+        V.Store(ends + middle, target + (2 * targetStride));
+        V.Store(quarters + twelfth, target + (3 * targetStride));
+        V.Store(quarters - twelfth, target + (4 * targetStride));
+        V.Store(g2, target + (5 * targetStride));
+    }
+}

@@ -1,0 +1,42 @@
+namespace CnnSharp.Kernels.Cpu;
+
+/// <summary>The epilogue of a sum, in this order; the bias is its first term.</summary>
+internal unsafe struct Epilogue
+{
+    /// <summary>Null, or one a channel and readable three vectors further: sum = sum Scale + Shift.</summary>
+    public float* Scale, Shift;
+
+    /// <summary>Null, or shaped as the target: added.</summary>
+    public float* Add;
+
+    /// <summary>max(sum, 0).</summary>
+    public bool Relu;
+
+    /// <summary>Added to the target instead of replacing it.</summary>
+    public bool Accumulate;
+
+    /// <summary>Tells a call of tiles, for channels from <paramref name="channel"/> on.</summary>
+    public readonly void Set(ref CorrelationCall call, float* target, int channel)
+    {
+        call.Scale = Scale is null ? null : Scale + channel;
+        call.Shift = Scale is null ? null : Shift + channel;
+        call.Add = Add is null ? 0 : (nint)(Add - target);
+        call.Relu = Relu;
+        call.Accumulate = Accumulate;
+    }
+
+    /// <summary>Sums of nothing: what a convolution without input channels or rows gives, and a product over no terms.</summary>
+    public readonly void StoreEmptySums(DeviceBuffer? b, DeviceBuffer y, int channels)
+    {
+        float* bias = b.ReadOnlyPointerOrNull<float>(), target = y.Pointer<float>();
+        for (long i = 0; i < y.Length; i++)
+        {
+            var c = i % channels;
+            var sum = bias is null ? 0 : bias[c];
+            if (Scale is not null) sum = MathF.FusedMultiplyAdd(sum, Scale[c], Shift[c]);
+            if (Add is not null) sum += Add[i];
+            if (Relu && sum < 0) sum = 0;
+            target[i] = Accumulate ? sum + target[i] : sum;
+        }
+    }
+}
