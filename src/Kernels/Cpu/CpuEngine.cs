@@ -16,9 +16,9 @@ public sealed class CpuEngine : HostEngine
     /// <param name="threads">Threads that compute, the caller's included; 0: one a processor.</param>
     /// <param name="level">The SIMD level; by default the widest.</param>
     /// <param name="winograd">
-    /// Whether 3 x 3 convolutions of 64 and more channels are done by Winograd's algorithm: twice as fast, with an error of
-    /// 1e-5 of the largest result instead of 1e-6. Backward-data also those of 3 channels from 16 in rows of about 32 pixels, a
-    /// tenth faster and with an error of 1e-6 as before.
+    /// Whether 3 x 3 convolutions of about 32 and more channels, and their gradients, are done by Winograd's algorithm: in half the time or
+    /// less, with an error of 1e-5 of the largest result instead of 1e-6. Backward-data also those of 3 channels from 16 in rows of
+    /// about 32 pixels, a tenth faster and with an error of 1e-6 as before.
     /// </param>
     /// <exception cref="NotSupportedException">The machine lacks the level.</exception>
     public CpuEngine(int threads = 0, SimdLevel? level = null, bool winograd = true)
@@ -67,6 +67,9 @@ public sealed class CpuEngine : HostEngine
 
     /// <inheritdoc/>
     public override IPeak Peak => kernels.Peak;
+
+    /// <summary>The memory that the calls so far have taken beside their buffers.</summary>
+    internal Workspace Workspace => kernels.Workspace;
 
     /// <summary>What computes a pass of g.</summary>
     internal IConvolutionAlgorithm ChooseAlgorithm(ConvolutionPass pass, in ConvGeometry g) => kernels.ChooseAlgorithm(pass, g);

@@ -56,6 +56,13 @@ abstract unsafe partial class CpuKernelFamily<V>(CpuKernels<V> kernels)
 
     protected static int RowTasks(long rows, int width) => checked((int)((rows + RowsPerTask(width) - 1) / RowsPerTask(width)));
 
+    /// <summary>The first place from <paramref name="p"/> on where a cache line begins, at most <see cref="LineFloats"/> - 1 floats further: a vector of the stack would else lie across two.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static float* Aligned(float* p) => (float*)(((nint)p + 63) & ~(nint)63);
+
+    /// <summary>Floats of a cache line.</summary>
+    internal const int LineFloats = 16;
+
     protected static void Clear(float* target, long count) => new Span<float>(target, checked((int)count)).Clear();
 
     protected static long DivideUp(long a, long b) => (a + b - 1) / b;

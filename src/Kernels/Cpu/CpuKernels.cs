@@ -48,6 +48,8 @@ sealed class CpuKernels<V> : ICpuKernels
 
     IReadOnlyList<IConvolutionAlgorithm> ICpuKernels.ConvolutionAlgorithms => Convolution.Algorithms;
 
+    Workspace ICpuKernels.Workspace => Workers.Kept with { Shared = Workers.Kept.Shared + (Scratch.Capacity / sizeof(float)) };
+
     IConvolutionAlgorithm ICpuKernels.ChooseAlgorithm(ConvolutionPass pass, in ConvGeometry g) => Convolution.Choose(pass, g);
 
     public MatMulKernels<V> MatMul { get; }
@@ -99,6 +101,9 @@ internal interface ICpuKernels : IKernels
 
     /// <summary>All that there are, in the order in which they are asked.</summary>
     IReadOnlyList<IConvolutionAlgorithm> ConvolutionAlgorithms { get; }
+
+    /// <summary>The memory that the calls so far have taken beside their buffers.</summary>
+    Workspace Workspace { get; }
 
     /// <summary>What computes a pass of g.</summary>
     IConvolutionAlgorithm ChooseAlgorithm(ConvolutionPass pass, in ConvGeometry g);

@@ -12,6 +12,9 @@ internal sealed unsafe class GrowingMemory
     void* memory;
     long capacity;
 
+    /// <summary>Bytes it has.</summary>
+    public long Capacity => capacity;
+
     /// <summary>Frees the memory.</summary>
     ~GrowingMemory() => NativeMemory.AlignedFree(memory);
 

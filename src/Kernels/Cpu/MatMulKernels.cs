@@ -43,14 +43,14 @@ sealed unsafe partial class MatMulKernels<V>(CpuKernels<V> kernels) : CpuKernelF
         }
     }
 
-    /// <summary>What memory <see cref="MultiplyPixels"/> takes, beside the packed weights that it keeps.</summary>
+    /// <summary>What memory <see cref="MultiplyPixels"/> takes, packed weights included.</summary>
     internal Workspace WorkspaceOfPixels(in ConvGeometry g)
     {
         var dense = PointwiseConvolution<V>.IsDense(g);
         var pass = new MatMulPass { Geometry = new((int)Math.Min((long)g.N * g.OutH * g.OutW, MostPixels), g.K, g.C), Pixels = dense ? default : new PixelRows(g.OutH, g.OutW, 0, 0, 0) };
         if (FewRows(pass)) return new(0, (long)pass.Geometry.M * FewRowsWork.ColumnsOf(pass.Geometry, Workers.Count));
         pass.Plan();
-        return new(RoundUp(RoundUp(g.K, V.Count), 16) + pass.SharedLength, pass.ScratchLength);
+        return new(RoundUp(RoundUp(g.K, V.Count), 16) + pass.SharedLength + pass.PackedLength, pass.ScratchLength);
     }
 
     /// <summary>Pixels of a product.</summary>

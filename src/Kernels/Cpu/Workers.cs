@@ -65,6 +65,9 @@ internal sealed unsafe class Workers
     /// <summary>One piece of memory for a call, beside the workers' own: packed weights, partial sums. Kept between calls, contents undefined.</summary>
     public float* Shared(long floats) => shared.Take<float>(floats);
 
+    /// <summary>What the calls so far made it keep.</summary>
+    public Workspace Kept => new(shared.Capacity / sizeof(float), scratch.Max(memory => memory.Capacity) / sizeof(float));
+
     /// <summary>As <see cref="Scratch"/>, for every worker: what tasks can look up, which hold pointers only.</summary>
     public float** ScratchTable(long floats)
     {

@@ -96,50 +96,6 @@ public sealed class CpuInferenceTests
         }
     }
 
-    /// <summary>Where Winograd's algorithm is taken, forward (whose weights are kept) and backward, and how near it is to the sums in double precision.</summary>
-    [Theory]
-    [InlineData(1, 14, 32, 16, true, false)]
-    [InlineData(1, 14, 16, 16, false, false)]
-    [InlineData(1, 12, 32, 32, false, false)]
-    [InlineData(2, 14, 16, 32, true, true)]
-    [InlineData(2, 14, 16, 24, false, false)]
-    [InlineData(4, 7, 64, 48, true, false)]
-    [InlineData(1, 28, 128, 32, true, true)]
-    public void WinogradIsTakenWhereItPays(int images, int extent, int channels, int outChannels, bool forward, bool backward)
-    {
-        var g = Geometry(images, extent, channels, outChannels, 3, 1);
-        using var exact = new ReferenceEngine<double>();
-        var (sums, gradients) = Passes(exact, g);
-        foreach (var level in Levels)
-        {
-            using CpuEngine winograd = new(2, level), direct = new(2, level, AlgorithmChoice.Direct);
-            var (y, dx) = Passes(winograd, g);
-            var (directY, directDx) = Passes(direct, g);
-            Assert.Equal((forward, backward), (!y.AsSpan().SequenceEqual(directY), !dx.AsSpan().SequenceEqual(directDx)));
-            Near(y, sums);
-            Near(dx, gradients);
-        }
-
-        static void Near(double[] actual, double[] expected)
-        {
-            var largest = expected.Max(Math.Abs);
-            for (var i = 0; i < expected.Length; i++) Assert.InRange(actual[i], expected[i] - (1e-4 * largest), expected[i] + (1e-4 * largest));
-        }
-    }
-
-    /// <summary>A convolution's results and its gradients with respect to x.</summary>
-    static (double[] Y, double[] Dx) Passes(Engine engine, ConvGeometry g)
-    {
-        var device = new Device(engine);
-        using var x = Tensor.From(Floats(1, (long)g.N * g.H * g.W * g.C), new(g.N, g.H, g.W, g.C), device);
-        using var w = Tensor.From(Floats(2, 9L * g.C * g.K), new(3, 3, g.C, g.K), device);
-        using var dy = Tensor.From(Floats(3, (long)g.N * g.OutH * g.OutW * g.K), new(g.N, g.OutH, g.OutW, g.K), device);
-        using Tensor y = Tensor.Zeros(dy.Shape, device), dx = Tensor.Zeros(x.Shape, device);
-        engine.Kernels.Convolution.Forward(g, x.Data, w.Data, null, y.Data);
-        engine.Kernels.Convolution.BackwardInput(g, dy.Data, w.Data, dx.Data);
-        return (y.ToArray<double>(), dx.ToArray<double>());
-    }
-
     static ConvGeometry Geometry(int images, int extent, int channels, int outChannels, int kernel, int stride)
         => ConvGeometry.Create([images, extent, extent, channels], [kernel, kernel, channels, outChannels], stride, kernel / 2, 1, 1);
 

@@ -38,7 +38,7 @@ internal readonly struct ConvolutionCall
     public Epilogue Epilogue { get; init; }
 }
 
-/// <summary>Memory that a call takes, in floats: once, and for each thread.</summary>
+/// <summary>Memory that a call takes beside its tensors, in floats: once, and for each thread.</summary>
 internal readonly record struct Workspace(long Shared, long PerThread);
 
 /// <summary>A way to compute one pass of convolutions.</summary>
@@ -56,7 +56,7 @@ internal interface IConvolutionAlgorithm
     /// <summary>Whether, where it applies, it is faster than those after it in the list.</summary>
     bool Pays(in ConvGeometry g);
 
-    /// <summary>What memory it takes for g beside the weights that it keeps, where it applies.</summary>
+    /// <summary>What memory it takes for g, where it applies. Forward, packed weights are a part of it at their first use, and kept with their buffer from the second on.</summary>
     Workspace Workspace(in ConvGeometry g);
 
     /// <summary>Computes it, where it applies.</summary>

@@ -34,6 +34,7 @@ internal sealed class ConvolutionKernels<V> : CpuKernelFamily<V>, IConvolutionKe
         backwardWeights =
         [
             new DepthwiseWeightGradient<V>(kernels),
+            new WinogradWeightGradient<V>(kernels),
             new DirectWeightGradient<V>(kernels),
         ];
     }

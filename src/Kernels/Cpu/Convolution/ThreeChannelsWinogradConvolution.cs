@@ -76,9 +76,9 @@ internal sealed unsafe class ThreeChannelsWinogradConvolution<V>(CpuKernels<V> k
 
         int bandRows, bands;
 
-        /// <summary>Whether a row fits into the planes.</summary>
+        /// <summary>Whether a row has the two vectors of a plane, and no more.</summary>
         public static bool Fits(in ConvGeometry g)
-            => g is { KernelH: 3, K: Lanes, W: <= TileColumns, OutW: <= TileColumns } && g.KernelW <= Lanes && g.PadLeft < g.KernelW;
+            => g is { KernelH: 3, K: Lanes, W: > Lanes and <= TileColumns, OutW: <= TileColumns } && g.KernelW <= Lanes && g.PadLeft < g.KernelW;
 
         public readonly int PackedFloats => 12 * Lanes * Geometry.KernelW;
 

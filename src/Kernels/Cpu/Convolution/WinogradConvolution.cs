@@ -26,7 +26,10 @@ internal sealed unsafe class WinogradConvolution<V>(CpuKernels<V> kernels, Convo
     /// <summary>Tiles from which they pay: fewer where the transformed weights are kept for the next pass.</summary>
     const int FewestTiles = 32, FewestTilesKept = 16;
 
-    public override bool Applies(in ConvGeometry g)
+    public override bool Applies(in ConvGeometry g) => AppliesTo(g);
+
+    /// <summary>Whether Winograd's algorithm can compute g, forward and backward.</summary>
+    public static bool AppliesTo(in ConvGeometry g)
         => g is { Groups: 1, KernelH: 3, KernelW: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1 } && g.C % V.Count == 0 && g.K % V.Count == 0;
 
     public override bool Pays(in ConvGeometry g)
@@ -40,8 +43,7 @@ internal sealed unsafe class WinogradConvolution<V>(CpuKernels<V> kernels, Convo
     public override Workspace Workspace(in ConvGeometry g)
     {
         var pass = Describe(g);
-        var kept = Pass == ConvolutionPass.Forward ? 0 : WinogradPass.WeightLength(pass.In, pass.Out);
-        return new(pass.Out + (9L * pass.In * pass.Out) + kept + (pass.IsStaged ? pass.SharedLength : 0), pass.ScratchLength);
+        return new(pass.Out + (9L * pass.In * pass.Out) + WinogradPass.WeightLength(pass.In, pass.Out) + (pass.IsStaged ? pass.SharedLength : 0), pass.ScratchLength);
     }
 
     protected override void RunLocked(in ConvolutionCall call)
@@ -210,7 +212,7 @@ internal sealed unsafe class WinogradConvolution<V>(CpuKernels<V> kernels, Convo
         {
             nint offset = 0;
             var call = new CorrelationCall { PixelStride = (nint)In * sizeof(float), OutStride = Out, Offsets = &offset, Segments = 1, Length = In };
-            var zeros = stackalloc float[3 * V.Count];
+            float* roomOfZeros = stackalloc float[(3 * V.Count) + LineFloats], zeros = Aligned(roomOfZeros);
             Clear(zeros, 3 * V.Count);
             var weights = Weights + ((long)first * In * Out);
             for (var place = first; place < end; place++)
@@ -243,11 +245,12 @@ internal sealed unsafe class WinogradConvolution<V>(CpuKernels<V> kernels, Convo
         }
 
         /// <summary>A^T m A for every channel of a tile, plus bias, to the rows by cols of its results that exist.</summary>
+        [SkipLocalsInit]
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         readonly void Finish(float* m, long place, float* target, int rows, int cols)
         {
-            var half = stackalloc float[Tile * Patch * V.Count];
-            var results = stackalloc float[Tile * V.Count];
+            float* roomOfHalf = stackalloc float[(Tile * Patch * V.Count) + LineFloats], half = Aligned(roomOfHalf);
+            float* roomOfResults = stackalloc float[(Tile * V.Count) + LineFloats], results = Aligned(roomOfResults);
             for (var k = 0; k < Out; k += V.Count)
             {
                 for (var j = 0; j < Winograd4x4<V>.Patch; j++) Winograd4x4<V>.OutputTransform(m + k + (j * place), Patch * place, half + (j * V.Count), Patch * V.Count);
