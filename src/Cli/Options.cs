@@ -30,6 +30,13 @@ internal static class Options
     /// <summary><c>--threads</c>.</summary>
     public static Option<int?> Threads() => Whole("--threads", "threads of the CPU engine; by default one a processor. Results do not depend on it", minimum: 1, maximum: 1024);
 
+    /// <summary><c>--algorithm</c>, of the CPU engine's convolutions.</summary>
+    public static Option<string?> Algorithm()
+    {
+        using var engine = new CpuEngine(1);
+        return Choice("--algorithm", "algorithm", "of the CPU engine, have convolutions take this one wherever it applies, and else the direct one", [.. engine.ConvolutionAlgorithms.Select(algorithm => algorithm.Name).Distinct()]);
+    }
+
     /// <summary><c>--seed</c>.</summary>
     public static Option<int?> Seed() => Whole("--seed", "what weights, shuffles and augmentation are drawn from; default 1", minimum: 0);
 
@@ -154,9 +161,16 @@ internal static class Options
 
     /// <summary>As <see cref="Open(string, int?)"/>, to compute as <c>--precision</c> asks.</summary>
     /// <exception cref="NotSupportedException">The device is not present, or has no such arithmetic.</exception>
-    public static Device Open(string name, int? threads, string? precision)
+    /// <exception cref="UsageException">An algorithm is for the CPU engine.</exception>
+    public static Device Open(string name, int? threads, string? precision, string? algorithm = null)
     {
         var device = Open(name, threads);
+        if (algorithm is not null)
+        {
+            if (device.Engine is not CpuEngine) throw new UsageException($"--algorithm {algorithm}: it is for --device cpu, not '{name}'.");
+            device = new(new CpuEngine(threads ?? 0, level: null, AlgorithmChoice.Only(algorithm)));
+        }
+
         device.Engine.Precision = Precisions[precision ?? "float32"];
         return device;
     }

@@ -21,7 +21,7 @@ internal enum Limit
 /// <param name="Call">Runs it once.</param>
 internal sealed record KernelCase(string Kernel, string Size, string Pass, Limit Limit, double Work, Action Call)
 {
-    const string Conv = "conv 3x3", Norm = "batch norm + relu", Relu = "relu", Pool = "max pool 2x2", Sgd = "sgd nesterov";
+    const string Norm = "batch norm + relu", Relu = "relu", Pool = "max pool 2x2", Sgd = "sgd nesterov";
     const string Forward = "forward", Backward = "backward", BackwardData = "backward-data", BackwardWeights = "backward-weights", Step = "step";
 
     static readonly (string Kernel, string Pass)[] MemoryBound = [(Norm, Forward), (Norm, Backward), (Relu, Forward), (Relu, Backward), (Pool, Forward), (Pool, Backward), (Sgd, Step)];
@@ -32,7 +32,7 @@ internal sealed record KernelCase(string Kernel, string Size, string Pass, Limit
     /// <summary>Every kernel's name.</summary>
     /// <param name="batch">Images of 32x32; of larger ones an eighth.</param>
     public static IEnumerable<string> Names(int batch) => Convolutions(batch)
-        .SelectMany(size => new[] { Forward, BackwardData, BackwardWeights }.Select(pass => NameOf(Conv, size.ToString(), pass)))
+        .SelectMany(size => new[] { Forward, BackwardData, BackwardWeights }.Select(pass => NameOf(size.Kernel, size.ToString(), pass)))
         .Concat(MemoryBound.Select(pair => NameOf(pair.Kernel, FirstStage(batch).ToString(), pair.Pass)));
 
     /// <summary>The kernels whose name is wanted, each with its buffers, which live until the next is asked for.</summary>
@@ -45,7 +45,7 @@ internal sealed record KernelCase(string Kernel, string Size, string Pass, Limit
         {
             foreach (var pass in (string[])[Forward, BackwardData, BackwardWeights])
             {
-                if (!isWanted(NameOf(Conv, size.ToString(), pass))) continue;
+                if (!isWanted(NameOf(size.Kernel, size.ToString(), pass))) continue;
                 using var buffers = new Buffers(engine);
                 yield return Convolution(engine.Kernels, size, pass, buffers);
             }
@@ -59,41 +59,52 @@ internal sealed record KernelCase(string Kernel, string Size, string Pass, Limit
         }
     }
 
-    /// <summary>The 3x3 convolutions of the CIFAR ResNets and of wider nets.</summary>
+    /// <summary>The 3x3 convolutions of the CIFAR ResNets and of wider nets, then those of other kinds.</summary>
     static ConvSize[] Convolutions(int batch)
     {
         var few = Math.Max(1, batch / 8);
         return
         [
-            new(batch, 32, 3, 16, 1),
+            new(batch, 32, 3, 16),
             FirstStage(batch),
-            new(batch, 32, 16, 32, 2),
-            new(batch, 16, 32, 32, 1),
-            new(batch, 16, 32, 64, 2),
-            new(batch, 8, 64, 64, 1),
-            new(batch, 32, 64, 64, 1),
-            new(batch, 16, 128, 128, 1),
-            new(batch, 8, 256, 256, 1),
-            new(few, 56, 64, 64, 1),
-            new(few, 28, 128, 128, 1),
-            new(few, 14, 256, 256, 1),
+            new(batch, 32, 16, 32, Stride: 2),
+            new(batch, 16, 32, 32),
+            new(batch, 16, 32, 64, Stride: 2),
+            new(batch, 8, 64, 64),
+            new(batch, 32, 64, 64),
+            new(batch, 16, 128, 128),
+            new(batch, 8, 256, 256),
+            new(few, 56, 64, 64),
+            new(few, 28, 128, 128),
+            new(few, 14, 256, 256),
+            new(few, 56, 256, 64, Extent: 1),
+            new(few, 14, 256, 1024, Extent: 1),
+            new(few, 28, 32, 96, Extent: 5),
+            new(few, 224, 3, 64, Extent: 7, Stride: 2),
+            new(few, 28, 64, 64, Dilation: 2),
+            new(few, 28, 192, 192, Groups: 192),
+            new(few, 14, 480, 480, Extent: 5, Groups: 480),
+            new(few, 16, 32, 64, Extent: 4, Stride: 2, IsTransposed: true),
         ];
     }
 
     /// <summary>The first stage of a CIFAR ResNet, where the kernels that only move memory cost most.</summary>
-    static ConvSize FirstStage(int batch) => new(batch, 32, 16, 16, 1);
+    static ConvSize FirstStage(int batch) => new(batch, 32, 16, 16);
 
     static KernelCase Convolution(IKernels k, ConvSize size, string pass, Buffers buffers)
     {
         var g = size.Geometry;
         var x = buffers.Random((long)g.N * g.H * g.W * g.C);
-        var w = buffers.Random(9L * g.C * g.K);
+        var w = buffers.Random((long)g.KernelH * g.KernelW * g.GroupC * g.K);
         var y = buffers.Random((long)g.N * g.OutH * g.OutW * g.K);
-        return new(Conv, size.ToString(), pass, Limit.Arithmetic, 2.0 * g.MultiplyAdds, pass switch
+        return new(size.Kernel, size.ToString(), pass, Limit.Arithmetic, 2.0 * g.MultiplyAdds, (pass, size.IsTransposed) switch
         {
-            Forward => () => k.Convolution.Forward(g, x, w, null, y),
-            BackwardData => () => k.Convolution.BackwardInput(g, y, w, x),
-            _ => () => k.Convolution.BackwardWeight(g, x, y, w),
+            (Forward, false) => () => k.Convolution.Forward(g, x, w, null, y),
+            (BackwardData, false) => () => k.Convolution.BackwardInput(g, y, w, x),
+            (_, false) => () => k.Convolution.BackwardWeight(g, x, y, w),
+            (Forward, true) => () => k.Convolution.TransposeForward(g, y, w, null, x),
+            (BackwardData, true) => () => k.Convolution.TransposeBackwardInput(g, x, w, y),
+            (_, true) => () => k.Convolution.TransposeBackwardWeight(g, y, x, w),
         });
     }
 
@@ -125,47 +136,16 @@ internal sealed record KernelCase(string Kernel, string Size, string Pass, Limit
 
     static string NameOf(string kernel, string size, string pass) => $"{kernel} {size} {pass}";
 
-    /// <summary>A 3x3 convolution of square images, padding 1.</summary>
-    readonly record struct ConvSize(int N, int Side, int C, int K, int Stride)
+    /// <summary>A convolution of square images whose result has as many pixels, by the stride less; a transposed one's input has.</summary>
+    readonly record struct ConvSize(int N, int Side, int C, int K, int Extent = 3, int Stride = 1, int Dilation = 1, int Groups = 1, bool IsTransposed = false)
     {
-        public ConvGeometry Geometry => ConvGeometry.Create([N, Side, Side, C], [3, 3, C, K], Stride, 1, 1, 1);
+        /// <summary>A transposed one is described by the convolution that it is the gradient of, from K channels to C.</summary>
+        public ConvGeometry Geometry => IsTransposed
+            ? ConvGeometry.CreateTransposed([N, Side, Side, C], [Extent, Extent, C, K], Stride, (Extent - Stride) / 2, 0, Dilation, Groups)
+            : ConvGeometry.Create([N, Side, Side, C], [Extent, Extent, C / Groups, K], Stride, Dilation * (Extent - 1) / 2, Dilation, Groups);
 
-        public override string ToString() => $"{(C == K ? $"{C}" : $"{C}->{K}")}@{Side}x{Side}{(Stride == 1 ? "" : $" stride {Stride}")} batch {N}";
-    }
+        public string Kernel => $"{(IsTransposed ? "transposed" : Groups > 1 ? "depthwise" : "conv")} {Extent}x{Extent}";
 
-    /// <summary>A case's buffers, given back together.</summary>
-    sealed class Buffers(Engine engine) : IDisposable
-    {
-        /// <summary>Numbers that are drawn; a GPU's buffers of a hundred million repeat them.</summary>
-        const int Period = 1 << 20;
-
-        readonly List<DeviceBuffer> rented = [];
-
-        /// <summary>Numbers from 0 to 1: real work for the kernels, and no denormals.</summary>
-        public DeviceBuffer Random(long length)
-        {
-            var values = new float[length];
-            var drawn = Math.Min(values.Length, Period);
-            for (var i = 0; i < drawn; i++) values[i] = Philox.At(1, 0, (ulong)i) * (1f / uint.MaxValue);
-            for (var start = drawn; start < values.Length; start += drawn) values.AsSpan(0, Math.Min(drawn, values.Length - start)).CopyTo(values.AsSpan(start));
-            return Upload<float>(values, DType.Float32);
-        }
-
-        /// <summary>For what a kernel writes first.</summary>
-        public DeviceBuffer Integers(long length) => Upload<int>(new int[length], DType.Int32);
-
-        public void Dispose()
-        {
-            foreach (var buffer in rented) buffer.Release();
-        }
-
-        DeviceBuffer Upload<T>(ReadOnlySpan<T> values, DType type)
-            where T : unmanaged
-        {
-            var buffer = engine.Rent(type, values.Length);
-            engine.Upload(values, buffer);
-            rented.Add(buffer);
-            return buffer;
-        }
+        public override string ToString() => $"{(C == K ? $"{C}" : $"{C}->{K}")}@{Side}x{Side}{(Stride == 1 ? "" : $" stride {Stride}")}{(Dilation == 1 ? "" : $" dilation {Dilation}")} batch {N}";
     }
 }

@@ -2,10 +2,11 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using CnnSharp.Cli.Bench;
+using CnnSharp.Models;
 
 namespace CnnSharp.Cli.Commands;
 
-/// <summary><c>bench</c>: kernels against the machine's limits; <c>bench train</c>: images/s of a whole training step.</summary>
+/// <summary><c>bench</c>: kernels against the machine's limits; <c>bench train</c>, <c>bench infer</c>: images/s of a model.</summary>
 internal static class BenchCommand
 {
     public static Command Create(Terminal terminal)
@@ -15,18 +16,19 @@ internal static class BenchCommand
         var filter = Options.Text("--filter", "TEXT", "only kernels whose name holds this, for instance 'conv' or '64@8x8'");
         var batch = Options.Batch("what keeps the device busy");
         var rounds = Options.Whole("--rounds", "rounds a kernel is timed for; default 9", minimum: 1, maximum: 1000);
+        var algorithms = new Option<string?>("--algorithms") { HelpName = "MODEL", Arity = ArgumentArity.ZeroOrOne, Description = "in place of the kernels, the convolutions of a model (default resnet20): every algorithm that the CPU engine could take, and what it takes; --batch is 16 by default" };
         var json = Options.Json();
         var command = new Command("bench", "Times each kernel and states its fraction of this machine's peak: FLOP/s, or memory bandwidth.")
         {
-            device, threads, filter, batch, rounds, json, BenchModelCommand.Train(terminal), BenchModelCommand.Infer(terminal),
+            device, threads, filter, batch, rounds, algorithms, json, BenchModelCommand.Train(terminal), BenchModelCommand.Infer(terminal),
         };
-        command.SetAction(parsed => Run(
-            terminal,
-            Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads)),
-            parsed.GetValue(filter) ?? "",
-            parsed.GetValue(batch),
-            parsed.GetValue(rounds) ?? 9,
-            parsed.GetValue(json)));
+        command.SetAction(parsed =>
+        {
+            var on = Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads));
+            if (parsed.GetResult(algorithms) is not null)
+                return AlgorithmReport.Run(terminal, Zoo.Find(parsed.GetValue(algorithms) ?? "resnet20"), parsed.GetValue(batch) ?? 16, on, parsed.GetValue(rounds) ?? 9, parsed.GetValue(json));
+            return Run(terminal, on, parsed.GetValue(filter) ?? "", parsed.GetValue(batch), parsed.GetValue(rounds) ?? 9, parsed.GetValue(json));
+        });
         return command;
     }
 

@@ -18,10 +18,11 @@ internal static class VerifyCommand
         var precision = Options.Precision();
         var threads = Options.Threads();
         var filter = new Option<string[]>("--filter") { HelpName = "TEXT", Description = "only cases or operations whose name holds this, for instance 'conv2d'; may be given several times" };
+        var algorithm = Options.Algorithm();
         var verbose = new Option<bool>("--verbose") { Description = "a line for each as it ends, with its seconds" };
         var json = Options.Json();
-        var command = new Command("verify", "Compares results and gradients on a device with those of reference cases, or of the reference engine in double precision.") { folder, device, precision, threads, filter, verbose, json };
-        command.SetAction(parsed => Run(terminal, parsed.GetValue(folder), Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(precision)), parsed.GetValue(filter) ?? [], parsed.GetValue(verbose), parsed.GetValue(json)));
+        var command = new Command("verify", "Compares results and gradients on a device with those of reference cases, or of the reference engine in double precision.") { folder, device, precision, threads, algorithm, filter, verbose, json };
+        command.SetAction(parsed => Run(terminal, parsed.GetValue(folder), Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(precision), parsed.GetValue(algorithm)), parsed.GetValue(filter) ?? [], parsed.GetValue(verbose), parsed.GetValue(json)));
         return command;
     }
 

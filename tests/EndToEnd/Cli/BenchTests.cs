@@ -23,6 +23,24 @@ public sealed class BenchTests : CliTest
         });
     }
 
+    [Fact]
+    public void EveryAlgorithmOfAModelsConvolutionsIsTimedAndOneOfAPassIsTaken()
+    {
+        var result = Run("bench", "--device", "cpu", "--algorithms", "lenet5", "--batch", "1", "--rounds", "1", "--json").IsDone().Json;
+        var rows = result.GetProperty("algorithms").EnumerateArray().ToList();
+        Assert.Equal(["5x5 3->6@32x32", "5x5 6->16@14x14"], rows.Select(row => row.GetProperty("convolution").GetString()).Distinct());
+        foreach (var pass in rows.GroupBy(row => (row.GetProperty("convolution").GetString(), row.GetProperty("pass").GetString())))
+        {
+            Assert.Single(pass, row => row.GetProperty("chosen").GetBoolean());
+            Assert.Equal("direct", pass.Last().GetProperty("algorithm").GetString());
+            Assert.All(pass, row => Assert.True(row.GetProperty("seconds").GetDouble() > 0));
+        }
+
+        Assert.Equal(6, rows.Select(row => (row.GetProperty("convolution").GetString(), row.GetProperty("pass").GetString())).Distinct().Count());
+        Run("bench", "--device", "ilgpu-cpu", "--algorithms").IsRefused("--algorithms: it is for --device cpu");
+        Run("bench", "--algorithms", "lenet6").IsRefused("lenet5");
+    }
+
     /// <summary>The update in place is what its formula says, to the last element of both arrays.</summary>
     [Theory]
     [InlineData("cpu")]
@@ -69,6 +87,14 @@ public sealed class BenchTests : CliTest
     {
         var result = Run("verify", "--device", "cpu").IsDone();
         Assert.EndsWith($"{CnnSharp.Verification.OperationRegistry.Rows.Count} passed, 0 failed, 0 skipped", result.Output.TrimEnd(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void VerifyHasConvolutionsTakeTheAlgorithmThatIsNamed()
+    {
+        Assert.EndsWith("3 passed, 0 failed, 0 skipped", Run("verify", "--device", "cpu", "--algorithm", "winograd", "--filter", "conv").IsDone().Output.TrimEnd(), StringComparison.Ordinal);
+        Run("verify", "--device", "cpu", "--algorithm", "fft").IsRefused("There are: pointwise, depthwise, winograd");
+        Run("verify", "--device", "ilgpu-cpu", "--algorithm", "direct").IsRefused("--algorithm direct: it is for --device cpu");
     }
 
     [Fact]
