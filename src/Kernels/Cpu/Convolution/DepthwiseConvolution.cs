@@ -1,7 +1,12 @@
+using System.Runtime.CompilerServices;
+
 namespace CnnSharp.Kernels.Cpu;
 
-// One input and one output channel a group. Vectors run over channels, four at a time, and each meets the taps that lie
-// within the image, so nothing is padded. Bound by loads: two a multiply-add.
+// One input and one output channel a group: vectors run over channels. A tile is a few pixels of a row, whose sums a tap's vector of
+// weights meets one after the other. Backward-data, the pixels of dx at one remainder of the stride are a grid of
+// their own, as in the direct method. Taps beyond the image are left out, so nothing is padded: rows of them for a row of
+// pixels, columns of them for the pixels at the sides. A task has a few cache lines of channels, so that their weights and the rows of the
+// source that taps share stay in the L1.
 /// <summary>Depthwise convolutions.</summary>
 internal sealed unsafe class DepthwiseConvolution<V>(CpuKernels<V> kernels, ConvolutionPass pass) : ConvolutionAlgorithm<V>(kernels, "depthwise", pass)
     where V : unmanaged, IVector<V>
@@ -29,66 +34,229 @@ internal sealed unsafe class DepthwiseConvolution<V>(CpuKernels<V> kernels, Conv
             SourceRows = transposed ? g.OutH : g.H,
             SourceCols = transposed ? g.OutW : g.W,
         };
-        var workPerRow = Math.Max(1, (long)work.Cols * g.C * g.KernelH * g.KernelW);
-        work.BandRows = (int)Math.Clamp((1 << 16) / workPerRow, 1, work.Rows);
-        Workers.Run(work, checked(g.N * DivideUp(work.Rows, work.BandRows)));
+        work.Plan();
+        Workers.Run(work, work.Tasks);
     }
 
-    /// <summary>Forward, and backward-data if Transposed: each target pixel gathers the source pixels its taps reach. Task: a few rows of an image.</summary>
+    /// <summary>Task: some rows and channels of an image.</summary>
     struct DepthwiseWork : IWork
     {
+        /// <summary>Channels of a task: four cache lines of a pixel.</summary>
+        const int BlockChannels = 64;
+
+        /// <summary>Multiply-adds of a task at least.</summary>
+        const int FewestMultiplyAdds = 1 << 16;
+
+        /// <summary>Pixels of the widest tile, and of the next.</summary>
+        const int Wide = 8, Narrow = 4;
+
         public ConvGeometry Geometry;
         public float* Source, Weights, Bias, Target;
         public Epilogue Epilogue;
         public bool Transposed;
-        public int Rows, Cols, SourceRows, SourceCols, BandRows;
+        public int Rows, Cols, SourceRows, SourceCols;
+
+        int blocks, bandRows, bands;
+
+        public int Tasks { get; private set; }
+
+        public void Plan()
+        {
+            var g = Geometry;
+            blocks = DivideUp(g.C, BlockChannels);
+            var workOfRow = Math.Max(1, (long)Cols * Math.Min(g.C, BlockChannels) * g.KernelH * g.KernelW);
+
+            // Enough tasks for the threads of a large machine, but rows between two bands are read by both.
+            var wanted = DivideUp(32, (int)Math.Min(32, (long)g.N * blocks));
+            bandRows = (int)Math.Min(Rows, Math.Max(DivideUp(Rows, wanted), (FewestMultiplyAdds / workOfRow) + 1));
+            bands = DivideUp(Rows, bandRows);
+            Tasks = checked(g.N * blocks * bands);
+        }
 
         public readonly void Run(int task, int worker)
         {
-            var bands = DivideUp(Rows, BandRows);
-            var image = task / bands;
-            var first = task % bands * BandRows;
-            var end = Math.Min(first + BandRows, Rows);
-            var channels = Geometry.C;
-            var source = Source + ((long)image * SourceRows * SourceCols * channels);
-            for (var i = first; i < end; i++)
-            {
-                var target = Target + ((((long)image * Rows) + i) * Cols * channels);
-                for (var j = 0; j < Cols; j++, target += channels) Pixel(source, i, j, target);
-            }
-        }
-
-        /// <summary>The source row (column) that kernel row r reaches from a target row, or -1.</summary>
-        readonly int Reach(int place, int r, int stride, int pad, int dilation, int extent)
-        {
-            if (!Transposed)
-            {
-                var at = (place * stride) + (r * dilation) - pad;
-                return (uint)at < (uint)extent ? at : -1;
-            }
-
-            var distance = place + pad - (r * dilation);
-            return distance >= 0 && distance % stride == 0 && distance / stride < extent ? distance / stride : -1;
-        }
-
-        readonly void Pixel(float* source, int i, int j, float* target)
-        {
             var g = Geometry;
-            var channels = g.C;
-            var c = 0;
-            for (; c + (4 * V.Count) <= channels; c += 4 * V.Count)
+            var (image, part) = Math.DivRem(task, blocks * bands);
+            var (band, block) = Math.DivRem(part, blocks);
+            var channel = block * BlockChannels;
+            var end = Math.Min((band + 1) * bandRows, Rows);
+            var source = Source + ((long)image * SourceRows * SourceCols * g.C) + channel;
+            var target = Target + ((long)image * Rows * Cols * g.C) + channel;
+            for (var row = band * bandRows; row < end; row++)
+            {
+                var line = target + ((long)row * Cols * g.C);
+                if (!Transposed)
+                {
+                    Line(source, row * g.StrideH, new(g.KernelH, -g.PadTop, g.DilationH, 0, 1), new(g.KernelW, -g.PadLeft, g.DilationW, 0, 1), g.StrideW, line, channel, 0, 1);
+                    continue;
+                }
+
+                var (place, phase) = Math.DivRem(row, g.StrideH);
+                var rows = TapAxis.Phase(phase + g.PadTop, g.KernelH, g.StrideH, g.DilationH);
+                for (var column = 0; column < Math.Min(g.StrideW, Cols); column++)
+                    Line(source, place, rows, TapAxis.Phase(column + g.PadLeft, g.KernelW, g.StrideW, g.DilationW), 1, line, channel, column, g.StrideW);
+            }
+        }
+
+        /// <summary>A row of pixels, every <paramref name="targetStep"/>-th from <paramref name="column"/> on, that are <paramref name="step"/> apart in the source.</summary>
+        readonly void Line(float* source, int place, TapAxis rows, TapAxis columns, int step, float* target, int channel, int column, int targetStep)
+        {
+            var channels = Geometry.C;
+            var (from, to) = rows.Inside(place, SourceRows);
+            var pixels = DivideUp(Cols - column, targetStep);
+            var taps = new Taps
+            {
+                Rows = to - from,
+                RowStride = (nint)rows.Spacing * SourceCols * channels,
+                RowWeight = (nint)rows.WeightStep * Geometry.KernelW * channels,
+                ColumnStride = (nint)columns.Spacing * channels,
+                ColumnWeight = (nint)columns.WeightStep * channels,
+                Pixel = (nint)step * channels,
+                TargetPixel = (nint)targetStep * channels,
+                Channel = channel,
+                EndChannel = Math.Min(channel + BlockChannels, channels),
+            };
+
+            // Of pixel 0 the first tap; then those of the others.
+            source += (((long)(place + rows.First + (from * rows.Spacing)) * SourceCols) + columns.First) * channels;
+            var weights = Weights + ((((long)(rows.Weight + (from * rows.WeightStep)) * Geometry.KernelW) + columns.Weight) * channels) + channel;
+            target += (long)column * channels;
+
+            // Pixels [inside, outside) read with all their columns of taps.
+            var inside = Math.Min(pixels, DivideUp(Math.Max(0, -columns.First), step));
+            var last = SourceCols - columns.First - columns.Span;
+            var outside = last < 0 ? 0 : Math.Min(pixels, (last / step) + 1);
+            for (int j = 0, count; j < pixels; j += count)
+            {
+                var x = source + (j * taps.Pixel);
+                var y = target + (j * taps.TargetPixel);
+                taps.Columns = columns.Count;
+                if (j < inside || j >= outside)
+                {
+                    var (first, end) = columns.Inside(j * step, SourceCols);
+                    taps.Columns = end - first;
+                    Tile1(taps, x + (first * taps.ColumnStride), weights + (first * taps.ColumnWeight), y);
+                    count = 1;
+                }
+                else if (outside - j >= Wide)
+                {
+                    Tile8(taps, x, weights, y);
+                    count = Wide;
+                }
+                else if (outside - j >= Narrow)
+                {
+                    Tile4(taps, x, weights, y);
+                    count = Narrow;
+                }
+                else
+                {
+                    Tile1(taps, x, weights, y);
+                    count = 1;
+                }
+            }
+        }
+
+        /// <summary>The taps of a line's pixels, distances in floats.</summary>
+        struct Taps
+        {
+            public int Rows, Columns;
+            public nint RowStride, RowWeight, ColumnStride, ColumnWeight;
+
+            /// <summary>From a pixel to the next.</summary>
+            public nint Pixel, TargetPixel;
+
+            /// <summary>The task's channels.</summary>
+            public int Channel, EndChannel;
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        readonly void Tile8(in Taps taps, float* source, float* weights, float* target)
+        {
+            var (step, columnStride, columnWeight) = (taps.Pixel, taps.ColumnStride, taps.ColumnWeight);
+            var c = taps.Channel;
+            for (; c + V.Count <= taps.EndChannel; c += V.Count, source += V.Count, weights += V.Count, target += V.Count)
+            {
+                var bias = Start(c, V.Count);
+                V s0 = bias, s1 = bias, s2 = bias, s3 = bias, s4 = bias, s5 = bias, s6 = bias, s7 = bias;
+                float* line = source, lineWeights = weights;
+                for (var r = taps.Rows; r > 0; r--, line += taps.RowStride, lineWeights += taps.RowWeight)
+                {
+                    float* x = line, half = line + (4 * step), w = lineWeights;
+                    for (var s = taps.Columns; s > 0; s--, x += columnStride, half += columnStride, w += columnWeight)
+                    {
+                        var weight = V.Load(w);
+                        s0 = V.Fma(weight, V.Load(x), s0);
+                        s1 = V.Fma(weight, V.Load(x + step), s1);
+                        s2 = V.Fma(weight, V.Load(x + (2 * step)), s2);
+                        s3 = V.Fma(weight, V.Load(x + (3 * step)), s3);
+                        s4 = V.Fma(weight, V.Load(half), s4);
+                        s5 = V.Fma(weight, V.Load(half + step), s5);
+                        s6 = V.Fma(weight, V.Load(half + (2 * step)), s6);
+                        s7 = V.Fma(weight, V.Load(half + (3 * step)), s7);
+                    }
+                }
+
+                var next = taps.TargetPixel;
+                Finish(s0, target, c, V.Count);
+                Finish(s1, target + next, c, V.Count);
+                Finish(s2, target + (2 * next), c, V.Count);
+                Finish(s3, target + (3 * next), c, V.Count);
+                Finish(s4, target + (4 * next), c, V.Count);
+                Finish(s5, target + (5 * next), c, V.Count);
+                Finish(s6, target + (6 * next), c, V.Count);
+                Finish(s7, target + (7 * next), c, V.Count);
+            }
+
+            for (var p = 0; p < Wide && c < taps.EndChannel; p++) LastLanes(taps, source + (p * step), weights, target + (p * taps.TargetPixel), c);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        readonly void Tile4(in Taps taps, float* source, float* weights, float* target)
+        {
+            var (step, columnStride, columnWeight) = (taps.Pixel, taps.ColumnStride, taps.ColumnWeight);
+            var c = taps.Channel;
+            for (; c + V.Count <= taps.EndChannel; c += V.Count, source += V.Count, weights += V.Count, target += V.Count)
+            {
+                var bias = Start(c, V.Count);
+                V s0 = bias, s1 = bias, s2 = bias, s3 = bias;
+                float* line = source, lineWeights = weights;
+                for (var r = taps.Rows; r > 0; r--, line += taps.RowStride, lineWeights += taps.RowWeight)
+                {
+                    float* x = line, w = lineWeights;
+                    for (var s = taps.Columns; s > 0; s--, x += columnStride, w += columnWeight)
+                    {
+                        var weight = V.Load(w);
+                        s0 = V.Fma(weight, V.Load(x), s0);
+                        s1 = V.Fma(weight, V.Load(x + step), s1);
+                        s2 = V.Fma(weight, V.Load(x + (2 * step)), s2);
+                        s3 = V.Fma(weight, V.Load(x + (3 * step)), s3);
+                    }
+                }
+
+                Finish(s0, target, c, V.Count);
+                Finish(s1, target + taps.TargetPixel, c, V.Count);
+                Finish(s2, target + (2 * taps.TargetPixel), c, V.Count);
+                Finish(s3, target + (3 * taps.TargetPixel), c, V.Count);
+            }
+
+            for (var p = 0; p < Narrow && c < taps.EndChannel; p++) LastLanes(taps, source + (p * step), weights, target + (p * taps.TargetPixel), c);
+        }
+
+        /// <summary>One pixel. A sum waits for the one before: four vectors of channels are summed together.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        readonly void Tile1(in Taps taps, float* source, float* weights, float* target)
+        {
+            var (columnStride, columnWeight) = (taps.ColumnStride, taps.ColumnWeight);
+            var c = taps.Channel;
+            for (; c + (4 * V.Count) <= taps.EndChannel; c += 4 * V.Count, source += 4 * V.Count, weights += 4 * V.Count, target += 4 * V.Count)
             {
                 V s0 = Start(c, V.Count), s1 = Start(c + V.Count, V.Count), s2 = Start(c + (2 * V.Count), V.Count), s3 = Start(c + (3 * V.Count), V.Count);
-                for (var r = 0; r < g.KernelH; r++)
+                float* line = source, lineWeights = weights;
+                for (var r = taps.Rows; r > 0; r--, line += taps.RowStride, lineWeights += taps.RowWeight)
                 {
-                    var h = Reach(i, r, g.StrideH, g.PadTop, g.DilationH, SourceRows);
-                    if (h < 0) continue;
-                    for (var s = 0; s < g.KernelW; s++)
+                    float* x = line, w = lineWeights;
+                    for (var s = taps.Columns; s > 0; s--, x += columnStride, w += columnWeight)
                     {
-                        var column = Reach(j, s, g.StrideW, g.PadLeft, g.DilationW, SourceCols);
-                        if (column < 0) continue;
-                        var x = source + ((((long)h * SourceCols) + column) * channels) + c;
-                        var w = Weights + ((((long)r * g.KernelW) + s) * channels) + c;
                         s0 = V.Fma(V.Load(x), V.Load(w), s0);
                         s1 = V.Fma(V.Load(x + V.Count), V.Load(w + V.Count), s1);
                         s2 = V.Fma(V.Load(x + (2 * V.Count)), V.Load(w + (2 * V.Count)), s2);
@@ -96,37 +264,33 @@ internal sealed unsafe class DepthwiseConvolution<V>(CpuKernels<V> kernels, Conv
                     }
                 }
 
-                Finish(s0, target + c, c, V.Count);
-                Finish(s1, target + c + V.Count, c + V.Count, V.Count);
-                Finish(s2, target + c + (2 * V.Count), c + (2 * V.Count), V.Count);
-                Finish(s3, target + c + (3 * V.Count), c + (3 * V.Count), V.Count);
+                Finish(s0, target, c, V.Count);
+                Finish(s1, target + V.Count, c + V.Count, V.Count);
+                Finish(s2, target + (2 * V.Count), c + (2 * V.Count), V.Count);
+                Finish(s3, target + (3 * V.Count), c + (3 * V.Count), V.Count);
             }
 
-            for (; c < channels; c += V.Count)
-            {
-                var count = Math.Min(V.Count, channels - c);
-                var sum = Start(c, count);
-                for (var r = 0; r < g.KernelH; r++)
-                {
-                    var h = Reach(i, r, g.StrideH, g.PadTop, g.DilationH, SourceRows);
-                    if (h < 0) continue;
-                    for (var s = 0; s < g.KernelW; s++)
-                    {
-                        var column = Reach(j, s, g.StrideW, g.PadLeft, g.DilationW, SourceCols);
-                        if (column < 0) continue;
-                        var x = source + ((((long)h * SourceCols) + column) * channels) + c;
-                        var w = Weights + ((((long)r * g.KernelW) + s) * channels) + c;
-                        sum = count == V.Count ? V.Fma(V.Load(x), V.Load(w), sum) : V.Fma(V.LoadPartial(x, count), V.LoadPartial(w, count), sum);
-                    }
-                }
-
-                Finish(sum, target + c, c, count);
-            }
+            for (; c < taps.EndChannel; c += V.Count, source += V.Count, weights += V.Count, target += V.Count) LastLanes(taps, source, weights, target, c);
         }
 
-        readonly V Start(int c, int count)
-            => Bias is null ? V.Zero : count == V.Count ? V.Load(Bias + c) : V.LoadPartial(Bias + c, count);
+        /// <summary>A vector of channels of one pixel, or what is left of it.</summary>
+        readonly void LastLanes(in Taps taps, float* source, float* weights, float* target, int c)
+        {
+            var lanes = Math.Min(V.Count, taps.EndChannel - c);
+            var sum = Start(c, lanes);
+            for (var r = 0; r < taps.Rows; r++)
+            {
+                float* x = source + (r * taps.RowStride), w = weights + (r * taps.RowWeight);
+                for (var s = 0; s < taps.Columns; s++, x += taps.ColumnStride, w += taps.ColumnWeight) sum = V.Fma(LoadUpTo(x, lanes), LoadUpTo(w, lanes), sum);
+            }
 
+            Finish(sum, target, c, lanes);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        readonly V Start(int c, int count) => Bias is null ? V.Zero : LoadUpTo(Bias + c, count);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         readonly void Finish(V sum, float* target, int c, int count)
         {
             if (Epilogue.Scale is not null) sum = V.Fma(sum, V.Load(Epilogue.Scale + c), V.Load(Epilogue.Shift + c));

@@ -132,35 +132,6 @@ internal sealed unsafe class DirectConvolution<V>(CpuKernels<V> kernels, Convolu
         }
     }
 
-    /// <summary>
-    /// The taps of a pass along one axis: tap t reads the source at First + t Spacing from the pixel's own place, and has
-    /// the weights of kernel row (column) Weight + t WeightStep.
-    /// </summary>
-    readonly record struct TapAxis(int Count, int First, int Spacing, int Weight, int WeightStep)
-    {
-        /// <summary>From the first to the last source row that the taps touch.</summary>
-        public int Span => Count == 0 ? 0 : ((Count - 1) * Spacing) + 1;
-
-        /// <summary>
-        /// The taps that reach pixel <paramref name="place"/> (padding included) of a strided convolution's input, and those
-        /// stride, 2 stride, ... after it. Kernel row r reaches it from output row (place - r dilation) / stride, where that
-        /// divides; such r follow each other at stride / gcd(stride, dilation). The largest comes first: its row is the smallest.
-        /// </summary>
-        public static TapAxis Phase(int place, int kernel, int stride, int dilation)
-        {
-            int first = -1, last = -1, count = 0, step = 0;
-            for (var r = 0; r < kernel; r++)
-            {
-                if ((place - (r * dilation)) % stride != 0) continue;
-                if (count == 1) step = r - first;
-                if (count++ == 0) first = r;
-                last = r;
-            }
-
-            return count == 0 ? default : new(count, (place - (last * dilation)) / stride, count == 1 ? 1 : step * dilation / stride, last, -step);
-        }
-    }
-
     /// <summary>A grid of target pixels and the taps that reach it: one forward, one for each remainder of the stride backward-data.</summary>
     struct Phase
     {
@@ -622,13 +593,7 @@ internal sealed unsafe class DirectConvolution<V>(CpuKernels<V> kernels, Convolu
 
         /// <summary>The rows of taps [from, to) with which row <paramref name="row"/> of a grid reads rows of the image.</summary>
         readonly (int From, int To) TapRowsInside(in Phase phase, int row)
-        {
-            var (from, to) = (0, phase.TapRows.Count);
-            var h = (row * StepH) + phase.TapRows.First;
-            while (from < to && h + (from * phase.TapRows.Spacing) < 0) from++;
-            while (from < to && h + ((to - 1) * phase.TapRows.Spacing) >= SourceH) to--;
-            return (from, to);
-        }
+            => phase.TapRows.Inside(row * StepH, SourceH);
 
         /// <summary>The source rows that follow those which rows [first, end) of the grids read, and that the next step reads.</summary>
         readonly Prefetcher PrefetchRows(int image, int firstBlock, int endBlock, int first, int end)
