@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains a net on made-up CIFAR-sized images with PyTorch on the CPU and prints how fast, as one JSON line.
+"""Trains a net on made-up images with PyTorch on the CPU and prints how fast, as one JSON line.
 
 What `cnnsharp bench train` does, done by the peer: forward, cross-entropy, backward and an SGD step (momentum 0.9,
 Nesterov, weight decay 5e-4) on images that are there already. Images/s: the batch over the median step.
@@ -16,7 +16,7 @@ import time
 import torch
 from torch.nn import functional as F
 
-from torch_nets import MODELS
+from torch_nets import LARGE, MODELS
 
 LAYOUTS = {"nchw": torch.contiguous_format, "channels_last": torch.channels_last}
 
@@ -24,8 +24,9 @@ LAYOUTS = {"nchw": torch.contiguous_format, "channels_last": torch.channels_last
 def images_per_second(model, layout, batch, steps, warm_up):
     net = MODELS[model]().to(memory_format=LAYOUTS[layout])
     optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4)
-    images = torch.randn(batch, 3, 32, 32).to(memory_format=LAYOUTS[layout])
-    labels = torch.randint(0, 10, (batch,))
+    side, classes = (224, 1000) if model in LARGE else (32, 10)
+    images = torch.randn(batch, 3, side, side).to(memory_format=LAYOUTS[layout])
+    labels = torch.randint(0, classes, (batch,))
     seconds = []
     for step in range(warm_up + steps):
         start = time.perf_counter()

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using CnnSharp.Models;
+using CnnSharp.Layers;
 
 namespace CnnSharp.Cli.Bench;
 
@@ -20,16 +20,17 @@ internal static class InferBench
     static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(1);
 
     /// <summary>Runs some forward passes.</summary>
-    /// <param name="entry">The model.</param>
+    /// <param name="build">Makes the model, on the device.</param>
+    /// <param name="input">An image's shape.</param>
     /// <param name="batch">Images a pass.</param>
     /// <param name="steps">Passes that are timed, after those of the warm-up.</param>
     /// <param name="seed">Of weights and images.</param>
     /// <param name="device">Where.</param>
-    public static InferSpeed Measure(ModelEntry entry, int batch, int steps, ulong seed, Device device)
+    public static InferSpeed Measure(Func<Layer> build, Shape input, int batch, int steps, ulong seed, Device device)
     {
         Generator.Default = new(seed);
-        var model = Zoo.Build(entry.Name, new() { Device = device }).Eval();
-        var shape = new Shape([batch, .. entry.Input.AsSpan()]);
+        var model = build().Eval();
+        var shape = new Shape([batch, .. input.AsSpan()]);
         var pixels = new float[shape.Count];
         new Generator(seed, stream: 1).FillNormal(pixels, 0, 1);
         var images = Tensor.From(pixels, shape, device);

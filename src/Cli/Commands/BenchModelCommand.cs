@@ -23,16 +23,18 @@ internal static class BenchModelCommand
         terminal,
         "infer",
         "Times forward passes on made-up images: inference form, nothing recorded.",
-        new("resnet50", 1, "pass", "inferring {0} batches of {1} images", Digits: 1),
+        new("resnet50", 1, "pass", "inferring {0} batches of {1} images", Digits: 1, TakesOnnx: true),
         (model, batch, steps, seed, device) =>
         {
-            var speed = InferBench.Measure(model, batch, steps, seed, device);
+            var speed = InferBench.Measure(() => model.Build(model.Input, model.Classes, new() { Device = device }), model.Input, batch, steps, seed, device);
             return new(speed.ImagesPerSecond, speed.StepSeconds, speed.DeviceBytes, $"; {speed.ProcessorSeconds * 1e3:F1} ms of processor time", "processor_seconds", speed.ProcessorSeconds);
         });
 
     static Command Create(Terminal terminal, string name, string description, Form form, Measure measure)
     {
         var model = Options.Model(form.Model);
+        var onnx = Options.Text("--onnx", "FILE", "in place of a model of the zoo, the network of an ONNX file: one input of images");
+        var size = Options.Size("what the file says");
         var batch = Options.Batch($"{form.Batch}");
         var steps = Options.Whole("--steps", $"{(form.Step == "pass" ? "passes" : "steps")} that are timed; default 20", minimum: 1, maximum: 1_000_000);
         var device = Options.Device();
@@ -41,16 +43,33 @@ internal static class BenchModelCommand
         var seed = Options.Seed();
         var json = Options.Json();
         var command = new Command(name, description) { model, batch, steps, device, precision, threads, seed, json };
+        if (form.TakesOnnx)
+        {
+            command.Add(onnx);
+            command.Add(size);
+        }
+
         command.SetAction(parsed =>
         {
-            var entry = Zoo.Find(parsed.GetValue(model) ?? form.Model);
             var (images, count) = (parsed.GetValue(batch) ?? form.Batch, parsed.GetValue(steps) ?? 20);
             var on = Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(precision));
+            var file = form.TakesOnnx ? parsed.GetValue(onnx) : null;
+            if (file is not null && parsed.GetResult(model) is { Implicit: false }) throw new UsageException("--model and --onnx: one of them.");
+            var entry = file is null ? Zoo.Find(parsed.GetValue(model) ?? form.Model) : Imported(file, parsed.GetValue(size), images, on);
             terminal.ShowProgress($"{entry.Name}: {string.Format(null, form.Progress, count, images)} ...");
             Show(terminal, entry, images, count, on, form, measure(entry, images, count, (ulong)(parsed.GetValue(seed) ?? 1), on), parsed.GetValue(json));
             return CommandLine.Done;
         });
         return command;
+    }
+
+    /// <summary>The network of an ONNX file, as a model.</summary>
+    static ModelEntry Imported(string file, int? size, int batch, Device device)
+    {
+        var network = OnnxClassifier.Load(file, size, device);
+        if (network.Batch is { } own && own != batch) throw new UsageException($"--batch {batch}: '{file}' takes {own} image{(own == 1 ? "" : "s")} at once.");
+        var side = network.Size ?? throw new UsageException($"'{file}' takes images of any size; --size N says which.");
+        return new(Path.GetFileName(file), new(side, side, network.Channels), 0, "", (_, _, _) => network.Layer);
     }
 
     static void Show(Terminal terminal, ModelEntry model, int batch, int steps, Device device, Form form, Timing timing, bool json)
@@ -81,7 +100,7 @@ internal static class BenchModelCommand
     delegate Timing Measure(ModelEntry model, int batch, int steps, ulong seed, Device device);
 
     /// <summary>What the two differ in: defaults, and how they put it.</summary>
-    sealed record Form(string Model, int Batch, string Step, string Progress, int Digits);
+    sealed record Form(string Model, int Batch, string Step, string Progress, int Digits, bool TakesOnnx = false);
 
     /// <summary>What both find, and a figure that only one has.</summary>
     sealed record Timing(double ImagesPerSecond, double StepSeconds, long DeviceBytes, string Words, string Key, double Value);
