@@ -6,7 +6,7 @@ namespace CnnSharp;
 /// Fuses operations that follow each other into one pass. While a layer runs, the result of an operation that the next one may be
 /// fused with is not computed yet: the next either takes the operation over (<see cref="Rewrite"/>) or has it computed first, and so
 /// does whatever reads or writes any tensor, and the end of the outermost layer. So a model is written plainly and runs fused, and
-/// nobody sees a value other than what computing at once would have given, but for the rounding between an operation and an addition.
+/// nobody sees a value other than what computing at once would have given, but for the rounding between an operation and an addition or a product.
 /// </summary>
 static class Fusion
 {
@@ -42,6 +42,7 @@ static class Fusion
                 => (producer.Operation, [.. producer.Inputs[..3], addend, .. producer.Inputs[4..]]),
             (Conv2dBatchNormOperation { Norm.Activation: Activation.None }, AddOperation) when producer.Inputs[7] is null && Addend(inputs, place) is { } addend
                 => (producer.Operation, [.. producer.Inputs[..7], addend]),
+            (UnaryOperation { Op: UnaryOp.Sigmoid }, MultiplyOperation) when inputs[1 - place] == producer.Inputs[0] => (new UnaryOperation(UnaryOp.Silu, 0), producer.Inputs),
             _ => null,
         };
 
@@ -52,6 +53,7 @@ static class Fusion
         LinearOperation linear => linear.Activation == Activation.None,
         BatchNormOperation norm => norm.Geometry.Activation == Activation.None,
         Conv2dBatchNormOperation both => both.Norm.Activation == Activation.None,
+        UnaryOperation unary => unary.Op == UnaryOp.Sigmoid,
         _ => false,
     };
 

@@ -24,6 +24,10 @@ public sealed class FusionTests
         Assert.Equal("Linear", NameOf(x => Functional.Relu(linear.Forward(x))));
         Assert.Equal("BatchNorm", NameOf(x => Functional.Relu(norm.Forward(conv.Forward(x)) + shortcut)));
         Assert.Equal("BatchNorm", NameOf(x => shortcut + norm.Forward(conv.Forward(x))));
+        Assert.Equal("Silu", NameOf(x => Functional.Sigmoid(x) * x));
+        Assert.Equal("Silu", NameOf(x => conv.Forward(x) is var y ? y * Functional.Sigmoid(y) : null!));
+        Assert.Equal("Multiply", NameOf(x => Functional.Sigmoid(x) * (x + 1)));
+        Assert.Equal("Multiply", NameOf(x => Functional.Sigmoid(x) is var y ? y * y : null!));
         norm.Eval();
         Assert.Equal("BatchNorm", NameOf(x => Functional.Relu(norm.Forward(conv.Forward(x)))));
         using (Tape.NoGrad())
@@ -64,6 +68,9 @@ public sealed class FusionTests
             x => norm.Forward(conv.Forward(x)) + shortcut,
             x => Functional.Relu(norm.Forward(conv.Forward(x)) + shortcut),
             x => Functional.Relu(shortcut + Functional.Relu(norm.Forward(conv.Forward(x)))),
+            x => conv.Forward(x) is var y ? y * Functional.Sigmoid(y) : null!,
+            x => conv.Forward(x) is var y && Functional.Sigmoid(y) is var s ? s * y + s : null!,
+            x => inner.Forward(x) is var y && Functional.Sigmoid(y) is var s ? Functional.Sigmoid(s * y) * s : null!,
 
             // What was fused is read again, before and after; by a sum, a product and a view.
             x => Functional.Relu(conv.Forward(x) is var y ? y : null!) * y,
