@@ -118,7 +118,7 @@ sealed class CorrelationFamily : TileFamily
         }
     }
 
-    /// <summary>Scale, addend, ReLU, and what is there already; then the results are stored.</summary>
+    /// <summary>Scale, addend, ReLU, upper bound, and what is there already; then the results are stored.</summary>
     static void Epilogue(SourceWriter w, int half, int vectors)
     {
         w.Line("var stride = call->OutStride;");
@@ -138,6 +138,12 @@ sealed class CorrelationFamily : TileFamily
         });
         w.Line();
         w.Block("if (call->Relu)", () => Pixels((p, v) => $"c{p}_{v} = V.Max(c{p}_{v}, Floats.Zero);"));
+        w.Line();
+        w.Block("if (call->Upper > 0)", () =>
+        {
+            w.Line("Floats upper = V.Create(call->Upper);");
+            Pixels((p, v) => $"c{p}_{v} = V.Min(c{p}_{v}, upper);");
+        });
         w.Line();
         w.Block("if (call->Accumulate)", () => Pixels((p, v) => $"c{p}_{v} += V.Load({Result("y", p, v)});"));
         w.Line();

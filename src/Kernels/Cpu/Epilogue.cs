@@ -12,6 +12,9 @@ internal unsafe struct Epilogue
     /// <summary>max(sum, 0).</summary>
     public bool Relu;
 
+    /// <summary>min(sum, Upper); 0: no bound.</summary>
+    public float Upper;
+
     /// <summary>Added to the target instead of replacing it.</summary>
     public bool Accumulate;
 
@@ -22,6 +25,7 @@ internal unsafe struct Epilogue
         call.Shift = Scale is null ? null : Shift + channel;
         call.Add = Add is null ? 0 : (nint)(Add - target);
         call.Relu = Relu;
+        call.Upper = Upper;
         call.Accumulate = Accumulate;
     }
 
@@ -36,6 +40,7 @@ internal unsafe struct Epilogue
             if (Scale is not null) sum = MathF.FusedMultiplyAdd(sum, Scale[c], Shift[c]);
             if (Add is not null) sum += Add[i];
             if (Relu && sum < 0) sum = 0;
+            if (Upper > 0 && sum > Upper) sum = Upper;
             target[i] = Accumulate ? sum + target[i] : sum;
         }
     }

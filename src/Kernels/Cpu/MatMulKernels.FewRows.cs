@@ -68,6 +68,7 @@ sealed unsafe partial class MatMulKernels<V>
                     if (epilogue.Scale is not null) sum = V.Fma(sum, LoadUpTo(epilogue.Scale + column + j, lanes), LoadUpTo(epilogue.Shift + column + j, lanes));
                     if (epilogue.Add is not null) sum += LoadUpTo(epilogue.Add + ((long)row * n) + column + j, lanes);
                     if (epilogue.Relu) sum = V.Max(sum, V.Zero);
+                    if (epilogue.Upper > 0) sum = V.Min(sum, V.Create(epilogue.Upper));
                     if (epilogue.Accumulate) sum += LoadUpTo(target + j, lanes);
                     StoreUpTo(sum, target + j, lanes);
                 }

@@ -123,6 +123,12 @@ sealed partial class ConvolutionKernels(GpuKernels kernels) : GpuKernelFamily(ke
     }
 
     /// <inheritdoc/>
+    public void ForwardClamp(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, float min, float max, DeviceBuffer y)
+    {
+        ((IConvolutionKernels)this).Forward(g, x, w, b, y, Activation.None);
+        Kernels.Elementwise.Clamp(min, max, y, y);
+    }
+
     public void ForwardBatchNorm(in ConvGeometry g, in BatchNormGeometry norm, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y)
     {
         ((IConvolutionKernels)this).Forward(g, x, w, b, y);

@@ -159,6 +159,15 @@ sealed class ConvolutionKernels<T> : ReferenceKernelFamily<T>, IConvolutionKerne
     }
 
     /// <inheritdoc/>
+    public void ForwardClamp(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, float min, float max, DeviceBuffer y)
+    {
+        Forward(g, x, w, b, y);
+        var result = new Elements(y);
+        var clamped = new double[y.Length];
+        for (var i = 0; i < clamped.Length; i++) clamped[i] = Math.Min(Math.Max(result[i], min), max);
+        Store(clamped, y);
+    }
+
     public void ForwardBatchNorm(in ConvGeometry g, in BatchNormGeometry norm, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y)
     {
         Forward(g, x, w, b, y);

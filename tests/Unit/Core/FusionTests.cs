@@ -33,6 +33,7 @@ public sealed class FusionTests
         using (Tape.NoGrad())
         {
             Assert.Equal("Conv2dBatchNorm", NameOf(x => norm.Forward(conv.Forward(x))));
+            Assert.Equal("Conv2dClamp", NameOf(x => Functional.Clamp(conv.Forward(x), 0, 6)));
             Assert.Equal("Conv2dBatchNorm", NameOf(x => Functional.Relu(norm.Forward(conv.Forward(x)))));
             Assert.Equal("Conv2dBatchNorm", NameOf(x => Functional.Relu(shortcut + norm.Forward(conv.Forward(x)))));
         }
@@ -69,6 +70,9 @@ public sealed class FusionTests
             x => Functional.Relu(norm.Forward(conv.Forward(x)) + shortcut),
             x => Functional.Relu(shortcut + Functional.Relu(norm.Forward(conv.Forward(x)))),
             x => conv.Forward(x) is var y ? y * Functional.Sigmoid(y) : null!,
+            x => Functional.Clamp(conv.Forward(x), 0, 0.3),
+            x => Functional.Clamp(conv.Forward(x), -0.2, 0.3),
+            x => Functional.Clamp(conv.Forward(x) is var y ? y : null!, 0, 0.3) * y,
             x => conv.Forward(x) is var y && Functional.Sigmoid(y) is var s ? s * y + s : null!,
             x => inner.Forward(x) is var y && Functional.Sigmoid(y) is var s ? Functional.Sigmoid(s * y) * s : null!,
 

@@ -68,6 +68,18 @@ internal sealed class ConvolutionKernels<V> : CpuKernelFamily<V>, IConvolutionKe
         }
     }
 
+    public void ForwardClamp(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, float min, float max, DeviceBuffer y)
+    {
+        if (min == 0 && max is > 0 and < float.PositiveInfinity)
+        {
+            Correlate(new() { Geometry = g, X = x, W = w, Y = y, Bias = b, Layout = WeightLayout.InOut(g), Epilogue = new() { Relu = true, Upper = max } });
+            return;
+        }
+
+        Forward(g, x, w, b, y);
+        Kernels.Elementwise.Clamp(min, max, y, y);
+    }
+
     // A transposed convolution is the gradient with respect to the input of the convolution that describes it, so its three passes are that
     // convolution's backward-data, forward and backward-weights passes with weights whose last two axes are exchanged.
     public void TransposeForward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y)

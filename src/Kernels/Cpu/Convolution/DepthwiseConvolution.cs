@@ -296,6 +296,7 @@ internal sealed unsafe class DepthwiseConvolution<V>(CpuKernels<V> kernels, Conv
             if (Epilogue.Scale is not null) sum = V.Fma(sum, V.Load(Epilogue.Scale + c), V.Load(Epilogue.Shift + c));
             if (Epilogue.Add is not null) sum += LoadUpTo(Epilogue.Add + (target - Target), count);
             if (Epilogue.Relu) sum = V.Max(sum, V.Zero);
+            if (Epilogue.Upper > 0) sum = V.Min(sum, V.Create(Epilogue.Upper));
             if (Epilogue.Accumulate) sum += LoadUpTo(target, count);
             StoreUpTo(sum, target, count);
         }

@@ -265,6 +265,7 @@ internal sealed unsafe class WinogradConvolution<V>(CpuKernels<V> kernels, Convo
                         if (Epilogue.Scale is not null) sum = V.Fma(sum, V.Load(Epilogue.Scale + k), V.Load(Epilogue.Shift + k));
                         if (Epilogue.Add is not null) sum += V.Load(Epilogue.Add + (y - Target));
                         if (Epilogue.Relu) sum = V.Max(sum, V.Zero);
+                        if (Epilogue.Upper > 0) sum = V.Min(sum, V.Create(Epilogue.Upper));
                         V.Store(Epilogue.Accumulate ? sum + V.Load(y) : sum, y);
                     }
                 }

@@ -42,11 +42,14 @@ internal unsafe struct CorrelationCall
     /// <summary>Floats from y to what is added to the scaled result, shaped as y; 0: nothing.</summary>
     public nint Add;
 
-    /// <summary>Whether the result, after <see cref="Relu"/>, is added to y.</summary>
+    /// <summary>Whether the result, after <see cref="Relu"/> and <see cref="Upper"/>, is added to y.</summary>
     public bool Accumulate;
 
     /// <summary>Whether the result is max(result, 0).</summary>
     public bool Relu;
+
+    /// <summary>After the ReLU min(result, Upper); 0: no bound.</summary>
+    public float Upper;
 }
 
 /// <summary>

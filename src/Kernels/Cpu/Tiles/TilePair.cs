@@ -93,6 +93,7 @@ internal unsafe ref struct TilePair<V>
         raw.Add = 0;
         raw.Accumulate = false;
         raw.Relu = false;
+        raw.Upper = 0;
         tile(&raw, pendingX, x, weights, bias, temp, temp + (half * width));
         call->Next = raw.Next;
         Store(temp, pendingY, pendingSkip, pendingCount);
@@ -111,6 +112,7 @@ internal unsafe ref struct TilePair<V>
                 var sum = V.Load(source + (p * width) + j);
                 if (call->Add != 0) sum += valid >= V.Count ? V.Load(target + call->Add) : V.LoadPartial(target + call->Add, valid);
                 if (call->Relu) sum = V.Max(sum, V.Zero);
+                if (call->Upper > 0) sum = V.Min(sum, V.Create(call->Upper));
                 if (call->Accumulate) sum += valid >= V.Count ? V.Load(target) : V.LoadPartial(target, valid);
                 if (valid >= V.Count) V.Store(sum, target);
                 else V.StorePartial(sum, target, valid);
