@@ -59,7 +59,7 @@ check() {
 # CIFAR-10's files (https://www.cs.toronto.edu/~kriz/cifar.html) with made-up images: each class a gray of its own.
 make_cifar10() {
     [ ! -d data/cifar10 ] || return 0
-    local label
+    local label file
     mkdir -p data/cifar10
     for label in 0 1 2 3 4 5 6 7 8 9; do
         printf '%b' "\\0$(printf %o $label)"

@@ -83,6 +83,19 @@ public sealed class BenchTests : CliTest
     }
 
     [Fact]
+    public void AnImportedNetworkIsTimedAsItsModelIs()
+    {
+        using var folder = new TemporaryFolder();
+        var file = folder.File("lenet5.onnx");
+        Run("export", "--model", "lenet5", "--out", file).IsDone();
+        var result = Run("bench", "infer", "--device", "cpu", "--onnx", file, "--batch", "2", "--steps", "3", "--json").IsDone().Json;
+        Assert.Equal("lenet5.onnx", result.GetProperty("model").GetString());
+        Assert.True(result.GetProperty("images_per_second").GetDouble() > 0);
+        Run("bench", "infer", "--onnx", file, "--model", "lenet5").IsRefused("--model and --onnx: one of them");
+        Run("bench", "infer", "--onnx", file, "--size", "64").IsRefused("takes images of 32 x 32");
+    }
+
+    [Fact]
     public void VerifyWithoutAFolderComparesEveryOperation()
     {
         var result = Run("verify", "--device", "cpu").IsDone();
