@@ -31,11 +31,7 @@ internal static class Options
     public static Option<int?> Threads() => Whole("--threads", "threads of the CPU engine; by default one a processor. Results do not depend on it", minimum: 1, maximum: 1024);
 
     /// <summary><c>--algorithm</c>, of the CPU engine's convolutions.</summary>
-    public static Option<string?> Algorithm()
-    {
-        using var engine = new CpuEngine(1);
-        return Choice("--algorithm", "algorithm", "of the CPU engine, have convolutions take this one wherever it applies, and else the direct one", [.. engine.ConvolutionAlgorithms.Select(algorithm => algorithm.Name).Distinct()]);
-    }
+    public static Option<string?> Algorithm() => Text("--algorithm", "NAME", "of the CPU engine, have convolutions take this one wherever it applies, and else the direct one; 'bench --algorithms' shows what there are");
 
     /// <summary><c>--seed</c>.</summary>
     public static Option<int?> Seed() => Whole("--seed", "what weights, shuffles and augmentation are drawn from; default 1", minimum: 0);
@@ -161,13 +157,15 @@ internal static class Options
 
     /// <summary>As <see cref="Open(string, int?)"/>, to compute as <c>--precision</c> asks.</summary>
     /// <exception cref="NotSupportedException">The device is not present, or has no such arithmetic.</exception>
-    /// <exception cref="UsageException">An algorithm is for the CPU engine.</exception>
+    /// <exception cref="UsageException">There is no such algorithm, or the engine is not the CPU's.</exception>
     public static Device Open(string name, int? threads, string? precision, string? algorithm = null)
     {
         var device = Open(name, threads);
         if (algorithm is not null)
         {
-            if (device.Engine is not CpuEngine) throw new UsageException($"--algorithm {algorithm}: it is for --device cpu, not '{name}'.");
+            if (device.Engine is not CpuEngine engine) throw new UsageException($"--algorithm {algorithm}: it is for --device cpu, not '{name}'.");
+            var names = engine.ConvolutionAlgorithms.Select(known => known.Name).Distinct().ToList();
+            if (!names.Contains(algorithm)) throw new UsageException($"--algorithm: {Nearest.Unknown("algorithm", algorithm, names)}");
             device = new(new CpuEngine(threads ?? 0, level: null, AlgorithmChoice.Only(algorithm)));
         }
 

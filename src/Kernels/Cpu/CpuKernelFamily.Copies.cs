@@ -19,16 +19,20 @@ abstract unsafe partial class CpuKernelFamily<V>
     /// </summary>
     protected static void CopyStrip(float* image, int h, int w, int channels, int row, int column, int height, int width, float* target)
     {
-        Clear(target, (long)height * width * channels);
-        var (firstColumn, endColumn) = (Math.Max(column, 0), Math.Min(column + width, w));
-        var (firstRow, endRow) = (Math.Max(row, 0), Math.Min(row + height, h));
-        if (firstColumn >= endColumn) return;
-        for (var i = firstRow; i < endRow; i++)
+        // Columns [before, before + inside) of the strip are in the image.
+        var before = Math.Clamp(-column, 0, width);
+        var inside = Math.Clamp(w - column, before, width) - before;
+        for (var i = row; i < row + height; i++, target += (long)width * channels)
         {
-            CopyRow(
-                image + ((((long)i * w) + firstColumn) * channels),
-                target + ((((long)(i - row) * width) + firstColumn - column) * channels),
-                (long)(endColumn - firstColumn) * channels);
+            if ((uint)i >= (uint)h || inside == 0)
+            {
+                Clear(target, (long)width * channels);
+                continue;
+            }
+
+            ClearSide(target, before * channels);
+            CopyRow(image + ((((long)i * w) + column + before) * channels), target + ((long)before * channels), (long)inside * channels);
+            ClearSide(target + ((long)(before + inside) * channels), (width - before - inside) * channels);
         }
     }
 

@@ -11,7 +11,13 @@ namespace CnnSharp.Kernels.Cpu;
 internal sealed unsafe class DepthwiseConvolution<V>(CpuKernels<V> kernels, ConvolutionPass pass) : ConvolutionAlgorithm<V>(kernels, "depthwise", pass)
     where V : unmanaged, IVector<V>
 {
-    public override bool Applies(in ConvGeometry g) => g is { Groups: > 1, GroupC: 1, GroupK: 1 };
+    public override bool Applies(in ConvGeometry g) => AppliesTo(g);
+
+    /// <summary>Whether g is depthwise.</summary>
+    public static bool AppliesTo(in ConvGeometry g) => g is { Groups: > 1, GroupC: 1, GroupK: 1 };
+
+    /// <summary>Channels of a task: four cache lines of a pixel.</summary>
+    public const int BlockChannels = 64;
 
     public override Workspace Workspace(in ConvGeometry g) => default;
 
@@ -41,9 +47,6 @@ internal sealed unsafe class DepthwiseConvolution<V>(CpuKernels<V> kernels, Conv
     /// <summary>Task: some rows and channels of an image.</summary>
     struct DepthwiseWork : IWork
     {
-        /// <summary>Channels of a task: four cache lines of a pixel.</summary>
-        const int BlockChannels = 64;
-
         /// <summary>Multiply-adds of a task at least.</summary>
         const int FewestMultiplyAdds = 1 << 16;
 

@@ -7,7 +7,9 @@ namespace CnnSharp.Kernels.Cpu;
 internal sealed unsafe class DepthwiseWeightGradient<V>(CpuKernels<V> kernels) : ConvolutionAlgorithm<V>(kernels, "depthwise", ConvolutionPass.BackwardWeights)
     where V : unmanaged, IVector<V>
 {
-    public override bool Applies(in ConvGeometry g) => g is { Groups: > 1, GroupC: 1, GroupK: 1 };
+    const int BlockChannels = DepthwiseConvolution<V>.BlockChannels;
+
+    public override bool Applies(in ConvGeometry g) => DepthwiseConvolution<V>.AppliesTo(g);
 
     public override Workspace Workspace(in ConvGeometry g) => new(SumsOf(g) * ChunksOf(g), 0);
 
@@ -49,9 +51,6 @@ internal sealed unsafe class DepthwiseWeightGradient<V>(CpuKernels<V> kernels) :
     /// <summary>Sums of a chunk of the rows of dy, for a block of channels: [kh, kw, C].</summary>
     struct LineWork : IWork
     {
-        /// <summary>Channels of a task: four cache lines of a pixel.</summary>
-        const int BlockChannels = 64;
-
         public ConvGeometry Geometry;
         public float* X, Dy, Partials;
         public long SumsLength;

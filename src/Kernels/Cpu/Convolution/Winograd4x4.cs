@@ -12,30 +12,6 @@ internal static unsafe class Winograd4x4<V>
     /// <summary>Rows and columns of a patch, and the places of all.</summary>
     public const int Patch = 6, Places = Patch * Patch;
 
-    /// <summary>
-    /// A patch that reaches out of its image [h, w, channels], with the zeros around it: rows and columns from (row, column) on.
-    /// </summary>
-    public static void CopyBorder(float* image, int h, int w, int channels, int row, int column, float* target)
-    {
-        var before = Math.Clamp(-column, 0, Patch);
-        var inside = Math.Clamp(w - column, before, Patch) - before;
-        for (var i = 0; i < Patch; i++, target += (long)Patch * channels)
-        {
-            if ((uint)(row + i) >= (uint)h || inside == 0)
-            {
-                Clear(target, (long)Patch * channels);
-                continue;
-            }
-
-            Clear(target, (long)before * channels);
-            var source = image + ((((long)(row + i) * w) + column + before) * channels);
-            new ReadOnlySpan<float>(source, inside * channels).CopyTo(new(target + ((long)before * channels), inside * channels));
-            Clear(target + ((long)(before + inside) * channels), (long)(Patch - before - inside) * channels);
-        }
-
-        static void Clear(float* target, long count) => new Span<float>(target, checked((int)count)).Clear();
-    }
-
     /// <summary>B^T d B for every channel of a patch, to 36 places.</summary>
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -198,7 +198,7 @@ internal sealed unsafe class WinogradConvolution<V>(CpuKernels<V> kernels, Convo
                 var rowStride = (long)SourceW * In;
                 if (row < 0 || col < 0 || row + Patch > SourceH || col + Patch > SourceW)
                 {
-                    Winograd4x4<V>.CopyBorder(Source + ((long)image * SourceH * SourceW * In), SourceH, SourceW, In, row, col, border);
+                    CopyStrip(Source + ((long)image * SourceH * SourceW * In), SourceH, SourceW, In, row, col, Patch, Patch, border);
                     source = border;
                     rowStride = (long)Patch * In;
                 }

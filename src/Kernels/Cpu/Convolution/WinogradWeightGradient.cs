@@ -98,7 +98,7 @@ internal sealed unsafe class WinogradWeightGradient<V>(CpuKernels<V> kernels) : 
         public bool IsStaged { get; private set; }
 
         /// <summary>Rows of sums: the last tile of rows may have a surplus.</summary>
-        readonly int SumRows => Geometry.C + OuterProductTiles<V>.MaxRows;
+        public readonly int SumRows => Geometry.C + OuterProductTiles<V>.MaxRows;
 
         public readonly long PlaceSums => (long)SumRows * Geometry.K;
 
@@ -171,7 +171,7 @@ internal sealed unsafe class WinogradWeightGradient<V>(CpuKernels<V> kernels) : 
                 var rowStride = (long)g.W * g.C;
                 if (top < 0 || left < 0 || top + Patch > g.H || left + Patch > g.W)
                 {
-                    Winograd4x4<V>.CopyBorder(imageX, g.H, g.W, g.C, top, left, border);
+                    CopyStrip(imageX, g.H, g.W, g.C, top, left, Patch, Patch, border);
                     source = border;
                     rowStride = (long)Patch * g.C;
                 }
@@ -227,44 +227,42 @@ internal sealed unsafe class WinogradWeightGradient<V>(CpuKernels<V> kernels) : 
         }
 
         /// <summary>Of the sums of all chunks, the gradients of input channels [first, end).</summary>
-        [SkipLocalsInit]
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Finish(int first, int end)
         {
-            var g = Geometry;
+            var total = Geometry.K / V.Count;
+            for (int vector = 0, vectors; vector < total; vector += vectors)
+            {
+                // The blocks that Multiply made: none reaches from one part of the output channels into the next.
+                var partEnd = Math.Min(total, ((vector / SplitVectors) + 1) * SplitVectors);
+                vectors = OuterProductTiles<V>.Vectors(partEnd - vector);
+                var block = Sums + ((long)vector * V.Count * SumRows);
+                for (var c = first; c < end; c++)
+                {
+                    for (var v = 0; v < vectors; v++)
+                        FinishVector(block + ((((long)c * vectors) + v) * V.Count), Dw + (c * Layout.InStride) + ((vector + v) * V.Count * Layout.OutStride));
+                }
+            }
+        }
+
+        /// <summary>The nine gradients of an input channel and a vector of output channels, whose sums of place 0 and chunk 0 are at <paramref name="source"/>.</summary>
+        [SkipLocalsInit]
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        readonly void FinishVector(float* source, float* target)
+        {
             float* roomOfPlaces = stackalloc float[(Places * V.Count) + LineFloats], places = Aligned(roomOfPlaces);
             float* roomOfTaps = stackalloc float[(9 * V.Count) + LineFloats], taps = Aligned(roomOfTaps);
-            var parts = DivideUp(g.K / V.Count, SplitVectors);
-            for (var c = first; c < end; c++)
+            for (var place = 0; place < Places; place++, source += PlaceSums)
             {
-                for (var part = 0; part < parts; part++)
-                {
-                    var partEnd = Math.Min(g.K / V.Count, (part + 1) * SplitVectors);
-                    for (var vector = part * SplitVectors; vector < partEnd;)
-                    {
-                        var vectors = OuterProductTiles<V>.Vectors(partEnd - vector);
-                        for (var v = 0; v < vectors; v++)
-                        {
-                            var source = Sums + ((long)vector * V.Count * SumRows) + (((long)c * vectors) + v) * V.Count;
-                            for (var place = 0; place < Places; place++, source += PlaceSums)
-                            {
-                                var sum = V.Load(source);
-                                for (var chunk = 1; chunk < Chunks; chunk++) sum += V.Load(source + (chunk * Places * PlaceSums));
-                                V.Store(sum, places + (place * V.Count));
-                            }
+                var sum = V.Load(source);
+                for (var chunk = 1; chunk < Chunks; chunk++) sum += V.Load(source + (chunk * Places * PlaceSums));
+                V.Store(sum, places + (place * V.Count));
+            }
 
-                            Winograd4x4<V>.FinishGradient(places, taps);
-                            var target = Dw + (c * Layout.InStride) + ((vector + v) * V.Count * Layout.OutStride);
-                            for (var tap = 0; tap < 9; tap++, target += Layout.TapStride)
-                            {
-                                if (Layout.OutStride == 1) V.Store(V.Load(taps + (tap * V.Count)), target);
-                                else for (var lane = 0; lane < V.Count; lane++) target[lane * Layout.OutStride] = taps[(tap * V.Count) + lane];
-                            }
-                        }
-
-                        vector += vectors;
-                    }
-                }
+            Winograd4x4<V>.FinishGradient(places, taps);
+            for (var tap = 0; tap < 9; tap++, taps += V.Count, target += Layout.TapStride)
+            {
+                if (Layout.OutStride == 1) V.Store(V.Load(taps), target);
+                else for (var lane = 0; lane < V.Count; lane++) target[lane * Layout.OutStride] = taps[lane];
             }
         }
 
@@ -305,8 +303,8 @@ internal sealed unsafe class WinogradWeightGradient<V>(CpuKernels<V> kernels) : 
             var end = Math.Min(vector + Pass.SplitVectors, Pass.Geometry.K / V.Count);
             if (First == 0)
             {
-                var rows = Pass.PlaceSums / Pass.Geometry.K;
-                Clear(Pass.Sums + (place * Pass.PlaceSums) + (vector * V.Count * rows), (end - vector) * V.Count * rows);
+                var vectorLength = (long)V.Count * Pass.SumRows;
+                Clear(Pass.Sums + (place * Pass.PlaceSums) + (vector * vectorLength), (end - vector) * vectorLength);
             }
 
             var call = Pass.Call(Math.Min(Pass.Block, Pass.Tiles - First));
