@@ -1,3 +1,4 @@
+using CnnSharp.Kernels;
 using CnnSharp.Training;
 using Xunit;
 
@@ -37,6 +38,40 @@ public sealed class ClampTests
                 y.Backward(ones);
                 using var dx = input.Gradient!;
                 Assert.Equal(Enumerable.Repeat(gradient, copies).SelectMany(v => v), dx.ToArray());
+            }
+        }
+    }
+
+    /// <summary>In one pass with the convolution before it the values are those of the two, NaN and infinities too: 3x3, 1x1, depthwise, ReLU6 and other bounds.</summary>
+    [Theory]
+    [MemberData(nameof(DeviceNames))]
+    public void AfterAConvolution(string name)
+    {
+        var device = Devices.Open(name);
+        foreach (var (kernel, channels, outputs, groups) in new[] { (3, 3, 20, 1), (1, 16, 37, 1), (3, 24, 24, 24), (3, 32, 32, 1) })
+        {
+            var g = ConvGeometry.Create([2, 9, 8, channels], [kernel, kernel, channels / groups, outputs], 1, kernel / 2, 1, groups);
+            var random = new Random(3);
+            float[] x = GpuRun.Real(random, (long)g.N * g.H * g.W * g.C), w = GpuRun.Real(random, (long)kernel * kernel * g.GroupC * g.K), b = GpuRun.Real(random, g.K);
+            (x[5 * g.C], x[40 * g.C], x[60 * g.C]) = (NaN, Inf, -Inf);
+            foreach (var (least, most) in new[] { (0f, 0.5f), (0f, Inf), (-0.25f, 0.5f) })
+            {
+                float[] together = new float[(long)g.N * g.OutH * g.OutW * g.K], apart = new float[together.Length];
+                KernelCall.InPlace(device, (k, a) => k.Convolution.ForwardClamp(g, a[0], a[1], a[2], least, most, a[3]), x, w, b, together);
+                KernelCall.InPlace(
+                    device,
+                    (k, a) =>
+                    {
+                        k.Convolution.Forward(g, a[0], a[1], a[2], a[3]);
+                        k.Elementwise.Clamp(least, most, a[3], a[3]);
+                    },
+                    x,
+                    w,
+                    b,
+                    apart);
+                Assert.Contains(apart, float.IsNaN);
+                Assert.Contains(most, apart);
+                Assert.Equal(apart, together);
             }
         }
     }
