@@ -29,6 +29,8 @@ static class CudaInstructions
         Register(nameof(PackBf16), nameof(EmitPackBf16));
         Register(nameof(MultiplyTf32), nameof(EmitMultiplyTf32));
         Register(nameof(MultiplyBf16), nameof(EmitMultiplyBf16));
+        Register(nameof(LoadMatrices), nameof(EmitLoadMatrices));
+        Register(nameof(LoadTurned), nameof(EmitLoadTurned));
         Register(nameof(CopyQuad), nameof(EmitCopyQuad), nameof(CopyQuadAtOnce));
         Register(nameof(CopyFloat), nameof(EmitCopyFloat), nameof(CopyFloatAtOnce));
         Register(nameof(EndCopies), nameof(EmitEndCopies), nameof(NoCopiesToEnd));
@@ -57,6 +59,38 @@ static class CudaInstructions
     /// <summary>c + a b of a warp, 16 x 8 x 16.</summary>
     [IntrinsicImplementation]
     public static Float4 MultiplyBf16(float c0, float c1, float c2, float c3, uint a0, uint a1, uint a2, uint a3, uint b0, uint b1) => throw new NotSupportedException(PtxOnly);
+
+    /// <summary>Four matrices of 8 rows of four words from shared memory. Lane l names row l mod 8 of matrix l / 8; lane (g, t) gets word t of row g of each.</summary>
+    [IntrinsicImplementation]
+    public static Word4 LoadMatrices(ref Float4 row) => throw new NotSupportedException(PtxOnly);
+
+    /// <summary>The same with words taken apart and the matrices turned: lane (g, t) gets of each the halves of rows 2t and 2t + 1 in column g of eight.</summary>
+    [IntrinsicImplementation]
+    public static Word4 LoadTurned(ref Float4 row) => throw new NotSupportedException(PtxOnly);
+
+    static void EmitLoadMatrices(PTXBackend backend, PTXCodeGenerator generator, Value call) => EmitLoad(generator, call, "ldmatrix.sync.aligned.m8n8.x4.shared.b16");
+
+    static void EmitLoadTurned(PTXBackend backend, PTXCodeGenerator generator, Value call) => EmitLoad(generator, call, "ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16");
+
+    static void EmitLoad(PTXCodeGenerator generator, Value call, string instruction)
+    {
+        var given = Operand(generator, call[0]);
+        var address = generator.AllocatePlatformRegister(out _);
+        using (var convert = generator.BeginCommand("cvta.to.shared.u64"))
+        {
+            convert.AppendArgument(address);
+            convert.AppendArgument(given);
+        }
+
+        var result = ((RegisterAllocator<PTXRegisterKind>.CompoundRegister)generator.Allocate(call)).SliceAs<PrimitiveRegister>(0, 4);
+        using (var command = generator.BeginCommand(instruction))
+        {
+            command.AppendVectorArgument(result);
+            command.AppendArgumentValue(address);
+        }
+
+        generator.FreeRegister(address);
+    }
 
     static void EmitMultiplyTf32(PTXBackend backend, PTXCodeGenerator generator, Value call) => EmitMultiply(generator, call, "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32");
 

@@ -281,25 +281,25 @@ readonly struct TapWeights<TElements>(TElements elements, Axis y, Axis x, int ch
         => elements.Copy(row.Offset + step.Offset, isWithin & (step.Count > 0) ? row.Count : 0, tile, quad);
 }
 
-/// <summary>Weights [kh, kw, results, channels] as the right factor, read along the channels.</summary>
-readonly struct TurnedTapWeights<TElements>(TElements elements, Axis y, Axis x, int channels, int results, int stride) : IOperand
+/// <summary>Weights whose channels are contiguous, [kh, kw, results, channels] or [results, kh, kw, channels], as the right factor, read along the channels.</summary>
+readonly struct TurnedTapWeights<TElements>(TElements elements, Axis y, Axis x, int channels, int results, int tapStride, int stride, int groupStride) : IOperand
     where TElements : struct, IElements
 {
     readonly TElements elements = elements;
     readonly TapPlaces places = new(y, x);
     readonly Taps taps = new(x.Taps, channels);
-    readonly int results = results, stride = stride;
+    readonly int results = results, tapStride = tapStride, stride = stride, groupStride = groupStride;
 
     public bool AlongDepth => true;
 
-    public OperandRow Row(int group, int row) => new((group * taps.Channels) + (row * stride), results - row);
+    public OperandRow Row(int group, int row) => new((group * groupStride) + (row * stride), results - row);
 
     public OperandStep Step(int depth)
     {
         var tap = taps.Tap(depth);
         var channel = taps.Channel(depth, tap);
         var tapRow = taps.Row(tap);
-        return new((places.Of(tapRow, taps.Column(tap, tapRow)) * results * stride) + channel, taps.Channels - channel);
+        return new((places.Of(tapRow, taps.Column(tap, tapRow)) * tapStride) + channel, taps.Channels - channel);
     }
 
     public void Copy(OperandRow row, OperandStep step, bool isWithin, ArrayView<float> tile, int quad)

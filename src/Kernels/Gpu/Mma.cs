@@ -18,6 +18,16 @@ interface IMma
     /// <summary>Rounds values to the factors' precision; the second is that of the higher depth, for words of two.</summary>
     uint Word(float low, float high);
 
+    /// <summary>Whether the factors lie in memory as words already (<see cref="ProductKernels.RoundToPairs"/>): pairs of neighbors there. A constant of the type.</summary>
+    bool ReadsWords { get; }
+
+    /// <summary>
+    /// A lane's words of one step (0 or 1) of a tile of words and 16 of its rows, the <paramref name="block"/>-th from row 32 <paramref name="warp"/> on: row g
+    /// at word t (X) and row g + 8 (Y), the same at t + 4 (Z, W); of the right factor Y and Z are exchanged. Where pairs lie across the rows they
+    /// are turned. All lanes of a warp call it together.
+    /// </summary>
+    Word4 Load(ArrayView<float> tile, bool alongDepth, bool isRight, int warp, int block, int step, int rows);
+
     /// <summary>Shared memory that <see cref="Multiply"/> needs: none on tensor cores.</summary>
     ArrayView<float> Scratch(int warps);
 
@@ -79,6 +89,14 @@ readonly struct WarpTile128x64 : IWarpTile
     public int Rows => 2;
     public int Columns => 2;
     public int GroupsPerMultiprocessor => 4;
+}
+
+/// <summary>128 x 32 results, 64 threads: up to 32 columns.</summary>
+readonly struct WarpTile128x32 : IWarpTile
+{
+    public int Rows => 2;
+    public int Columns => 1;
+    public int GroupsPerMultiprocessor => 7;
 }
 
 /// <summary>64 x 64 results, 64 threads: products with too few tiles to fill the device otherwise.</summary>

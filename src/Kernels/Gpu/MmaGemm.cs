@@ -16,8 +16,13 @@ namespace CnnSharp.Kernels.Gpu;
 /// of one across the rows 4g + i and 32 + 4g + i; column n of block j is column 8 (n / 2) + 2j + n mod 2 or 4n + j, so that a lane's results
 /// of the four blocks are columns 8t .. 8t + 7. For a depth of 16 a thread issues 12 128-bit reads of shared memory and 16 or 32 multiplications.
 /// </para>
+/// <para>
+/// Factors that lie in memory as words, pairs of bfloat16 (<see cref="IMma.ReadsWords"/>), are copied and multiplied as they are. Along the depth it is counted in
+/// words; a tile across the rows has half as many words a depth and twice the depth. Both factors lie the same way then, rows and columns in
+/// their own order.
+/// </para>
 /// </remarks>
-static class MmaGemm
+static partial class MmaGemm
 {
     /// <summary>Group: the threads of the tile. Grid: tiles of rows, tiles of columns, groups x splits.</summary>
     public static void Multiply<TTile, TMma, TLeft, TRight, TResults>(TLeft left, TRight right, TResults results, GemmShape shape)
@@ -39,37 +44,47 @@ static class MmaGemm
         var end = Math.Min(start + shape.SplitDepth, shape.Depth);
         var (firstRow, firstColumn) = (Grid.IdxX * Rows<TTile>(), Grid.IdxY * Columns<TTile>());
         var warp = thread >> 5;
-        var warpRow = warp % default(TTile).Rows;
-        var warpColumn = warp / default(TTile).Rows;
+
+        // A division by the constant would become one at run time, in the loop.
+        var warpRow = warp & (default(TTile).Rows - 1);
+        var warpColumn = default(TTile).Rows == 1 ? warp : warp >> 1;
         var (g, t) = ((thread >> 2) & 7, thread & 3);
 
         TileReader<TLeft> leftReader = default;
         TileReader<TRight> rightReader = default;
-        leftReader.Start(left, group, firstRow, thread, Rows<TTile>(), Threads<TTile>());
-        rightReader.Start(right, group, firstColumn, thread, Columns<TTile>(), Threads<TTile>());
+        leftReader.Start(left, group, firstRow, thread, Rows<TTile>(), Threads<TTile>(), mma.ReadsWords);
+        rightReader.Start(right, group, firstColumn, thread, Columns<TTile>(), Threads<TTile>(), mma.ReadsWords);
         for (var stage = 0; stage < Stages - 1; stage++)
         {
-            leftReader.Copy(left, start + (stage * SharedTile.Depth), end, Tile(leftTiles, stage, Rows<TTile>()), Rows<TTile>(), Threads<TTile>());
-            rightReader.Copy(right, start + (stage * SharedTile.Depth), end, Tile(rightTiles, stage, Columns<TTile>()), Columns<TTile>(), Threads<TTile>());
+            leftReader.Copy(left, start + (stage * TileDepth<TMma, TLeft>()), end, Tile(leftTiles, stage, Rows<TTile>()), Rows<TTile>(), Threads<TTile>(), mma.ReadsWords);
+            rightReader.Copy(right, start + (stage * TileDepth<TMma, TLeft>()), end, Tile(rightTiles, stage, Columns<TTile>()), Columns<TTile>(), Threads<TTile>(), mma.ReadsWords);
             CudaInstructions.EndCopies();
         }
 
         MmaSums sums = default;
         var (current, free) = (0, Stages - 1);
-        for (var depth = start; depth < end; depth += SharedTile.Depth)
+        for (var depth = start; depth < end; depth += TileDepth<TMma, TLeft>())
         {
             CudaInstructions.WaitForCopiesButLast();
             Group.Barrier();
 
             // After the last tile are zeros.
-            var next = depth + ((Stages - 1) * SharedTile.Depth);
-            leftReader.Copy(left, next, end, Tile(leftTiles, free, Rows<TTile>()), Rows<TTile>(), Threads<TTile>());
-            rightReader.Copy(right, next, end, Tile(rightTiles, free, Columns<TTile>()), Columns<TTile>(), Threads<TTile>());
+            var next = depth + ((Stages - 1) * TileDepth<TMma, TLeft>());
+            leftReader.Copy(left, next, end, Tile(leftTiles, free, Rows<TTile>()), Rows<TTile>(), Threads<TTile>(), mma.ReadsWords);
+            rightReader.Copy(right, next, end, Tile(rightTiles, free, Columns<TTile>()), Columns<TTile>(), Threads<TTile>(), mma.ReadsWords);
             CudaInstructions.EndCopies();
 
-            MultiplyTile<TTile, TMma, TLeft, TRight>(ref sums, Tile(leftTiles, current, Rows<TTile>()), Tile(rightTiles, current, Columns<TTile>()), warpRow, warpColumn, g, t, scratch);
+            var (leftTile, rightTile) = (Tile(leftTiles, current, Rows<TTile>()), Tile(rightTiles, current, Columns<TTile>()));
+            if (mma.ReadsWords) MultiplyWords<TTile, TMma, TLeft>(ref sums, leftTile, rightTile, warpRow, warpColumn, scratch);
+            else MultiplyTile<TTile, TMma, TLeft, TRight>(ref sums, leftTile, rightTile, warpRow, warpColumn, g, t, scratch);
             free = current;
             current = current == Stages - 1 ? 0 : current + 1;
+        }
+
+        if (mma.ReadsWords)
+        {
+            StoreWords(results, shape, group, split, firstRow + (64 * warpRow) + g + (8 * (t & 1)), firstColumn + (32 * warpColumn) + (4 * (t >> 1)), sums);
+            return;
         }
 
         var (row, column) = (firstRow + (64 * warpRow), firstColumn + (32 * warpColumn) + (8 * t));
@@ -82,6 +97,11 @@ static class MmaGemm
 
     /// <summary>Tiles in shared memory at a time.</summary>
     const int Stages = 3;
+
+    /// <summary>Of the depth in a tile: of words that lie across the rows, twice that.</summary>
+    public static int TileDepth<TMma, TLeft>()
+        where TMma : struct, IMma
+        where TLeft : struct, IOperand => default(TMma).ReadsWords && !default(TLeft).AlongDepth ? 2 * SharedTile.Depth : SharedTile.Depth;
 
     /// <summary>Rows of a tile.</summary>
     public static int Rows<TTile>()

@@ -29,6 +29,10 @@ readonly struct ScalarTf32 : IMma, IFragments
 
     public int Depth => 8;
 
+    public bool ReadsWords => false;
+
+    public Word4 Load(ArrayView<float> tile, bool alongDepth, bool isRight, int warp, int block, int step, int rows) => default;
+
     /// <summary>To the nearest, halves away from zero, as <c>cvt.rna.tf32.f32</c>.</summary>
     public uint Word(float low, float high)
     {
@@ -56,6 +60,10 @@ readonly struct ScalarBf16 : IMma, IFragments
 
     public int Depth => 16;
 
+    public bool ReadsWords => false;
+
+    public Word4 Load(ArrayView<float> tile, bool alongDepth, bool isRight, int warp, int block, int step, int rows) => default;
+
     public uint Word(float low, float high) => Round(low) | (Round(high) << 16);
 
     public float Value(uint word, int i) => Interop.IntAsFloat((i & 1) == 0 ? word << 16 : word & 0xffff0000);
@@ -76,6 +84,43 @@ readonly struct ScalarBf16 : IMma, IFragments
         var bits = Interop.FloatAsInt(value);
         return (bits & 0x7fffffff) > 0x7f800000 ? (bits >> 16) | 0x40 : (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
     }
+}
+
+/// <summary>The same from memory that holds pairs of bfloat16.</summary>
+readonly struct ScalarBf16Pairs : IMma
+{
+    public int WordDepth => 1;
+
+    public bool ReadsWords => true;
+
+    public uint Word(float low, float high) => Interop.FloatAsInt(low);
+
+    public Word4 Load(ArrayView<float> tile, bool alongDepth, bool isRight, int warp, int block, int step, int rows)
+    {
+        var octet = (4 * warp) + (2 * block);
+        var (x, w) = (Word(tile, alongDepth, octet, step, 0, rows), Word(tile, alongDepth, octet + 1, step, 1, rows));
+        var (lower, deeper) = (Word(tile, alongDepth, octet + 1, step, 0, rows), Word(tile, alongDepth, octet, step, 1, rows));
+        return isRight ? new(x, deeper, lower, w) : new(x, lower, deeper, w);
+    }
+
+    /// <summary>The lane's word of one of the four matrices.</summary>
+    static uint Word(ArrayView<float> tile, bool alongDepth, int octet, int step, int deeper, int rows)
+    {
+        var (g, t) = ((Group.IdxX >> 2) & 7, Group.IdxX & 3);
+        if (alongDepth) return Interop.FloatAsInt(tile[(4 * SharedTile.AlongWords((8 * octet) + g, (2 * step) + deeper)) + t]);
+        var depth = (16 * step) + (8 * deeper) + (2 * t);
+        return Half(tile, octet, depth, rows / 8, g) | (Half(tile, octet, depth + 1, rows / 8, g) << 16);
+    }
+
+    static uint Half(ArrayView<float> tile, int octet, int depth, int quads, int row)
+    {
+        var word = Interop.FloatAsInt(tile[(4 * SharedTile.AcrossWords(octet, depth, quads)) + (row >> 1)]);
+        return (row & 1) == 0 ? word & 0xffff : word >> 16;
+    }
+
+    public ArrayView<float> Scratch(int warps) => default(ScalarBf16).Scratch(warps);
+
+    public Float4 Multiply(Float4 c, Word4 a, uint b0, uint b1, ArrayView<float> scratch) => ScalarMma.Multiply<ScalarBf16>(c, a, b0, b1, scratch);
 }
 
 /// <summary>

@@ -26,6 +26,9 @@ sealed partial class ProductKernels(GpuKernels kernels, bool emulatesTensorCores
 
     const int MostSplits = 1024;
 
+    /// <summary>Multiply-adds from which a product gains more by factors in another form than the kernels take that bring them into it. Tests set it.</summary>
+    internal long LargeProduct { get; set; } = 1 << 30;
+
     /// <summary>Compiled products by their four types; they are too many for a field each.</summary>
     readonly ConcurrentDictionary<Type, Delegate> products = new();
 

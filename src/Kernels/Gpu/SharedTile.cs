@@ -29,6 +29,12 @@ static class SharedTile
     /// <summary>The place among a depth's quads.</summary>
     public static int Swizzled(int q, int depthQuad, int rows) => q ^ ((2 * depthQuad) & ((rows / 4) - 1));
 
+    /// <summary>Quad q along the depth of a row, of a tile of words (<see cref="IMma.ReadsWords"/>): eight neighboring rows are told apart.</summary>
+    public static int AlongWords(int row, int q) => (row * (Depth / 4)) + (q ^ ((row >> 1) & 3));
+
+    /// <summary>Quad q across the rows at a depth, of a tile of words, which has twice the depth: eight neighboring depths are told apart.</summary>
+    public static int AcrossWords(int q, int depth, int quads) => (depth * quads) + (q ^ (quads < 8 ? (depth >> 1) & 3 : depth & 7));
+
     /// <summary>Begins to copy a quad, or zeros where nothing is to be read.</summary>
     public static void CopyQuad(ArrayView<float> tile, int quad, ArrayView<float> source, int offset, bool isRead)
     {

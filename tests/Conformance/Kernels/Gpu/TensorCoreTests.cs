@@ -25,6 +25,18 @@ public sealed partial class TensorCoreTests
         Operands<TensorCoreBf16>(context, "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32", 16, 24);
     }
 
+    /// <summary>Factors that are pairs of bfloat16 already: nothing is converted, and a tile's 32 multiplications take 12 reads of four matrices each, turned where pairs lie across the rows.</summary>
+    [Fact]
+    public void PairsAreMultipliedAsTheyAre()
+    {
+        using var context = Context.Create(builder => Accelerators.Configure(builder));
+        Words<WarpTile128x128, Patches<Vectors>, RowMatrix<Vectors>, RowResults<Vectors>>(context);
+        Words<WarpTile128x64, Patches<Vectors>, TurnedTapWeights<Vectors>, PixelResults<Vectors>>(context);
+        Words<WarpTile128x32, Patches<Vectors>, RowMatrix<Vectors>, RowResults<Vectors>>(context);
+        Words<WarpTile128x128, PatchColumns<Vectors>, ColumnMatrix<Vectors>, PartialResults>(context);
+        Words<WarpTile64x64, PatchColumns<Vectors>, ColumnMatrix<Vectors>, WeightResults<Vectors>>(context);
+    }
+
     /// <summary>Older devices copy through registers, at once.</summary>
     [Fact]
     public void OlderDevicesCopyAtOnce()
@@ -64,6 +76,27 @@ public sealed partial class TensorCoreTests
         Assert.Equal(conversions, Count(ptx, "cvt.rn.bf16x2.f32"));
         Assert.Equal(12, Count(ptx, "ld.shared.v4.f32"));
         Assert.Equal(12, Count(ptx, "ld.shared"));
+        Copies<TTile, TLeft>(ptx);
+    }
+
+    static void Words<TTile, TLeft, TRight, TResults>(Context context)
+        where TTile : struct, IWarpTile
+        where TLeft : struct, IOperand
+        where TRight : struct, IOperand
+        where TResults : struct, IResults
+    {
+        var ptx = Ptx(context, CudaArchitecture.SM_80, ((Action<TLeft, TRight, TResults, GemmShape>)MmaGemm.Multiply<TTile, TensorCoreBf16Pairs, TLeft, TRight, TResults>).Method);
+        Assert.Equal(32, Count(ptx, "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32"));
+        Assert.Equal(12, Count(ptx, default(TLeft).AlongDepth ? "ldmatrix.sync.aligned.m8n8.x4.shared.b16" : "ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16"));
+        Assert.Equal(0, Count(ptx, "cvt.rn.bf16x2.f32"));
+        Assert.Equal(0, Count(ptx, "ld.shared"));
+        Copies<TTile, TLeft>(ptx);
+    }
+
+    static void Copies<TTile, TLeft>(string ptx)
+        where TTile : struct, IWarpTile
+        where TLeft : struct, IOperand
+    {
         Assert.Equal(0, Count(ptx, "st.shared"));
 
         // Ahead of the loop (itself a loop) and in it.
