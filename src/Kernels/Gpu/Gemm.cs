@@ -48,7 +48,8 @@ static class Gemm
         var (firstRow, firstColumn) = (Grid.IdxX * rows, Grid.IdxY * columns);
 
         // A warp covers 4 x 8 threads of the tile (8 x 4 where the tile is four threads wide), so its reads of shared memory are few words.
-        var threadColumn = thread % tile.ColumnThreads;
+        // (ILGPU makes a shift of a quotient by a constant, and a division at run time, within the loop, of a remainder.)
+        var threadColumn = thread & (tile.ColumnThreads - 1);
         var threadRow = thread / tile.ColumnThreads;
         if (tile.ColumnThreads == 16)
         {

@@ -44,10 +44,8 @@ static partial class MmaGemm
         var end = Math.Min(start + shape.SplitDepth, shape.Depth);
         var (firstRow, firstColumn) = (Grid.IdxX * Rows<TTile>(), Grid.IdxY * Columns<TTile>());
         var warp = thread >> 5;
-
-        // A division by the constant would become one at run time, in the loop.
         var warpRow = warp & (default(TTile).Rows - 1);
-        var warpColumn = default(TTile).Rows == 1 ? warp : warp >> 1;
+        var warpColumn = warp / default(TTile).Rows;
         var (g, t) = ((thread >> 2) & 7, thread & 3);
 
         TileReader<TLeft> leftReader = default;

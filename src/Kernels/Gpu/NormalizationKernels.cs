@@ -5,12 +5,12 @@ using ILGPU.Runtime;
 namespace CnnSharp.Kernels.Gpu;
 
 /// <summary>
-/// Batch normalization of x [rows, channels]. Forward reads x three times (mean, variance around it, result), backward twice
-/// (the sums, then dx). What is done element by element takes four channels a thread where their number allows.
+/// Batch normalization of x [rows, channels]. Forward and backward read x twice, for the sums and then for the result.
+/// What is done element by element takes four channels a thread where their number allows.
 /// </summary>
 sealed partial class NormalizationKernels(GpuKernels kernels) : GpuKernelFamily(kernels), INormalizationKernels
 {
-    ColumnReduction<SquaredDistance, BatchStatistics>? batchStatistics;
+    ColumnReduction<Moments, BatchStatistics>? batchStatistics;
     ColumnReduction<NormGradients, AffineGradients>? normGradients;
     ColumnReduction<RectifiedNormGradients, AffineGradients>? rectifiedNormGradients;
     Action<Index1D, float, ArrayView<float>, ArrayView<float>>? invStdKernel;
@@ -29,24 +29,34 @@ sealed partial class NormalizationKernels(GpuKernels kernels) : GpuKernelFamily(
 
     // ---- Forward ------------------------------------------------------------------------------------------------
 
-    /// <summary>Adds up (x - mean)^2.</summary>
-    internal readonly struct SquaredDistance(ArrayView<float> x, ArrayView<float> mean) : IColumnTerm
+    /// <summary>Adds up x - k and (x - k)^2, k being a number amid the column's: the median of three.</summary>
+    internal readonly struct Moments(long rows, int channels, ArrayView<float> x) : IColumnTerm
     {
+        readonly long rows = rows;
+        readonly int channels = channels;
         readonly ArrayView<float> x = x;
-        readonly ArrayView<float> mean = mean;
 
-        public float Center(int column) => mean[column];
+        public float Center(int column)
+        {
+            if (rows == 0) return 0;
+            var (a, b, c) = (x[column], x[((rows / 3) * channels) + column], x[((rows * 2 / 3) * channels) + column]);
+            return XMath.Max(XMath.Min(a, b), XMath.Min(XMath.Max(a, b), c));
+        }
 
         public SumPair At(long i, float center)
         {
             var distance = x[i] - center;
-            return new(distance * distance, 0);
+            return new(distance, distance * distance);
         }
     }
 
-    /// <summary>invStd = 1 / sqrt(sum / rows + epsilon), and the running statistics' step. A single row has no unbiased variance; it counts as 0.</summary>
-    internal readonly struct BatchStatistics(float rows, float epsilon, float momentum, ArrayView<float> mean, ArrayView<float> invStd, ArrayView<float> runningMean, ArrayView<float> runningVariance) : IColumnResult
+    /// <summary>
+    /// mean = k + sum / rows, invStd = 1 / sqrt(variance + epsilon) from the sum of squares around k, and the running statistics' step. A single row has no
+    /// unbiased variance; it counts as 0.
+    /// </summary>
+    internal readonly struct BatchStatistics(Moments moments, float rows, float epsilon, float momentum, ArrayView<float> mean, ArrayView<float> invStd, ArrayView<float> runningMean, ArrayView<float> runningVariance) : IColumnResult
     {
+        readonly Moments moments = moments;
         readonly float rows = rows;
         readonly float epsilon = epsilon;
         readonly float momentum = momentum;
@@ -57,17 +67,24 @@ sealed partial class NormalizationKernels(GpuKernels kernels) : GpuKernelFamily(
 
         public void Set(long i, int column, SumPair sums)
         {
-            invStd[column] = 1 / XMath.Sqrt((sums.First / rows) + epsilon);
-            var unbiased = sums.First / XMath.Max(rows - 1, 1);
-            runningMean[column] += momentum * (mean[column] - runningMean[column]);
+            var offset = sums.First / rows;
+            var average = moments.Center(column) + offset;
+
+            // Squares around the mean; below 0 by rounding alone, where NaN stays.
+            var squares = sums.Second - (offset * sums.First);
+            if (squares < 0) squares = 0;
+            mean[column] = average;
+            invStd[column] = 1 / XMath.Sqrt((squares / rows) + epsilon);
+            var unbiased = squares / XMath.Max(rows - 1, 1);
+            runningMean[column] += momentum * (average - runningMean[column]);
             runningVariance[column] += momentum * (unbiased - runningVariance[column]);
         }
     }
 
     public void BatchNormForward(in BatchNormGeometry g, DeviceBuffer x, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y, DeviceBuffer mean, DeviceBuffer invStd)
     {
-        Kernels.Reductions.Sum(new(1, g.Rows, g.Channels), 1f / g.Rows, x, mean);
-        (batchStatistics ??= new(Kernels)).Run(1, g.Rows, g.Channels, new(ReadFloats(x), Floats(mean)), new(g.Rows, g.Epsilon, g.Momentum, Floats(mean), Floats(invStd), Floats(runningMean), Floats(runningVariance)));
+        var moments = new Moments(g.Rows, g.Channels, ReadFloats(x));
+        (batchStatistics ??= new(Kernels)).Run(1, g.Rows, g.Channels, moments, new(moments, g.Rows, g.Epsilon, g.Momentum, Floats(mean), Floats(invStd), Floats(runningMean), Floats(runningVariance)));
         Normalize(g, x, weight, bias, mean, invStd, add, y);
     }
 

@@ -5,12 +5,12 @@ namespace CnnSharp.Kernels.Gpu;
 
 /// <summary>
 /// Forward: one thread an element of y. Backward: one thread an element of x, which gathers from the windows that hold it, so
-/// that no two threads add to one place.
+/// that no two threads add to one place. Of maxima a thread has four channels where their number allows.
 /// </summary>
 sealed class PoolingKernels(GpuKernels kernels) : GpuKernelFamily(kernels), IPoolingKernels
 {
-    Action<Index1D, int, PoolAxis, PoolAxis, ArrayView<float>, ArrayView<float>, ArrayView<int>>? maxPoolForward;
-    Action<Index1D, int, PoolAxis, PoolAxis, ArrayView<float>, ArrayView<int>, ArrayView<float>>? maxPoolBackward;
+    Action<Index1D, int, PoolAxis, PoolAxis, ArrayView<float>, ArrayView<float>, ArrayView<int>>? maxPoolForward, maxPoolForwardQuads;
+    Action<Index1D, int, PoolAxis, PoolAxis, ArrayView<float>, ArrayView<int>, ArrayView<float>>? maxPoolBackward, maxPoolBackwardQuads;
     Action<Index1D, int, PoolAxis, PoolAxis, int, ArrayView<float>, ArrayView<float>>? avgPoolForward;
     Action<Index1D, int, PoolAxis, PoolAxis, int, ArrayView<float>, ArrayView<float>>? avgPoolBackward;
 
@@ -62,10 +62,66 @@ sealed class PoolingKernels(GpuKernels kernels) : GpuKernelFamily(kernels), IPoo
         indices[o] = place;
     }
 
+    /// <summary>The same of four channels, which are counted in quads.</summary>
+    static void MaxPoolForwardQuadsKernel(Index1D o, int channels, PoolAxis rows, PoolAxis columns, ArrayView<float> x, ArrayView<float> y, ArrayView<int> indices)
+    {
+        var c = o.X % channels;
+        var window = o.X / channels;
+        var (top, bottom, _) = rows.Window(window / columns.OutSize % rows.OutSize);
+        var (left, right, _) = columns.Window(window % columns.OutSize);
+        var image = window / (columns.OutSize * rows.OutSize) * rows.Size * columns.Size * channels;
+        Maximum m0 = new((top * columns.Size) + left), m1 = m0, m2 = m0, m3 = m0;
+        var quads = Float4.Of(x);
+        for (var h = top; h < bottom; h++)
+        {
+            for (var w = left; w < right; w++)
+            {
+                var place = (h * columns.Size) + w;
+                var value = quads[image + (place * channels) + c];
+                m0 = m0.Or(value.X, place);
+                m1 = m1.Or(value.Y, place);
+                m2 = m2.Or(value.Z, place);
+                m3 = m3.Or(value.W, place);
+            }
+        }
+
+        Float4.Of(y)[o] = new(m0.Value, m1.Value, m2.Value, m3.Value);
+        Int4.Of(indices)[o] = new(m0.Place, m1.Place, m2.Place, m3.Place);
+    }
+
+    /// <summary>The greatest of a window so far, and where it lies.</summary>
+    readonly struct Maximum(float value, int place)
+    {
+        public readonly float Value = value;
+        public readonly int Place = place;
+
+        public Maximum(int first)
+            : this(float.NegativeInfinity, first)
+        {
+        }
+
+        public Maximum Or(float value, int place) => IsGreater(value, Value) ? new(value, place) : this;
+    }
+
+    /// <summary>Four integers side by side, as <see cref="Float4"/>.</summary>
+    readonly struct Int4(int x, int y, int z, int w)
+    {
+        public readonly int X = x, Y = y, Z = z, W = w;
+
+        public static ArrayView<Int4> Of(ArrayView<int> view) => view.AsAligned(16).Cast<Int4>();
+    }
+
     public void MaxForward(in PoolGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer indices)
     {
         if (y.Length == 0) return;
         RequireIndexable(x, y);
+        if (g.C % 4 == 0)
+        {
+            maxPoolForwardQuads ??= Compile(nameof(MaxForward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, PoolAxis, PoolAxis, ArrayView<float>, ArrayView<float>, ArrayView<int>>(MaxPoolForwardQuadsKernel));
+            maxPoolForwardQuads(Range(y.Length / 4), g.C / 4, PoolAxis.Rows(g), PoolAxis.Columns(g), ReadFloats(x), Floats(y), View<int>(indices));
+            return;
+        }
+
         maxPoolForward ??= Compile(nameof(MaxForward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, PoolAxis, PoolAxis, ArrayView<float>, ArrayView<float>, ArrayView<int>>(MaxPoolForwardKernel));
         maxPoolForward(Range(y.Length), g.C, PoolAxis.Rows(g), PoolAxis.Columns(g), ReadFloats(x), Floats(y), View<int>(indices));
     }
@@ -91,9 +147,43 @@ sealed class PoolingKernels(GpuKernels kernels) : GpuKernelFamily(kernels), IPoo
         dx[i] = sum;
     }
 
+    /// <summary>The same of four channels, which are counted in quads.</summary>
+    static void MaxPoolBackwardQuadsKernel(Index1D i, int channels, PoolAxis rows, PoolAxis columns, ArrayView<float> dy, ArrayView<int> indices, ArrayView<float> dx)
+    {
+        var pixel = i.X / channels;
+        var c = i.X - (pixel * channels);
+        var n = pixel / (rows.Size * columns.Size);
+        var place = pixel - (n * rows.Size * columns.Size);
+        var line = place / columns.Size;
+        var image = n * rows.OutSize * columns.OutSize * channels;
+        var (firstRow, lastRow) = rows.Holders(line);
+        var (firstColumn, lastColumn) = columns.Holders(place - (line * columns.Size));
+        Float4 sum = default;
+        var (gradients, places) = (Float4.Of(dy), Int4.Of(indices));
+        for (var row = firstRow; row <= lastRow; row++)
+        {
+            for (var column = firstColumn; column <= lastColumn; column++)
+            {
+                var o = image + (((row * columns.OutSize) + column) * channels) + c;
+                var (at, gradient) = (places[o], gradients[o]);
+                sum += new Float4(at.X == place ? gradient.X : 0, at.Y == place ? gradient.Y : 0, at.Z == place ? gradient.Z : 0, at.W == place ? gradient.W : 0);
+            }
+        }
+
+        Float4.Of(dx)[i] = sum;
+    }
+
     public void MaxBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer indices, DeviceBuffer dx)
     {
         if (dx.Length == 0) return;
+        if (g.C % 4 == 0)
+        {
+            RequireIndexable(dx, dy);
+            maxPoolBackwardQuads ??= Compile(nameof(MaxBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, PoolAxis, PoolAxis, ArrayView<float>, ArrayView<int>, ArrayView<float>>(MaxPoolBackwardQuadsKernel));
+            maxPoolBackwardQuads(Range(dx.Length / 4), g.C / 4, PoolAxis.Rows(g), PoolAxis.Columns(g), ReadFloats(dy), ReadView<int>(indices), Floats(dx));
+            return;
+        }
+
         maxPoolBackward ??= Compile(nameof(MaxBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, PoolAxis, PoolAxis, ArrayView<float>, ArrayView<int>, ArrayView<float>>(MaxPoolBackwardKernel));
         maxPoolBackward(Range(dx.Length), g.C, PoolAxis.Rows(g), PoolAxis.Columns(g), ReadFloats(dy), ReadView<int>(indices), Floats(dx));
     }

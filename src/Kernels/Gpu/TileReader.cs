@@ -22,7 +22,7 @@ struct TileReader<TOperand>
         if (default(TOperand).AlongDepth)
         {
             row = thread / 4;
-            depth = thread % 4;
+            depth = thread & 3;
             var (from, step) = (first + row, threads / 4);
             row0 = operand.Row(group, from);
             if (Quads(extent, threads) > 1) row1 = operand.Row(group, from + step);
@@ -42,7 +42,7 @@ struct TileReader<TOperand>
         }
         else
         {
-            row = thread % Across(extent, words);
+            row = thread & (Across(extent, words) - 1);
             depth = thread / Across(extent, words);
             row0 = operand.Row(group, (words ? first / 2 : first) + (4 * row));
         }
