@@ -32,6 +32,7 @@ static class Fusion
         {
             (Conv2dOperation { Activation: Activation.None } convolution, UnaryOperation { Op: UnaryOp.Relu }) => (convolution with { Activation = Activation.Relu }, producer.Inputs),
             (Conv2dOperation { Activation: Activation.None } convolution, ClampOperation clamp) when !recorded => (new Conv2dClampOperation(convolution.Geometry, clamp.Min, clamp.Max), producer.Inputs),
+            (Conv2dOperation { Activation: Activation.None } convolution, UnaryOperation { Op: UnaryOp.Silu } silu) when !recorded => (new Conv2dUnaryOperation(convolution.Geometry, silu.Op, silu.Parameter), producer.Inputs),
             (LinearOperation { Activation: Activation.None } linear, UnaryOperation { Op: UnaryOp.Relu }) => (linear with { Activation = Activation.Relu }, producer.Inputs),
             (Conv2dOperation { Activation: Activation.None } convolution, BatchNormOperation { IsTraining: false } norm) when place == 0 && !recorded
                 => (new Conv2dBatchNormOperation(convolution.Geometry, norm.Geometry), [.. producer.Inputs, inputs[1], inputs[2], inputs[4], inputs[5], inputs[3]]),

@@ -27,6 +27,9 @@ public interface IConvolutionKernels : IKernelFamily
     /// </summary>
     void ForwardClamp(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, float min, float max, DeviceBuffer y);
 
+    /// <summary><see cref="Forward"/>, then <see cref="IElementwiseKernels.Unary"/> of its result: the same values, in one pass over y where an engine has one (the CPU's for SiLU).</summary>
+    void ForwardUnary(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, UnaryOp op, float a, DeviceBuffer y);
+
     /// <summary>
     /// Transposed convolution of x [N, g.OutH, g.OutW, g.K] with w [kh, kw, g.K / groups, g.C] to y [N, g.H, g.W, g.C]:
     /// y = b + the backward-data pass of convolution g, given x as upstream gradient (its weights are w with the last two axes exchanged within a group).

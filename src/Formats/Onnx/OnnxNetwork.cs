@@ -235,9 +235,33 @@ public sealed class OnnxNetwork : Layer
         return layer;
     }
 
+    /// <summary>The nodes with x Sigmoid(x) as the one node that newer files have for it, so that it is merged into what x comes from.</summary>
+    static IReadOnlyList<OnnxNode> WithSwish(IReadOnlyList<OnnxNode> nodes, HashSet<string> given)
+    {
+        var readings = nodes.SelectMany(node => node.Inputs).CountBy(name => name, StringComparer.Ordinal).ToDictionary(StringComparer.Ordinal);
+        var sigmoids = new Dictionary<string, OnnxNode>(StringComparer.Ordinal);
+        foreach (var node in nodes)
+        {
+            if (node is { Operator: "Sigmoid", Domain: "", Attributes: [], Inputs: [{ Length: > 0 }], Outputs: [{ Length: > 0 } result] } && !given.Contains(result) && readings.GetValueOrDefault(result) == 1) sigmoids[result] = node;
+        }
+
+        if (sigmoids.Count == 0) return nodes;
+        var merged = new HashSet<OnnxNode>();
+        var all = nodes.Select(node =>
+        {
+            if (node is not { Operator: "Mul", Domain: "", Attributes: [], Inputs: [var a, var b] }) return node;
+            var (x, sigmoid) = sigmoids.TryGetValue(b, out var second) ? (a, second) : (b, sigmoids.GetValueOrDefault(a));
+            if (sigmoid?.Inputs[0] != x) return node;
+            merged.Add(sigmoid);
+            return new OnnxNode { Operator = "Swish", Name = node.Name, Inputs = [x], Outputs = node.Outputs, Opset = node.Opset, Scope = node.Scope };
+        }).ToList();
+        return [.. all.Where(node => !merged.Contains(node))];
+    }
+
     void Build(IReadOnlyList<OnnxNode> nodes)
     {
         var given = Outputs.Select(output => output.Name).ToHashSet(StringComparer.Ordinal);
+        nodes = WithSwish(nodes, given);
         var unsupported = nodes.Where(node => node.Domain.Length > 0 || !OnnxOperators.Knows(node.Operator)).Select(node => OnnxOperators.Unknown(new(this, node), node)).ToList();
         if (unsupported.Count > 0) throw UnsupportedOperatorException.All(File, unsupported);
         foreach (var node in nodes)

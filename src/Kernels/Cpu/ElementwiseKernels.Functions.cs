@@ -140,7 +140,7 @@ sealed unsafe partial class ElementwiseKernels<V>
         }
     }
 
-    readonly struct SiluFunction : IFunction
+    internal readonly struct SiluFunction : IFunction
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static V Forward(V x, V a) => x / (One + V.Exp(-x));

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace CnnSharp.Kernels.Cpu;
 
 /// <summary>The epilogue of a sum, in this order; the bias is its first term.</summary>
@@ -15,6 +17,9 @@ internal unsafe struct Epilogue
     /// <summary>min(sum, Upper); 0: no bound.</summary>
     public float Upper;
 
+    /// <summary>sum / (1 + exp(-sum)), in place of a bound. Tiles store their sums, and these are read again while they are in the L1: the registers are the tile's.</summary>
+    public bool Silu;
+
     /// <summary>Added to the target instead of replacing it.</summary>
     public bool Accumulate;
 
@@ -26,7 +31,25 @@ internal unsafe struct Epilogue
         call.Add = Add is null ? 0 : (nint)(Add - target);
         call.Relu = Relu;
         call.Upper = Upper;
+        call.Silu = Silu;
         call.Accumulate = Accumulate;
+    }
+
+    /// <summary>y / (1 + exp(-y)) of some pixels and channels that were stored.</summary>
+    /// <param name="y">The first.</param>
+    /// <param name="stride">Floats between two pixels.</param>
+    /// <param name="pixels">How many.</param>
+    /// <param name="channels">Of each.</param>
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    public static void ApplySilu<V>(float* y, nint stride, int pixels, int channels)
+        where V : unmanaged, IVector<V>
+    {
+        for (; pixels > 0; pixels--, y += stride)
+        {
+            var c = 0;
+            for (; c + V.Count <= channels; c += V.Count) V.Store(ElementwiseKernels<V>.SiluFunction.Forward(V.Load(y + c), V.Zero), y + c);
+            if (c < channels) V.StorePartial(ElementwiseKernels<V>.SiluFunction.Forward(V.LoadPartial(y + c, channels - c), V.Zero), y + c, channels - c);
+        }
     }
 
     /// <summary>Sums of nothing: what a convolution without input channels or rows gives, and a product over no terms.</summary>
@@ -41,6 +64,7 @@ internal unsafe struct Epilogue
             if (Add is not null) sum += Add[i];
             if (Relu && sum < 0) sum = 0;
             if (Upper > 0 && sum > Upper) sum = Upper;
+            if (Silu) sum /= 1 + MathF.Exp(-sum);
             target[i] = Accumulate ? sum + target[i] : sum;
         }
     }

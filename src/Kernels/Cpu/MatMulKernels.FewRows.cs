@@ -72,6 +72,8 @@ sealed unsafe partial class MatMulKernels<V>
                     if (epilogue.Accumulate) sum += LoadUpTo(target + j, lanes);
                     StoreUpTo(sum, target + j, lanes);
                 }
+
+                if (epilogue.Silu) Epilogue.ApplySilu<V>(target, 0, 1, count);
             }
         }
 

@@ -201,6 +201,12 @@ sealed partial class ConvolutionKernels(GpuKernels kernels) : GpuKernelFamily(ke
         Kernels.Elementwise.Clamp(min, max, y, y);
     }
 
+    public void ForwardUnary(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, UnaryOp op, float a, DeviceBuffer y)
+    {
+        ((IConvolutionKernels)this).Forward(g, x, w, b, y, Activation.None);
+        Kernels.Elementwise.Unary(op, a, y, y);
+    }
+
     public void ForwardBatchNorm(in ConvGeometry g, in BatchNormGeometry norm, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y)
     {
         ((IConvolutionKernels)this).Forward(g, x, w, b, y);

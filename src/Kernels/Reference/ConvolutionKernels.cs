@@ -168,6 +168,12 @@ sealed class ConvolutionKernels<T> : ReferenceKernelFamily<T>, IConvolutionKerne
         Store(clamped, y);
     }
 
+    public void ForwardUnary(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, UnaryOp op, float a, DeviceBuffer y)
+    {
+        Forward(g, x, w, b, y);
+        new ElementwiseKernels<T>().Unary(op, a, y, y);
+    }
+
     public void ForwardBatchNorm(in ConvGeometry g, in BatchNormGeometry norm, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y)
     {
         Forward(g, x, w, b, y);

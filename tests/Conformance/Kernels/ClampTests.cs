@@ -73,6 +73,27 @@ public sealed class ClampTests
                 Assert.Contains(most, apart);
                 Assert.Equal(apart, together);
             }
+
+            // A function of one input, likewise: SiLU, which the CPU has in the pass, and another.
+            foreach (var op in new[] { UnaryOp.Silu, UnaryOp.LeakyRelu })
+            {
+                float[] together = new float[(long)g.N * g.OutH * g.OutW * g.K], apart = new float[together.Length];
+                KernelCall.InPlace(device, (k, a) => k.Convolution.ForwardUnary(g, a[0], a[1], a[2], op, 0.3f, a[3]), x, w, b, together);
+                KernelCall.InPlace(
+                    device,
+                    (k, a) =>
+                    {
+                        k.Convolution.Forward(g, a[0], a[1], a[2], a[3]);
+                        k.Elementwise.Unary(op, 0.3f, a[3], a[3]);
+                    },
+                    x,
+                    w,
+                    b,
+                    apart);
+                Assert.Contains(apart, float.IsNaN);
+                Assert.Contains(apart, value => value < 0);
+                Assert.Equal(apart, together);
+            }
         }
     }
 

@@ -157,7 +157,7 @@ public sealed class ConvolutionAlgorithmTests
     {
         public static readonly string[] Names =
         [
-            "forward", "forward with ReLU", "forward with batch norm, add and ReLU", "forward from 0 to 5", "forward from -2 to 5", "backward-data", "backward-data, accumulating", "backward-weights",
+            "forward", "forward with ReLU", "forward with batch norm, add and ReLU", "forward from 0 to 5", "forward from -2 to 5", "forward with SiLU", "forward with leaky ReLU", "backward-data", "backward-data, accumulating", "backward-weights",
             "transposed", "transposed backward-data, accumulating", "transposed backward-weights",
         ];
 
@@ -181,6 +181,8 @@ public sealed class ConvolutionAlgorithmTests
                     Call(y, (k, a) => k.Convolution.ForwardBatchNorm(g, norm, a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[0]), x, w, b, scale, b, scale, variance, y),
                     Call(y, (k, a) => k.Convolution.ForwardClamp(g, a[1], a[2], a[3], 0, 5, a[0]), x, w, b),
                     Call(y, (k, a) => k.Convolution.ForwardClamp(g, a[1], a[2], a[3], -2, 5, a[0]), x, w, b),
+                    Call(y, (k, a) => k.Convolution.ForwardUnary(g, a[1], a[2], a[3], UnaryOp.Silu, 0, a[0]), x, w, b),
+                    Call(y, (k, a) => k.Convolution.ForwardUnary(g, a[1], a[2], a[3], UnaryOp.LeakyRelu, 0.2f, a[0]), x, w, b),
                     Call(x, (k, a) => k.Convolution.BackwardInput(g, a[1], a[2], a[0]), y, w),
                     Call(x, (k, a) => k.Convolution.BackwardInput(g, a[1], a[2], a[0], accumulate: true), y, w),
                     Call(w, (k, a) => k.Convolution.BackwardWeight(g, a[1], a[2], a[0]), x, y),

@@ -33,6 +33,8 @@ public sealed class FusionTests
         using (Tape.NoGrad())
         {
             Assert.Equal("Conv2dBatchNorm", NameOf(x => norm.Forward(conv.Forward(x))));
+            Assert.Equal("Conv2dUnary", NameOf(x => Functional.Silu(conv.Forward(x))));
+            Assert.Equal("Gelu", NameOf(x => Functional.Gelu(conv.Forward(x))));
             Assert.Equal("Conv2dClamp", NameOf(x => Functional.Clamp(conv.Forward(x), 0, 6)));
             Assert.Equal("Conv2dBatchNorm", NameOf(x => Functional.Relu(norm.Forward(conv.Forward(x)))));
             Assert.Equal("Conv2dBatchNorm", NameOf(x => Functional.Relu(shortcut + norm.Forward(conv.Forward(x)))));
@@ -70,6 +72,8 @@ public sealed class FusionTests
             x => Functional.Relu(norm.Forward(conv.Forward(x)) + shortcut),
             x => Functional.Relu(shortcut + Functional.Relu(norm.Forward(conv.Forward(x)))),
             x => conv.Forward(x) is var y ? y * Functional.Sigmoid(y) : null!,
+            x => Functional.Silu(conv.Forward(x)),
+            x => Functional.Silu(conv.Forward(x) is var y ? y : null!) * y,
             x => Functional.Clamp(conv.Forward(x), 0, 0.3),
             x => Functional.Clamp(conv.Forward(x), -0.2, 0.3),
             x => Functional.Clamp(conv.Forward(x) is var y ? y : null!, 0, 0.3) * y,

@@ -80,6 +80,12 @@ internal sealed class ConvolutionKernels<V> : CpuKernelFamily<V>, IConvolutionKe
         Kernels.Elementwise.Clamp(min, max, y, y);
     }
 
+    public void ForwardUnary(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, UnaryOp op, float a, DeviceBuffer y)
+    {
+        Correlate(new() { Geometry = g, X = x, W = w, Y = y, Bias = b, Layout = WeightLayout.InOut(g), Epilogue = new() { Silu = op == UnaryOp.Silu } });
+        if (op != UnaryOp.Silu) Kernels.Elementwise.Unary(op, a, y, y);
+    }
+
     // A transposed convolution is the gradient with respect to the input of the convolution that describes it, so its three passes are that
     // convolution's backward-data, forward and backward-weights passes with weights whose last two axes are exchanged.
     public void TransposeForward(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer y)

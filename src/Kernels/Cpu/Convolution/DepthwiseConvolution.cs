@@ -156,6 +156,8 @@ internal sealed unsafe class DepthwiseConvolution<V>(CpuKernels<V> kernels, Conv
                     Tile1(taps, x, weights, y);
                     count = 1;
                 }
+
+                if (Epilogue.Silu) Epilogue.ApplySilu<V>(y, taps.TargetPixel, count, taps.EndChannel - channel);
             }
         }
 

@@ -240,7 +240,9 @@ internal sealed unsafe class WinogradConvolution<V>(CpuKernels<V> kernels, Convo
                 var row = (first + t) % perImage / tileCols * Winograd4x4<V>.Tile;
                 var col = (first + t) % tileCols * Winograd4x4<V>.Tile;
                 var target = Target + (((((long)image * TargetH) + row) * TargetW) + col) * Out;
-                Finish(products + ((long)t * Out), ProductPlace, target, Math.Min(Tile, TargetH - row), Math.Min(Tile, TargetW - col));
+                var (rows, cols) = (Math.Min(Tile, TargetH - row), Math.Min(Tile, TargetW - col));
+                Finish(products + ((long)t * Out), ProductPlace, target, rows, cols);
+                for (var i = 0; Epilogue.Silu && i < rows; i++) Epilogue.ApplySilu<V>(target + ((long)i * TargetW * Out), Out, cols, Out);
             }
         }
 

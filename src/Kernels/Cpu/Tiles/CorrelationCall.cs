@@ -50,6 +50,9 @@ internal unsafe struct CorrelationCall
 
     /// <summary>After the ReLU min(result, Upper); 0: no bound.</summary>
     public float Upper;
+
+    /// <summary>What <see cref="TilePair{V}"/> does to the stored results: <see cref="Epilogue.Silu"/>.</summary>
+    public bool Silu;
 }
 
 /// <summary>

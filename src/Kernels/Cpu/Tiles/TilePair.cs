@@ -84,6 +84,9 @@ internal unsafe ref struct TilePair<V>
         if (pendingSkip == 0 && pendingCount == half && skip == 0 && count == half && lanes == vectors * V.Count)
         {
             tile(call, pendingX, x, weights, bias, pendingY, y);
+            if (!call->Silu) return;
+            Epilogue.ApplySilu<V>(pendingY, call->OutStride, half, lanes);
+            Epilogue.ApplySilu<V>(y, call->OutStride, half, lanes);
             return;
         }
 
@@ -118,5 +121,7 @@ internal unsafe ref struct TilePair<V>
                 else V.StorePartial(sum, target, valid);
             }
         }
+
+        if (call->Silu) Epilogue.ApplySilu<V>(y + (skip * call->OutStride), call->OutStride, count - skip, lanes);
     }
 }

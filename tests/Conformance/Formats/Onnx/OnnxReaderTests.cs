@@ -239,6 +239,58 @@ public class OnnxReaderTests
         Assert.Equal(["Neg", "Relu"], model.Nodes.Select(node => node.Operator));
     }
 
+    /// <summary>x Sigmoid(x) in either order is one step, whatever the version; not where the sigmoid is read elsewhere, is given out, or is another's.</summary>
+    [Theory]
+    [InlineData(true, "x", "s")]
+    [InlineData(true, "s", "x")]
+    [InlineData(false, "s", "s")]
+    [InlineData(false, "x", "r")]
+    public void AProductWithTheSigmoidIsSilu(bool merged, string left, string right)
+    {
+        Values(merged, Node("Relu", "x", "r"), Node("Sigmoid", right == "r" ? "r" : "x", "s"), right == "r" ? Node("Mul", [left, "s"], "y") : Node("Mul", [left, right], "y"));
+        Values(false, Node("Sigmoid", "x", "s"), Node("Mul", ["x", "s"], "t"), Node("Add", ["s", "t"], "y"));
+        Values(false, Node("Relu", "x", "r"), Node("Sigmoid", "x", "y"), Node("Mul", ["x", "y"], "t"));
+
+        static void Values(bool merged, params OnnxNode[] nodes)
+        {
+            var network = new OnnxNetwork(OnnxModel.Read(Bytes(Graph(nodes)), File), Device.Cpu);
+            var names = new List<string>();
+            float[] x = [-3, -0.5f, 0, 0.25f, 2, 7];
+            using var _ = Tape.NoGrad();
+            Tape.Observer = operation => names.Add(operation.Operation.Name);
+            try
+            {
+                var y = network.Run([Value.Of(Tensor.From(x, new(2, 3), Device.Cpu))])[0].Host();
+                for (var i = 0; i < x.Length; i++) Assert.Equal(Expected(nodes, x[i]), y.Real(i), 1e-6 * Math.Max(1, Math.Abs(x[i])));
+            }
+            finally
+            {
+                Tape.Observer = null;
+            }
+
+            Assert.Equal(merged, names.Contains("Silu"));
+            Assert.Equal(!merged, names.Contains("Sigmoid"));
+        }
+
+        static double Expected(OnnxNode[] nodes, double x)
+        {
+            var values = new Dictionary<string, double> { ["x"] = x };
+            foreach (var node in nodes)
+            {
+                var a = values[node.Inputs[0]];
+                values[node.Outputs[0]] = node.Operator switch
+                {
+                    "Relu" => Math.Max(a, 0),
+                    "Sigmoid" => 1 / (1 + Math.Exp(-a)),
+                    "Mul" => a * values[node.Inputs[1]],
+                    _ => a + values[node.Inputs[1]],
+                };
+            }
+
+            return values["y"];
+        }
+    }
+
     [Fact]
     public void AnUnknownOperatorIsNamed()
     {
