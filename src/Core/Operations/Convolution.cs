@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using CnnSharp.Kernels;
 
 namespace CnnSharp;
@@ -82,4 +83,24 @@ sealed record Conv2dOperation(ConvGeometry Geometry, Activation Activation) : Op
         if (gradients.Wants(x)) c.Kernels.Convolution.BackwardInput(Geometry, dz, w.Data, gradients.For(x, out var accumulate), accumulate);
         dz.Release();
     }
+}
+
+/// <summary>A convolution and a clamp of its result in inference, where nothing is recorded: x, w, b or null.</summary>
+sealed record Conv2dClampOperation(ConvGeometry Geometry, float Min, float Max) : Operation
+{
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => new(Geometry.N, Geometry.OutH, Geometry.OutW, Geometry.K);
+
+    public override void Forward(ForwardContext c) => c.Kernels.Convolution.ForwardClamp(Geometry, c.Data(0), c.Data(1), c.DataOrNull(2), Min, Max, c.Output.Data);
+
+    public override void Backward(BackwardContext c) => throw new UnreachableException("Nothing is recorded here.");
+}
+
+/// <summary>A convolution and a function of its result in inference, where nothing is recorded: x, w, b or null.</summary>
+sealed record Conv2dUnaryOperation(ConvGeometry Geometry, UnaryOp Op, float Parameter) : Operation
+{
+    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => new(Geometry.N, Geometry.OutH, Geometry.OutW, Geometry.K);
+
+    public override void Forward(ForwardContext c) => c.Kernels.Convolution.ForwardUnary(Geometry, c.Data(0), c.Data(1), c.DataOrNull(2), Op, Parameter, c.Output.Data);
+
+    public override void Backward(BackwardContext c) => throw new UnreachableException("Nothing is recorded here.");
 }

@@ -17,7 +17,7 @@ internal unsafe struct Epilogue
     /// <summary>min(sum, Upper); 0: no bound.</summary>
     public float Upper;
 
-    /// <summary>sum / (1 + exp(-sum)), in place of a bound. Tiles store their sums, and these are read again while they are in the L1: the registers are the tile's.</summary>
+    /// <summary>sum / (1 + exp(-sum)), in place of a bound and not with <see cref="Accumulate"/>. Tiles store their sums, and these are read again while they are in the L1: the registers are the tile's.</summary>
     public bool Silu;
 
     /// <summary>Added to the target instead of replacing it.</summary>

@@ -86,13 +86,7 @@ internal readonly unsafe struct V512(Vector512<float> value) : IVector<V512>
         // Of two operands the second is taken where there is a NaN.
         var x = Avx512F.Max(Vector512.Create(ExpPolynomial.Least), Avx512F.Min(Vector512.Create(ExpPolynomial.Most), a.value));
         var n = Avx512F.RoundScale(x * Vector512.Create(ExpPolynomial.Log2E), 8);
-        var r = Vector512.MultiplyAddEstimate(n, Vector512.Create(-ExpPolynomial.Ln2High), x);
-        r = Vector512.MultiplyAddEstimate(n, Vector512.Create(-ExpPolynomial.Ln2Low), r);
-        var p = Vector512.MultiplyAddEstimate(Vector512.Create(ExpPolynomial.C6), r, Vector512.Create(ExpPolynomial.C5));
-        p = Vector512.MultiplyAddEstimate(p, r, Vector512.Create(ExpPolynomial.C4));
-        p = Vector512.MultiplyAddEstimate(p, r, Vector512.Create(ExpPolynomial.C3));
-        p = Vector512.MultiplyAddEstimate(p, r, Vector512.Create(0.5f));
-        return new(Avx512F.Scale(Vector512.MultiplyAddEstimate(r * r, p, r) + Vector512<float>.One, n));
+        return new(Avx512F.Scale(ExpPolynomial.Of(new V512(x), new V512(n)).value, n));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -200,13 +194,7 @@ internal readonly unsafe struct V256(Vector256<float> value) : IVector<V256>
         // Of two operands the second is taken where there is a NaN.
         var x = Avx.Max(Vector256.Create(ExpPolynomial.Least), Avx.Min(Vector256.Create(ExpPolynomial.Most), a.value));
         var n = Avx.RoundToNearestInteger(x * Vector256.Create(ExpPolynomial.Log2E));
-        var r = Vector256.MultiplyAddEstimate(n, Vector256.Create(-ExpPolynomial.Ln2High), x);
-        r = Vector256.MultiplyAddEstimate(n, Vector256.Create(-ExpPolynomial.Ln2Low), r);
-        var p = Vector256.MultiplyAddEstimate(Vector256.Create(ExpPolynomial.C6), r, Vector256.Create(ExpPolynomial.C5));
-        p = Vector256.MultiplyAddEstimate(p, r, Vector256.Create(ExpPolynomial.C4));
-        p = Vector256.MultiplyAddEstimate(p, r, Vector256.Create(ExpPolynomial.C3));
-        p = Vector256.MultiplyAddEstimate(p, r, Vector256.Create(0.5f));
-        p = Vector256.MultiplyAddEstimate(r * r, p, r) + Vector256<float>.One;
+        var p = ExpPolynomial.Of(new V256(x), new V256(n)).value;
 
         // 2^n in two factors, as n goes from -150 to 128.
         var whole = Avx.ConvertToVector256Int32(n);
@@ -354,8 +342,18 @@ static class ExpPolynomial
 {
     public const float Least = -104, Most = 89, Log2E = 1.44269504f;
 
-    /// <summary>ln 2 in two parts: n times the first is exact.</summary>
-    public const float Ln2High = 0.693145752f, Ln2Low = 1.42860677e-6f;
-
-    public const float C3 = 1.666657627e-1f, C4 = 4.166655615e-2f, C5 = 8.363203146e-3f, C6 = 1.392621314e-3f;
+    /// <summary>1 + r + r^2 p(r).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Of<V>(V x, V n)
+        where V : unmanaged, IVector<V>
+    {
+        // ln 2 in two parts: n times the first is exact.
+        var r = V.Fma(n, V.Create(-0.693145752f), x);
+        r = V.Fma(n, V.Create(-1.42860677e-6f), r);
+        var p = V.Fma(V.Create(1.392621314e-3f), r, V.Create(8.363203146e-3f));
+        p = V.Fma(p, r, V.Create(4.166655615e-2f));
+        p = V.Fma(p, r, V.Create(1.666657627e-1f));
+        p = V.Fma(p, r, V.Create(0.5f));
+        return V.Fma(r * r, p, r) + V.Create(1f);
+    }
 }

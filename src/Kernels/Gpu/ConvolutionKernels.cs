@@ -36,10 +36,9 @@ sealed partial class ConvolutionKernels(GpuKernels kernels) : GpuKernelFamily(ke
         var down = Axis.Forward(g.H, g.OutH, g.KernelH, g.StrideH, g.PadTop, g.DilationH);
         var right = Axis.Forward(g.W, g.OutW, g.KernelW, g.StrideW, g.PadLeft, g.DilationW);
         var correlation = new Correlation(g.N, down, right, g.C, g.GroupC, g.K, g.GroupK, g.Groups);
-        var factors = Prepare(g, correlation, x, w, turned);
+        using var factors = Prepare(g, correlation, x, w, turned);
         if (g.GroupK % 4 == 0) Correlate(correlation, factors, new RowResults<Vectors>(new(VectorsOf(y), ReadViewOrEmpty<float>(b), g.GroupK, b is not null, relu, accumulate), g.K, g.GroupK));
         else Correlate(correlation, factors, new RowResults<Scalars>(new(ScalarsOf(y), ReadViewOrEmpty<float>(b), g.GroupK, b is not null, relu, accumulate), g.K, g.GroupK));
-        factors.Release(x, w);
     }
 
     /// <summary>dx = b + the backward-data pass of convolution g, or dx += it.</summary>
@@ -48,7 +47,7 @@ sealed partial class ConvolutionKernels(GpuKernels kernels) : GpuKernelFamily(ke
         RequireIndexable(dy, w, dx);
         if (dx.Length == 0) return;
 
-        var factors = Prepare(g, new(g.N, default, default, g.K, g.GroupK, g.C, g.GroupC, g.Groups), dy, w, turned);
+        using var factors = Prepare(g, new(g.N, default, default, g.K, g.GroupK, g.C, g.GroupC, g.Groups), dy, w, turned);
 
         // A phase for each row and column that a stride begins with, as far as there are any.
         for (var row = 0; row < Math.Min(g.StrideH, g.H); row++)
@@ -62,8 +61,6 @@ sealed partial class ConvolutionKernels(GpuKernels kernels) : GpuKernelFamily(ke
                 else Correlate(correlation, factors, new PixelResults<Scalars>(new(ScalarsOf(dx), ReadViewOrEmpty<float>(b), g.GroupC, b is not null, false, accumulate), down, right, g.C, g.GroupC));
             }
         }
-
-        factors.Release(dy, w);
     }
 
     /// <summary>dw [taps, c, k] of convolution g, or, exchanged, [taps, k, c].</summary>
@@ -81,7 +78,7 @@ sealed partial class ConvolutionKernels(GpuKernels kernels) : GpuKernelFamily(ke
     {
         var down = Axis.Forward(g.H, g.OutH, g.KernelH, g.StrideH, g.PadTop, g.DilationH);
         var right = Axis.Forward(g.W, g.OutW, g.KernelW, g.StrideW, g.PadLeft, g.DilationW);
-        if (g.GroupC % 8 == 0 && g.GroupK % 8 == 0 && Kernels.Products.PrefersPairs(MultiplyAdds(g, dw), Readings(g, g.GroupK) * g.OutH * g.OutW / ((long)g.H * g.W)))
+        if (g.GroupC % 8 == 0 && g.GroupK % 8 == 0 && Kernels.Products.PrefersPairs(MultiplyAdds(g, dw), Readings(g, x, g.C, g.GroupK)))
         {
             // A pair is of neighboring channels, so both factors have half as many.
             var (source, gradient) = (Kernels.Products.RoundToPairs(x), Kernels.Products.RoundToPairs(dy));
@@ -124,29 +121,28 @@ sealed partial class ConvolutionKernels(GpuKernels kernels) : GpuKernelFamily(ke
     /// <param name="Source">Whose patches are multiplied.</param>
     /// <param name="Weights">By what.</param>
     /// <param name="Turned">Weights, if no pairs, are [taps, results, channels].</param>
-    /// <param name="ArePairs">Both are pairs of bfloat16, along the channels, and weights [groups, results, taps, channels].</param>
-    readonly record struct Factors(DeviceBuffer Source, DeviceBuffer Weights, bool Turned, bool ArePairs)
+    /// <param name="ArePairs">Both are pairs of bfloat16, along the channels, and weights [groups, results, taps, channels]: made for the products.</param>
+    /// <param name="OwnsWeights">The weights were made for the products.</param>
+    readonly record struct Factors(DeviceBuffer Source, DeviceBuffer Weights, bool Turned, bool ArePairs, bool OwnsWeights) : IDisposable
     {
-        /// <summary>Releases what was made of these.</summary>
-        public void Release(DeviceBuffer source, DeviceBuffer weights)
+        public void Dispose()
         {
-            if (Source != source) Source.Release();
-            if (Weights != weights) Weights.Release();
+            if (ArePairs) Source.Release();
+            if (OwnsWeights) Weights.Release();
         }
     }
 
     /// <summary>Rounds the factors to pairs, or exchanges the axes of the weights, where the products gain more.</summary>
     Factors Prepare(in ConvGeometry g, in Correlation c, DeviceBuffer source, DeviceBuffer w, bool turned)
     {
-        var pixels = (long)g.N * g.OutH * g.OutW;
-        if (c.GroupChannels % 8 == 0 && Kernels.Products.PrefersPairs(MultiplyAdds(g, w), Readings(g, c.GroupColumns) * pixels * c.Channels / Math.Max(pixels * c.Channels, source.Length)))
+        if (c.GroupChannels % 8 == 0 && Kernels.Products.PrefersPairs(MultiplyAdds(g, w), Readings(g, source, c.Channels, c.GroupColumns)))
         {
-            var weights = Kernels.Products.RoundWeights(w, new(g.KernelH * g.KernelW, c.GroupChannels, c.GroupColumns, c.Groups, Flag(turned)));
-            return new(Kernels.Products.RoundToPairs(source), weights, turned, ArePairs: true);
+            var pairs = Kernels.Products.RoundToPairs(source);
+            return new(pairs, Kernels.Products.RoundWeights(w, new(g.KernelH * g.KernelW, c.GroupChannels, c.GroupColumns, c.Groups, Flag(turned))), turned, ArePairs: true, OwnsWeights: true);
         }
 
         // In float32, tiles of weights that lie across the results take a sixth less time and more.
-        if (!turned || Engine.Precision != Precision.Float32 || c.GroupColumns <= 16 || c.GroupColumns % 4 != 0 || MultiplyAdds(g, w) < Kernels.Products.LargeProduct) return new(source, w, turned, ArePairs: false);
+        if (!turned || Engine.Precision != Precision.Float32 || c.GroupColumns <= 16 || c.GroupColumns % 4 != 0 || MultiplyAdds(g, w) < Kernels.Products.LargeProduct) return new(source, w, turned, ArePairs: false, OwnsWeights: false);
         var exchanged = Engine.Rent(DType.Float32, w.Length);
         Kernels.Memory.CopyRegion(
             new(
@@ -154,14 +150,18 @@ sealed partial class ConvolutionKernels(GpuKernels kernels) : GpuKernelFamily(ke
                 0, (long)c.GroupColumns * c.Channels, 1, c.GroupChannels, c.Channels,
                 0, (long)c.GroupChannels * c.Columns, c.Columns, c.GroupColumns, 1),
             w, exchanged);
-        return new(source, exchanged, Turned: false, ArePairs: false);
+        return new(source, exchanged, Turned: false, ArePairs: false, OwnsWeights: true);
     }
 
     /// <summary>Of each of the three passes, whose weights or their gradients these are.</summary>
     static long MultiplyAdds(in ConvGeometry g, DeviceBuffer w) => (long)g.N * g.OutH * g.OutW * w.Length;
 
-    /// <summary>How often a product reads a pixel that each tap meets.</summary>
-    static long Readings(in ConvGeometry g, int columns) => (long)g.KernelH * g.KernelW * Blocks(columns, 128);
+    /// <summary>How often a product with so many columns reads an element of a source of so many channels: for each tap of each result pixel, in each tile of columns.</summary>
+    static long Readings(in ConvGeometry g, DeviceBuffer source, int channels, int columns)
+    {
+        var met = (long)g.N * g.OutH * g.OutW * channels;
+        return (long)g.KernelH * g.KernelW * Blocks(columns, 128) * met / Math.Max(met, source.Length);
+    }
 
     void Correlate<TResults>(in Correlation c, in Factors f, TResults results)
         where TResults : struct, IResults

@@ -247,7 +247,7 @@ public class OnnxReaderTests
     [InlineData(false, "x", "r")]
     public void AProductWithTheSigmoidIsSilu(bool merged, string left, string right)
     {
-        Values(merged, Node("Relu", "x", "r"), Node("Sigmoid", right == "r" ? "r" : "x", "s"), right == "r" ? Node("Mul", [left, "s"], "y") : Node("Mul", [left, right], "y"));
+        Values(merged, Node("Relu", "x", "r"), Node("Sigmoid", right == "r" ? "r" : "x", "s"), Node("Relu", "x", "between"), right == "r" ? Node("Mul", [left, "s"], "y") : Node("Mul", [left, right], "y"));
         Values(false, Node("Sigmoid", "x", "s"), Node("Mul", ["x", "s"], "t"), Node("Add", ["s", "t"], "y"));
         Values(false, Node("Relu", "x", "r"), Node("Sigmoid", "x", "y"), Node("Mul", ["x", "y"], "t"));
 

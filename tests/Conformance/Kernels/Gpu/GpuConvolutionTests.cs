@@ -121,39 +121,6 @@ public sealed class GpuConvolutionTests(WideAccelerator wide) : IClassFixture<Wi
         select ConvGeometry.Create([n, size[0], size[1], groups * channels], [kernel[0], kernel[1], channels, groups * results], (stride[0], stride[1]), new(pad[0], pad[1], pad[2], pad[3]), (dilation[0], dilation[1]), groups);
 
     /// <summary>Forward, with and without bias and ReLU; backward-data, once overwritten and once added to; backward-weights; by bias.</summary>
-    static void Convolve(Device device, ConvGeometry g, Random random)
-    {
-        var (x, y, w) = ((long)g.N * g.H * g.W * g.C, (long)g.N * g.OutH * g.OutW * g.K, (long)g.KernelH * g.KernelW * g.GroupC * g.K);
-        Same(
-            device,
-            (k, b) =>
-            {
-                k.Convolution.Forward(g, b[0], b[1], b[2], b[3], Activation.Relu);
-                k.Convolution.Forward(g, b[0], b[1], null, b[4]);
-                k.Convolution.BackwardInput(g, b[5], b[1], b[6]);
-                k.Convolution.BackwardInput(g, b[5], b[1], b[6], accumulate: true);
-                k.Convolution.BackwardWeight(g, b[0], b[5], b[7]);
-                k.Convolution.BackwardBias((long)g.N * g.OutH * g.OutW, g.K, b[5], b[8]);
-            },
-            Whole(random, x), Whole(random, w), Whole(random, g.K), Dirt(y), Dirt(y), Whole(random, y), Dirt(x), Dirt(w), Dirt(g.K));
-    }
-
-    static void ConvolveTransposed(Device device, ConvGeometry g, Random random)
-    {
-        var (x, y, w) = ((long)g.N * g.OutH * g.OutW * g.K, (long)g.N * g.H * g.W * g.C, (long)g.KernelH * g.KernelW * g.GroupC * g.K);
-        Same(
-            device,
-            (k, b) =>
-            {
-                k.Convolution.TransposeForward(g, b[0], b[1], b[2], b[3]);
-                k.Convolution.TransposeForward(g, b[0], b[1], null, b[4]);
-                k.Convolution.TransposeBackwardInput(g, b[5], b[1], b[6]);
-                k.Convolution.TransposeBackwardInput(g, b[5], b[1], b[6], accumulate: true);
-                k.Convolution.TransposeBackwardWeight(g, b[0], b[5], b[7]);
-            },
-            Whole(random, x), Whole(random, w), Whole(random, g.C), Dirt(y), Dirt(y), Whole(random, y), Dirt(x), Dirt(w));
-    }
-
     /// <summary>A product of a little more than a tile along each extent, and one of exactly a tile and two depths.</summary>
     void MultiplyOn<TTile>()
         where TTile : struct, ITile
@@ -194,13 +161,6 @@ public sealed class GpuConvolutionTests(WideAccelerator wide) : IClassFixture<Wi
         },
         Whole(random, (long)g.M * g.K), Whole(random, (long)g.K * g.N), Whole(random, g.N), Dirt((long)g.M * g.N), Dirt((long)g.M * g.N));
 
-    /// <summary>What a rented buffer may hold.</summary>
-    static float[] Dirt(long length)
-    {
-        var values = new float[length];
-        Array.Fill(values, float.NaN);
-        return values;
-    }
 }
 
 /// <summary>ILGPU's CPU accelerator with the groups of a GPU, and so its tiles. It goes with the tests, which run alone, and what ILGPU keeps for its kernels with it.</summary>

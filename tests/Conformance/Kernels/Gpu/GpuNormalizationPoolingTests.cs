@@ -72,6 +72,19 @@ public sealed class GpuNormalizationPoolingTests
             }
         });
 
+    /// <summary>Means a thousand times the spread, and a first row that is far from all others: the statistics are taken in one reading.</summary>
+    [Fact]
+    public void BatchNormFarFromZero()
+    {
+        var (g, random) = (new BatchNormGeometry(600, 36, 1e-3f, 0.25f, Activation.None), new Random(6));
+        var x = Real(random, g.Rows * g.Channels, 999, 1001);
+        Array.Fill(x, 900, 0, g.Channels / 2);
+        Near(
+            2e-4,
+            (k, b) => k.Normalization.BatchNormForward(g, b[0], b[1], b[2], b[3], b[4], null, b[5], b[6], b[7]),
+            x, Real(random, g.Channels), Real(random, g.Channels), Real(random, g.Channels), Real(random, g.Channels, 1, 2), new float[x.Length], new float[g.Channels], new float[g.Channels]);
+    }
+
     [Fact]
     public void LocalResponse() => Check(
         15,

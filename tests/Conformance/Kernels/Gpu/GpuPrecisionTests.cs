@@ -26,19 +26,7 @@ public sealed class GpuPrecisionTests(EmulatedTensorCores devices) : IClassFixtu
             ConvGeometry.Create([2, 6, 7, 8], [3, 3, 8, 68], 1, 1, 1, 1),
             ConvGeometry.Create([1, 11, 9, 12], [2, 3, 6, 20], (3, 2), (0, 1), (1, 2), 2),
         ];
-        foreach (var g in cases)
-        {
-            var (random, x, y, w) = (new Random(g.K), (long)g.N * g.H * g.W * g.C, (long)g.N * g.OutH * g.OutW * g.K, (long)g.KernelH * g.KernelW * g.GroupC * g.K);
-            Same(
-                devices[precision],
-                (k, b) =>
-                {
-                    k.Convolution.Forward(g, b[0], b[1], b[2], b[3], Activation.Relu);
-                    k.Convolution.BackwardInput(g, b[4], b[1], b[5], accumulate: true);
-                    k.Convolution.BackwardWeight(g, b[0], b[4], b[6]);
-                },
-                Whole(random, x), Whole(random, w), Whole(random, g.K), new float[y], Whole(random, y), Whole(random, x), new float[w]);
-        }
+        foreach (var g in cases) Convolve(devices[precision], g, new(g.K));
     }
 
     /// <summary>Depths on both sides of a tile's 16 or 32, and one that is summed in parts.</summary>

@@ -58,4 +58,47 @@ static class GpuRun
         KernelCall.InPlace(device, call, results);
         return results;
     }
+
+    /// <summary>Every pass of a convolution of whole numbers as on the reference engine, to the bit.</summary>
+    public static void Convolve(Device device, ConvGeometry g, Random random)
+    {
+        var (x, y, w) = ((long)g.N * g.H * g.W * g.C, (long)g.N * g.OutH * g.OutW * g.K, (long)g.KernelH * g.KernelW * g.GroupC * g.K);
+        Same(
+            device,
+            (k, b) =>
+            {
+                k.Convolution.Forward(g, b[0], b[1], b[2], b[3], Activation.Relu);
+                k.Convolution.Forward(g, b[0], b[1], null, b[4]);
+                k.Convolution.BackwardInput(g, b[5], b[1], b[6]);
+                k.Convolution.BackwardInput(g, b[5], b[1], b[6], accumulate: true);
+                k.Convolution.BackwardWeight(g, b[0], b[5], b[7]);
+                k.Convolution.BackwardBias((long)g.N * g.OutH * g.OutW, g.K, b[5], b[8]);
+            },
+            Whole(random, x), Whole(random, w), Whole(random, g.K), Dirt(y), Dirt(y), Whole(random, y), Dirt(x), Dirt(w), Dirt(g.K));
+    }
+
+    /// <summary>Every pass of the transposed convolution that g describes.</summary>
+    public static void ConvolveTransposed(Device device, ConvGeometry g, Random random)
+    {
+        var (x, y, w) = ((long)g.N * g.OutH * g.OutW * g.K, (long)g.N * g.H * g.W * g.C, (long)g.KernelH * g.KernelW * g.GroupC * g.K);
+        Same(
+            device,
+            (k, b) =>
+            {
+                k.Convolution.TransposeForward(g, b[0], b[1], b[2], b[3]);
+                k.Convolution.TransposeForward(g, b[0], b[1], null, b[4]);
+                k.Convolution.TransposeBackwardInput(g, b[5], b[1], b[6]);
+                k.Convolution.TransposeBackwardInput(g, b[5], b[1], b[6], accumulate: true);
+                k.Convolution.TransposeBackwardWeight(g, b[0], b[5], b[7]);
+            },
+            Whole(random, x), Whole(random, w), Whole(random, g.C), Dirt(y), Dirt(y), Whole(random, y), Dirt(x), Dirt(w));
+    }
+
+    /// <summary>What a rented buffer may hold.</summary>
+    public static float[] Dirt(long length)
+    {
+        var values = new float[length];
+        Array.Fill(values, float.NaN);
+        return values;
+    }
 }

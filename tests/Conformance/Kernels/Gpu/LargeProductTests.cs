@@ -45,38 +45,14 @@ public sealed class LargeProductTests
             ConvGeometry.Create([1, 7, 6, 40], [3, 3, 40, 22], 1, 1, 1, 1),
             ConvGeometry.Create([1, 6, 7, 24], [1, 1, 24, 264], 1, 0, 1, 1),
         ];
-        foreach (var g in cases)
-        {
-            var (random, x, y, w) = (new Random(g.K), (long)g.N * g.H * g.W * g.C, (long)g.N * g.OutH * g.OutW * g.K, (long)g.KernelH * g.KernelW * g.GroupC * g.K);
-            Same(
-                device,
-                (k, b) =>
-                {
-                    k.Convolution.Forward(g, b[0], b[1], b[2], b[3], Activation.Relu);
-                    k.Convolution.BackwardInput(g, b[4], b[1], b[5], accumulate: true);
-                    k.Convolution.BackwardWeight(g, b[0], b[4], b[6]);
-                },
-                Whole(random, x), Whole(random, w), Whole(random, g.K), new float[y], Whole(random, y), Whole(random, x), new float[w]);
-        }
+        foreach (var g in cases) Convolve(device, g, new(g.K));
     });
 
+    /// <summary>The convolution whose gradient with respect to the input it is.</summary>
     [Theory]
     [MemberData(nameof(Runs))]
-    public void TransposedConvolutionsAreExact(string deviceName, Precision precision) => On(deviceName, precision, device =>
-    {
-        // The convolution whose gradient with respect to the input it is.
-        var g = ConvGeometry.Create([1, 10, 12, 40], [4, 4, 40, 48], 2, 1, 1, 1);
-        var (random, x, y, w) = (new Random(3), (long)g.OutH * g.OutW * g.K, (long)g.H * g.W * g.C, (long)g.KernelH * g.KernelW * g.C * g.K);
-        Same(
-            device,
-            (k, b) =>
-            {
-                k.Convolution.TransposeForward(g, b[0], b[1], b[2], b[3]);
-                k.Convolution.TransposeBackwardInput(g, b[4], b[1], b[5], accumulate: true);
-                k.Convolution.TransposeBackwardWeight(g, b[0], b[4], b[6]);
-            },
-            Whole(random, x), Whole(random, w), Whole(random, g.C), new float[y], Whole(random, y), Whole(random, x), new float[w]);
-    });
+    public void TransposedConvolutionsAreExact(string deviceName, Precision precision)
+        => On(deviceName, precision, device => ConvolveTransposed(device, ConvGeometry.Create([1, 10, 12, 40], [4, 4, 40, 48], 2, 1, 1, 1), new(3)));
 
     /// <summary>A gradient with respect to the weights that is summed in parts.</summary>
     [Theory]
