@@ -217,6 +217,7 @@ sealed unsafe partial class MatMulKernels<V>(CpuKernels<V> kernels) : CpuKernelF
 
         bool copyA;
         int strideA;
+        int tileRows;
 
         /// <summary>Whether a is copied once for all tasks: several multiply the same rows by different columns.</summary>
         public readonly bool SharesA => copyA && ColumnTasks > 1;
@@ -233,7 +234,7 @@ sealed unsafe partial class MatMulKernels<V>(CpuKernels<V> kernels) : CpuKernelF
 
         public readonly long PackedLength => (long)RoundUp(Geometry.N, V.Count) * Geometry.K;
 
-        public readonly long ScratchLength => CorrelationTiles<V>.MaxTile + (copyA && !SharesA ? CopyLength(DivideUp(Geometry.M, RowTasks)) : 0);
+        public readonly long ScratchLength => CorrelationTiles<V>.MaxTile + (copyA && !SharesA ? CopyLength(Math.Min(Geometry.M, DivideUp(DivideUp(Geometry.M, tileRows), RowTasks) * tileRows)) : 0);
 
         public readonly long SharedLength => SharesA ? CopyLength(Geometry.M) : 0;
 
@@ -245,6 +246,7 @@ sealed unsafe partial class MatMulKernels<V>(CpuKernels<V> kernels) : CpuKernelF
             var (m, n, k, transposeA, _) = Geometry;
             var vectors = DivideUp(n, V.Count);
             Blocks = CorrelationTiles<V>.Blocks(vectors);
+            tileRows = CorrelationTiles<V>.TilePixels(CorrelationTiles<V>.Vectors(vectors));
             copyA = transposeA || Pixels.Any || m < CorrelationTiles<V>.MaxHalfTilePixels || (V.Registers >= 32 && L1Cache.Ways <= 8 && k % TwoWays == 0 && n >= CopiedColumns);
             strideA = copyA ? RoundUp(k, 16) + 16 : k;
 
@@ -274,6 +276,9 @@ sealed unsafe partial class MatMulKernels<V>(CpuKernels<V> kernels) : CpuKernelF
             }
         }
 
+        /// <summary>Where the rows of a task begin: at a whole tile.</summary>
+        readonly int FirstRow(int rowTask) => (int)Math.Min(Geometry.M, DivideUp((long)Geometry.M, tileRows) * rowTask / RowTasks * tileRows);
+
         /// <summary>Where the copy of a row lies in a copy of all.</summary>
         public readonly float* CopiedRow(int row) => SharedA + ((long)row * strideA);
 
@@ -282,8 +287,8 @@ sealed unsafe partial class MatMulKernels<V>(CpuKernels<V> kernels) : CpuKernelF
             var (m, n, k, _, _) = Geometry;
             var columnTask = task % ColumnTasks;
             var rowTask = task / ColumnTasks;
-            var first = (int)((long)m * rowTask / RowTasks);
-            var rows = (int)((long)m * (rowTask + 1) / RowTasks) - first;
+            var first = FirstRow(rowTask);
+            var rows = FirstRow(rowTask + 1) - first;
             var firstBlock = (int)((long)Blocks * columnTask / ColumnTasks);
             var endBlock = (int)((long)Blocks * (columnTask + 1) / ColumnTasks);
 
@@ -314,11 +319,20 @@ sealed unsafe partial class MatMulKernels<V>(CpuKernels<V> kernels) : CpuKernelF
                 Block(block, out var column, out var vectors, out var panel);
                 call.WeightStride = vectors * V.Count * sizeof(float);
                 Epilogue.Set(ref call, C, column);
-                var half = CorrelationTiles<V>.HalfTilePixels(vectors, rows);
+                var half = CorrelationTiles<V>.HalfTilePixels(vectors, rows, 1);
+                call.Next = block == firstBlock ? Ahead(a, rows, half, vectors) : default;
                 var pair = new TilePair<V>(&call, half, vectors, Math.Min(vectors * V.Count, n - column), panel, Bias + column, temp);
                 pair.AddRow(a, strideA, C + ((long)first * n) + column, rows);
                 pair.Flush();
             }
+        }
+
+        /// <summary>The rows after each tile's, while the first block is computed.</summary>
+        readonly Prefetcher Ahead(float* a, int rows, int half, int vectors)
+        {
+            if (copyA) return default;
+            var tiles = DivideUp(rows, 2 * half);
+            return new(a + ((long)2 * half * strideA), (long)rows * strideA, vectors == 1 ? tiles : (long)tiles * Geometry.K);
         }
 
         /// <summary>The first column and the vectors of a block, and where its panel is.</summary>

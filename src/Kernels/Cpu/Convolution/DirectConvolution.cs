@@ -450,7 +450,7 @@ internal sealed unsafe class DirectConvolution<V>(CpuKernels<V> kernels, Convolu
                     var phaseEnd = Math.Min(end, phase.Rows);
                     var pair = new TilePair<V>(
                         &call,
-                        CorrelationTiles<V>.HalfTilePixels(vectors, phase.Cols),
+                        CorrelationTiles<V>.HalfTilePixels(vectors, phase.Cols, (long)count * Math.Max(0, phaseEnd - first)),
                         vectors,
                         lanes,
                         weights + ((long)phase.FirstTap * In * vectors * V.Count),
@@ -524,7 +524,7 @@ internal sealed unsafe class DirectConvolution<V>(CpuKernels<V> kernels, Convolu
                         call.Segments = (to - from) * phase.RowSegments;
                         var pair = new TilePair<V>(
                             &call,
-                            CorrelationTiles<V>.HalfTilePixels(vectors, columns),
+                            CorrelationTiles<V>.HalfTilePixels(vectors, columns, (long)count * (stop - row)),
                             vectors,
                             lanes,
                             phaseWeights + ((long)from * phase.TapCols.Count * In * vectors * V.Count),
@@ -555,7 +555,7 @@ internal sealed unsafe class DirectConvolution<V>(CpuKernels<V> kernels, Convolu
 
                     side.Offsets = phase.StripOffsets;
                     side.Segments = phase.Segments;
-                    var sidePair = new TilePair<V>(&side, CorrelationTiles<V>.HalfTilePixels(vectors, phaseEnd - first), vectors, lanes, phaseWeights, Bias + k, temp);
+                    var sidePair = new TilePair<V>(&side, CorrelationTiles<V>.HalfTilePixels(vectors, phaseEnd - first, count * (phase.Left + phase.Right)), vectors, lanes, phaseWeights, Bias + k, temp);
                     for (var p = 0; p < count; p++)
                     {
                         var strip = strips + (p * imageStrips);
@@ -622,7 +622,7 @@ internal sealed unsafe class DirectConvolution<V>(CpuKernels<V> kernels, Convolu
                     ref var phase = ref phases[i];
                     var columns = phase.Cols - phase.Left - phase.Right;
                     if (columns <= 0) continue;
-                    var halves = (long)DivideUp(columns, CorrelationTiles<V>.HalfTilePixels(vectors, columns)) * gridRows;
+                    var halves = (long)DivideUp(columns, CorrelationTiles<V>.HalfTilePixels(vectors, columns, gridRows)) * gridRows;
                     steps += (halves + 1) / 2 * phase.Segments * (vectors == 1 ? 1 : phase.Length);
                 }
             }

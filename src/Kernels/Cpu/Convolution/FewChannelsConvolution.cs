@@ -176,7 +176,7 @@ internal sealed unsafe class FewChannelsConvolution<V>(CpuKernels<V> kernels) : 
             {
                 var vectors = CorrelationTiles<V>.Vectors(left);
                 call.WeightStride = vectors * V.Count * sizeof(float);
-                var pair = new TilePair<V>(&call, CorrelationTiles<V>.HalfTilePixels(vectors, Geometry.OutW), vectors, vectors * V.Count, weights, Zeros, temp);
+                var pair = new TilePair<V>(&call, CorrelationTiles<V>.HalfTilePixels(vectors, Geometry.OutW, end - first), vectors, vectors * V.Count, weights, Zeros, temp);
                 for (var row = first; row < end; row++)
                 {
                     pair.AddRow(source + (row * rowLength), Geometry.K, products + ((long)(row % ring) * Geometry.OutW * Width) + k, Geometry.OutW);

@@ -221,7 +221,7 @@ internal sealed unsafe class WinogradConvolution<V>(CpuKernels<V> kernels, Convo
                 {
                     var vectors = CorrelationTiles<V>.Vectors(left);
                     call.WeightStride = vectors * V.Count * sizeof(float);
-                    var pair = new TilePair<V>(&call, CorrelationTiles<V>.HalfTilePixels(vectors, count), vectors, vectors * V.Count, weights, zeros, temp);
+                    var pair = new TilePair<V>(&call, CorrelationTiles<V>.HalfTilePixels(vectors, count, 1), vectors, vectors * V.Count, weights, zeros, temp);
                     pair.AddRow(patches + (place * PatchPlace), In, products + (place * ProductPlace) + k, count);
                     pair.Flush();
                     weights += (long)vectors * V.Count * In;

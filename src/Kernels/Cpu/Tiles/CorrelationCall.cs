@@ -91,25 +91,22 @@ internal static unsafe partial class CorrelationTiles<V>
         return blocks;
     }
 
-    /// <summary>The half that computes a run of <paramref name="pixels"/> pixels in the fewest cycles.</summary>
-    public static int HalfTilePixels(int vectors, int pixels)
+    /// <summary>The pixels of the largest tile of <paramref name="vectors"/> vectors.</summary>
+    public static int TilePixels(int vectors) => 2 * Halves(vectors).Last;
+
+    /// <summary>The half that computes <paramref name="runs"/> runs of <paramref name="pixels"/> pixels in the fewest cycles.</summary>
+    public static int HalfTilePixels(int vectors, int pixels, long runs)
     {
-        var (first, last) = (V.Registers >= 32, vectors) switch
-        {
-            (true, 1) => (4, 8),
-            (true, 2) => (4, 7),
-            (true, _) => (4, 4),
-            (false, 1) => (4, 6),
-            (false, _) => (3, 3),
-        };
+        var (first, last) = Halves(vectors);
         var best = first;
         var fewest = double.MaxValue;
         for (var half = first; half <= last; half++)
         {
             // Two multiply-adds, or two loads, a cycle; the half cycle stands for what cannot overlap, and for the results of a
-            // last half that starts earlier, which go through memory.
+            // last half that starts earlier, which go through memory. An odd half is computed as a whole tile.
             var cycles = Math.Max(half * vectors, (vectors + (2 * half)) / 2.0) + 0.5;
-            var total = ((pixels + half - 1) / half * cycles) + (pixels % half == 0 ? 0 : 0.5);
+            var halves = (pixels + half - 1) / half * runs;
+            var total = ((halves + (halves & 1)) * cycles) + (pixels % half == 0 ? 0 : 0.5 * runs);
             if (total > fewest) continue;
             fewest = total;
             best = half;
@@ -117,6 +114,16 @@ internal static unsafe partial class CorrelationTiles<V>
 
         return best;
     }
+
+    /// <summary>The smallest and the largest half of a tile.</summary>
+    static (int First, int Last) Halves(int vectors) => (V.Registers >= 32, vectors) switch
+    {
+        (true, 1) => (4, 8),
+        (true, 2) => (4, 7),
+        (true, _) => (4, 4),
+        (false, 1) => (4, 6),
+        (false, _) => (3, 3),
+    };
 
     /// <summary>The tile of 2 <paramref name="half"/> pixels by one vector for segments of <paramref name="length"/> values with packed weights, or null where there is none.</summary>
     public static delegate*<CorrelationCall*, float*, float*, float*, float*, float*, float*, void> Of(int half, int length)
