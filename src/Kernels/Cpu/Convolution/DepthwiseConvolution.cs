@@ -16,9 +16,6 @@ internal sealed unsafe class DepthwiseConvolution<V>(CpuKernels<V> kernels, Conv
     /// <summary>Whether g is depthwise.</summary>
     public static bool AppliesTo(in ConvGeometry g) => g is { Groups: > 1, GroupC: 1, GroupK: 1 };
 
-    /// <summary>Channels of a task: four cache lines of a pixel.</summary>
-    public const int BlockChannels = 64;
-
     public override Workspace Workspace(in ConvGeometry g) => default;
 
     protected override void RunLocked(in ConvolutionCall call)
@@ -59,15 +56,24 @@ internal sealed unsafe class DepthwiseConvolution<V>(CpuKernels<V> kernels, Conv
         public bool Transposed;
         public int Rows, Cols, SourceRows, SourceCols;
 
-        int blocks, bandRows, bands;
+        /// <summary>Floats of the weights of a task's channels at most.</summary>
+        const int MostWeights = 2048;
+
+        /// <summary>Floats of an image that comes from the last-level cache or from memory.</summary>
+        const long LargeImage = 1 << 20;
+
+        int blocks, blockChannels, bandRows, bands;
 
         public int Tasks { get; private set; }
 
         public void Plan()
         {
             var g = Geometry;
-            blocks = DivideUp(g.C, BlockChannels);
-            var workOfRow = Math.Max(1, (long)Cols * Math.Min(g.C, BlockChannels) * g.KernelH * g.KernelW);
+            var most = Math.Max(64, MostWeights / (g.KernelH * g.KernelW) / LineFloats * LineFloats);
+            blocks = DivideUp(g.C, most);
+            blockChannels = RoundUp(DivideUp(g.C, blocks), LineFloats);
+            blocks = DivideUp(g.C, blockChannels);
+            var workOfRow = Math.Max(1, (long)Cols * Math.Min(g.C, blockChannels) * g.KernelH * g.KernelW);
 
             // Enough tasks for the threads of a large machine, but rows between two bands are read by both.
             var wanted = DivideUp(32, (int)Math.Min(32, (long)g.N * blocks));
@@ -81,84 +87,97 @@ internal sealed unsafe class DepthwiseConvolution<V>(CpuKernels<V> kernels, Conv
             var g = Geometry;
             var (image, part) = Math.DivRem(task, blocks * bands);
             var (band, block) = Math.DivRem(part, blocks);
-            var channel = block * BlockChannels;
-            var end = Math.Min((band + 1) * bandRows, Rows);
+            var channel = block * blockChannels;
+            var (first, end) = (band * bandRows, Math.Min((band + 1) * bandRows, Rows));
             var source = Source + ((long)image * SourceRows * SourceCols * g.C) + channel;
             var target = Target + ((long)image * Rows * Cols * g.C) + channel;
-            for (var row = band * bandRows; row < end; row++)
+            if (!Transposed)
             {
-                var line = target + ((long)row * Cols * g.C);
-                if (!Transposed)
-                {
-                    Line(source, row * g.StrideH, new(g.KernelH, -g.PadTop, g.DilationH, 0, 1), new(g.KernelW, -g.PadLeft, g.DilationW, 0, 1), g.StrideW, line, channel, 0, 1);
-                    continue;
-                }
+                Grid(source, new(g.KernelH, -g.PadTop, g.DilationH, 0, 1), new(g.KernelW, -g.PadLeft, g.DilationW, 0, 1), first, end, 1, first * g.StrideH, g.StrideH, 0, 1, g.StrideW, target, channel);
+                return;
+            }
 
+            for (var row = first; row < Math.Min(first + g.StrideH, end); row++)
+            {
                 var (place, phase) = Math.DivRem(row, g.StrideH);
                 var rows = TapAxis.Phase(phase + g.PadTop, g.KernelH, g.StrideH, g.DilationH);
                 for (var column = 0; column < Math.Min(g.StrideW, Cols); column++)
-                    Line(source, place, rows, TapAxis.Phase(column + g.PadLeft, g.KernelW, g.StrideW, g.DilationW), 1, line, channel, column, g.StrideW);
+                    Grid(source, rows, TapAxis.Phase(column + g.PadLeft, g.KernelW, g.StrideW, g.DilationW), row, end, g.StrideH, place, 1, column, g.StrideW, 1, target, channel);
             }
         }
 
-        /// <summary>A row of pixels, every <paramref name="targetStep"/>-th from <paramref name="column"/> on, that are <paramref name="step"/> apart in the source.</summary>
-        readonly void Line(float* source, int place, TapAxis rows, TapAxis columns, int step, float* target, int channel, int column, int targetStep)
+        /// <summary>Pixels with the same taps: every <paramref name="rowStep"/>-th row of [<paramref name="row"/>, <paramref name="end"/>), every <paramref name="columnStep"/>-th column.</summary>
+        /// <param name="source">The task's channels of the image.</param>
+        /// <param name="rows">The rows of taps.</param>
+        /// <param name="columns">The columns of taps.</param>
+        /// <param name="row">The first row.</param>
+        /// <param name="end">After the last.</param>
+        /// <param name="rowStep">From a row to the next.</param>
+        /// <param name="place">Where the first row is in the source.</param>
+        /// <param name="placeStep">From there to where the next one is.</param>
+        /// <param name="column">The first column.</param>
+        /// <param name="columnStep">From a column to the next.</param>
+        /// <param name="step">As far it is in the source.</param>
+        /// <param name="target">The task's channels of the result.</param>
+        /// <param name="channel">The first of them.</param>
+        readonly void Grid(float* source, TapAxis rows, TapAxis columns, int row, int end, int rowStep, int place, int placeStep, int column, int columnStep, int step, float* target, int channel)
         {
             var channels = Geometry.C;
-            var (from, to) = rows.Inside(place, SourceRows);
-            var pixels = DivideUp(Cols - column, targetStep);
+            var pixels = DivideUp(Cols - column, columnStep);
             var taps = new Taps
             {
-                Rows = to - from,
                 RowStride = (nint)rows.Spacing * SourceCols * channels,
                 RowWeight = (nint)rows.WeightStep * Geometry.KernelW * channels,
                 ColumnStride = (nint)columns.Spacing * channels,
                 ColumnWeight = (nint)columns.WeightStep * channels,
                 Pixel = (nint)step * channels,
-                TargetPixel = (nint)targetStep * channels,
+                TargetPixel = (nint)columnStep * channels,
                 Channel = channel,
-                EndChannel = Math.Min(channel + BlockChannels, channels),
+                EndChannel = Math.Min(channel + blockChannels, channels),
             };
-
-            // Of pixel 0 the first tap; then those of the others.
-            source += (((long)(place + rows.First + (from * rows.Spacing)) * SourceCols) + columns.First) * channels;
-            var weights = Weights + ((((long)(rows.Weight + (from * rows.WeightStep)) * Geometry.KernelW) + columns.Weight) * channels) + channel;
-            target += (long)column * channels;
 
             // Pixels [inside, outside) read with all their columns of taps.
             var inside = Math.Min(pixels, DivideUp(Math.Max(0, -columns.First), step));
-            var last = SourceCols - columns.First - columns.Span;
-            var outside = last < 0 ? 0 : Math.Min(pixels, (last / step) + 1);
-            for (int j = 0, count; j < pixels; j += count)
+            var farthest = SourceCols - columns.First - columns.Span;
+            var outside = farthest < 0 ? 0 : Math.Min(pixels, (farthest / step) + 1);
+            for (var p = place; row < end; row += rowStep, p += placeStep)
             {
-                var x = source + (j * taps.Pixel);
-                var y = target + (j * taps.TargetPixel);
-                taps.Columns = columns.Count;
-                if (j < inside || j >= outside)
+                // The first of the taps that are in the image.
+                var (from, to) = rows.Inside(p, SourceRows);
+                taps.Rows = to - from;
+                var line = source + ((((long)(p + rows.First + (from * rows.Spacing)) * SourceCols) + columns.First) * channels);
+                var weights = Weights + ((((long)(rows.Weight + (from * rows.WeightStep)) * Geometry.KernelW) + columns.Weight) * channels) + channel;
+                var y = target + ((((long)row * Cols) + column) * channels);
+                var next = Ahead(source, p + rows.First + rows.Span, placeStep, pixels);
+                for (int j = 0, width; j < pixels; j += width, y += width * taps.TargetPixel)
                 {
-                    var (first, end) = columns.Inside(j * step, SourceCols);
-                    taps.Columns = end - first;
-                    Tile1(taps, x + (first * taps.ColumnStride), weights + (first * taps.ColumnWeight), y);
-                    count = 1;
-                }
-                else if (outside - j >= Wide)
-                {
-                    Tile8(taps, x, weights, y);
-                    count = Wide;
-                }
-                else if (outside - j >= Narrow)
-                {
-                    Tile4(taps, x, weights, y);
-                    count = Narrow;
-                }
-                else
-                {
-                    Tile1(taps, x, weights, y);
-                    count = 1;
-                }
+                    var (first, last) = (0, columns.Count);
+                    if (j < inside || j >= outside)
+                    {
+                        (first, last) = columns.Inside(j * step, SourceCols);
+                        width = 1;
+                    }
+                    else
+                    {
+                        width = outside - j >= Wide ? Wide : outside - j >= Narrow ? Narrow : 1;
+                        next.Fetch();
+                    }
 
-                if (Epilogue.Silu) Epilogue.ApplySilu<V>(y, taps.TargetPixel, count, taps.EndChannel - channel);
+                    taps.Columns = last - first;
+                    float* x = line + (j * taps.Pixel) + (first * taps.ColumnStride), w = weights + (first * taps.ColumnWeight);
+                    if (width == Wide) Tile8(taps, x, w, y);
+                    else if (width == Narrow) Tile4(taps, x, w, y);
+                    else Tile1(taps, x, w, y);
+                    if (Epilogue.Silu) Epilogue.ApplySilu<V>(y, taps.TargetPixel, width, taps.EndChannel - channel);
+                }
             }
+        }
+
+        /// <summary>The rows of the source that the next row of pixels is the first to read.</summary>
+        readonly Prefetcher Ahead(float* source, int row, int count, int pixels)
+        {
+            var rowLength = (long)SourceCols * Geometry.C;
+            return SourceRows * rowLength < LargeImage ? default : new(source + (row * rowLength), count * rowLength, DivideUp(pixels, Wide));
         }
 
         /// <summary>The taps of a line's pixels, distances in floats.</summary>

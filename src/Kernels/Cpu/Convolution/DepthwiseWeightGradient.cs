@@ -7,7 +7,8 @@ namespace CnnSharp.Kernels.Cpu;
 internal sealed unsafe class DepthwiseWeightGradient<V>(CpuKernels<V> kernels) : ConvolutionAlgorithm<V>(kernels, "depthwise", ConvolutionPass.BackwardWeights)
     where V : unmanaged, IVector<V>
 {
-    const int BlockChannels = DepthwiseConvolution<V>.BlockChannels;
+    /// <summary>Channels of a task: four cache lines of a pixel.</summary>
+    const int BlockChannels = 64;
 
     public override bool Applies(in ConvGeometry g) => DepthwiseConvolution<V>.AppliesTo(g);
 
