@@ -11,9 +11,10 @@ internal interface IWork
 }
 
 /// <summary>
-/// The CPU engine's own threads. The caller works too, as worker 0. Which thread does a task is not determined (a
-/// counter hands them out, so that a busy core delays nobody); what a task does is, so results never depend on it:
-/// the partition into tasks must follow from the geometry alone.
+/// The CPU engine's own threads. The caller works too, as worker 0. Each begins with tasks of its own, the same share of every call, so
+/// that it finds what it wrote in its caches, and then takes what others have left, so that a busy core delays nobody. So
+/// which thread does a task is not determined; what a task does is, so results never depend on it: the partition into tasks must
+/// follow from the geometry alone.
 /// </summary>
 internal sealed unsafe class Workers
 {
@@ -34,10 +35,10 @@ internal sealed unsafe class Workers
     void* context;
     int tasks;
 
-    // Each on a cache line of its own: both are written by every worker for every task. The ticket is the call's number
-    // (upper half) and the next task: a worker that comes late, to a call that is over, cannot take a task of the next
-    // one by mistake, and so nobody waits for workers that have no task (on a busy machine they may not run for long).
-    PaddedLong ticket;
+    // Each on a cache line of its own. A worker's ticket is the call's number (upper half) and the next task of its share: one
+    // that comes late, to a call that is over, cannot take a task of the next one by mistake, and so nobody waits for
+    // workers that have no task (on a busy machine they may not run for long).
+    readonly PaddedLong[] tickets;
     PaddedLong finished;
 
     /// <summary>Work for <paramref name="count"/> - 1 threads and the caller. They start when there is some, and run until <see cref="Stop"/>: they hold this object, so its owner has to.</summary>
@@ -45,6 +46,7 @@ internal sealed unsafe class Workers
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         Count = count;
+        tickets = new PaddedLong[count];
         scratch = new GrowingMemory[count];
         for (var i = 0; i < count; i++) scratch[i] = new();
     }
@@ -95,14 +97,14 @@ internal sealed unsafe class Workers
 
             if (threads.Length == 0) Start();
 
-            // Closed while the fields change: whoever read the ticket before fails to take it.
-            var call = Volatile.Read(ref ticket.Value) >> 32;
-            Interlocked.Exchange(ref ticket.Value, (call << 32) | int.MaxValue);
+            // Closed while the fields change: whoever read a ticket before fails to take it.
+            var call = Volatile.Read(ref tickets[0].Value) >> 32;
+            foreach (ref var ticket in tickets.AsSpan()) Interlocked.Exchange(ref ticket.Value, (call << 32) | int.MaxValue);
             body = &Invoke<T>;
             context = &local;
             this.tasks = tasks;
             finished.Value = 0;
-            Interlocked.Exchange(ref ticket.Value, (call + 1) << 32);
+            for (var i = tickets.Length - 1; i >= 0; i--) Interlocked.Exchange(ref tickets[i].Value, ((call + 1) << 32) | (uint)FirstTask(i));
             foreach (var signal in wake)
             {
                 if (signal.CurrentCount == 0) signal.Release();
@@ -158,34 +160,52 @@ internal sealed unsafe class Workers
         where T : unmanaged, IWork
         => Unsafe.AsRef<T>(context).Run(task, worker);
 
+    /// <summary>Where a worker's share begins.</summary>
+    int FirstTask(int worker) => (int)((long)Volatile.Read(ref tasks) * worker / tickets.Length);
+
     void Drain(int worker)
+    {
+        for (var i = 0; i < tickets.Length; i++)
+        {
+            var share = (worker + i) % tickets.Length;
+            while (TryTake(ref tickets[share].Value, share, worker))
+            {
+            }
+        }
+    }
+
+    /// <summary>Does the next task of a share; false: it has none left.</summary>
+    bool TryTake(ref long ticket, int share, int worker)
     {
         while (true)
         {
             // What is read between the two looks at the ticket belongs to its call, or the exchange fails.
-            var taken = Volatile.Read(ref ticket.Value);
+            var taken = Volatile.Read(ref ticket);
             var task = (int)taken;
-            if (task >= Volatile.Read(ref tasks)) return;
+            if (task >= FirstTask(share + 1)) return false;
             var (run, work) = ((nint)body, (nint)context);
-            if (Interlocked.CompareExchange(ref ticket.Value, taken + 1, taken) != taken) continue;
+            if (Interlocked.CompareExchange(ref ticket, taken + 1, taken) != taken) continue;
             ((delegate*<void*, int, int, void>)run)((void*)work, task, worker);
             Interlocked.Increment(ref finished.Value);
+            return true;
         }
     }
 
     void Loop(int worker)
     {
+        // Opened last, when all are.
+        ref var first = ref tickets[0].Value;
         long seen = 0;
         while (true)
         {
-            for (var i = 0; i < Spins && Volatile.Read(ref ticket.Value) >> 32 == seen; i++) Thread.SpinWait(8);
-            while (Volatile.Read(ref ticket.Value) >> 32 == seen)
+            for (var i = 0; i < Spins && Volatile.Read(ref first) >> 32 == seen; i++) Thread.SpinWait(8);
+            while (Volatile.Read(ref first) >> 32 == seen)
             {
                 if (stopped) return;
                 wake[worker - 1].Wait();
             }
 
-            seen = Volatile.Read(ref ticket.Value) >> 32;
+            seen = Volatile.Read(ref first) >> 32;
             Drain(worker);
         }
     }
