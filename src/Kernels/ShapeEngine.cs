@@ -38,6 +38,8 @@ public sealed class ShapeEngine : Engine
 
     sealed class NoMemory(long capacity) : MemoryBlock(capacity)
     {
+        protected internal override MemoryBlock Part(long start, long length) => new NoMemory(length);
+
         protected internal override void Free()
         {
         }

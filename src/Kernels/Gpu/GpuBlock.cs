@@ -22,8 +22,14 @@ sealed class GpuBlock : MemoryBlock
         lock (blocks) blocks.Add(this);
     }
 
+    GpuBlock(GpuBlock whole, long start, long length)
+        : base(length) => (memory, blocks, Bytes) = (whole.memory, whole.blocks, whole.Bytes.SubView(start, length));
+
     /// <summary>All of its bytes.</summary>
     public ArrayView<byte> Bytes { get; }
+
+    /// <inheritdoc/>
+    protected internal override MemoryBlock Part(long start, long length) => new GpuBlock(this, start, length);
 
     /// <inheritdoc/>
     protected internal override void Free()

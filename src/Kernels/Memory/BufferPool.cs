@@ -3,8 +3,9 @@ using System.Numerics;
 namespace CnnSharp.Kernels;
 
 /// <summary>
-/// Keeps an engine's released memory for reuse, by size class, so that a training step after the first allocates
-/// nothing. Classes are eighths of a power of two: at most an eighth of a block is slack.
+/// Keeps an engine's released memory for reuse, so that a training step after the first allocates nothing. Small blocks are reused by
+/// size class: classes are eighths of a power of two, so at most an eighth of a block is slack. Large ones are cut from larger ones and
+/// grow together again, so that layers of different sizes, one after the other, write where the caches hold what was freed.
 /// </summary>
 public sealed class BufferPool
 {
@@ -12,6 +13,7 @@ public sealed class BufferPool
 
     readonly Func<long, MemoryBlock> allocate;
     readonly Dictionary<long, Stack<MemoryBlock>> free = [];
+    readonly FreePieces large = new();
     readonly Lock gate = new();
     long allocated;
     long pooled;
@@ -52,6 +54,7 @@ public sealed class BufferPool
     internal MemoryBlock Rent(long bytes)
     {
         var size = ClassOf(bytes);
+        if (FreePieces.IsLarge(size)) size = checked(size + FreePieces.Apart);
         if (TryTake(size) is { } pooledBlock) return pooledBlock;
         if (Use.MakeRoom(size, this) && TryTake(size) is { } returned) return returned;
 
@@ -82,34 +85,40 @@ public sealed class BufferPool
     {
         lock (gate)
         {
-            if (!isClosed)
+            pooled += block.Capacity;
+            if (FreePieces.IsLarge(block.Capacity))
+            {
+                large.Add(block);
+            }
+            else
             {
                 if (!free.TryGetValue(block.Capacity, out var stack)) free.Add(block.Capacity, stack = new());
                 stack.Push(block);
-                pooled += block.Capacity;
-                return;
             }
 
-            allocated -= block.Capacity;
+            if (isClosed) Trim();
         }
-
-        Free(block);
     }
 
-    /// <summary>Gives every pooled block back to the system.</summary>
+    /// <summary>Gives every pooled block back to the system, but what was cut from one that is in use.</summary>
     public void Trim()
     {
         lock (gate)
         {
             foreach (var stack in free.Values)
             {
-                while (stack.TryPop(out var block))
-                {
-                    allocated -= block.Capacity;
-                    pooled -= block.Capacity;
-                    Free(block);
-                }
+                while (stack.TryPop(out var block)) Free(block);
             }
+
+            while (large.TryTakeWhole() is { } block) Free(block);
+        }
+
+        void Free(MemoryBlock block)
+        {
+            allocated -= block.Capacity;
+            pooled -= block.Capacity;
+            Use.Add(-block.Capacity);
+            block.Free();
         }
     }
 
@@ -124,15 +133,11 @@ public sealed class BufferPool
     {
         lock (gate)
         {
-            if (!free.TryGetValue(size, out var stack) || !stack.TryPop(out var block)) return null;
-            pooled -= size;
+            var block = FreePieces.IsLarge(size) ? large.TryTake(size)
+                : free.TryGetValue(size, out var stack) && stack.TryPop(out var popped) ? popped
+                : null;
+            if (block is not null) pooled -= block.Capacity;
             return block;
         }
-    }
-
-    void Free(MemoryBlock block)
-    {
-        Use.Add(-block.Capacity);
-        block.Free();
     }
 }

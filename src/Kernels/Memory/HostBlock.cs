@@ -44,8 +44,14 @@ public sealed unsafe class HostBlock : MemoryBlock
         if (OperatingSystem.IsLinux()) _ = Advise(start, length, InHugePages);
     }
 
+    HostBlock(HostBlock whole, long begin, long length)
+        : base(length) => Pointer = whole.Pointer + (nint)begin;
+
     /// <summary>The address of the first byte.</summary>
     public nint Pointer { get; private set; }
+
+    /// <inheritdoc/>
+    protected internal override MemoryBlock Part(long start, long length) => new HostBlock(this, start, length);
 
     /// <inheritdoc/>
     protected internal override void Free()

@@ -27,6 +27,8 @@ sealed class NoArithmeticEngine : Engine
 
     sealed class NoMemory(long capacity) : MemoryBlock(capacity)
     {
+        protected internal override MemoryBlock Part(long start, long length) => new NoMemory(length);
+
         protected internal override void Free()
         {
         }

@@ -70,6 +70,93 @@ public sealed class BufferPoolTests
         Assert.Equal(0, engine.Pool.AllocatedBytes);
     }
 
+    /// <summary>A large block serves smaller requests at once, and grows together again; what is far smaller has memory of its own.</summary>
+    [Fact]
+    public void LargeBlocksAreCutAndJoined()
+    {
+        var engine = new ReferenceEngine<float>();
+        var whole = engine.Rent(DType.Float32, 1 << 20);
+        whole.Release();
+        DeviceBuffer[] parts = [.. new[] { 400_000, 300_000, 200_000 }.Select(length => engine.Rent(DType.Float32, length))];
+        Assert.Equal(1, engine.Pool.Allocations);
+        var small = engine.Rent(DType.Float32, 100_000 / 8);
+        Assert.Equal(2, engine.Pool.Allocations);
+        foreach (var place in new[] { 1, 0, 2 }) parts[place].Release();
+        Assert.Equal(engine.Pool.AllocatedBytes - BufferPool.ClassOf(small.Bytes), engine.Pool.PooledBytes);
+        var again = engine.Rent(DType.Float32, 1 << 20);
+        Assert.Equal(2, engine.Pool.Allocations);
+        again.Release();
+        var cut = engine.Rent(DType.Float32, 400_000);
+        var held = engine.Pool.AllocatedBytes;
+        engine.Pool.Trim();
+        Assert.Equal(held, engine.Pool.AllocatedBytes);
+        cut.Release();
+        small.Release();
+        engine.Pool.Trim();
+        Assert.Equal(0, engine.Pool.AllocatedBytes);
+    }
+
+    /// <summary>Whatever is rented and released in whatever order: no two buffers share a byte, sums are right, and all of it is given back.</summary>
+    [Fact]
+    public void BuffersAreTheirOwn() => Prop.ForAll(Gen.Choose(0, int.MaxValue).ToArbitrary(), seed =>
+    {
+        var random = new Random(seed);
+        using var engine = new ReferenceEngine<float>();
+        var held = new List<(DeviceBuffer Buffer, float Value)>();
+        for (var i = 0; i < 200; i++)
+        {
+            if (held.Count > 0 && random.Next(2) == 0)
+            {
+                var place = random.Next(held.Count);
+                if (!Whole(held[place])) return false;
+                held[place].Buffer.Release();
+                held.RemoveAt(place);
+            }
+            else
+            {
+                var buffer = engine.Rent(DType.Float32, (long)Math.Pow(2, 4 + (random.NextDouble() * 15)));
+                buffer.Span<float>().Fill(i);
+                held.Add((buffer, i));
+            }
+
+            var used = held.Sum(one => one.Buffer.ReadOnlyBlock.Capacity);
+            if (engine.Pool.UsedBytes != used || engine.Pool.PooledBytes < 0 || held.Any(one => one.Buffer.ReadOnlyBlock.Capacity < one.Buffer.Bytes)) return false;
+            if (random.Next(50) == 0) engine.Pool.Trim();
+        }
+
+        if (!held.All(Whole)) return false;
+        foreach (var (buffer, _) in held) buffer.Release();
+        engine.Pool.Trim();
+        return engine.Pool.AllocatedBytes == 0 && engine.Pool.PooledBytes == 0;
+
+        static bool Whole((DeviceBuffer Buffer, float Value) one) => one.Buffer.Span<float>().IndexOfAnyExcept(one.Value) < 0;
+    }).QuickCheckThrowOnFailure();
+
+    /// <summary>The same requests in the same order: after the first time nothing more is taken from the system.</summary>
+    [Fact]
+    public void ALoopIsWarmAfterItsFirstTurn()
+    {
+        using var engine = new ReferenceEngine<float>();
+        var sizes = new Random(1);
+        int[] lengths = [.. Enumerable.Range(0, 30).Select(_ => 1000 * sizes.Next(1, 1000))];
+        var allocations = 0L;
+        for (var turn = 0; turn < 4; turn++)
+        {
+            // Forward, all are kept; backward, each has two of its size beside it.
+            var kept = lengths.Select(length => engine.Rent(DType.Float32, length)).ToList();
+            for (var i = kept.Count - 1; i >= 0; i--)
+            {
+                DeviceBuffer a = engine.Rent(DType.Float32, lengths[i]), b = engine.Rent(DType.Float32, lengths[i]);
+                kept[i].Release();
+                a.Release();
+                b.Release();
+            }
+
+            if (turn > 0) Assert.Equal(allocations, engine.Pool.Allocations);
+            allocations = engine.Pool.Allocations;
+        }
+    }
+
     [Fact]
     public void AReleasedBufferIsNotReadable()
     {
