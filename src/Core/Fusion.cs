@@ -31,20 +31,26 @@ static class Fusion
         => (producer.Operation, consumer) switch
         {
             (Conv2dOperation { Activation: Activation.None } convolution, UnaryOperation { Op: UnaryOp.Relu }) => (convolution with { Activation = Activation.Relu }, producer.Inputs),
-            (Conv2dOperation { Activation: Activation.None } convolution, ClampOperation clamp) when !recorded => (new Conv2dClampOperation(convolution.Geometry, clamp.Min, clamp.Max), producer.Inputs),
-            (Conv2dOperation { Activation: Activation.None } convolution, UnaryOperation { Op: UnaryOp.Silu } silu) when !recorded => (new Conv2dUnaryOperation(convolution.Geometry, silu.Op, silu.Parameter), producer.Inputs),
+            (Conv2dOperation { Activation: Activation.None } convolution, _) when !recorded => RewriteFused(new(convolution.Geometry), FusedConv2dOperation.Alone(producer.Inputs), consumer, inputs, place),
+            (FusedConv2dOperation { EndsLinear: true } fused, _) => RewriteFused(fused, producer.Inputs, consumer, inputs, place),
             (LinearOperation { Activation: Activation.None } linear, UnaryOperation { Op: UnaryOp.Relu }) => (linear with { Activation = Activation.Relu }, producer.Inputs),
-            (Conv2dOperation { Activation: Activation.None } convolution, BatchNormOperation { IsTraining: false } norm) when place == 0 && !recorded
-                => (new Conv2dBatchNormOperation(convolution.Geometry, norm.Geometry), [.. producer.Inputs, inputs[1], inputs[2], inputs[4], inputs[5], inputs[3]]),
             (BatchNormOperation { Geometry.Activation: Activation.None } norm, UnaryOperation { Op: UnaryOp.Relu })
                 => (norm with { Geometry = norm.Geometry with { Activation = Activation.Relu } }, producer.Inputs),
-            (Conv2dBatchNormOperation { Norm.Activation: Activation.None } both, UnaryOperation { Op: UnaryOp.Relu })
-                => (both with { Norm = both.Norm with { Activation = Activation.Relu } }, producer.Inputs),
             (BatchNormOperation { Geometry.Activation: Activation.None }, AddOperation) when producer.Inputs[3] is null && Addend(inputs, place) is { } addend
                 => (producer.Operation, [.. producer.Inputs[..3], addend, .. producer.Inputs[4..]]),
-            (Conv2dBatchNormOperation { Norm.Activation: Activation.None }, AddOperation) when producer.Inputs[7] is null && Addend(inputs, place) is { } addend
-                => (producer.Operation, [.. producer.Inputs[..7], addend]),
             (UnaryOperation { Op: UnaryOp.Sigmoid }, MultiplyOperation) when inputs[1 - place] == producer.Inputs[0] => (new UnaryOperation(UnaryOp.Silu, 0), producer.Inputs),
+            _ => null,
+        };
+
+    /// <summary>What a convolution in inference becomes with the operation after it.</summary>
+    static (Operation Operation, Tensor?[] Inputs)? RewriteFused(FusedConv2dOperation fused, Tensor?[] read, Operation consumer, ReadOnlySpan<Tensor?> inputs, int place)
+        => consumer switch
+        {
+            BatchNormOperation { IsTraining: false } norm when place == 0 && fused.Norm is null && !FusedConv2dOperation.HasAdd(read)
+                => (fused with { Norm = norm.Geometry }, FusedConv2dOperation.WithNorm(read, inputs)),
+            AddOperation when FusedConv2dOperation.WithAdd(read, Addend(inputs, place)) is { } added => (fused, added),
+            UnaryOperation { Op: UnaryOp.Relu or UnaryOp.Silu } unary => (fused with { Function = unary.Op, Parameter = unary.Parameter }, read),
+            ClampOperation clamp => (fused with { Bounds = (clamp.Min, clamp.Max) }, read),
             _ => null,
         };
 
@@ -54,7 +60,7 @@ static class Fusion
         Conv2dOperation convolution => convolution.Activation == Activation.None,
         LinearOperation linear => linear.Activation == Activation.None,
         BatchNormOperation norm => norm.Geometry.Activation == Activation.None,
-        Conv2dBatchNormOperation both => both.Norm.Activation == Activation.None,
+        FusedConv2dOperation fused => fused.EndsLinear,
         UnaryOperation unary => unary.Op == UnaryOp.Sigmoid,
         _ => false,
     };

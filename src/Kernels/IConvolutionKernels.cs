@@ -16,19 +16,10 @@ public interface IConvolutionKernels : IKernelFamily
     void BackwardBias(long rows, int channels, DeviceBuffer dy, DeviceBuffer db);
 
     /// <summary>
-    /// <see cref="Forward"/>, then <see cref="INormalizationKernels.BatchNormInference"/> of its result: the same values, in one pass over y
-    /// where an engine has one.
+    /// <see cref="Forward"/>, then what the epilogue says: the same values as one after the other, in one pass over y where an engine has one
+    /// (the CPU's for normalization, addend, ReLU, bounds from 0 and SiLU).
     /// </summary>
-    void ForwardBatchNorm(in ConvGeometry g, in BatchNormGeometry norm, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y);
-
-    /// <summary>
-    /// <see cref="Forward"/>, then <see cref="IElementwiseKernels.Clamp"/> of its result: the same values, in one pass over y where an engine has
-    /// one (the CPU's from 0 to a bound, which is ReLU6).
-    /// </summary>
-    void ForwardClamp(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, float min, float max, DeviceBuffer y);
-
-    /// <summary><see cref="Forward"/>, then <see cref="IElementwiseKernels.Unary"/> of its result: the same values, in one pass over y where an engine has one (the CPU's for SiLU).</summary>
-    void ForwardUnary(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, UnaryOp op, float a, DeviceBuffer y);
+    void ForwardFused(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, in ConvolutionEpilogue epilogue, DeviceBuffer y);
 
     /// <summary>
     /// Transposed convolution of x [N, g.OutH, g.OutW, g.K] with w [kh, kw, g.K / groups, g.C] to y [N, g.H, g.W, g.C]:

@@ -85,22 +85,58 @@ sealed record Conv2dOperation(ConvGeometry Geometry, Activation Activation) : Op
     }
 }
 
-/// <summary>A convolution and a clamp of its result in inference, where nothing is recorded: x, w, b or null.</summary>
-sealed record Conv2dClampOperation(ConvGeometry Geometry, float Min, float Max) : Operation
+/// <summary>
+/// A convolution and what follows it in inference, where nothing is recorded: x, w, b or null; weight, bias, running mean and variance of
+/// its normalization, or nulls; addend or null.
+/// </summary>
+sealed record FusedConv2dOperation(ConvGeometry Geometry) : Operation
 {
+    const int FirstOfNorm = 3, Add = 7;
+
+    /// <summary>The normalization.</summary>
+    public BatchNormGeometry? Norm { get; init; }
+
+    /// <summary>After the addend.</summary>
+    public UnaryOp? Function { get; init; }
+
+    /// <summary>The function's parameter.</summary>
+    public float Parameter { get; init; }
+
+    /// <summary>What the result is clamped to.</summary>
+    public (float Min, float Max)? Bounds { get; init; }
+
+    /// <summary>Whether nothing follows the sums, or the normalization, or the addend yet.</summary>
+    public bool EndsLinear => Norm?.Activation is null or Activation.None && Function is null && Bounds is null;
+
+    /// <summary>What a convolution reads, and nothing else.</summary>
+    public static Tensor?[] Alone(Tensor?[] inputs) => [inputs[0], inputs[1], inputs[2], null, null, null, null, null];
+
+    /// <summary>With a normalization of the sums.</summary>
+    public static Tensor?[] WithNorm(Tensor?[] inputs, ReadOnlySpan<Tensor?> norm) => [.. inputs.AsSpan(0, FirstOfNorm), norm[1], norm[2], norm[4], norm[5], norm[3]];
+
+    /// <summary>Whether something is added.</summary>
+    public static bool HasAdd(Tensor?[] inputs) => inputs[Add] is not null;
+
+    /// <summary>With an addend; null if there is none, or one already.</summary>
+    public static Tensor?[]? WithAdd(Tensor?[] inputs, Tensor? addend) => addend is null || HasAdd(inputs) ? null : [.. inputs.AsSpan(0, Add), addend];
+
     public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => new(Geometry.N, Geometry.OutH, Geometry.OutW, Geometry.K);
 
-    public override void Forward(ForwardContext c) => c.Kernels.Convolution.ForwardClamp(Geometry, c.Data(0), c.Data(1), c.DataOrNull(2), Min, Max, c.Output.Data);
-
-    public override void Backward(BackwardContext c) => throw new UnreachableException("Nothing is recorded here.");
-}
-
-/// <summary>A convolution and a function of its result in inference, where nothing is recorded: x, w, b or null.</summary>
-sealed record Conv2dUnaryOperation(ConvGeometry Geometry, UnaryOp Op, float Parameter) : Operation
-{
-    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => new(Geometry.N, Geometry.OutH, Geometry.OutW, Geometry.K);
-
-    public override void Forward(ForwardContext c) => c.Kernels.Convolution.ForwardUnary(Geometry, c.Data(0), c.Data(1), c.DataOrNull(2), Op, Parameter, c.Output.Data);
+    public override void Forward(ForwardContext c)
+        => c.Kernels.Convolution.ForwardFused(
+            Geometry,
+            c.Data(0),
+            c.Data(1),
+            c.DataOrNull(2),
+            new()
+            {
+                Norm = Norm is { } norm ? new(norm, c.Data(FirstOfNorm), c.Data(FirstOfNorm + 1), c.Data(FirstOfNorm + 2), c.Data(FirstOfNorm + 3)) : null,
+                Add = c.DataOrNull(Add),
+                Function = Function,
+                Parameter = Parameter,
+                Bounds = Bounds,
+            },
+            c.Output.Data);
 
     public override void Backward(BackwardContext c) => throw new UnreachableException("Nothing is recorded here.");
 }

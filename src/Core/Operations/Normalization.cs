@@ -84,7 +84,7 @@ public static partial class Functional
         CheckTogether("Conv2d", x, w);
         var shape = new Shape(g.N, g.OutH, g.OutW, g.K);
         var norm = CheckBatchNorm("BatchNorm", shape, weight, bias, runningMean, runningVariance, normOptions ?? new(), activation, add);
-        return new Conv2dBatchNormOperation(g, norm).Apply(x, w, b, weight, bias, runningMean, runningVariance, add);
+        return new FusedConv2dOperation(g) { Norm = norm }.Apply(x, w, b, weight, bias, runningMean, runningVariance, add);
     }
 
     static BatchNormGeometry CheckBatchNorm(string operation, Shape x, Tensor weight, Tensor bias, Tensor runningMean, Tensor runningVariance, BatchNormOptions options, Activation activation, Tensor? add)
@@ -163,17 +163,6 @@ sealed record BatchNormOperation(BatchNormGeometry Geometry, bool IsTraining) : 
         dw.Release();
         db.Release();
     }
-}
-
-/// <summary>A convolution and its normalization in inference, where nothing is recorded: x, w, b or null, weight, bias, running mean and variance, addend or null.</summary>
-sealed record Conv2dBatchNormOperation(ConvGeometry Geometry, BatchNormGeometry Norm) : Operation
-{
-    public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => new(Geometry.N, Geometry.OutH, Geometry.OutW, Geometry.K);
-
-    public override void Forward(ForwardContext c)
-        => c.Kernels.Convolution.ForwardBatchNorm(Geometry, Norm, c.Data(0), c.Data(1), c.DataOrNull(2), c.Data(3), c.Data(4), c.Data(5), c.Data(6), c.DataOrNull(7), c.Output.Data);
-
-    public override void Backward(BackwardContext c) => throw new UnreachableException("Nothing is recorded here.");
 }
 
 /// <summary><see cref="Functional.LocalResponseNorm"/> of x.</summary>

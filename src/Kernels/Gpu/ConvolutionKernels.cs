@@ -194,22 +194,9 @@ sealed partial class ConvolutionKernels(GpuKernels kernels) : GpuKernelFamily(ke
         else Kernels.Products.Multiply(left, new TapWeights<Scalars>(ReadScalarsOf(w), c.Y, c.X, c.GroupChannels, c.GroupColumns, c.Columns), results, c.Rows, c.GroupColumns, c.Depth, c.Groups);
     }
 
-    /// <inheritdoc/>
-    public void ForwardClamp(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, float min, float max, DeviceBuffer y)
-    {
-        ((IConvolutionKernels)this).Forward(g, x, w, b, y, Activation.None);
-        Kernels.Elementwise.Clamp(min, max, y, y);
-    }
-
-    public void ForwardUnary(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, UnaryOp op, float a, DeviceBuffer y)
-    {
-        ((IConvolutionKernels)this).Forward(g, x, w, b, y, Activation.None);
-        Kernels.Elementwise.Unary(op, a, y, y);
-    }
-
-    public void ForwardBatchNorm(in ConvGeometry g, in BatchNormGeometry norm, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y)
+    public void ForwardFused(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, in ConvolutionEpilogue epilogue, DeviceBuffer y)
     {
         ((IConvolutionKernels)this).Forward(g, x, w, b, y);
-        Kernels.Normalization.BatchNormInference(norm, y, weight, bias, runningMean, runningVariance, add, y);
+        epilogue.Apply(Kernels, y);
     }
 }

@@ -158,25 +158,9 @@ sealed class ConvolutionKernels<T> : ReferenceKernelFamily<T>, IConvolutionKerne
         Store(sums, dw);
     }
 
-    /// <inheritdoc/>
-    public void ForwardClamp(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, float min, float max, DeviceBuffer y)
+    public void ForwardFused(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, in ConvolutionEpilogue epilogue, DeviceBuffer y)
     {
         Forward(g, x, w, b, y);
-        var result = new Elements(y);
-        var clamped = new double[y.Length];
-        for (var i = 0; i < clamped.Length; i++) clamped[i] = Math.Min(Math.Max(result[i], min), max);
-        Store(clamped, y);
-    }
-
-    public void ForwardUnary(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, UnaryOp op, float a, DeviceBuffer y)
-    {
-        Forward(g, x, w, b, y);
-        new ElementwiseKernels<T>().Unary(op, a, y, y);
-    }
-
-    public void ForwardBatchNorm(in ConvGeometry g, in BatchNormGeometry norm, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y)
-    {
-        Forward(g, x, w, b, y);
-        new NormalizationKernels<T>().BatchNormInference(norm, y, weight, bias, runningMean, runningVariance, add, y);
+        epilogue.Apply(y.Engine.Kernels, y);
     }
 }

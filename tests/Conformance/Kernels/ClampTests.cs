@@ -57,7 +57,7 @@ public sealed class ClampTests
             foreach (var (least, most) in new[] { (0f, 0.5f), (0f, Inf), (-0.25f, 0.5f) })
             {
                 float[] together = new float[(long)g.N * g.OutH * g.OutW * g.K], apart = new float[together.Length];
-                KernelCall.InPlace(device, (k, a) => k.Convolution.ForwardClamp(g, a[0], a[1], a[2], least, most, a[3]), x, w, b, together);
+                KernelCall.InPlace(device, (k, a) => k.Convolution.ForwardFused(g, a[0], a[1], a[2], new() { Bounds = (least, most) }, a[3]), x, w, b, together);
                 KernelCall.InPlace(
                     device,
                     (k, a) =>
@@ -78,7 +78,7 @@ public sealed class ClampTests
             foreach (var op in new[] { UnaryOp.Silu, UnaryOp.LeakyRelu })
             {
                 float[] together = new float[(long)g.N * g.OutH * g.OutW * g.K], apart = new float[together.Length];
-                KernelCall.InPlace(device, (k, a) => k.Convolution.ForwardUnary(g, a[0], a[1], a[2], op, 0.3f, a[3]), x, w, b, together);
+                KernelCall.InPlace(device, (k, a) => k.Convolution.ForwardFused(g, a[0], a[1], a[2], new() { Function = op, Parameter = 0.3f }, a[3]), x, w, b, together);
                 KernelCall.InPlace(
                     device,
                     (k, a) =>

@@ -89,7 +89,7 @@ public sealed class CpuInferenceTests
                     k.Normalization.BatchNormInference(norm, y, weight, bias, mean, variance, add, z);
                     expected ??= Read(z);
                     Assert.Equal(expected, Read(z));
-                    k.Convolution.ForwardBatchNorm(g, norm, x, w, b, weight, bias, mean, variance, add, y);
+                    k.Convolution.ForwardFused(g, x, w, b, new() { Norm = new(norm, weight, bias, mean, variance), Add = add }, y);
                     Assert.Equal(expected, Read(y));
                 }
             }

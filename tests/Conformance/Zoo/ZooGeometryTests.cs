@@ -95,7 +95,7 @@ public sealed class ZooGeometryTests : IDisposable
                 KernelCall.InPlace(device, (k, a) => k.Convolution.BackwardInput(g, a[0], a[1], a[2]), dy, w, dx);
                 KernelCall.InPlace(device, (k, a) => k.Convolution.BackwardInput(g, a[0], a[1], a[2], accumulate: true), dy, w, added);
                 var norm = new BatchNormGeometry(results, g.K, 1e-5f, 0.1f, Activation.Relu);
-                KernelCall.InPlace(device, (k, a) => k.Convolution.ForwardBatchNorm(g, norm, a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8]), x, w, b, scale, shift, mean, variance, dy, fused);
+                KernelCall.InPlace(device, (k, a) => k.Convolution.ForwardFused(g, a[0], a[1], a[2], new() { Norm = new(norm, a[3], a[4], a[5], a[6]), Add = a[7] }, a[8]), x, w, b, scale, shift, mean, variance, dy, fused);
                 float[][] all = [y, rectified, dw, dx, added, fused];
                 if (first is not null)
                 {

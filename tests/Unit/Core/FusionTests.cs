@@ -32,12 +32,17 @@ public sealed class FusionTests
         Assert.Equal("BatchNorm", NameOf(x => Functional.Relu(norm.Forward(conv.Forward(x)))));
         using (Tape.NoGrad())
         {
-            Assert.Equal("Conv2dBatchNorm", NameOf(x => norm.Forward(conv.Forward(x))));
-            Assert.Equal("Conv2dUnary", NameOf(x => Functional.Silu(conv.Forward(x))));
+            Assert.Equal("FusedConv2d", NameOf(x => norm.Forward(conv.Forward(x))));
+            Assert.Equal("FusedConv2d", NameOf(x => Functional.Silu(conv.Forward(x))));
+            Assert.Equal("FusedConv2d", NameOf(x => Functional.Silu(norm.Forward(conv.Forward(x)))));
+            Assert.Equal("FusedConv2d", NameOf(x => shortcut + conv.Forward(x)));
+            Assert.Equal("FusedConv2d", NameOf(x => Functional.Clamp(conv.Forward(x) + shortcut, 0, 6)));
+            Assert.Equal("Add", NameOf(x => conv.Forward(x) + shortcut + shortcut));
+            Assert.Equal("BatchNorm", NameOf(x => norm.Forward(conv.Forward(x) + shortcut)));
             Assert.Equal("Gelu", NameOf(x => Functional.Gelu(conv.Forward(x))));
-            Assert.Equal("Conv2dClamp", NameOf(x => Functional.Clamp(conv.Forward(x), 0, 6)));
-            Assert.Equal("Conv2dBatchNorm", NameOf(x => Functional.Relu(norm.Forward(conv.Forward(x)))));
-            Assert.Equal("Conv2dBatchNorm", NameOf(x => Functional.Relu(shortcut + norm.Forward(conv.Forward(x)))));
+            Assert.Equal("FusedConv2d", NameOf(x => Functional.Clamp(conv.Forward(x), 0, 6)));
+            Assert.Equal("FusedConv2d", NameOf(x => Functional.Relu(norm.Forward(conv.Forward(x)))));
+            Assert.Equal("FusedConv2d", NameOf(x => Functional.Relu(shortcut + norm.Forward(conv.Forward(x)))));
         }
 
         // Another shape is added by repetition, and a sum with itself has no other addend.
@@ -73,6 +78,11 @@ public sealed class FusionTests
             x => Functional.Relu(shortcut + Functional.Relu(norm.Forward(conv.Forward(x)))),
             x => conv.Forward(x) is var y ? y * Functional.Sigmoid(y) : null!,
             x => Functional.Silu(conv.Forward(x)),
+            x => Functional.Silu(norm.Forward(conv.Forward(x)) + shortcut),
+            x => shortcut + conv.Forward(x),
+            x => norm.Forward(conv.Forward(x) + shortcut),
+            x => Functional.Clamp(norm.Forward(conv.Forward(x)) + shortcut, 0, 0.3),
+            x => Functional.Relu(conv.Forward(x) + shortcut),
             x => Functional.Silu(conv.Forward(x) is var y ? y : null!) * y,
             x => Functional.Clamp(conv.Forward(x), 0, 0.3),
             x => Functional.Clamp(conv.Forward(x), -0.2, 0.3),

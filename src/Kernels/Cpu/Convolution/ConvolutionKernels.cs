@@ -57,33 +57,43 @@ internal sealed class ConvolutionKernels<V> : CpuKernelFamily<V>, IConvolutionKe
     public unsafe void BackwardBias(long rows, int channels, DeviceBuffer dy, DeviceBuffer db)
         => SumRows(new ValueTerms(dy.ReadOnlyPointer<float>()), rows, channels, db.Pointer<float>(), null);
 
-    public unsafe void ForwardBatchNorm(in ConvGeometry g, in BatchNormGeometry norm, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, DeviceBuffer weight, DeviceBuffer bias, DeviceBuffer runningMean, DeviceBuffer runningVariance, DeviceBuffer? add, DeviceBuffer y)
+    public unsafe void ForwardFused(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, in ConvolutionEpilogue epilogue, DeviceBuffer y)
     {
         lock (Workers.ScratchLock)
         {
-            // Tiles read whole vectors, at most three of them, from any channel on.
-            var (scales, offsets) = Kernels.Normalization.InferenceFactors(norm, weight, bias, runningMean, runningVariance, RoundUp(norm.Channels, V.Count) + (3 * V.Count));
-            var epilogue = new Epilogue { Scale = (float*)scales, Shift = (float*)offsets, Add = add is null ? null : add.ReadOnlyPointer<float>(), Relu = norm.Activation == Activation.Relu };
-            Correlate(new() { Geometry = g, X = x, W = w, Y = y, Bias = b, Layout = WeightLayout.InOut(g), Epilogue = epilogue });
+            var (fused, rest) = Split(epilogue);
+            if (epilogue.Norm is { } norm)
+            {
+                // Tiles read whole vectors, at most three of them, from any channel on.
+                var (scales, offsets) = Kernels.Normalization.InferenceFactors(norm.Geometry, norm.Weight, norm.Bias, norm.RunningMean, norm.RunningVariance, RoundUp(norm.Geometry.Channels, V.Count) + (3 * V.Count));
+                fused.Scale = (float*)scales;
+                fused.Shift = (float*)offsets;
+            }
+
+            Correlate(new() { Geometry = g, X = x, W = w, Y = y, Bias = b, Layout = WeightLayout.InOut(g), Epilogue = fused });
+            rest.Apply(Kernels, y);
         }
     }
 
-    public void ForwardClamp(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, float min, float max, DeviceBuffer y)
+    /// <summary>What tiles do of an epilogue, but for the factors of its normalization, and what is left for kernels of their own.</summary>
+    static unsafe (Epilogue Fused, ConvolutionEpilogue After) Split(in ConvolutionEpilogue epilogue)
     {
-        if (min == 0 && max is > 0 and < float.PositiveInfinity)
+        var rest = epilogue with { Norm = null, Add = null };
+        var fused = new Epilogue { Add = epilogue.Add.ReadOnlyPointerOrNull<float>(), Relu = epilogue.Norm?.Geometry.Activation == Activation.Relu };
+        if (epilogue.Function == UnaryOp.Relu || (epilogue.Function == UnaryOp.Silu && !fused.Relu))
         {
-            Correlate(new() { Geometry = g, X = x, W = w, Y = y, Bias = b, Layout = WeightLayout.InOut(g), Epilogue = new() { Relu = true, Upper = max } });
-            return;
+            fused.Relu |= epilogue.Function == UnaryOp.Relu;
+            fused.Silu = epilogue.Function == UnaryOp.Silu;
+            rest = rest with { Function = null };
         }
 
-        Forward(g, x, w, b, y);
-        Kernels.Elementwise.Clamp(min, max, y, y);
-    }
+        if (rest.Function is null && !fused.Silu && epilogue.Bounds is (0, > 0 and < float.PositiveInfinity and var upper))
+        {
+            (fused.Relu, fused.Upper) = (true, upper);
+            rest = rest with { Bounds = null };
+        }
 
-    public void ForwardUnary(in ConvGeometry g, DeviceBuffer x, DeviceBuffer w, DeviceBuffer? b, UnaryOp op, float a, DeviceBuffer y)
-    {
-        Correlate(new() { Geometry = g, X = x, W = w, Y = y, Bias = b, Layout = WeightLayout.InOut(g), Epilogue = new() { Silu = op == UnaryOp.Silu } });
-        if (op != UnaryOp.Silu) Kernels.Elementwise.Unary(op, a, y, y);
+        return (fused, rest);
     }
 
     // A transposed convolution is the gradient with respect to the input of the convolution that describes it, so its three passes are that
