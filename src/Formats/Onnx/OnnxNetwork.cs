@@ -177,15 +177,10 @@ public sealed class OnnxNetwork : Layer
         foreach (var step in steps)
         {
             var mark = BeginForward();
-            var results = step.Run(Array.ConvertAll<int, Value?>(step.Inputs, slot => slot < 0 ? null : values[slot]));
-            var made = results.Where(result => result?.Stored is not null).Select(result => result!.Stored!).ToList();
-            if (!Tape.IsRecording && made.Count > 0)
-            {
-                // The scope frees all that the node made but one; of several results the others are kept by hand.
-                foreach (var tensor in made.Skip(1)) tensor.Keep();
-                EndForward(mark, made[0]);
-            }
-
+            var read = new Value?[step.Inputs.Length];
+            for (var i = 0; i < read.Length; i++) read[i] = step.Inputs[i] < 0 ? null : values[step.Inputs[i]];
+            var results = step.Run(read);
+            if (!Tape.IsRecording) FreeSince(mark, results);
             for (var i = 0; i < step.Outputs.Length; i++)
             {
                 if (step.Outputs[i] < 0) continue;
@@ -197,6 +192,20 @@ public sealed class OnnxNetwork : Layer
         }
 
         return Array.ConvertAll(outputSlots, slot => values[slot]!);
+
+        // The scope frees all that the node made but one result; others are kept by hand.
+        static void FreeSince(int mark, Value?[] results)
+        {
+            var first = (Tensor?)null;
+            foreach (var result in results)
+            {
+                if (result?.Stored is not { } tensor) continue;
+                if (first is null) first = tensor;
+                else tensor.Keep();
+            }
+
+            if (first is not null) EndForward(mark, first);
+        }
 
         void Hold(Value? value)
         {
@@ -384,6 +393,9 @@ public sealed class OnnxNetwork : Layer
     /// <summary>A node in the order of running, with the places of what it reads and makes (-1: none).</summary>
     sealed class Step(OnnxNetwork network, OnnxNode node, Operator run, int[] inputs, int[] outputs)
     {
+        // Asked for at every run.
+        readonly string place = $"{node.Label} of {network.File}";
+
         public int[] Inputs => inputs;
 
         public int[] Outputs => outputs;
@@ -400,16 +412,16 @@ public sealed class OnnxNetwork : Layer
             {
                 var before = Fusion.Pending;
                 var results = run(values);
-                if (Fusion.Pending is { } pending && pending != before) Fusion.Locate(pending, $"{node.Label} of {network.File}");
+                if (Fusion.Pending is { } pending && pending != before) Fusion.Locate(pending, place);
                 return results;
             }
             catch (ShapeException e) when (e.Layer is null)
             {
-                throw e.In($"{node.Label} of {network.File}");
+                throw e.In(place);
             }
             catch (NotSupportedException e) when (e is not UnsupportedOperatorException && EngineFault.IsWithinKernels(e))
             {
-                throw new NotSupportedException($"{node.Label} of {network.File}: {e.Message}", e);
+                throw new NotSupportedException($"{place}: {e.Message}", e);
             }
             catch (Exception e) when (EngineFault.Is(e))
             {

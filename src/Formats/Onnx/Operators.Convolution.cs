@@ -71,12 +71,50 @@ internal static partial class OnnxOperators
             return Layout.Permute(Layout.Reshape(w, new(w.Shape[0], w.Shape[1], kd, kh, kw)), [2, 3, 4, 1, 0]);
         });
         var bias = n.Vector(2);
+        var plan = (ConvPlan?)null;
         return One(x =>
         {
-            var volume = Volume(n, x[0]!);
             var w = weights(x);
-            var axes = x[0]!.Shape.Rank - 2;
-            var along = Along(n, axes, (axis, i) => windows.Along(n, axis, axes, volume.Shape[i + 1], w.Shape[i]));
+            if (plan is not { } known || known.Images != x[0]!.Shape || known.Weights != w.Shape) plan = known = ConvPlan.Make(n, windows, groups, x[0]!.Shape, w.Shape);
+            _ = n.Checked(known.Padded);
+            var result = n.Checked(known.Result);
+            if (w.Shape[0] == 1 && known.Axes == 2) return Value.OfChannelsLast(Functional.Conv2d(x[0]!.ChannelsLast(n.Device), Kernel(w, 0), bias(x), known.Options));
+            var volume = Volume(n, x[0]!);
+            if (w.Shape[0] == 1 && known.Axes == 1) return Unvolume(Functional.Conv2d(Planes(volume), Kernel(w, 0), bias(x), known.Options), known.Axes, result);
+
+            // Plane o of the result reads plane o stride + tap dilation of the padded volume.
+            var padded = PadAxis(volume, 1, known.Depth.Before, known.Depth.After, 0);
+            Tensor? sum = null;
+            for (var tap = 0; tap < w.Shape[0]; tap++)
+            {
+                var planes = Planes(Places(padded, 1, tap * known.Depth.Dilation, known.Depth.Stride, result[1]));
+                var part = Functional.Conv2d(planes, Kernel(w, tap), tap == 0 ? bias(x) : null, known.Options);
+                sum = sum is null ? part : sum + part;
+            }
+
+            return Unvolume(sum!, known.Axes, result);
+        });
+    }
+
+    /// <summary>What a convolution does with images of one shape: worked out once.</summary>
+    /// <param name="Images">Their shape in ONNX's order.</param>
+    /// <param name="Weights">[kd, kh, kw, C / groups, M].</param>
+    /// <param name="Depth">The windows along the first of three axes.</param>
+    /// <param name="Options">What each plane is convolved with.</param>
+    /// <param name="Padded">The images with their padding, [N, D, H, W, C].</param>
+    /// <param name="Result">[N, D, H, W, M].</param>
+    sealed record ConvPlan(Shape Images, Shape Weights, Window Depth, Conv2dOptions Options, long[] Padded, long[] Result)
+    {
+        /// <summary>Of an image.</summary>
+        public int Axes => Images.Rank - 2;
+
+        public static ConvPlan Make(Binding n, Windows windows, int groups, Shape images, Shape weights)
+        {
+            if (images.Rank is < 3 or > 5) throw n.Unsupported($"it is computed on images of 1 to 3 axes, not on {images}");
+            if (images.Count == 0) throw n.Malformed($"its images have no elements: {images}");
+            var axes = images.Rank - 2;
+            int[] volume = [images[0], .. Enumerable.Repeat(1, 3 - axes), .. images.AsSpan()[2..], images[1]];
+            var along = Along(n, axes, (axis, i) => windows.Along(n, axis, axes, volume[i + 1], weights[i]));
             var (depth, rows, columns) = (along[0], along[1], along[2]);
             var options = new Conv2dOptions
             {
@@ -85,24 +123,16 @@ internal static partial class OnnxOperators
                 Dilation = (rows.Dilation, columns.Dilation),
                 Groups = groups,
             };
-            n.Checked([volume.Shape[0], .. Enumerable.Range(0, 3).Select(i => volume.Shape[i + 1] + (long)along[i].Before + along[i].After), volume.Shape[4]]);
-            var result = n.Checked([volume.Shape[0], .. Enumerable.Range(0, 3).Select(i => Outputs(volume.Shape[i + 1], along[i])), w.Shape[4]]);
-            if (w.Shape[0] == 1 && axes < 3) return Unvolume(Functional.Conv2d(Planes(volume), Kernel(w, 0), bias(x), options), axes, result);
+            return new(
+                images,
+                weights,
+                depth,
+                options,
+                [volume[0], .. Enumerable.Range(0, 3).Select(i => volume[i + 1] + (long)along[i].Before + along[i].After), volume[4]],
+                [volume[0], .. Enumerable.Range(0, 3).Select(i => Outputs(volume[i + 1], along[i])), weights[4]]);
 
-            // Plane o of the result reads plane o stride + tap dilation of the padded volume.
-            var padded = PadAxis(volume, 1, depth.Before, depth.After, 0);
-            Tensor? sum = null;
-            for (var tap = 0; tap < w.Shape[0]; tap++)
-            {
-                var planes = Planes(Places(padded, 1, tap * depth.Dilation, depth.Stride, result[1]));
-                var part = Functional.Conv2d(planes, Kernel(w, tap), tap == 0 ? bias(x) : null, options);
-                sum = sum is null ? part : sum + part;
-            }
-
-            return Unvolume(sum!, axes, result);
-        });
-
-        static long Outputs(int size, Window window) => Math.Max(0, ((size + (long)window.Before + window.After - window.Span) / window.Stride) + 1);
+            static long Outputs(int size, Window window) => Math.Max(0, ((size + (long)window.Before + window.After - window.Span) / window.Stride) + 1);
+        }
     }
 
     /// <summary>x [N, C, ...], w [C, M / group, ...], b [M].</summary>
