@@ -226,6 +226,20 @@ public abstract partial class Layer
     /// <summary>The end of what <see cref="BeginForward"/> began: without recording, frees what was made since but the result.</summary>
     protected static Tensor EndForward(int mark, Tensor result) => Tape.Leave(mark, result);
 
+    /// <summary>Runs layers one after the other: without recording, what was made since the mark is freed as soon as the next layer has read it.</summary>
+    /// <param name="mark">What <see cref="BeginForward"/> gave.</param>
+    /// <param name="x">What the first of them expects.</param>
+    /// <param name="layers">The layers; null is none.</param>
+    protected static Tensor Chain(int mark, Tensor x, params ReadOnlySpan<Layer?> layers)
+    {
+        foreach (var layer in layers)
+        {
+            if (layer is not null) x = EndForward(mark, layer.Forward(x));
+        }
+
+        return x;
+    }
+
     /// <summary>Gives this layer and those below it their paths: done once, by the first Forward of the outermost.</summary>
     void Locate(string at)
     {

@@ -157,14 +157,11 @@ public sealed class GoogLeNet : Layer, IAuxiliaryHeads
     /// <inheritdoc/>
     protected override Tensor Compute(Tensor x)
     {
-        x = maxpool1.Forward(conv1.Forward(x));
-        x = maxpool2.Forward(conv3.Forward(conv2.Forward(x)));
-        x = maxpool3.Forward(inception3b.Forward(inception3a.Forward(x)));
-        var way1 = inception4a.Forward(x);
-        var way2 = inception4d.Forward(inception4c.Forward(inception4b.Forward(way1)));
-        x = maxpool4.Forward(inception4e.Forward(way2));
-        x = avgpool.Forward(inception5b.Forward(inception5a.Forward(x)));
+        var mark = BeginForward();
+        var way1 = Chain(mark, x, conv1, maxpool1, conv2, conv3, maxpool2, inception3a, inception3b, maxpool3, inception4a);
+        var way2 = Chain(mark, way1, inception4b, inception4c, inception4d);
+        var y = Chain(mark, way2, inception4e, maxpool4, inception5a, inception5b, avgpool);
         AuxiliaryLogits = IsTraining && Tape.IsRecording && aux1 is not null ? [aux1.Forward(way1), aux2!.Forward(way2)] : [];
-        return fc.Forward(dropout.Forward(flatten.Forward(x)));
+        return Chain(mark, y, flatten, dropout, fc);
     }
 }

@@ -154,7 +154,8 @@ public sealed class PreActivationResNet : Layer
     /// <inheritdoc/>
     protected override Tensor Compute(Tensor x)
     {
-        x = layer3.Forward(layer2.Forward(layer1.Forward(conv1.Forward(x))));
-        return fc.Forward(flatten.Forward(avgpool.Forward(Functional.Relu(bn.Forward(x)))));
+        var mark = BeginForward();
+        x = Functional.Relu(bn.Forward(Chain(mark, x, conv1, layer1, layer2, layer3)));
+        return Chain(mark, x, avgpool, flatten, fc);
     }
 }

@@ -86,8 +86,9 @@ public sealed class BottleneckUnit : Layer
     protected override Tensor Compute(Tensor x)
     {
         var shortcut = downsample?.Forward(x) ?? x;
+        var mark = BeginForward();
         var y = Functional.Relu(bn1.Forward(conv1.Forward(x)));
-        y = Functional.Relu(bn2.Forward(conv2.Forward(y)));
+        y = EndForward(mark, Functional.Relu(bn2.Forward(conv2.Forward(y))));
         return Functional.Relu(bn3.Forward(conv3.Forward(y)) + shortcut);
     }
 }
@@ -221,11 +222,9 @@ public sealed class ResNet : Layer
     /// <inheritdoc/>
     protected override Tensor Compute(Tensor x)
     {
+        var mark = BeginForward();
         x = Functional.Relu(bn1.Forward(conv1.Forward(x)));
-        x = maxpool?.Forward(x) ?? x;
-        x = layer3.Forward(layer2.Forward(layer1.Forward(x)));
-        x = layer4?.Forward(x) ?? x;
-        return fc.Forward(flatten.Forward(avgpool.Forward(x)));
+        return Chain(mark, x, maxpool, layer1, layer2, layer3, layer4, avgpool, flatten, fc);
     }
 
     internal static Conv2d Conv3x3(int inChannels, int outChannels, int stride, Device? device)
