@@ -37,7 +37,7 @@ internal static class TrainBench
     public static TrainSpeed Measure(ModelEntry entry, int batch, int steps, ulong seed, Device device)
     {
         Generator.Default = new(seed);
-        var model = Zoo.Build(entry.Name, new() { Shortcut = Shortcut.B, Device = device });
+        var model = entry.Build(entry.Input, entry.Classes, new() { Shortcut = Shortcut.B, Device = device });
         var optimizer = new Sgd(model.Parameters, learningRate: 0.01f, momentum: 0.9f, nesterov: true, weightDecay: 5e-4f);
         var (images, labels) = MakeUp(entry, batch, new(seed, stream: 1), device);
 
@@ -80,7 +80,7 @@ internal static class TrainBench
         generator.FillNormal(pixels, 0, 1);
         var images = Tensor.From(pixels, shape, device);
         if (entry.Classes == 0) return (images, null);
-        var result = Zoo.Build(entry.Name, new() { Device = Device.Shapes }).Forward(Tensor.Zeros(shape, Device.Shapes)).Shape;
+        var result = entry.Build(entry.Input, entry.Classes, new() { Device = Device.Shapes }).Forward(Tensor.Zeros(shape, Device.Shapes)).Shape;
         var labels = new int[result.CountBefore(result.Rank - 1)];
         for (var i = 0; i < labels.Length; i++) labels[i] = (int)(generator.NextUInt32() % (uint)entry.Classes);
         return (images, Tensor.From(labels, new(result.AsSpan()[..^1]), device));

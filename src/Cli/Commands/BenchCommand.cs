@@ -6,7 +6,7 @@ using CnnSharp.Models;
 
 namespace CnnSharp.Cli.Commands;
 
-/// <summary><c>bench</c>: kernels against the machine's limits; <c>bench train</c>, <c>bench infer</c>: images/s of a model.</summary>
+/// <summary><c>bench</c>: kernels against the machine's limits; <c>bench train</c>, <c>bench infer</c>, <c>bench growth</c>: images/s of a model.</summary>
 internal static class BenchCommand
 {
     public static Command Create(Terminal terminal)
@@ -20,7 +20,7 @@ internal static class BenchCommand
         var json = Options.Json();
         var command = new Command("bench", "Times each kernel and states its fraction of this machine's peak: FLOP/s, or memory bandwidth.")
         {
-            device, threads, filter, batch, rounds, algorithms, json, BenchModelCommand.Train(terminal), BenchModelCommand.Infer(terminal),
+            device, threads, filter, batch, rounds, algorithms, json, BenchModelCommand.Train(terminal), BenchModelCommand.Infer(terminal), BenchModelCommand.Growth(terminal),
         };
         command.SetAction(parsed =>
         {

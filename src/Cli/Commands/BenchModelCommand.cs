@@ -5,7 +5,7 @@ using CnnSharp.Models;
 
 namespace CnnSharp.Cli.Commands;
 
-/// <summary><c>bench train</c> and <c>bench infer</c>: images/s of a whole training step, of a forward pass.</summary>
+/// <summary><c>bench train</c>, <c>bench infer</c> and <c>bench growth</c>: images/s of a whole training step, of a forward pass, of steps that grow.</summary>
 internal static class BenchModelCommand
 {
     public static Command Train(Terminal terminal) => Create(
@@ -29,6 +29,22 @@ internal static class BenchModelCommand
             var speed = InferBench.Measure(() => model.Build(model.Input, model.Classes, new() { Device = device }), model.Input, batch, steps, seed, device);
             return new(speed.ImagesPerSecond, speed.StepSeconds, speed.DeviceBytes, $"; {speed.ProcessorSeconds * 1e3:F1} ms of processor time", "processor_seconds", speed.ProcessorSeconds);
         });
+
+    public static Command Growth(Terminal terminal)
+    {
+        var series = new Option<string?>("--series") { HelpName = "NAME", Description = $"only one of: {string.Join(", ", GrowthReport.Names)}" };
+        series.AcceptOnlyFromAmong([.. GrowthReport.Names]);
+        var most = Options.Whole("--most", "where to stop: images, times the channels, rows and columns; default where the series end", minimum: 1, maximum: 1_000_000);
+        var steps = Options.Whole("--steps", "steps that are timed; default 10", minimum: 1, maximum: 1_000_000);
+        var device = Options.Device();
+        var threads = Options.Threads();
+        var json = Options.Json();
+        var command = new Command("growth", "Times training steps as their work grows, in images, channels and pixels, and says what becomes of the FLOP/s.") { series, most, steps, device, threads, json };
+        command.SetAction(parsed => GrowthReport.Run(
+            terminal, parsed.GetValue(series), parsed.GetValue(most) ?? int.MaxValue, parsed.GetValue(steps) ?? 10,
+            Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads)), parsed.GetValue(json)));
+        return command;
+    }
 
     static Command Create(Terminal terminal, string name, string description, Form form, Measure measure)
     {

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace CnnSharp.Tests.Cli;
 
-/// <summary><c>bench</c>, <c>bench train</c>, <c>bench infer</c> and <c>verify</c> without a folder.</summary>
+/// <summary><c>bench</c>, <c>bench train</c>, <c>bench infer</c>, <c>bench growth</c> and <c>verify</c> without a folder.</summary>
 public sealed class BenchTests : CliTest
 {
     [Theory]
@@ -71,6 +71,17 @@ public sealed class BenchTests : CliTest
 
         // The weights, their gradients and the momentum: 3 x 62,006 floats.
         Assert.True(result.GetProperty("device_mib").GetDouble() > 3 * 62_006 * sizeof(float) / (1024.0 * 1024));
+    }
+
+    /// <summary>Each series up to a number; the operations are those of the images: 6 x 40,551,040 (and the shortcuts' convolutions) each.</summary>
+    [Fact]
+    public void GrowingWorkIsTimed()
+    {
+        var result = Run("bench", "growth", "--device", "cpu", "--most", "2", "--steps", "1", "--json").IsDone().Json.GetProperty("growth").EnumerateArray().ToList();
+        Assert.Equal(["batch 1", "batch 2", "width 1", "width 2"], result.Select(row => $"{row.GetProperty("series").GetString()} {row.GetProperty("n").GetInt32()}"));
+        Assert.All(result.Take(2), row => Assert.Equal(6 * 0.0408, row.GetProperty("gflops").GetDouble() / row.GetProperty("images_per_second").GetDouble(), 0.003));
+        Run("bench", "growth", "--series", "image", "--most", "8").IsRefused("no work is so small");
+        Run("bench", "growth", "--series", "depth").IsRefused("depth");
     }
 
     [Fact]
