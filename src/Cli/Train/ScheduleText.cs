@@ -15,6 +15,8 @@ internal static class ScheduleText
     {
         [OneCycle] = ["warmup", "start", "end", "momentum"],
         ["cosine"] = ["final"],
+        ["cosine-restarts"] = ["epochs", "factor", "final"],
+        ["cyclic"] = ["peak", "up", "down", "gamma"],
         ["step"] = ["epochs", "factor"],
         ["multi-step"] = ["epochs", "factor"],
         ["exponential"] = ["factor"],
@@ -58,6 +60,8 @@ internal static class ScheduleText
         Schedule Create(double epochs) => name switch
         {
             "cosine" => Schedule.Cosine(One("final", 0)),
+            "cosine-restarts" => Schedule.CosineRestarts(One("epochs", epochs / 3), One("factor", 1), One("final", 0)),
+            "cyclic" => Schedule.Cyclic(One("peak", 10 * settings.Lr!.Value), One("up", epochs / 4), One("down", One("up", epochs / 4)), given.ContainsKey("gamma") ? CyclicMode.ExpRange : CyclicMode.Triangular, One("gamma", 1)),
             "step" => Schedule.Step(One("epochs", epochs / 3), One("factor", 0.1)),
             "multi-step" => Schedule.MultiStep(given.GetValueOrDefault("epochs") ?? [0.5 * epochs, 0.75 * epochs], One("factor", 0.1)),
             "exponential" => Schedule.Exponential(One("factor", Math.Pow(0.01, 1 / epochs))),

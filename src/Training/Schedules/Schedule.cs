@@ -15,6 +15,8 @@ namespace CnnSharp.Training;
 [JsonDerivedType(typeof(ExponentialSchedule), "exponential")]
 [JsonDerivedType(typeof(PolynomialSchedule), "polynomial")]
 [JsonDerivedType(typeof(CosineSchedule), "cosine")]
+[JsonDerivedType(typeof(CosineRestartsSchedule), "cosinerestarts")]
+[JsonDerivedType(typeof(CyclicSchedule), "cyclic")]
 [JsonDerivedType(typeof(OneCycleSchedule), "onecycle")]
 [JsonDerivedType(typeof(PlateauSchedule), "plateau")]
 [JsonDerivedType(typeof(WarmupSchedule), "warmup")]
@@ -52,6 +54,27 @@ public abstract record Schedule
     /// <summary>From the base rate down to <paramref name="final"/> along half a cosine (Loshchilov and Hutter 2017, without restarts).</summary>
     /// <param name="final">A rate; default 0.</param>
     public static Schedule Cosine(double final = 0) => new CosineSchedule(final);
+
+    /// <summary>From the base rate down to <paramref name="final"/> along half a cosine, again and again (SGDR, Loshchilov and Hutter 2017).</summary>
+    /// <param name="epochs">Of the first run; above 0 (PyTorch's <c>T_0</c>).</param>
+    /// <param name="factor">By which each run is longer than the one before; at least 1, default 1 (PyTorch's <c>T_mult</c>).</param>
+    /// <param name="final">A rate; default 0.</param>
+    public static Schedule CosineRestarts(double epochs, double factor = 1, double final = 0) => new CosineRestartsSchedule(epochs, factor, final);
+
+    /// <summary>
+    /// From the base rate up to <paramref name="peak"/> and down again, along straight lines, over and over (Smith 2017). Momentum is left alone,
+    /// unless <see cref="CyclicSchedule.WithMomentum"/> moves it against the rate.
+    /// </summary>
+    /// <param name="peak">The highest rate.</param>
+    /// <param name="up">Epochs from the base rate to the peak; above 0.</param>
+    /// <param name="down">Epochs back; above 0, default null: as many.</param>
+    /// <param name="mode">How the peaks of later cycles stand; default <see cref="CyclicMode.Triangular"/>: all alike.</param>
+    /// <param name="gamma">For <see cref="CyclicMode.ExpRange"/>: what each step multiplies the height by; above 0, default 1.</param>
+    public static CyclicSchedule Cyclic(double peak, double up, double? down = null, CyclicMode mode = CyclicMode.Triangular, double gamma = 1) => new(peak, up, down ?? up, mode, gamma);
+
+    /// <summary>The base rate times a function of the time: one that no other schedule is. A run that is resumed must be given it again.</summary>
+    /// <param name="factor">Of the step alone, so that a resumed run goes on as if it had not stopped.</param>
+    public static Schedule Lambda(Func<ScheduleTime, double> factor) => new LambdaSchedule(factor);
 
     /// <summary>
     /// Up to <paramref name="peak"/>, then down to almost nothing (Smith and Topin 2018), by PyTorch's formula. Momentum is left

@@ -95,6 +95,112 @@ public sealed record CosineSchedule(double Final) : Schedule
         => Final + ((baseRate - Final) * (1 + Math.Cos(Math.PI * Math.Min(1, (double)time.Step / time.TotalSteps))) / 2);
 }
 
+/// <summary><see cref="Schedule.CosineRestarts"/>: run i has steps epochs factor^i, and within it the rate is final + (base - final) (1 + cos(pi step / steps)) / 2.</summary>
+/// <param name="Epochs">Above 0.</param>
+/// <param name="Factor">At least 1.</param>
+/// <param name="Final">At least 0.</param>
+public sealed record CosineRestartsSchedule(double Epochs, double Factor, double Final) : Schedule
+{
+    /// <summary>Epochs of the first run.</summary>
+    public double Epochs { get; } = Check(Epochs > 0, Epochs, nameof(Epochs), "above 0");
+
+    /// <summary>By which each run is longer than the one before.</summary>
+    public double Factor { get; } = Check(Factor is >= 1 and < double.PositiveInfinity, Factor, nameof(Factor), "at least 1");
+
+    /// <summary>The rate before a restart.</summary>
+    public double Final { get; } = Check(Final >= 0, Final, nameof(Final), "at least 0");
+
+    /// <inheritdoc/>
+    public override double RateAt(double baseRate, in ScheduleTime time)
+    {
+        double step = time.Step, steps = Math.Max(1, time.StepsIn(Epochs));
+        if (Factor == 1) step %= steps;
+        for (; step >= steps; steps *= Factor) step -= steps;
+        return Final + ((baseRate - Final) * (1 + Math.Cos(Math.PI * step / steps)) / 2);
+    }
+}
+
+/// <summary>How the peaks of <see cref="Schedule.Cyclic"/> stand above the base rate.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<CyclicMode>))]
+public enum CyclicMode
+{
+    /// <summary>All as high.</summary>
+    Triangular,
+
+    /// <summary>Each half as high as the one before.</summary>
+    Triangular2,
+
+    /// <summary>Lower by gamma^step.</summary>
+    ExpRange,
+}
+
+/// <summary><see cref="Schedule.Cyclic"/>: base + (peak - base) height, where the height goes from 0 to 1 and back in each cycle, times what the mode says.</summary>
+/// <param name="Peak">Above 0.</param>
+/// <param name="Up">Epochs; above 0.</param>
+/// <param name="Down">Epochs; above 0.</param>
+/// <param name="Mode">Of later cycles.</param>
+/// <param name="Gamma">Above 0.</param>
+public sealed record CyclicSchedule(double Peak, double Up, double Down, CyclicMode Mode, double Gamma) : Schedule
+{
+    /// <summary>The highest rate.</summary>
+    public double Peak { get; } = Check(Peak > 0, Peak, nameof(Peak), "above 0");
+
+    /// <summary>Epochs from the base rate to the peak.</summary>
+    public double Up { get; } = Check(Up > 0, Up, nameof(Up), "above 0");
+
+    /// <summary>Epochs from the peak to the base rate.</summary>
+    public double Down { get; } = Check(Down > 0, Down, nameof(Down), "above 0");
+
+    /// <summary>What each step multiplies the height by, where the mode says so.</summary>
+    public double Gamma { get; } = Check(Gamma > 0, Gamma, nameof(Gamma), "above 0");
+
+    /// <summary>The momentum at the base rate; null: it is left alone.</summary>
+    public double? MomentumAtStart { get; private init; }
+
+    /// <summary>The momentum at the peak; null: it is left alone.</summary>
+    public double? MomentumAtPeak { get; private init; }
+
+    /// <summary>Lets the momentum (of Adam: Beta1) fall as the rate rises, and grow again as it falls.</summary>
+    /// <param name="atStart">At the base rate; PyTorch's default is 0.9. Within [0, 1).</param>
+    /// <param name="atPeak">At the peak; PyTorch's default is 0.8. Within [0, 1).</param>
+    public CyclicSchedule WithMomentum(double atStart = 0.9, double atPeak = 0.8) => this with
+    {
+        MomentumAtStart = Check(atStart is >= 0 and < 1, atStart, nameof(atStart), "within [0, 1)"),
+        MomentumAtPeak = Check(atPeak is >= 0 and < 1, atPeak, nameof(atPeak), "within [0, 1)"),
+    };
+
+    /// <inheritdoc/>
+    public override double RateAt(double baseRate, in ScheduleTime time) => baseRate + ((Peak - baseRate) * Height(time));
+
+    /// <inheritdoc/>
+    public override double? MomentumAt(in ScheduleTime time) => MomentumAtStart is { } start && MomentumAtPeak is { } peak ? start + ((peak - start) * Height(time)) : null;
+
+    double Height(in ScheduleTime time)
+    {
+        double up = Math.Max(1, time.StepsIn(Up)), down = Math.Max(1, time.StepsIn(Down));
+        var (cycle, step) = (Math.Floor(time.Step / (up + down)), time.Step % (up + down));
+        var height = step <= up ? step / up : (up + down - step) / down;
+        return height * Mode switch
+        {
+            CyclicMode.Triangular2 => Math.Pow(0.5, cycle),
+            CyclicMode.ExpRange => Math.Pow(Gamma, time.Step),
+            _ => 1,
+        };
+    }
+}
+
+/// <summary><see cref="Schedule.Lambda"/>: base factor(time).</summary>
+/// <param name="Factor">What the base rate is multiplied by.</param>
+public sealed record LambdaSchedule(Func<ScheduleTime, double> Factor) : Schedule
+{
+    /// <summary>What the base rate is multiplied by.</summary>
+    [JsonIgnore]
+    public Func<ScheduleTime, double> Factor { get; } = Factor ?? throw new ArgumentNullException(nameof(Factor));
+
+    /// <inheritdoc/>
+    public override double RateAt(double baseRate, in ScheduleTime time) => baseRate * Factor(time);
+}
+
 /// <summary>How <see cref="Schedule.OneCycle"/> goes from one rate to another.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<Anneal>))]
 public enum Anneal

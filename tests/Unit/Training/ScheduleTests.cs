@@ -43,6 +43,34 @@ public class ScheduleTests
         AssertRates(Schedule.Cosine(final: 0.02), 2, 2, [0.1, 0.06]);
     }
 
+    [Fact]
+    public void Cosine_restarts_begin_again_and_take_longer()
+    {
+        AssertRates(Schedule.CosineRestarts(1), 8, 2, [0.1, 0.05, 0.1, 0.05, 0.1, 0.05]);
+        var root = Math.Sqrt(0.5);
+        AssertRates(Schedule.CosineRestarts(1, factor: 2, final: 0.02), 20, 2, [0.1, 0.06, 0.1, 0.06 + (0.04 * root), 0.06, 0.06 - (0.04 * root), 0.1]);
+        Assert.Contains("Factor must be at least 1", Assert.Throws<ArgumentOutOfRangeException>(() => Schedule.CosineRestarts(1, 0.9)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Cyclic_goes_up_and_down()
+    {
+        AssertRates(Schedule.Cyclic(0.3, up: 1, down: 2), 12, 2, [0.1, 0.2, 0.3, 0.25, 0.2, 0.15, 0.1, 0.2, 0.3]);
+        AssertRates(Schedule.Cyclic(0.3, up: 1, mode: CyclicMode.Triangular2), 12, 2, [0.1, 0.2, 0.3, 0.2, 0.1, 0.15, 0.2, 0.15, 0.1, 0.125]);
+        AssertRates(Schedule.Cyclic(0.3, up: 1, mode: CyclicMode.ExpRange, gamma: 0.5), 12, 2, [0.1, 0.15, 0.15, 0.1125, 0.1]);
+        var moved = Schedule.Cyclic(0.3, up: 1).WithMomentum(0.9, 0.8);
+        Assert.Equal([0.9, 0.85, 0.8, 0.85], Enumerable.Range(0, 4).Select(step => Math.Round(moved.MomentumAt(new(step, 12, 2, []))!.Value, 12)));
+        Assert.Null(Schedule.Cyclic(0.3, up: 1).MomentumAt(new(1, 12, 2, [])));
+    }
+
+    [Fact]
+    public void Lambda_multiplies_by_what_it_is_given()
+    {
+        AssertRates(Schedule.Lambda(time => 1 / (1 + time.Epoch)), 4, 1, [0.1, 0.05, 0.1 / 3, 0.025]);
+        AssertRates(Schedule.Warmup(2, 0.5).Then(Schedule.Lambda(time => 1 - (time.Step * 0.1))), 5, 1, [0.05, 0.075, 0.1, 0.09]);
+        Assert.Throws<ArgumentNullException>(() => Schedule.Lambda(null!));
+    }
+
     /// <summary>20 steps, 30 % up: the peak stands at step 5, the end at step 19.</summary>
     [Fact]
     public void One_cycle_rises_to_the_peak_and_falls()
