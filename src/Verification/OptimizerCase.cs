@@ -51,6 +51,9 @@ public static class OptimizerCase
             _ when name.StartsWith("rmsprop", StringComparison.Ordinal) => new RmsPropOptions { LearningRate = a.Single("lr", 1e-2), Decay = a.Single("alpha", 0.99), Epsilon = a.Single("eps", 1e-8), Momentum = a.Single("momentum", 0), WeightDecay = decay },
             "adam" => new AdamOptions { LearningRate = a.Single("lr", 1e-3), Beta1 = beta1, Beta2 = beta2, Epsilon = a.Single("eps", 1e-8), WeightDecay = decay },
             "adamw" => new AdamWOptions { LearningRate = a.Single("lr", 1e-3), Beta1 = beta1, Beta2 = beta2, Epsilon = a.Single("eps", 1e-8), WeightDecay = decay },
+            "nadam" => new NAdamOptions { LearningRate = a.Single("lr", 2e-3), Beta1 = beta1, Beta2 = beta2, Epsilon = a.Single("eps", 1e-8), WeightDecay = decay, MomentumDecay = a.Single("momentum_decay", 4e-3) },
+            "adamax" => new AdaMaxOptions { LearningRate = a.Single("lr", 2e-3), Beta1 = beta1, Beta2 = beta2, Epsilon = a.Single("eps", 1e-8), WeightDecay = decay },
+            "adadelta" => new AdadeltaOptions { LearningRate = a.Single("lr", 1), Rho = a.Single("rho", 0.9), Epsilon = a.Single("eps", 1e-6), WeightDecay = decay },
             _ => throw new NotSupportedException($"not supported: the optimizer '{name}'."),
         };
     }

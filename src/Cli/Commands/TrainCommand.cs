@@ -25,7 +25,7 @@ internal static class TrainCommand
         var valSplit = Options.Whole("--val-split", "hold out the last N training images and measure on them; default 0 where there are test images", minimum: 0);
         var epochs = Options.Whole("--epochs", "passes over the training images; default by the model and the data set", minimum: 1, maximum: 100_000);
         var batch = Options.Batch("128 for residual networks, else 64");
-        var optimizer = Options.Choice("--optimizer", "optimizer", "how weights are moved (default sgd, with Nesterov momentum)", ["sgd", "adagrad", "rmsprop", "adam", "adamw"]);
+        var optimizer = Options.Choice("--optimizer", "optimizer", "how weights are moved (default sgd, with Nesterov momentum)", ["sgd", "adagrad", "rmsprop", "adam", "adamw", "nadam", "adamax", "adadelta", "lion"]);
         var lr = Options.Real("--lr", "the learning rate: the schedule's highest; default by the optimizer and the model", minimum: 0, above: true);
         var schedule = Schedule();
         var warmup = Options.Real("--warmup", "epochs in which the rate rises to the schedule's first; default 0", minimum: 0, above: true);
@@ -226,7 +226,7 @@ internal static class TrainCommand
         if (said.ClipNorm is not null && said.ClipValue is not null) throw new UsageException("--clip-norm and --clip-value: only one of them can be had.");
         if (said.MinDelta is not null && said.EarlyStopping is null) throw new UsageException("--min-delta: it is for --early-stopping N.");
         if (said.Weights is null && (said.Rename ?? said.WeightsKey ?? said.WeightsLayout) is not null) throw new UsageException($"{(said.Rename is not null ? "--rename" : said.WeightsKey is not null ? "--weights-key" : "--layout")}: it is for --weights FILE.");
-        if (said is { Momentum: > 0, Optimizer: "adam" or "adamw" or "adagrad" }) throw new UsageException($"--momentum {said.Momentum}: it is for --optimizer sgd and rmsprop, not {said.Optimizer}.");
+        if (said is { Momentum: > 0, Optimizer: not (null or "sgd" or "rmsprop") }) throw new UsageException($"--momentum {said.Momentum}: it is for --optimizer sgd and rmsprop, not {said.Optimizer}.");
         foreach (var rate in said.LrScale ?? []) TrainSettings.ParseRate(rate);
         if (said.Weights is not { } weights || resume) return said;
 

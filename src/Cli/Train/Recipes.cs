@@ -52,7 +52,9 @@ internal static class Recipes
             Schedule = "one-cycle",
             Lr = scale * settings.Optimizer switch
             {
-                "adam" or "adamw" => 2e-3,
+                "adam" or "adamw" or "nadam" or "adamax" => 2e-3,
+                "adadelta" => 1,
+                "lion" => 3e-4,
                 "rmsprop" => 1e-3,
                 "adagrad" => 2e-2,
                 _ when settings.Model!.StartsWith("resnet", StringComparison.Ordinal) => 0.2,

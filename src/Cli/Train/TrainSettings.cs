@@ -215,6 +215,10 @@ internal sealed record TrainSettings
             "rmsprop" => new RmsPropOptions { Momentum = Momentum!.Value },
             "adam" => new AdamOptions(),
             "adamw" => new AdamWOptions(),
+            "nadam" => new NAdamOptions(),
+            "adamax" => new AdaMaxOptions(),
+            "adadelta" => new AdadeltaOptions(),
+            "lion" => new LionOptions(),
             _ => new SgdOptions { Momentum = Momentum!.Value, Nesterov = Momentum > 0 },
         };
         return options with { LearningRate = Lr!.Value, WeightDecay = WeightDecay!.Value, DecayVectors = NoBiasDecay != true, MaxGradientNorm = ClipNorm, MaxGradientValue = ClipValue };

@@ -192,7 +192,8 @@ sealed unsafe class OptimizerKernels<V>(CpuKernels<V> kernels) : CpuKernelFamily
         readonly float kept = step.Decoupled ? (float)(1 - ((double)step.LearningRate * step.WeightDecay)) : 1f;
         readonly float beta1 = step.Beta1, share1 = (float)(1 - (double)step.Beta1);
         readonly float beta2 = step.Beta2, share2 = (float)(1 - (double)step.Beta2);
-        readonly float rate = (float)(step.LearningRate / step.Correction1), rootScale = (float)(1 / Math.Sqrt(step.Correction2)), epsilon = step.Epsilon;
+        readonly float rate = (float)(step.LearningRate / step.Correction1), gradientRate = (float)(step.LearningRate * step.GradientShare);
+        readonly float rootScale = (float)(1 / Math.Sqrt(step.Correction2)), epsilon = step.Epsilon;
 
         public static int States => 2;
 
@@ -202,7 +203,82 @@ sealed unsafe class OptimizerKernels<V>(CpuKernels<V> kernels) : CpuKernelFamily
             g = gradient.Of(w, g);
             mean = V.Fma(V.Create(beta1), mean, V.Create(share1) * g);
             square = V.Fma(V.Create(beta2), square, V.Create(share2) * g * g);
-            return (V.Create(kept) * w) - (V.Create(rate) * mean / V.Fma(V.Create(rootScale), V.Sqrt(square), V.Create(epsilon)));
+            var direction = V.Fma(V.Create(rate), mean, V.Create(gradientRate) * g);
+            return (V.Create(kept) * w) - (direction / V.Fma(V.Create(rootScale), V.Sqrt(square), V.Create(epsilon)));
+        }
+    }
+
+    // ---- AdaMax (Kingma and Ba 2015, section 7.1) -----------------------------------------------------------------
+
+    /// <inheritdoc/>
+    public void AdaMax(in AdaMaxStep step, DeviceBuffer w, DeviceBuffer gradient, DeviceBuffer mean, DeviceBuffer most)
+        => Step(new AdaMaxRule(step), w, gradient, mean, most);
+
+    readonly struct AdaMaxRule(in AdaMaxStep step) : IStep
+    {
+        readonly ScaledGradient gradient = new(step.GradientScale, step.WeightDecay);
+        readonly float beta1 = step.Beta1, share1 = (float)(1 - (double)step.Beta1), beta2 = step.Beta2;
+        readonly float rate = (float)(step.LearningRate / step.Correction1), epsilon = step.Epsilon;
+
+        public static int States => 2;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public V Apply(V w, V g, ref V mean, ref V most)
+        {
+            g = gradient.Of(w, g);
+            mean = V.Fma(V.Create(beta1), mean, V.Create(share1) * g);
+            most = V.Max(V.Create(beta2) * most, V.Abs(g) + V.Create(epsilon));
+            return w - (V.Create(rate) * mean / most);
+        }
+    }
+
+    // ---- Adadelta (Zeiler 2012) -----------------------------------------------------------------------------------
+
+    /// <inheritdoc/>
+    public void Adadelta(in AdadeltaStep step, DeviceBuffer w, DeviceBuffer gradient, DeviceBuffer square, DeviceBuffer moved)
+        => Step(new AdadeltaRule(step), w, gradient, square, moved);
+
+    readonly struct AdadeltaRule(in AdadeltaStep step) : IStep
+    {
+        readonly ScaledGradient gradient = new(step.GradientScale, step.WeightDecay);
+        readonly float rho = step.Rho, share = (float)(1 - (double)step.Rho), epsilon = step.Epsilon, rate = step.LearningRate;
+
+        public static int States => 2;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public V Apply(V w, V g, ref V square, ref V moved)
+        {
+            g = gradient.Of(w, g);
+            square = V.Fma(V.Create(rho), square, V.Create(share) * g * g);
+            var d = V.Sqrt(moved + V.Create(epsilon)) / V.Sqrt(square + V.Create(epsilon)) * g;
+            moved = V.Fma(V.Create(rho), moved, V.Create(share) * d * d);
+            return w - (V.Create(rate) * d);
+        }
+    }
+
+    // ---- Lion (Chen et al. 2023) ----------------------------------------------------------------------------------
+
+    /// <inheritdoc/>
+    public void Lion(in LionStep step, DeviceBuffer w, DeviceBuffer gradient, DeviceBuffer mean)
+        => Step(new LionRule(step), w, gradient, mean, null);
+
+    readonly struct LionRule(in LionStep step) : IStep
+    {
+        readonly float scale = step.GradientScale, kept = (float)(1 - ((double)step.LearningRate * step.WeightDecay)), rate = step.LearningRate;
+        readonly float beta1 = step.Beta1, share1 = (float)(1 - (double)step.Beta1), beta2 = step.Beta2, share2 = (float)(1 - (double)step.Beta2);
+
+        public static int States => 1;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public V Apply(V w, V g, ref V mean, ref V s1)
+        {
+            g = V.Create(scale) * g;
+            var between = V.Fma(V.Create(beta1), mean, V.Create(share1) * g);
+            mean = V.Fma(V.Create(beta2), mean, V.Create(share2) * g);
+
+            // Of 0, and of what is no number, itself.
+            var sign = V.Select(V.GreaterThan(between, V.Zero), One, V.Select(V.LessThan(between, V.Zero), -One, between));
+            return (V.Create(kept) * w) - (V.Create(rate) * sign);
         }
     }
 }

@@ -17,6 +17,9 @@ sealed class OptimizerKernels(GpuKernels kernels) : GpuKernelFamily(kernels), IO
     StepKernel<PlainRmsProp>? plainRmsProp;
     StepKernel<MomentumRmsProp>? momentumRmsProp;
     StepKernel<AdamRule>? adam;
+    StepKernel<AdaMaxRule>? adaMax;
+    StepKernel<AdadeltaRule>? adadelta;
+    StepKernel<LionRule>? lion;
 
     /// <summary>A weight and its state.</summary>
     internal struct Weight(float value, float s0, float s1)
@@ -208,7 +211,8 @@ sealed class OptimizerKernels(GpuKernels kernels) : GpuKernelFamily(kernels), IO
         readonly float kept = step.Decoupled ? (float)(1 - ((double)step.LearningRate * step.WeightDecay)) : 1f;
         readonly float beta1 = step.Beta1, share1 = (float)(1 - (double)step.Beta1);
         readonly float beta2 = step.Beta2, share2 = (float)(1 - (double)step.Beta2);
-        readonly float rate = (float)(step.LearningRate / step.Correction1), rootScale = (float)(1 / Math.Sqrt(step.Correction2)), epsilon = step.Epsilon;
+        readonly float rate = (float)(step.LearningRate / step.Correction1), gradientRate = (float)(step.LearningRate * step.GradientShare);
+        readonly float rootScale = (float)(1 / Math.Sqrt(step.Correction2)), epsilon = step.Epsilon;
 
         public static int States => 2;
 
@@ -217,7 +221,73 @@ sealed class OptimizerKernels(GpuKernels kernels) : GpuKernelFamily(kernels), IO
             g = gradient.Of(w.Value, g);
             var mean = (beta1 * w.S0) + (share1 * g);
             var square = (beta2 * w.S1) + (share2 * g * g);
-            return new((kept * w.Value) - (rate * mean / ((rootScale * XMath.Sqrt(square)) + epsilon)), mean, square);
+            return new((kept * w.Value) - (((rate * mean) + (gradientRate * g)) / ((rootScale * XMath.Sqrt(square)) + epsilon)), mean, square);
+        }
+    }
+
+    // ---- AdaMax (Kingma and Ba 2015, section 7.1) -----------------------------------------------------------------
+
+    public void AdaMax(in AdaMaxStep step, DeviceBuffer w, DeviceBuffer gradient, DeviceBuffer mean, DeviceBuffer most)
+        => (adaMax ??= new(Kernels)).Run(new(step), w, gradient, mean, most);
+
+    internal readonly struct AdaMaxRule(in AdaMaxStep step) : IStepRule
+    {
+        readonly ScaledGradient gradient = new(step.GradientScale, step.WeightDecay);
+        readonly float beta1 = step.Beta1, share1 = (float)(1 - (double)step.Beta1), beta2 = step.Beta2;
+        readonly float rate = (float)(step.LearningRate / step.Correction1), epsilon = step.Epsilon;
+
+        public static int States => 2;
+
+        public Weight Apply(Weight w, float g)
+        {
+            g = gradient.Of(w.Value, g);
+            var mean = (beta1 * w.S0) + (share1 * g);
+            var most = XMath.Max(beta2 * w.S1, XMath.Abs(g) + epsilon);
+            return new(w.Value - (rate * mean / most), mean, most);
+        }
+    }
+
+    // ---- Adadelta (Zeiler 2012) -----------------------------------------------------------------------------------
+
+    public void Adadelta(in AdadeltaStep step, DeviceBuffer w, DeviceBuffer gradient, DeviceBuffer square, DeviceBuffer moved)
+        => (adadelta ??= new(Kernels)).Run(new(step), w, gradient, square, moved);
+
+    internal readonly struct AdadeltaRule(in AdadeltaStep step) : IStepRule
+    {
+        readonly ScaledGradient gradient = new(step.GradientScale, step.WeightDecay);
+        readonly float rho = step.Rho, share = (float)(1 - (double)step.Rho), epsilon = step.Epsilon, rate = step.LearningRate;
+
+        public static int States => 2;
+
+        public Weight Apply(Weight w, float g)
+        {
+            g = gradient.Of(w.Value, g);
+            var square = (rho * w.S0) + (share * g * g);
+            var d = XMath.Sqrt(w.S1 + epsilon) / XMath.Sqrt(square + epsilon) * g;
+            return new(w.Value - (rate * d), square, (rho * w.S1) + (share * d * d));
+        }
+    }
+
+    // ---- Lion (Chen et al. 2023) ----------------------------------------------------------------------------------
+
+    public void Lion(in LionStep step, DeviceBuffer w, DeviceBuffer gradient, DeviceBuffer mean)
+        => (lion ??= new(Kernels)).Run(new(step), w, gradient, mean, null);
+
+    internal readonly struct LionRule(in LionStep step) : IStepRule
+    {
+        readonly float scale = step.GradientScale, kept = (float)(1 - ((double)step.LearningRate * step.WeightDecay)), rate = step.LearningRate;
+        readonly float beta1 = step.Beta1, share1 = (float)(1 - (double)step.Beta1), beta2 = step.Beta2, share2 = (float)(1 - (double)step.Beta2);
+
+        public static int States => 1;
+
+        public Weight Apply(Weight w, float g)
+        {
+            g *= scale;
+
+            // Of 0, and of what is no number, itself.
+            var between = (beta1 * w.S0) + (share1 * g);
+            var sign = between > 0 ? 1f : between < 0 ? -1f : between;
+            return new((kept * w.Value) - (rate * sign), (beta2 * w.S0) + (share2 * g), 0);
         }
     }
 }

@@ -99,6 +99,9 @@ public sealed class PyTorchTests
             "rmsprop" => new RmsPropOptions { Decay = Single("alpha", 0.99), Momentum = Single("momentum", 0) },
             "adam" => new AdamOptions { Beta1 = (float)betas[0], Beta2 = (float)betas[1], Epsilon = Single("eps", 1e-8) },
             "adamw" => new AdamWOptions { Beta1 = (float)betas[0], Beta2 = (float)betas[1] },
+            "nadam" => new NAdamOptions { Beta1 = betas[0], Beta2 = betas[1], MomentumDecay = Number(o, "momentum_decay", 4e-3) },
+            "adamax" => new AdaMaxOptions { Beta1 = betas[0], Beta2 = betas[1] },
+            "adadelta" => new AdadeltaOptions { Rho = Number(o, "rho", 0.9) },
             var other => throw new InvalidOperationException($"The case has an optimizer '{other}'."),
         };
         options = options with { LearningRate = Single("lr", double.NaN), WeightDecay = Single("weight_decay", options.WeightDecay) };
@@ -128,6 +131,10 @@ public sealed class PyTorchTests
             "exponential" => Schedule.Exponential(Number(s, "factor")),
             "polynomial" => Schedule.Polynomial(Number(s, "power")),
             "cosine" => Schedule.Cosine(Number(s, "final")),
+            "cosine-restarts" => Schedule.CosineRestarts(Number(s, "epochs"), Number(s, "factor"), Number(s, "final")),
+            "cyclic" when s.TryGetProperty("momentum", out _) => Cyclic().WithMomentum(),
+            "cyclic" => Cyclic(),
+            "lambda" => Schedule.Lambda(time => 1 / (1 + (Number(s, "slope") * time.Step))),
             "one-cycle" when s.TryGetProperty("linear", out _) => Schedule.OneCycle(Number(s, "peak"), Number(s, "warmup"), Number(s, "start"), Number(s, "end"), Anneal.Linear),
             "one-cycle" when s.TryGetProperty("momentum", out _) => Schedule.OneCycle(Number(s, "peak")).WithMomentum(),
             "one-cycle" => Schedule.OneCycle(Number(s, "peak")),
@@ -138,6 +145,13 @@ public sealed class PyTorchTests
             "warmup" => Schedule.Warmup(Number(s, "warmup") / perEpoch, Number(s, "warmup_start")).Then(ScheduleOf(s.GetProperty("then"), perEpoch)),
             var other => throw new InvalidOperationException($"The case has a schedule '{other}'."),
         };
+
+        CyclicSchedule Cyclic() => Schedule.Cyclic(
+            Number(s, "peak"),
+            Number(s, "up"),
+            Number(s, "down"),
+            s.GetProperty("mode").GetString() switch { "triangular" => CyclicMode.Triangular, "triangular2" => CyclicMode.Triangular2, _ => CyclicMode.ExpRange },
+            Number(s, "gamma", 1));
     }
 
     static double Number(JsonElement entry, string key, double? fallback = null)

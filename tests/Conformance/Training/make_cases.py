@@ -1,6 +1,6 @@
 """Writes Cases/pytorch.json: 20 steps of PyTorch's optimizers and schedules in float64, for PyTorchTests.cs.
 
-    python3 make_cases.py        (PyTorch 1.13; Debian: python3-torch)
+    python3 make_cases.py        (PyTorch 2.6; Debian 13: python3-torch)
 
 A case has the weights at the start, 20 gradients, and after each step the learning rate that it was made with and the
 weights. Two parameters, a matrix and a vector, so that groups and norms over both have something to tell apart. Schedules
@@ -11,7 +11,7 @@ import pathlib
 import random
 
 import torch
-from torch.optim import SGD, Adagrad, Adam, AdamW, RMSprop
+from torch.optim import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, NAdam, RMSprop
 from torch.optim import lr_scheduler as lrs
 
 STEPS = 20
@@ -24,7 +24,7 @@ def values(rows, columns):
 
 MATRIX, VECTOR = values(2, 3), values(1, 3)[0]
 GRADIENTS = [(values(2, 3), values(1, 3)[0]) for _ in range(STEPS)]
-OPTIMIZERS = dict(sgd=SGD, adagrad=Adagrad, adam=Adam, adamw=AdamW, rmsprop=RMSprop)
+OPTIMIZERS = dict(sgd=SGD, adagrad=Adagrad, adam=Adam, adamw=AdamW, rmsprop=RMSprop, nadam=NAdam, adamax=Adamax, adadelta=Adadelta)
 
 
 def case(name, optimizer, schedule=None, per_epoch=1, clip=None, groups=({}, {}), losses=None, settings=None, each_step=False):
@@ -80,6 +80,12 @@ CASES = [
     case("adam, decay", ("adam", dict(lr=0.05, betas=(0.8, 0.95), eps=1e-6, weight_decay=0.01))),
     case("adamw", ("adamw", dict(lr=0.05))),
     case("adamw, decay", ("adamw", dict(lr=0.05, betas=(0.8, 0.95), weight_decay=0.1))),
+    case("nadam", ("nadam", dict(lr=0.05))),
+    case("nadam, decay", ("nadam", dict(lr=0.05, betas=(0.8, 0.95), weight_decay=0.01, momentum_decay=0.1))),
+    case("adamax", ("adamax", dict(lr=0.05))),
+    case("adamax, decay", ("adamax", dict(lr=0.05, betas=(0.8, 0.95), weight_decay=0.01))),
+    case("adadelta", ("adadelta", dict(lr=1.0))),
+    case("adadelta, decay", ("adadelta", dict(lr=0.5, rho=0.7, weight_decay=0.01))),
     case("clip by norm", ("sgd", dict(lr=0.05, momentum=0.9)), clip=("norm", 2.0)),
     case("clip by value", ("sgd", dict(lr=0.05, momentum=0.9)), clip=("value", 0.5)),
     case("groups, sgd", ("sgd", dict(lr=0.05, momentum=0.9, weight_decay=0.1)), groups=(dict(lr=0.025), dict(weight_decay=0.0))),
@@ -94,6 +100,13 @@ CASES = [
     schedule("polynomial squared", lambda o: lrs.PolynomialLR(o, STEPS, 2.0), each_step=True, power=2.0),
     schedule("cosine", lambda o: lrs.CosineAnnealingLR(o, STEPS), each_step=True, final=0.0),
     schedule("cosine to a rate", lambda o: lrs.CosineAnnealingLR(o, STEPS, eta_min=0.01), each_step=True, final=0.01),
+    schedule("cosine-restarts", lambda o: lrs.CosineAnnealingWarmRestarts(o, 3), each_step=True, epochs=3, factor=1.0, final=0.0),
+    schedule("cosine-restarts, longer", lambda o: lrs.CosineAnnealingWarmRestarts(o, 2, T_mult=2, eta_min=0.01), each_step=True, epochs=2, factor=2.0, final=0.01),
+    schedule("cyclic", lambda o: lrs.CyclicLR(o, 0.1, 0.4, step_size_up=3, step_size_down=4, cycle_momentum=False), each_step=True, peak=0.4, up=3, down=4, mode="triangular"),
+    schedule("cyclic, halving", lambda o: lrs.CyclicLR(o, 0.1, 0.4, step_size_up=3, mode="triangular2", cycle_momentum=False), each_step=True, peak=0.4, up=3, down=3, mode="triangular2"),
+    schedule("cyclic, falling", lambda o: lrs.CyclicLR(o, 0.1, 0.4, step_size_up=2, mode="exp_range", gamma=0.9, cycle_momentum=False), each_step=True, peak=0.4, up=2, down=2, mode="exp_range", gamma=0.9),
+    schedule("cyclic with momentum", lambda o: lrs.CyclicLR(o, 0.1, 0.4, step_size_up=4), each_step=True, peak=0.4, up=4, down=4, mode="triangular", momentum=True),
+    schedule("lambda", lambda o: lrs.LambdaLR(o, lambda step: 1 / (1 + 0.3 * step)), each_step=True, slope=0.3),
     schedule("one-cycle", lambda o: lrs.OneCycleLR(o, 0.2, total_steps=STEPS, cycle_momentum=False), each_step=True, peak=0.2),
     schedule("one-cycle by lines", lambda o: lrs.OneCycleLR(o, 0.2, total_steps=STEPS, pct_start=0.45, anneal_strategy="linear", div_factor=10, final_div_factor=100, cycle_momentum=False), each_step=True, peak=0.2, warmup=0.45, start=10.0, end=100.0, linear=True),
     schedule("one-cycle with momentum", lambda o: lrs.OneCycleLR(o, 0.2, total_steps=STEPS), each_step=True, peak=0.2, momentum=True),

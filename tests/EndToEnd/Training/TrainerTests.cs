@@ -63,6 +63,10 @@ public class TrainerTests
         new SgdOptions { LearningRate = 0.05f, Momentum = 0.9f },
         new RmsPropOptions { LearningRate = 0.001f, Momentum = 0.5f },
         new AdamWOptions { LearningRate = 0.01f, MaxGradientNorm = 0.5f },
+        new NAdamOptions(),
+        new AdaMaxOptions(),
+        new AdadeltaOptions(),
+        new LionOptions(),
     ];
 
     /// <summary>One epoch and then, by another process as it were, the second: the same bytes as two at once.</summary>

@@ -133,6 +133,10 @@ public sealed class PublicApiTests
         Assert.Throws<ArgumentOutOfRangeException>(() => new Adam(parameters, beta2: AlmostOne));
         Assert.Throws<ArgumentOutOfRangeException>(() => new RmsProp(parameters, decay: AlmostOne));
         Assert.Throws<ArgumentOutOfRangeException>(() => new AdaGrad(parameters, epsilon: double.PositiveInfinity));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new NAdam(parameters, momentumDecay: double.NaN));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new AdaMax(parameters, epsilon: 1e-60));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new Adadelta(parameters, rho: AlmostOne));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new Lion(parameters, beta2: AlmostOne));
     }
 
     /// <summary>A chain as a layer of another is a level of its own; a list of layers is none.</summary>

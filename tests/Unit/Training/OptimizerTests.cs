@@ -21,6 +21,11 @@ public class OptimizerTests
         new AdamOptions { LearningRate = 0.05f, WeightDecay = 0.01f },
         new AdamOptions { LearningRate = 0.05f, MaxGradientNorm = 1 },
         new AdamWOptions { LearningRate = 0.05f },
+        new NAdamOptions { LearningRate = 0.05f, WeightDecay = 0.01f },
+        new AdaMaxOptions { LearningRate = 0.05f, WeightDecay = 0.01f },
+        new AdadeltaOptions { WeightDecay = 0.01f },
+        new AdadeltaOptions { MaxGradientNorm = 1, Rho = 0.5 },
+        new LionOptions { LearningRate = 0.01f, WeightDecay = 0.1f },
     ];
 
     [Theory]
@@ -160,9 +165,9 @@ public class OptimizerTests
     public void A_schedule_s_momentum_needs_an_optimizer_that_has_one()
     {
         var parameter = Parameter([1]);
-        foreach (var options in new OptimizerOptions[] { new SgdOptions(), new RmsPropOptions(), new AdaGradOptions() })
+        foreach (var options in new OptimizerOptions[] { new SgdOptions(), new RmsPropOptions(), new AdaGradOptions(), new NAdamOptions(), new AdadeltaOptions() })
             Assert.Contains("has no momentum for a schedule to change", Assert.Throws<NotSupportedException>(() => options.Create([parameter]).Momentum = 0.9).Message, StringComparison.Ordinal);
-        foreach (var options in new OptimizerOptions[] { new SgdOptions { Momentum = 0.5f }, new RmsPropOptions { Momentum = 0.5f }, new AdamWOptions() })
+        foreach (var options in new OptimizerOptions[] { new SgdOptions { Momentum = 0.5f }, new RmsPropOptions { Momentum = 0.5f }, new AdamWOptions(), new AdaMaxOptions(), new LionOptions() })
         {
             var optimizer = options.Create([parameter]);
             optimizer.Momentum = 0.9;
@@ -240,7 +245,7 @@ public class OptimizerTests
         void Move(ref double w, ref double a, ref double b, double g, int t)
         {
             var rate = options.LearningRate;
-            if (options is not AdamWOptions) g += options.WeightDecay * w;
+            if (options is not (AdamWOptions or LionOptions)) g += options.WeightDecay * w;
             else w -= rate * options.WeightDecay * w;
             switch (options)
             {
@@ -256,6 +261,28 @@ public class OptimizerTests
                     a = (o.Decay * a) + ((1 - o.Decay) * g * g);
                     b = (o.Momentum * b) + (g / (Math.Sqrt(a) + o.Epsilon));
                     w -= rate * b;
+                    break;
+                case NAdamOptions o:
+                    a = (o.Beta1 * a) + ((1 - o.Beta1) * g);
+                    b = (o.Beta2 * b) + ((1 - o.Beta2) * g * g);
+                    double Mu(int step) => o.Beta1 * (1 - (0.5 * Math.Pow(0.96, step * o.MomentumDecay)));
+                    double Product(int steps) => Enumerable.Range(1, steps).Aggregate(1.0, (product, step) => product * Mu(step));
+                    w -= rate * ((Mu(t + 1) / (1 - Product(t + 1)) * a) + ((1 - Mu(t)) / (1 - Product(t)) * g)) / (Math.Sqrt(b / (1 - Math.Pow(o.Beta2, t))) + o.Epsilon);
+                    break;
+                case AdaMaxOptions o:
+                    a = (o.Beta1 * a) + ((1 - o.Beta1) * g);
+                    b = Math.Max(o.Beta2 * b, Math.Abs(g) + o.Epsilon);
+                    w -= rate / (1 - Math.Pow(o.Beta1, t)) * a / b;
+                    break;
+                case AdadeltaOptions o:
+                    a = (o.Rho * a) + ((1 - o.Rho) * g * g);
+                    var d = Math.Sqrt(b + o.Epsilon) / Math.Sqrt(a + o.Epsilon) * g;
+                    b = (o.Rho * b) + ((1 - o.Rho) * d * d);
+                    w -= rate * d;
+                    break;
+                case LionOptions o:
+                    w -= rate * Math.Sign((o.Beta1 * a) + ((1 - o.Beta1) * g));
+                    a = (o.Beta2 * a) + ((1 - o.Beta2) * g);
                     break;
                 case AdamOptions o:
                     a = (o.Beta1 * a) + ((1 - o.Beta1) * g);

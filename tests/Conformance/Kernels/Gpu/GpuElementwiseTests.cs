@@ -236,8 +236,8 @@ public sealed class GpuElementwiseTests
 
     [Fact]
     public void OptimizerSteps() => Check(
-        40,
-        from rule in Gen.Choose(0, 7)
+        60,
+        from rule in Gen.Choose(0, 11)
         from length in Gen.Elements(Lengths)
         from decay in Gen.Elements(0f, 0.1f)
         select (rule, length, decay),
@@ -256,7 +256,10 @@ public sealed class GpuElementwiseTests
                         else if (rule == 3) k.Optimizers.AdaGrad(new(0.1f, 1e-3f, decay, 0.5f), b[0], b[1], b[2]);
                         else if (rule == 4) k.Optimizers.RmsProp(new(0.1f, 0.9f, 1e-3f, 0, decay, 0.5f), b[0], b[1], b[2], null);
                         else if (rule == 5) k.Optimizers.RmsProp(new(0.1f, 0.9f, 1e-3f, 0.9f, decay, 0.5f), b[0], b[1], b[2], b[3]);
-                        else k.Optimizers.Adam(new(0.1f, 0.9f, 0.99f, 1e-3f, decay, rule == 7, 1 - Math.Pow(0.9, step), 1 - Math.Pow(0.99, step), 0.5f), b[0], b[1], b[2], b[3]);
+                        else if (rule == 8) k.Optimizers.AdaMax(new(0.1f, 0.9f, 0.99f, 1e-3f, decay, 1 - Math.Pow(0.9, step), 0.5f), b[0], b[1], b[2], b[3]);
+                        else if (rule == 9) k.Optimizers.Adadelta(new(1, 0.9f, 1e-3f, decay, 0.5f), b[0], b[1], b[2], b[3]);
+                        else if (rule == 10) k.Optimizers.Lion(new(0.1f, 0.9f, 0.99f, decay, 0.5f), b[0], b[1], b[2]);
+                        else k.Optimizers.Adam(new(0.1f, 0.9f, 0.99f, 1e-3f, decay, rule == 7, 1 - Math.Pow(0.9, step), 1 - Math.Pow(0.99, step), 0.5f, rule == 11 ? 0.3 : 0), b[0], b[1], b[2], b[3]);
                     }
                 },
                 Real(random, length), Real(random, length), new float[length], new float[length]);
