@@ -2,20 +2,14 @@ using CnnSharp.Kernels;
 
 namespace CnnSharp.Training;
 
-/// <summary>Settings of <see cref="AdaMax"/>. The learning rate is 2e-3 by default.</summary>
-public sealed record AdaMaxOptions : OptimizerOptions
+/// <summary>
+/// Settings of <see cref="AdaMax"/>: those of Adam, with a learning rate of 2e-3 by default. Beta2 is the share of the running maximum that is kept,
+/// Epsilon, which must be above 0, is added to the size of the gradient.
+/// </summary>
+public sealed record AdaMaxOptions : AdamOptions
 {
     /// <summary>The defaults.</summary>
     public AdaMaxOptions() => LearningRate = 2e-3;
-
-    /// <summary>The share of the running mean that is kept, within [0, 1); default 0.9.</summary>
-    public double Beta1 { get; init; } = 0.9;
-
-    /// <summary>The share of the running maximum that is kept, within [0, 1); default 0.999.</summary>
-    public double Beta2 { get; init; } = 0.999;
-
-    /// <summary>Added to the size of the gradient, above 0; default 1e-8.</summary>
-    public double Epsilon { get; init; } = 1e-8;
 
     /// <inheritdoc/>
     public override Optimizer Create(IReadOnlyList<ParameterGroup> groups) => new AdaMax(groups, this);
@@ -23,9 +17,7 @@ public sealed record AdaMaxOptions : OptimizerOptions
     internal override void Validate()
     {
         base.Validate();
-        Check((float)Beta1 is >= 0 and < 1, nameof(Beta1), Beta1, "within [0, 1)");
-        Check((float)Beta2 is >= 0 and < 1, nameof(Beta2), Beta2, "within [0, 1)");
-        Check((float)Epsilon is > 0 and <= float.MaxValue, nameof(Epsilon), Epsilon, "above 0");
+        Check((float)Epsilon > 0, nameof(Epsilon), Epsilon, "above 0");
     }
 }
 

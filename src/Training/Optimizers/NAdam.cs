@@ -2,20 +2,11 @@ using CnnSharp.Kernels;
 
 namespace CnnSharp.Training;
 
-/// <summary>Settings of <see cref="NAdam"/>. The learning rate is 2e-3 by default.</summary>
-public sealed record NAdamOptions : OptimizerOptions
+/// <summary>Settings of <see cref="NAdam"/>: those of Adam, with a learning rate of 2e-3 by default, and how its momentum grows.</summary>
+public sealed record NAdamOptions : AdamOptions
 {
     /// <summary>The defaults.</summary>
     public NAdamOptions() => LearningRate = 2e-3;
-
-    /// <summary>The share of the running mean that is kept, within [0, 1); default 0.9.</summary>
-    public double Beta1 { get; init; } = 0.9;
-
-    /// <summary>The share of the running square that is kept, within [0, 1); default 0.999.</summary>
-    public double Beta2 { get; init; } = 0.999;
-
-    /// <summary>Added to the root, at least 0; default 1e-8.</summary>
-    public double Epsilon { get; init; } = 1e-8;
 
     /// <summary>How soon the momentum grows from half of Beta1 to all of it, at least 0; default 4e-3.</summary>
     public double MomentumDecay { get; init; } = 4e-3;
@@ -26,9 +17,6 @@ public sealed record NAdamOptions : OptimizerOptions
     internal override void Validate()
     {
         base.Validate();
-        Check((float)Beta1 is >= 0 and < 1, nameof(Beta1), Beta1, "within [0, 1)");
-        Check((float)Beta2 is >= 0 and < 1, nameof(Beta2), Beta2, "within [0, 1)");
-        Check((float)Epsilon is >= 0 and <= float.MaxValue, nameof(Epsilon), Epsilon, "at least 0");
         Check(MomentumDecay is >= 0 and < double.PositiveInfinity, nameof(MomentumDecay), MomentumDecay, "at least 0");
     }
 }
@@ -42,7 +30,7 @@ public sealed class NAdam : Optimizer
 {
     readonly NAdamOptions options;
 
-    // products[t] = mu(1) ... mu(t): of the steps so far, computed anew by a run that is resumed.
+    // products[t] = mu(1) ... mu(t), as far as they are above 0: of the steps so far, computed anew by a run that is resumed.
     readonly List<double> products = [1];
 
     /// <summary>Creates an optimizer.</summary>
@@ -59,8 +47,7 @@ public sealed class NAdam : Optimizer
     /// <inheritdoc/>
     protected override void Update(Tensor parameter, DeviceBuffer gradient, ReadOnlySpan<Tensor> state, in StepValues step)
     {
-        var t = (int)Math.Min(step.Number, int.MaxValue - 2);
-        while (products.Count <= t + 1) products.Add(products[^1] * Mu(products.Count));
+        var t = step.Number;
         var settings = new AdamStep(
             step.LearningRate,
             (float)options.Beta1,
@@ -68,12 +55,18 @@ public sealed class NAdam : Optimizer
             (float)options.Epsilon,
             step.WeightDecay,
             Decoupled: false,
-            Correction1: (1 - products[t + 1]) / Mu(t + 1),
-            Correction2: 1 - Math.Pow(options.Beta2, step.Number),
+            Correction1: (1 - Product(t + 1)) / Mu(t + 1),
+            Correction2: 1 - Math.Pow(options.Beta2, t),
             step.GradientScale,
-            GradientShare: (1 - Mu(t)) / (1 - products[t]));
+            GradientShare: (1 - Mu(t)) / (1 - Product(t)));
         Device.Kernels.Optimizers.Adam(settings, parameter.Data, gradient, state[0].Data, state[1].Data);
     }
 
-    double Mu(int t) => options.Beta1 * (1 - (0.5 * Math.Pow(0.96, t * options.MomentumDecay)));
+    double Product(long t)
+    {
+        while (products.Count <= t && products[^1] > 0) products.Add(products[^1] * Mu(products.Count));
+        return t < products.Count ? products[(int)t] : 0;
+    }
+
+    double Mu(long t) => options.Beta1 * (1 - (0.5 * Math.Pow(0.96, t * options.MomentumDecay)));
 }
