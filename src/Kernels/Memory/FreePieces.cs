@@ -36,7 +36,7 @@ sealed class FreePieces
         var after = new Piece(piece.Whole, piece.Start + size, rest) { Before = piece, After = piece.After };
         if (piece.After is not null) piece.After.Before = after;
         piece.After = after;
-        piece.Resize(size);
+        piece.Length = size;
         Insert(after);
         return piece.Block;
     }
@@ -64,7 +64,7 @@ sealed class FreePieces
         {
             piece.After = after.After;
             if (after.After is not null) after.After.Before = piece;
-            piece.Resize(piece.Length + after.Length);
+            piece.Length += after.Length;
         }
     }
 
@@ -99,22 +99,18 @@ sealed class FreePieces
     }
 
     /// <summary>A part of a block that the system gave.</summary>
-    internal sealed class Piece
+    /// <param name="whole">That block.</param>
+    /// <param name="start">Where the part begins.</param>
+    /// <param name="length">Its bytes.</param>
+    internal sealed class Piece(MemoryBlock whole, long start, long length)
     {
-        /// <param name="whole">That block.</param>
-        /// <param name="start">Where the part begins.</param>
-        /// <param name="length">Its bytes.</param>
-        public Piece(MemoryBlock whole, long start, long length)
-        {
-            (Whole, Start) = (whole, start);
-            Resize(length);
-        }
+        MemoryBlock? block;
 
-        public MemoryBlock Whole { get; }
+        public MemoryBlock Whole => whole;
 
-        public long Start { get; }
+        public long Start => start;
 
-        public long Length => Block.Capacity;
+        public long Length { get; set; } = length;
 
         public bool IsFree { get; set; }
 
@@ -124,13 +120,16 @@ sealed class FreePieces
         /// <inheritdoc cref="Before"/>
         public Piece? After { get; set; }
 
-        /// <summary>What is rented.</summary>
-        public MemoryBlock Block { get; private set; } = null!;
-
-        public void Resize(long length)
+        /// <summary>What is rented: made when it is asked for, and again once the piece was cut or joined.</summary>
+        public MemoryBlock Block
         {
-            Block = length == Whole.Capacity ? Whole : Whole.Part(Start, length);
-            Block.Piece = this;
+            get
+            {
+                if (block?.Capacity == Length) return block;
+                block = Length == whole.Capacity ? whole : whole.Part(start, Length);
+                block.Piece = this;
+                return block;
+            }
         }
     }
 }

@@ -93,35 +93,32 @@ internal sealed unsafe class DepthwiseConvolution<V>(CpuKernels<V> kernels, Conv
             var target = Target + ((long)image * Rows * Cols * g.C) + channel;
             if (!Transposed)
             {
-                Grid(source, new(g.KernelH, -g.PadTop, g.DilationH, 0, 1), new(g.KernelW, -g.PadLeft, g.DilationW, 0, 1), first, end, 1, first * g.StrideH, g.StrideH, 0, 1, g.StrideW, target, channel);
+                Grid(source, new(g.KernelH, -g.PadTop, g.DilationH, 0, 1), new(g.KernelW, -g.PadLeft, g.DilationW, 0, 1), first, end, 0, target, channel);
                 return;
             }
 
             for (var row = first; row < Math.Min(first + g.StrideH, end); row++)
             {
-                var (place, phase) = Math.DivRem(row, g.StrideH);
-                var rows = TapAxis.Phase(phase + g.PadTop, g.KernelH, g.StrideH, g.DilationH);
+                var rows = TapAxis.Phase((row % g.StrideH) + g.PadTop, g.KernelH, g.StrideH, g.DilationH);
                 for (var column = 0; column < Math.Min(g.StrideW, Cols); column++)
-                    Grid(source, rows, TapAxis.Phase(column + g.PadLeft, g.KernelW, g.StrideW, g.DilationW), row, end, g.StrideH, place, 1, column, g.StrideW, 1, target, channel);
+                    Grid(source, rows, TapAxis.Phase(column + g.PadLeft, g.KernelW, g.StrideW, g.DilationW), row, end, column, target, channel);
             }
         }
 
-        /// <summary>Pixels with the same taps: every <paramref name="rowStep"/>-th row of [<paramref name="row"/>, <paramref name="end"/>), every <paramref name="columnStep"/>-th column.</summary>
+        /// <summary>Pixels with the same taps: all, or backward-data every one at a remainder of the stride.</summary>
         /// <param name="source">The task's channels of the image.</param>
         /// <param name="rows">The rows of taps.</param>
         /// <param name="columns">The columns of taps.</param>
         /// <param name="row">The first row.</param>
         /// <param name="end">After the last.</param>
-        /// <param name="rowStep">From a row to the next.</param>
-        /// <param name="place">Where the first row is in the source.</param>
-        /// <param name="placeStep">From there to where the next one is.</param>
         /// <param name="column">The first column.</param>
-        /// <param name="columnStep">From a column to the next.</param>
-        /// <param name="step">As far it is in the source.</param>
         /// <param name="target">The task's channels of the result.</param>
         /// <param name="channel">The first of them.</param>
-        readonly void Grid(float* source, TapAxis rows, TapAxis columns, int row, int end, int rowStep, int place, int placeStep, int column, int columnStep, int step, float* target, int channel)
+        readonly void Grid(float* source, TapAxis rows, TapAxis columns, int row, int end, int column, float* target, int channel)
         {
+            // From a pixel to the next, and how far it is in the source.
+            var (rowStep, columnStep) = Transposed ? (Geometry.StrideH, Geometry.StrideW) : (1, 1);
+            var (placeStep, step) = Transposed ? (1, 1) : (Geometry.StrideH, Geometry.StrideW);
             var channels = Geometry.C;
             var pixels = DivideUp(Cols - column, columnStep);
             var taps = new Taps
@@ -140,7 +137,7 @@ internal sealed unsafe class DepthwiseConvolution<V>(CpuKernels<V> kernels, Conv
             var inside = Math.Min(pixels, DivideUp(Math.Max(0, -columns.First), step));
             var farthest = SourceCols - columns.First - columns.Span;
             var outside = farthest < 0 ? 0 : Math.Min(pixels, (farthest / step) + 1);
-            for (var p = place; row < end; row += rowStep, p += placeStep)
+            for (var p = row / rowStep * placeStep; row < end; row += rowStep, p += placeStep)
             {
                 // The first of the taps that are in the image.
                 var (from, to) = rows.Inside(p, SourceRows);
