@@ -110,8 +110,7 @@ internal static partial class OnnxOperators
 
         public static ConvPlan Make(Binding n, Windows windows, int groups, Shape images, Shape weights)
         {
-            if (images.Rank is < 3 or > 5) throw n.Unsupported($"it is computed on images of 1 to 3 axes, not on {images}");
-            if (images.Count == 0) throw n.Malformed($"its images have no elements: {images}");
+            CheckImages(n, images);
             var axes = images.Rank - 2;
             int[] volume = [images[0], .. Enumerable.Repeat(1, 3 - axes), .. images.AsSpan()[2..], images[1]];
             var along = Along(n, axes, (axis, i) => windows.Along(n, axis, axes, volume[i + 1], weights[i]));
@@ -295,11 +294,17 @@ internal static partial class OnnxOperators
     static Tensor Kernel(Tensor w, int tap)
         => Layout.Reshape(w.Shape[0] == 1 ? w : Functional.Slice(w, 0, tap, 1), new(w.Shape[1], w.Shape[2], w.Shape[3], w.Shape[4]));
 
+    /// <summary>That these are images of one to three axes.</summary>
+    static void CheckImages(Binding n, Shape images)
+    {
+        if (images.Rank is < 3 or > 5) throw n.Unsupported($"it is computed on images of 1 to 3 axes, not on {images}");
+        if (images.Count == 0) throw n.Malformed($"its images have no elements: {images}");
+    }
+
     /// <summary>A batch [N, D, H, W, C] of images of one to three axes.</summary>
     static Tensor Volume(Binding n, Value x)
     {
-        if (x.Shape.Rank is < 3 or > 5) throw n.Unsupported($"it is computed on images of 1 to 3 axes, not on {x.Shape}");
-        if (x.Shape.Count == 0) throw n.Malformed($"its images have no elements: {x.Shape}");
+        CheckImages(n, x.Shape);
         var t = x.ChannelsLast(n.Device);
         return Layout.Reshape(t, new([t.Shape[0], .. Enumerable.Repeat(1, 5 - t.Shape.Rank), .. t.Shape.AsSpan()[1..]]));
     }
