@@ -1,3 +1,5 @@
+using CnnSharp.Kernels;
+
 namespace CnnSharp.Data;
 
 /// <summary>The data sets that are known by name, and where they are looked for.</summary>
@@ -73,15 +75,9 @@ public static class DataSets
         var places = new List<string>();
         if (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } variable) places.AddRange([variable, Path.Combine(variable, known.Name)]);
         places.AddRange([Path.Combine("data", known.Name), "data"]);
-        places.Add(Path.Combine(Cache(), "cnnsharp", known.Name));
+        if (CacheFolder.OfUser is { } cache) places.Add(Path.Combine(cache, known.Name));
         places.AddRange(known.SystemPlaces);
         return places;
-    }
-
-    static string Cache()
-    {
-        if (OperatingSystem.IsWindows()) return Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData);
-        return Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } cache ? cache : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
     }
 
     /// <summary>

@@ -138,7 +138,7 @@ sealed partial class ConvolutionKernels
     {
         RequireIndexable(x, w, y);
         if (y.Length == 0) return;
-        (narrowForward ??= Compile(nameof(NarrowForward), a => a.LoadAutoGroupedStreamKernel<Index1D, ConvGeometry, NarrowOptions, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(NarrowForwardKernel)))(
+        (narrowForward ??= Compile<Action<Index1D, ConvGeometry, NarrowOptions, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>>(nameof(NarrowForward), NarrowForwardKernel))(
             Range(y.Length), g, new(turned, b is not null, relu, accumulate), ReadFloats(x), ReadFloats(w), ReadViewOrEmpty<float>(b), Floats(y));
     }
 
@@ -146,7 +146,7 @@ sealed partial class ConvolutionKernels
     {
         RequireIndexable(dy, w, dx);
         if (dx.Length == 0) return;
-        (narrowBackward ??= Compile(nameof(NarrowBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, ConvGeometry, NarrowOptions, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(NarrowBackwardKernel)))(
+        (narrowBackward ??= Compile<Action<Index1D, ConvGeometry, NarrowOptions, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>>(nameof(NarrowBackward), NarrowBackwardKernel))(
             Range(dx.Length), g, new(turned, b is not null, false, accumulate), ReadFloats(dy), ReadFloats(w), ReadViewOrEmpty<float>(b), Floats(dx));
     }
 
@@ -160,7 +160,7 @@ sealed partial class ConvolutionKernels
         var sums = Engine.Rent(DType.Float32, parts * dw.Length);
         try
         {
-            (narrowWeight ??= Compile(nameof(NarrowWeight), a => a.LoadAutoGroupedStreamKernel<Index1D, ConvGeometry, int, int, ArrayView<float>, ArrayView<float>, ArrayView<float>>(NarrowWeightKernel)))(
+            (narrowWeight ??= Compile<Action<Index1D, ConvGeometry, int, int, ArrayView<float>, ArrayView<float>, ArrayView<float>>>(nameof(NarrowWeight), NarrowWeightKernel))(
                 Range(sums.Length), g, exchanged ? 1 : 0, lines, ReadFloats(x), ReadFloats(dy), Floats(sums));
             Kernels.Reductions.Sum(new(1, parts, dw.Length), 1f, sums, dw);
         }

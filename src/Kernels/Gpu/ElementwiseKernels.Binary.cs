@@ -74,7 +74,7 @@ sealed partial class ElementwiseKernels
     };
 
     Action<Index1D, BroadcastGeometry, ArrayView<float>, ArrayView<float>, ArrayView<float>> CompileBroadcast<F>()
-        where F : struct, IMap2 => Compile($"broadcast {typeof(F).Name}", a => a.LoadAutoGroupedStreamKernel<Index1D, BroadcastGeometry, ArrayView<float>, ArrayView<float>, ArrayView<float>>(Broadcast<F>));
+        where F : struct, IMap2 => Compile<Action<Index1D, BroadcastGeometry, ArrayView<float>, ArrayView<float>, ArrayView<float>>>($"broadcast {typeof(F).Name}", Broadcast<F>);
 
     public void AddScaled(float scale, DeviceBuffer x, DeviceBuffer y)
     {

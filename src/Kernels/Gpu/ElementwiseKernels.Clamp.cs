@@ -19,7 +19,7 @@ sealed partial class ElementwiseKernels
     public void Clamp(float least, float most, DeviceBuffer x, DeviceBuffer y)
     {
         if (y.Length == 0) return;
-        clamp ??= Compile(nameof(Clamp), a => a.LoadAutoGroupedStreamKernel<Index1D, float, float, ArrayView<float>, ArrayView<float>>(ClampKernel));
+        clamp ??= Compile<Action<Index1D, float, float, ArrayView<float>, ArrayView<float>>>(nameof(Clamp), ClampKernel);
         clamp(Range(y.Length), least, most, ReadFloats(x), Floats(y));
     }
 
@@ -30,7 +30,7 @@ sealed partial class ElementwiseKernels
     public void ClampBackward(float least, float most, DeviceBuffer x, DeviceBuffer dy, DeviceBuffer dx)
     {
         if (dx.Length == 0) return;
-        clampBackward ??= Compile(nameof(ClampBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, float, float, ArrayView<float>, ArrayView<float>, ArrayView<float>>(ClampGradient));
+        clampBackward ??= Compile<Action<Index1D, float, float, ArrayView<float>, ArrayView<float>, ArrayView<float>>>(nameof(ClampBackward), ClampGradient);
         clampBackward(Range(dx.Length), least, most, ReadFloats(x), ReadFloats(dy), Floats(dx));
     }
 }

@@ -32,7 +32,7 @@ sealed partial class ElementwiseKernels
     public void Dropout(float probability, ulong seed, ulong stream, DeviceBuffer x, DeviceBuffer y)
     {
         if (y.Length == 0) return;
-        dropout ??= Compile(nameof(Dropout), a => a.LoadAutoGroupedStreamKernel<Index1D, ulong, float, ulong, ulong, ArrayView<float>, ArrayView<float>>(Drop));
+        dropout ??= Compile<Action<Index1D, ulong, float, ulong, ulong, ArrayView<float>, ArrayView<float>>>(nameof(Dropout), Drop);
         dropout(Quads(y.Length), (ulong)(probability * 4294967296.0), 1 - probability, seed, stream, ReadFloats(x), Floats(y));
     }
 }

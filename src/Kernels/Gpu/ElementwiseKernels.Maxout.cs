@@ -30,7 +30,7 @@ sealed partial class ElementwiseKernels
     public void MaxoutForward(long rows, int channels, int pieces, DeviceBuffer x, DeviceBuffer y, DeviceBuffer indices)
     {
         if (y.Length == 0) return;
-        maxout ??= Compile(nameof(Maxout), a => a.LoadAutoGroupedStreamKernel<Index1D, int, ArrayView<float>, ArrayView<float>, ArrayView<int>>(Maxout));
+        maxout ??= Compile<Action<Index1D, int, ArrayView<float>, ArrayView<float>, ArrayView<int>>>(nameof(Maxout), Maxout);
         maxout(Range(y.Length), pieces, ReadFloats(x), Floats(y), View<int>(indices));
     }
 
@@ -44,7 +44,7 @@ sealed partial class ElementwiseKernels
     public void MaxoutBackward(long rows, int channels, int pieces, DeviceBuffer dy, DeviceBuffer indices, DeviceBuffer dx)
     {
         if (dx.Length == 0) return;
-        maxoutBackward ??= Compile(nameof(MaxoutBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, ArrayView<float>, ArrayView<int>, ArrayView<float>>(MaxoutGradient));
+        maxoutBackward ??= Compile<Action<Index1D, int, ArrayView<float>, ArrayView<int>, ArrayView<float>>>(nameof(MaxoutBackward), MaxoutGradient);
         maxoutBackward(Range(dx.Length), pieces, ReadFloats(dy), ReadView<int>(indices), Floats(dx));
     }
 }

@@ -19,7 +19,7 @@ sealed partial class ElementwiseKernels
     void PRelu(DeviceBuffer x, DeviceBuffer source, DeviceBuffer w, DeviceBuffer target)
     {
         if (target.Length == 0) return;
-        prelu ??= Compile(nameof(PRelu), a => a.LoadAutoGroupedStreamKernel<Index1D, int, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(PRelu));
+        prelu ??= Compile<Action<Index1D, int, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>>(nameof(PRelu), PRelu);
         prelu(Range(target.Length), (int)w.Length, ReadFloats(x), ReadFloats(source), ReadFloats(w), Floats(target));
     }
 

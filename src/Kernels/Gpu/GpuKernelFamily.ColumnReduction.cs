@@ -93,7 +93,7 @@ abstract partial class GpuKernelFamily
         Action<KernelConfig, ColumnPartition, T, R> Compile<T, R>()
             where T : struct, IColumnTerm
             where R : struct, IColumnResult
-            => kernels.Compile($"sums of {typeof(T).Name} to {typeof(R).Name}", a => a.LoadStreamKernel<ColumnPartition, T, R>(ReduceColumns));
+            => kernels.CompileGrouped<Action<KernelConfig, ColumnPartition, T, R>>($"sums of {typeof(T).Name} to {typeof(R).Name}", ReduceColumns<T, R>);
 
         // Few rows need no deep group.
         static KernelConfig Groups(long outer, long rows, int width, int depth, int blocks, int chunks)

@@ -75,13 +75,13 @@ abstract partial class GpuKernelFamily
     protected static Index1D Quads(long count) => Range((count + 3) / 4);
 
     protected Action<Index1D, float, ArrayView<float>, ArrayView<float>> CompileMap<F>()
-        where F : struct, IMap => Compile(KernelName<F>(), a => a.LoadAutoGroupedStreamKernel<Index1D, float, ArrayView<float>, ArrayView<float>>(Map<F>));
+        where F : struct, IMap => Compile<Action<Index1D, float, ArrayView<float>, ArrayView<float>>>(KernelName<F>(), Map<F>);
 
     protected Action<Index1D, float, ArrayView<float>, ArrayView<float>, ArrayView<float>> CompileMap2<F>()
-        where F : struct, IMap2 => Compile(KernelName<F>(), a => a.LoadAutoGroupedStreamKernel<Index1D, float, ArrayView<float>, ArrayView<float>, ArrayView<float>>(Map2<F>));
+        where F : struct, IMap2 => Compile<Action<Index1D, float, ArrayView<float>, ArrayView<float>, ArrayView<float>>>(KernelName<F>(), Map2<F>);
 
     protected Action<Index1D, float, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>> CompileMap3<F>()
-        where F : struct, IMap3 => Compile(KernelName<F>(), a => a.LoadAutoGroupedStreamKernel<Index1D, float, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(Map3<F>));
+        where F : struct, IMap3 => Compile<Action<Index1D, float, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>>(KernelName<F>(), Map3<F>);
 
     /// <summary><c>Backward of Gelu</c>, for messages.</summary>
     protected static string KernelName<F>() => typeof(F) is { IsGenericType: true } type ? $"{type.Name[..type.Name.IndexOf('`')]} of {string.Join(", ", type.GetGenericArguments().Select(argument => argument.Name))}" : typeof(F).Name;

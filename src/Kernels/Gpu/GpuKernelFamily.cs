@@ -21,8 +21,13 @@ abstract partial class GpuKernelFamily(GpuKernels kernels)
     /// <inheritdoc cref="GpuKernels.GroupSize"/>
     protected int GroupSize => Kernels.GroupSize;
 
-    /// <inheritdoc cref="GpuKernels.Compile"/>
-    protected TLauncher Compile<TLauncher>(string kernel, Func<Accelerator, TLauncher> load) => Kernels.Compile(kernel, load);
+    /// <inheritdoc cref="GpuKernels.Compile{TLauncher}(string, TLauncher)"/>
+    protected TLauncher Compile<TLauncher>(string name, TLauncher kernel)
+        where TLauncher : Delegate => Kernels.Compile(name, kernel);
+
+    /// <inheritdoc cref="GpuKernels.CompileGrouped"/>
+    protected TLauncher CompileGrouped<TLauncher>(string name, Delegate kernel, KernelSpecialization specialization = default)
+        where TLauncher : Delegate => Kernels.CompileGrouped<TLauncher>(name, kernel, specialization);
 
     /// <summary>The elements of a buffer of this engine, to read and to write: see <see cref="DeviceBuffer.Version"/>.</summary>
     internal static ArrayView<T> View<T>(DeviceBuffer buffer)

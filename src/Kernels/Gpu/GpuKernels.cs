@@ -1,3 +1,4 @@
+using ILGPU;
 using ILGPU.Runtime;
 
 namespace CnnSharp.Kernels.Gpu;
@@ -9,6 +10,8 @@ namespace CnnSharp.Kernels.Gpu;
 /// </summary>
 sealed class GpuKernels : IKernels
 {
+    readonly KernelLoader loader;
+
     /// <summary>The most threads that a reduction's group has; shared arrays are this long.</summary>
     public const int MaxGroupSize = 256;
 
@@ -19,6 +22,7 @@ sealed class GpuKernels : IKernels
     {
         Engine = engine;
         Accelerator = accelerator;
+        loader = new(accelerator, KernelCache.OfUser);
         GroupSize = Math.Min(MaxGroupSize, accelerator.MaxNumThreadsPerGroup);
         Products = new(this, emulatesTensorCores);
         Memory = new(this);
@@ -104,17 +108,28 @@ sealed class GpuKernels : IKernels
 
     IOptimizerKernels IKernels.Optimizers => Optimizers;
 
-    /// <summary>Compiles a kernel: called once, where its launcher is still null.</summary>
+    /// <summary>Compiles a kernel of one thread an index: called once, where its launcher is still null.</summary>
+    /// <typeparam name="TLauncher">An <c>Action</c> of the index and the kernel's other parameters, as the kernel itself is.</typeparam>
+    /// <param name="name">Its name in an error.</param>
+    /// <param name="kernel">A static method.</param>
     /// <exception cref="InvalidOperationException">It does not compile for this device.</exception>
-    internal TLauncher Compile<TLauncher>(string kernel, Func<Accelerator, TLauncher> load)
+    internal TLauncher Compile<TLauncher>(string name, TLauncher kernel)
+        where TLauncher : Delegate => Compile(name, () => loader.AutoGrouped<TLauncher>(kernel.Method));
+
+    /// <summary>As <see cref="Compile{TLauncher}(string, TLauncher)"/>, a kernel that sees its groups.</summary>
+    /// <typeparam name="TLauncher">An <c>Action</c> of a <see cref="KernelConfig"/> and the kernel's parameters.</typeparam>
+    internal TLauncher CompileGrouped<TLauncher>(string name, Delegate kernel, KernelSpecialization specialization = default)
+        where TLauncher : Delegate => Compile(name, () => loader.Grouped<TLauncher>(kernel.Method, specialization));
+
+    TLauncher Compile<TLauncher>(string name, Func<TLauncher> load)
     {
         try
         {
-            return load(Accelerator);
+            return load();
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            throw new InvalidOperationException($"The kernel '{kernel}' could not be compiled for '{Engine.Name}' ({Accelerator.Name}): {e.GetBaseException().Message}", e);
+            throw new InvalidOperationException($"The kernel '{name}' could not be compiled for '{Engine.Name}' ({Accelerator.Name}): {e.GetBaseException().Message}", e);
         }
     }
 }

@@ -56,7 +56,7 @@ sealed class GpuPeak(GpuKernels kernels) : GpuKernelFamily(kernels), IPeak
 
     public double FmaPeak(TimeSpan duration)
     {
-        var launcher = multiplyAdd ??= Compile(nameof(MultiplyAdd), a => a.LoadAutoGroupedStreamKernel<Index1D, int, float, float, ArrayView<float>>(MultiplyAdd));
+        var launcher = multiplyAdd ??= Compile<Action<Index1D, int, float, float, ArrayView<float>>>(nameof(MultiplyAdd), MultiplyAdd);
         var threads = Accelerator.MaxNumThreads;
         var sums = Engine.Rent(DType.Float32, threads);
         try
@@ -72,7 +72,7 @@ sealed class GpuPeak(GpuKernels kernels) : GpuKernelFamily(kernels), IPeak
 
     public double Bandwidth(DeviceBuffer memory, TimeSpan duration)
     {
-        var launcher = updateInPlace ??= Compile(nameof(UpdateInPlace), a => a.LoadAutoGroupedStreamKernel<Index1D, float, ArrayView<float>, ArrayView<float>>(UpdateInPlace));
+        var launcher = updateInPlace ??= Compile<Action<Index1D, float, ArrayView<float>, ArrayView<float>>>(nameof(UpdateInPlace), UpdateInPlace);
         var quads = memory.Length / 8;
         var view = Floats(memory);
         var (a, b) = (view.SubView(0, 4 * quads), view.SubView(4 * quads, 4 * quads));

@@ -34,7 +34,7 @@ sealed class ImageKernels(GpuKernels kernels) : GpuKernelFamily(kernels), IImage
     public void Gather(in ImageGeometry g, DeviceBuffer images, DeviceBuffer crops, DeviceBuffer scaleOffset, DeviceBuffer y)
     {
         if (y.Length == 0) return;
-        gatherImages ??= Compile(nameof(Gather), a => a.LoadAutoGroupedStreamKernel<Index1D, ImageGeometry, ArrayView<byte>, ArrayView<int>, ArrayView<float>, ArrayView<float>>(Gather));
+        gatherImages ??= Compile<Action<Index1D, ImageGeometry, ArrayView<byte>, ArrayView<int>, ArrayView<float>, ArrayView<float>>>(nameof(Gather), Gather);
         gatherImages(Range(y.Length), g, ReadView<byte>(images), ReadView<int>(crops), ReadFloats(scaleOffset), Floats(y));
     }
 }

@@ -28,7 +28,7 @@ sealed class IndexingKernels(GpuKernels kernels) : GpuKernelFamily(kernels), IIn
     public void Gather(in IndexGeometry g, DeviceBuffer x, DeviceBuffer indices, DeviceBuffer y)
     {
         if (y.Length == 0) return;
-        gather ??= Compile(nameof(Gather), a => a.LoadAutoGroupedStreamKernel<Index1D, Axes, ArrayView<float>, ArrayView<int>, ArrayView<float>>(GatherKernel));
+        gather ??= Compile<Action<Index1D, Axes, ArrayView<float>, ArrayView<int>, ArrayView<float>>>(nameof(Gather), GatherKernel);
         gather(Range(y.Length), Of(g), ReadView<float>(x), ReadView<int>(indices), View<float>(y));
     }
 
@@ -46,7 +46,7 @@ sealed class IndexingKernels(GpuKernels kernels) : GpuKernelFamily(kernels), IIn
     public void ScatterAdd(in IndexGeometry g, DeviceBuffer x, DeviceBuffer indices, DeviceBuffer y)
     {
         if (x.Length == 0) return;
-        scatterAdd ??= Compile(nameof(ScatterAdd), a => a.LoadAutoGroupedStreamKernel<Index1D, Axes, ArrayView<float>, ArrayView<int>, ArrayView<float>>(ScatterAddKernel));
+        scatterAdd ??= Compile<Action<Index1D, Axes, ArrayView<float>, ArrayView<int>, ArrayView<float>>>(nameof(ScatterAdd), ScatterAddKernel);
         scatterAdd(Range(g.Outer * g.Inner), Of(g), ReadView<float>(x), ReadView<int>(indices), View<float>(y));
     }
 
@@ -78,7 +78,7 @@ sealed class IndexingKernels(GpuKernels kernels) : GpuKernelFamily(kernels), IIn
     public void TopK(in IndexGeometry g, bool largest, DeviceBuffer x, DeviceBuffer indices)
     {
         if (indices.Length == 0) return;
-        topK ??= Compile(nameof(TopK), a => a.LoadAutoGroupedStreamKernel<Index1D, Axes, int, ArrayView<float>, ArrayView<int>>(TopKKernel));
+        topK ??= Compile<Action<Index1D, Axes, int, ArrayView<float>, ArrayView<int>>>(nameof(TopK), TopKKernel);
         topK(Range(g.Outer * g.Inner), Of(g), largest ? 1 : 0, ReadView<float>(x), View<int>(indices));
     }
 
@@ -98,7 +98,7 @@ sealed class IndexingKernels(GpuKernels kernels) : GpuKernelFamily(kernels), IIn
     public void CumulativeSum(in IndexGeometry g, bool reverse, DeviceBuffer x, DeviceBuffer y)
     {
         if (y.Length == 0) return;
-        cumulativeSum ??= Compile(nameof(CumulativeSum), a => a.LoadAutoGroupedStreamKernel<Index1D, Axes, int, ArrayView<float>, ArrayView<float>>(CumulativeSumKernel));
+        cumulativeSum ??= Compile<Action<Index1D, Axes, int, ArrayView<float>, ArrayView<float>>>(nameof(CumulativeSum), CumulativeSumKernel);
         cumulativeSum(Range(g.Outer * g.Inner), Of(g), reverse ? 1 : 0, ReadView<float>(x), View<float>(y));
     }
 

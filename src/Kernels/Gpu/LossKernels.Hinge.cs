@@ -41,7 +41,7 @@ sealed partial class LossKernels
     }
 
     Action<KernelConfig, LabelOptions, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<long>> CompileHinge<T>()
-        where T : struct, IRowThreads => Compile(nameof(MulticlassHingeForward), a => a.LoadStreamKernel<LabelOptions, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<long>>(Hinge<T>));
+        where T : struct, IRowThreads => CompileGrouped<Action<KernelConfig, LabelOptions, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<long>>>(nameof(MulticlassHingeForward), Hinge<T>);
 
     static void HingeGradient<T>(LabelOptions o, ArrayView<float> x, ArrayView<int> labels, ArrayView<float> weights, ArrayView<float> dlosses, ArrayView<float> dx)
         where T : struct, IRowThreads
@@ -76,5 +76,5 @@ sealed partial class LossKernels
     }
 
     Action<KernelConfig, LabelOptions, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>> CompileHingeBackward<T>()
-        where T : struct, IRowThreads => Compile(nameof(MulticlassHingeBackward), a => a.LoadStreamKernel<LabelOptions, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(HingeGradient<T>));
+        where T : struct, IRowThreads => CompileGrouped<Action<KernelConfig, LabelOptions, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>>>(nameof(MulticlassHingeBackward), HingeGradient<T>);
 }

@@ -81,7 +81,7 @@ sealed partial class LossKernels
     public void LabelWeights(in LabelGeometry g, DeviceBuffer labels, DeviceBuffer? weights, DeviceBuffer y)
     {
         if (y.Length == 0) return;
-        labelWeights ??= Compile(nameof(LabelWeights), a => a.LoadAutoGroupedStreamKernel<Index1D, LabelOptions, ArrayView<int>, ArrayView<float>, ArrayView<float>>(LabelWeightsKernel));
+        labelWeights ??= Compile<Action<Index1D, LabelOptions, ArrayView<int>, ArrayView<float>, ArrayView<float>>>(nameof(LabelWeights), LabelWeightsKernel);
         labelWeights(Range(y.Length), new(g, 0, weights is not null), ReadView<int>(labels), ReadViewOrEmpty<float>(weights), Floats(y));
     }
 }

@@ -41,7 +41,7 @@ sealed partial class LossKernels
     }
 
     Action<KernelConfig, int, int, int, ArrayView<float>, ArrayView<float>> CompileSoftmax<T>()
-        where T : struct, IRowThreads => Compile(nameof(SoftmaxForward), a => a.LoadStreamKernel<int, int, int, ArrayView<float>, ArrayView<float>>(Softmax<T>));
+        where T : struct, IRowThreads => CompileGrouped<Action<KernelConfig, int, int, int, ArrayView<float>, ArrayView<float>>>(nameof(SoftmaxForward), Softmax<T>);
 
     static void SoftmaxGradient<T>(int rows, int classes, int log, ArrayView<float> y, ArrayView<float> dy, ArrayView<float> dx)
         where T : struct, IRowThreads
@@ -67,7 +67,7 @@ sealed partial class LossKernels
     }
 
     Action<KernelConfig, int, int, int, ArrayView<float>, ArrayView<float>, ArrayView<float>> CompileSoftmaxBackward<T>()
-        where T : struct, IRowThreads => Compile(nameof(SoftmaxBackward), a => a.LoadStreamKernel<int, int, int, ArrayView<float>, ArrayView<float>, ArrayView<float>>(SoftmaxGradient<T>));
+        where T : struct, IRowThreads => CompileGrouped<Action<KernelConfig, int, int, int, ArrayView<float>, ArrayView<float>, ArrayView<float>>>(nameof(SoftmaxBackward), SoftmaxGradient<T>);
 
     // ---- Cross-entropy ------------------------------------------------------------------------------------------
 
@@ -119,7 +119,7 @@ sealed partial class LossKernels
     }
 
     Action<KernelConfig, LabelOptions, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<long>> CompileCrossEntropy<T>()
-        where T : struct, IRowThreads => Compile(nameof(CrossEntropyForward), a => a.LoadStreamKernel<LabelOptions, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<long>>(CrossEntropy<T>));
+        where T : struct, IRowThreads => CompileGrouped<Action<KernelConfig, LabelOptions, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<long>>>(nameof(CrossEntropyForward), CrossEntropy<T>);
 
     /// <summary>One thread an element. <paramref name="all"/>: the sum of the weights, where there are any and labels are smoothed.</summary>
     static void CrossEntropyGradient(Index1D i, LabelOptions o, ArrayView<float> x, ArrayView<int> labels, ArrayView<float> weights, ArrayView<float> all, ArrayView<float> logSumExp, ArrayView<float> dlosses, ArrayView<float> dx)
@@ -155,7 +155,7 @@ sealed partial class LossKernels
         if (dx.Length == 0) return;
         var all = weights is null || smoothing == 0 ? null : Engine.Rent(DType.Float32, 1);
         if (all is not null) Kernels.Reductions.Sum(new(1, g.Classes, 1), 1, weights!, all);
-        crossEntropyBackward ??= Compile(nameof(CrossEntropyBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, LabelOptions, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(CrossEntropyGradient));
+        crossEntropyBackward ??= Compile<Action<Index1D, LabelOptions, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>>(nameof(CrossEntropyBackward), CrossEntropyGradient);
         crossEntropyBackward(Range(dx.Length), new(g, smoothing, weights is not null), ReadFloats(x), ReadView<int>(labels), ReadViewOrEmpty<float>(weights), ReadViewOrEmpty<float>(all), ReadFloats(logSumExp), ReadFloats(dlosses), Floats(dx));
         all?.Release();
     }

@@ -22,9 +22,9 @@ sealed class MemoryKernels(GpuKernels kernels) : GpuKernelFamily(kernels), IMemo
     public void Fill(DeviceBuffer y, double value)
     {
         if (y.Length == 0) return;
-        if (y.Type == DType.Float32) (fillFloats ??= Compile(nameof(FillFloats), a => a.LoadAutoGroupedStreamKernel<Index1D, float, ArrayView<float>>(FillFloats)))(Range(y.Length), (float)value, View<float>(y));
-        else if (y.Type == DType.Int32) (fillIntegers ??= Compile(nameof(FillIntegers), a => a.LoadAutoGroupedStreamKernel<Index1D, int, ArrayView<int>>(FillIntegers)))(Range(y.Length), (int)value, View<int>(y));
-        else if (y.Type == DType.UInt8) (fillBytes ??= Compile(nameof(FillBytes), a => a.LoadAutoGroupedStreamKernel<Index1D, byte, ArrayView<byte>>(FillBytes)))(Range(y.Length), (byte)value, View<byte>(y));
+        if (y.Type == DType.Float32) (fillFloats ??= Compile<Action<Index1D, float, ArrayView<float>>>(nameof(FillFloats), FillFloats))(Range(y.Length), (float)value, View<float>(y));
+        else if (y.Type == DType.Int32) (fillIntegers ??= Compile<Action<Index1D, int, ArrayView<int>>>(nameof(FillIntegers), FillIntegers))(Range(y.Length), (int)value, View<int>(y));
+        else if (y.Type == DType.UInt8) (fillBytes ??= Compile<Action<Index1D, byte, ArrayView<byte>>>(nameof(FillBytes), FillBytes))(Range(y.Length), (byte)value, View<byte>(y));
         else throw new NotSupportedException($"The GPU engine fills Float32, Int32 and UInt8 buffers, this one holds {y.Type}.");
     }
 
@@ -64,7 +64,7 @@ sealed class MemoryKernels(GpuKernels kernels) : GpuKernelFamily(kernels), IMemo
     {
         var count = (long)g.D0 * g.D1 * g.D2 * g.D3;
         if (count == 0) return;
-        if (accumulate) (addRegion ??= Compile(nameof(AddRegion), a => a.LoadAutoGroupedStreamKernel<Index1D, RegionGeometry, ArrayView<float>, ArrayView<float>>(AddRegion)))(Range(count), g, ReadFloats(source), Floats(target));
+        if (accumulate) (addRegion ??= Compile<Action<Index1D, RegionGeometry, ArrayView<float>, ArrayView<float>>>(nameof(AddRegion), AddRegion))(Range(count), g, ReadFloats(source), Floats(target));
         else if (source.Type == DType.Float32) (copyFloats ??= CompileCopyRegion<float>())(Range(count), g, ReadFloats(source), Floats(target));
         else if (source.Type == DType.Int32) (copyIntegers ??= CompileCopyRegion<int>())(Range(count), g, ReadView<int>(source), View<int>(target));
         else if (source.Type == DType.UInt8) (copyBytes ??= CompileCopyRegion<byte>())(Range(count), g, ReadView<byte>(source), View<byte>(target));
@@ -72,5 +72,5 @@ sealed class MemoryKernels(GpuKernels kernels) : GpuKernelFamily(kernels), IMemo
     }
 
     Action<Index1D, RegionGeometry, ArrayView<T>, ArrayView<T>> CompileCopyRegion<T>()
-        where T : unmanaged => Compile($"{nameof(CopyRegion)} of {typeof(T).Name}", a => a.LoadAutoGroupedStreamKernel<Index1D, RegionGeometry, ArrayView<T>, ArrayView<T>>(CopyRegion));
+        where T : unmanaged => Compile<Action<Index1D, RegionGeometry, ArrayView<T>, ArrayView<T>>>($"{nameof(CopyRegion)} of {typeof(T).Name}", CopyRegion);
 }

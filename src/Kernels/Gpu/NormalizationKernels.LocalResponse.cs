@@ -26,7 +26,7 @@ sealed partial class NormalizationKernels
     public void LrnForward(in LrnGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer scale)
     {
         if (y.Length == 0) return;
-        lrnForward ??= Compile(nameof(LrnForward), a => a.LoadAutoGroupedStreamKernel<Index1D, LrnGeometry, ArrayView<float>, ArrayView<float>, ArrayView<float>>(LrnForwardKernel));
+        lrnForward ??= Compile<Action<Index1D, LrnGeometry, ArrayView<float>, ArrayView<float>, ArrayView<float>>>(nameof(LrnForward), LrnForwardKernel);
         lrnForward(Range(y.Length), g, ReadFloats(x), Floats(y), Floats(scale));
     }
 
@@ -47,7 +47,7 @@ sealed partial class NormalizationKernels
     public void LrnBackward(in LrnGeometry g, DeviceBuffer x, DeviceBuffer y, DeviceBuffer scale, DeviceBuffer dy, DeviceBuffer dx)
     {
         if (dx.Length == 0) return;
-        lrnBackward ??= Compile(nameof(LrnBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, LrnGeometry, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(LrnBackwardKernel));
+        lrnBackward ??= Compile<Action<Index1D, LrnGeometry, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>>(nameof(LrnBackward), LrnBackwardKernel);
         lrnBackward(Range(dx.Length), g, ReadFloats(x), ReadFloats(y), ReadFloats(scale), ReadFloats(dy), Floats(dx));
     }
 }

@@ -101,7 +101,7 @@ sealed partial class NormalizationKernels(GpuKernels kernels) : GpuKernelFamily(
     DeviceBuffer InvStd(in BatchNormGeometry g, DeviceBuffer variance)
     {
         var invStd = Engine.Rent(DType.Float32, g.Channels);
-        invStdKernel ??= Compile(nameof(InvStd), a => a.LoadAutoGroupedStreamKernel<Index1D, float, ArrayView<float>, ArrayView<float>>(InvStdKernel));
+        invStdKernel ??= Compile<Action<Index1D, float, ArrayView<float>, ArrayView<float>>>(nameof(InvStd), InvStdKernel);
         if (g.Channels > 0) invStdKernel(Range(g.Channels), g.Epsilon, ReadFloats(variance), Floats(invStd));
         return invStd;
     }
@@ -141,12 +141,12 @@ sealed partial class NormalizationKernels(GpuKernels kernels) : GpuKernelFamily(
         var options = new NormOptions(g.Channels, Flag(g.Activation == Activation.Relu), Flag(add is not null));
         if (g.Channels % 4 == 0)
         {
-            normalizeQuads ??= Compile(nameof(Normalize), a => a.LoadAutoGroupedStreamKernel<Index1D, NormOptions, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(NormalizeQuadsKernel));
+            normalizeQuads ??= Compile<Action<Index1D, NormOptions, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>>(nameof(Normalize), NormalizeQuadsKernel);
             normalizeQuads(Range(y.Length / 4), options with { Channels = g.Channels / 4 }, ReadFloats(x), ReadFloats(weight), ReadFloats(bias), ReadFloats(mean), ReadFloats(invStd), ReadViewOrEmpty<float>(add), Floats(y));
         }
         else
         {
-            normalize ??= Compile(nameof(Normalize), a => a.LoadAutoGroupedStreamKernel<Index1D, NormOptions, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(NormalizeKernel));
+            normalize ??= Compile<Action<Index1D, NormOptions, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>>(nameof(Normalize), NormalizeKernel);
             normalize(Range(y.Length), options, ReadFloats(x), ReadFloats(weight), ReadFloats(bias), ReadFloats(mean), ReadFloats(invStd), ReadViewOrEmpty<float>(add), Floats(y));
         }
     }
@@ -257,12 +257,12 @@ sealed partial class NormalizationKernels(GpuKernels kernels) : GpuKernelFamily(
         var options = new NormOptions(g.Channels, relu, Flag(dadd is not null), Flag(dx is not null), inverseRows);
         if (g.Channels % 4 == 0)
         {
-            normalizeBackwardQuads ??= Compile(nameof(NormalizeBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, NormOptions, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(NormalizeBackwardQuadsKernel));
+            normalizeBackwardQuads ??= Compile<Action<Index1D, NormOptions, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>>(nameof(NormalizeBackward), NormalizeBackwardQuadsKernel);
             normalizeBackwardQuads(Range(dy.Length / 4), options with { Channels = g.Channels / 4 }, ReadFloats(x), ReadFloats(y), ReadFloats(dy), ReadFloats(weight), ReadFloats(mean), ReadFloats(invStd), Floats(dw), Floats(db), ViewOrEmpty<float>(dx), ViewOrEmpty<float>(dadd));
         }
         else
         {
-            normalizeBackward ??= Compile(nameof(NormalizeBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, NormOptions, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(NormalizeBackwardKernel));
+            normalizeBackward ??= Compile<Action<Index1D, NormOptions, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>>(nameof(NormalizeBackward), NormalizeBackwardKernel);
             normalizeBackward(Range(dy.Length), options, ReadFloats(x), ReadFloats(y), ReadFloats(dy), ReadFloats(weight), ReadFloats(mean), ReadFloats(invStd), Floats(dw), Floats(db), ViewOrEmpty<float>(dx), ViewOrEmpty<float>(dadd));
         }
     }

@@ -77,7 +77,7 @@ sealed class OptimizerKernels(GpuKernels kernels) : GpuKernelFamily(kernels), IO
         where T : unmanaged, IStepRule
     {
         readonly Action<Index1D, T, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>> launch =
-            kernels.Compile(typeof(T).Name, a => a.LoadAutoGroupedStreamKernel<Index1D, T, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(Step));
+            kernels.Compile<Action<Index1D, T, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>>(typeof(T).Name, Step);
 
         public void Run(in T rule, DeviceBuffer w, DeviceBuffer gradient, DeviceBuffer? s0, DeviceBuffer? s1)
         {

@@ -117,12 +117,12 @@ sealed class PoolingKernels(GpuKernels kernels) : GpuKernelFamily(kernels), IPoo
         RequireIndexable(x, y);
         if (g.C % 4 == 0)
         {
-            maxPoolForwardQuads ??= Compile(nameof(MaxForward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, PoolAxis, PoolAxis, ArrayView<float>, ArrayView<float>, ArrayView<int>>(MaxPoolForwardQuadsKernel));
+            maxPoolForwardQuads ??= Compile<Action<Index1D, int, PoolAxis, PoolAxis, ArrayView<float>, ArrayView<float>, ArrayView<int>>>(nameof(MaxForward), MaxPoolForwardQuadsKernel);
             maxPoolForwardQuads(Range(y.Length / 4), g.C / 4, PoolAxis.Rows(g), PoolAxis.Columns(g), ReadFloats(x), Floats(y), View<int>(indices));
             return;
         }
 
-        maxPoolForward ??= Compile(nameof(MaxForward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, PoolAxis, PoolAxis, ArrayView<float>, ArrayView<float>, ArrayView<int>>(MaxPoolForwardKernel));
+        maxPoolForward ??= Compile<Action<Index1D, int, PoolAxis, PoolAxis, ArrayView<float>, ArrayView<float>, ArrayView<int>>>(nameof(MaxForward), MaxPoolForwardKernel);
         maxPoolForward(Range(y.Length), g.C, PoolAxis.Rows(g), PoolAxis.Columns(g), ReadFloats(x), Floats(y), View<int>(indices));
     }
 
@@ -179,12 +179,12 @@ sealed class PoolingKernels(GpuKernels kernels) : GpuKernelFamily(kernels), IPoo
         if (g.C % 4 == 0)
         {
             RequireIndexable(dx, dy);
-            maxPoolBackwardQuads ??= Compile(nameof(MaxBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, PoolAxis, PoolAxis, ArrayView<float>, ArrayView<int>, ArrayView<float>>(MaxPoolBackwardQuadsKernel));
+            maxPoolBackwardQuads ??= Compile<Action<Index1D, int, PoolAxis, PoolAxis, ArrayView<float>, ArrayView<int>, ArrayView<float>>>(nameof(MaxBackward), MaxPoolBackwardQuadsKernel);
             maxPoolBackwardQuads(Range(dx.Length / 4), g.C / 4, PoolAxis.Rows(g), PoolAxis.Columns(g), ReadFloats(dy), ReadView<int>(indices), Floats(dx));
             return;
         }
 
-        maxPoolBackward ??= Compile(nameof(MaxBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, PoolAxis, PoolAxis, ArrayView<float>, ArrayView<int>, ArrayView<float>>(MaxPoolBackwardKernel));
+        maxPoolBackward ??= Compile<Action<Index1D, int, PoolAxis, PoolAxis, ArrayView<float>, ArrayView<int>, ArrayView<float>>>(nameof(MaxBackward), MaxPoolBackwardKernel);
         maxPoolBackward(Range(dx.Length), g.C, PoolAxis.Rows(g), PoolAxis.Columns(g), ReadFloats(dy), ReadView<int>(indices), Floats(dx));
     }
 
@@ -209,7 +209,7 @@ sealed class PoolingKernels(GpuKernels kernels) : GpuKernelFamily(kernels), IPoo
     {
         if (y.Length == 0) return;
         RequireIndexable(x, y);
-        avgPoolForward ??= Compile(nameof(AverageForward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, PoolAxis, PoolAxis, int, ArrayView<float>, ArrayView<float>>(AvgPoolForwardKernel));
+        avgPoolForward ??= Compile<Action<Index1D, int, PoolAxis, PoolAxis, int, ArrayView<float>, ArrayView<float>>>(nameof(AverageForward), AvgPoolForwardKernel);
         avgPoolForward(Range(y.Length), g.C, PoolAxis.Rows(g), PoolAxis.Columns(g), Flag(g.CountIncludePad), ReadFloats(x), Floats(y));
     }
 
@@ -239,7 +239,7 @@ sealed class PoolingKernels(GpuKernels kernels) : GpuKernelFamily(kernels), IPoo
     public void AverageBackward(in PoolGeometry g, DeviceBuffer dy, DeviceBuffer dx)
     {
         if (dx.Length == 0) return;
-        avgPoolBackward ??= Compile(nameof(AverageBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, PoolAxis, PoolAxis, int, ArrayView<float>, ArrayView<float>>(AvgPoolBackwardKernel));
+        avgPoolBackward ??= Compile<Action<Index1D, int, PoolAxis, PoolAxis, int, ArrayView<float>, ArrayView<float>>>(nameof(AverageBackward), AvgPoolBackwardKernel);
         avgPoolBackward(Range(dx.Length), g.C, PoolAxis.Rows(g), PoolAxis.Columns(g), Flag(g.CountIncludePad), ReadFloats(dy), Floats(dx));
     }
 }

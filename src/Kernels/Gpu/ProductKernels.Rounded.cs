@@ -55,7 +55,7 @@ sealed partial class ProductKernels
     }
 
     Action<Index1D, ArrayView<float>, ArrayView<float>> CompileRoundToPairs<TMma>()
-        where TMma : struct, IMma => Compile(nameof(RoundToPairs), a => a.LoadAutoGroupedStreamKernel<Index1D, ArrayView<float>, ArrayView<float>>(RoundToPairsKernel<TMma>));
+        where TMma : struct, IMma => Compile<Action<Index1D, ArrayView<float>, ArrayView<float>>>(nameof(RoundToPairs), RoundToPairsKernel<TMma>);
 
     /// <summary>One thread eight elements.</summary>
     static void RoundToPairsKernel<TMma>(Index1D i, ArrayView<float> x, ArrayView<float> pairs)
@@ -84,7 +84,7 @@ sealed partial class ProductKernels
     }
 
     Action<Index1D, WeightShape, ArrayView<float>, ArrayView<float>> CompileRoundWeights<TMma>()
-        where TMma : struct, IMma => Compile(nameof(RoundWeights), a => a.LoadAutoGroupedStreamKernel<Index1D, WeightShape, ArrayView<float>, ArrayView<float>>(RoundWeightsKernel<TMma>));
+        where TMma : struct, IMma => Compile<Action<Index1D, WeightShape, ArrayView<float>, ArrayView<float>>>(nameof(RoundWeights), RoundWeightsKernel<TMma>);
 
     /// <summary>One thread eight channels of a result and a tap, results fastest.</summary>
     static void RoundWeightsKernel<TMma>(Index1D i, WeightShape s, ArrayView<float> w, ArrayView<float> pairs)
@@ -157,7 +157,7 @@ sealed partial class ProductKernels
     {
         var multiply = (Action<KernelConfig, TLeft, TRight, TResults, GemmShape>)products.GetOrAdd(
             typeof((TTile, TMma, TLeft, TRight, TResults)),
-            static (_, kernels) => kernels.Compile($"{nameof(MmaGemm)}.{nameof(MmaGemm.Multiply)}", a => a.LoadStreamKernel<TLeft, TRight, TResults, GemmShape>(MmaGemm.Multiply<TTile, TMma, TLeft, TRight, TResults>, new KernelSpecialization(MmaGemm.Threads<TTile>(), default(TTile).GroupsPerMultiprocessor))),
+            static (_, kernels) => kernels.CompileGrouped<Action<KernelConfig, TLeft, TRight, TResults, GemmShape>>($"{nameof(MmaGemm)}.{nameof(MmaGemm.Multiply)}", MmaGemm.Multiply<TTile, TMma, TLeft, TRight, TResults>, new KernelSpecialization(MmaGemm.Threads<TTile>(), default(TTile).GroupsPerMultiprocessor)),
             this);
         var grid = new Index3D(Blocks(shape.Rows, MmaGemm.Rows<TTile>()), Blocks(shape.Columns, MmaGemm.Columns<TTile>()), shape.Groups * shape.Splits);
         multiply(new(grid, new Index3D(MmaGemm.Threads<TTile>(), 1, 1)), left, right, results, shape);

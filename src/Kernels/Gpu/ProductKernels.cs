@@ -91,7 +91,7 @@ sealed partial class ProductKernels(GpuKernels kernels, bool emulatesTensorCores
     {
         var add = (Action<KernelConfig, ArrayView<float>, TResults, GemmShape>)products.GetOrAdd(
             typeof(TResults),
-            static (_, kernels) => kernels.Compile(nameof(Gemm.AddPartials), a => a.LoadStreamKernel<ArrayView<float>, TResults, GemmShape>(Gemm.AddPartials)),
+            static (_, kernels) => kernels.CompileGrouped<Action<KernelConfig, ArrayView<float>, TResults, GemmShape>>(nameof(Gemm.AddPartials), Gemm.AddPartials<TResults>),
             this);
         add(new(Blocks((int)(partials.Length / 4 / shape.Splits), Gemm.AddRuns), Math.Min(GroupSize, Gemm.MostAddThreads)), Floats(partials), results, shape);
     }
@@ -104,7 +104,7 @@ sealed partial class ProductKernels(GpuKernels kernels, bool emulatesTensorCores
     {
         var multiply = (Action<KernelConfig, TLeft, TRight, TResults, GemmShape>)products.GetOrAdd(
             typeof((TTile, TLeft, TRight, TResults)),
-            static (_, kernels) => kernels.Compile(nameof(Gemm.Multiply), a => a.LoadStreamKernel<TLeft, TRight, TResults, GemmShape>(Gemm.Multiply<TTile, TLeft, TRight, TResults>, new KernelSpecialization(Gemm.Threads<TTile>(), default(TTile).GroupsPerMultiprocessor))),
+            static (_, kernels) => kernels.CompileGrouped<Action<KernelConfig, TLeft, TRight, TResults, GemmShape>>(nameof(Gemm.Multiply), Gemm.Multiply<TTile, TLeft, TRight, TResults>, new KernelSpecialization(Gemm.Threads<TTile>(), default(TTile).GroupsPerMultiprocessor)),
             this);
         var grid = new Index3D(Blocks(shape.Rows, Gemm.TileRows<TTile>()), Blocks(shape.Columns, Gemm.TileColumns<TTile>()), shape.Groups * shape.Splits);
         multiply(new(grid, new Index3D(Gemm.Threads<TTile>(), 1, 1)), left, right, results, shape);

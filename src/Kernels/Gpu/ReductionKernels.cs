@@ -24,7 +24,7 @@ sealed class ReductionKernels(GpuKernels kernels) : GpuKernelFamily(kernels), IR
     public void Expand(in ReduceGeometry g, float scale, DeviceBuffer dy, DeviceBuffer dx)
     {
         if (dx.Length == 0) return;
-        expand ??= Compile(nameof(Expand), a => a.LoadAutoGroupedStreamKernel<Index1D, int, int, float, ArrayView<float>, ArrayView<float>>(ExpandKernel));
+        expand ??= Compile<Action<Index1D, int, int, float, ArrayView<float>, ArrayView<float>>>(nameof(Expand), ExpandKernel);
         expand(Range(dx.Length), (int)(g.Reduced * g.Inner), (int)g.Inner, scale, ReadFloats(dy), Floats(dx));
     }
 
@@ -60,7 +60,7 @@ sealed class ReductionKernels(GpuKernels kernels) : GpuKernelFamily(kernels), IR
     public void ArgMax(long rows, int classes, DeviceBuffer x, DeviceBuffer indices)
     {
         if (rows == 0) return;
-        argMax ??= Compile(nameof(ArgMax), a => a.LoadAutoGroupedStreamKernel<Index1D, int, ArrayView<float>, ArrayView<int>>(ArgMaxKernel));
+        argMax ??= Compile<Action<Index1D, int, ArrayView<float>, ArrayView<int>>>(nameof(ArgMax), ArgMaxKernel);
         argMax(Range(rows), classes, ReadFloats(x), View<int>(indices));
     }
 }

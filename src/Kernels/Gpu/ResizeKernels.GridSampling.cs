@@ -48,7 +48,7 @@ sealed partial class ResizeKernels
     public void GridSampleForward(in GridGeometry g, DeviceBuffer x, DeviceBuffer grid, DeviceBuffer y)
     {
         if (y.Length == 0) return;
-        gridSampleForward ??= Compile(nameof(GridSampleForward), a => a.LoadAutoGroupedStreamKernel<Index1D, GridSizes, ArrayView<float>, ArrayView<float>, ArrayView<float>>(GridSampleForwardKernel));
+        gridSampleForward ??= Compile<Action<Index1D, GridSizes, ArrayView<float>, ArrayView<float>, ArrayView<float>>>(nameof(GridSampleForward), GridSampleForwardKernel);
         gridSampleForward(Range(y.Length), new(g), ReadFloats(x), ReadFloats(grid), Floats(y));
     }
 
@@ -83,7 +83,7 @@ sealed partial class ResizeKernels
     {
         if (dx.Length == 0) return;
         _ = Range((long)g.OutH * g.OutW);
-        gridSampleBackwardInput ??= Compile(nameof(GridSampleBackwardInput), a => a.LoadAutoGroupedStreamKernel<Index1D, GridSizes, ArrayView<float>, ArrayView<float>, ArrayView<float>>(GridSampleBackwardInputKernel));
+        gridSampleBackwardInput ??= Compile<Action<Index1D, GridSizes, ArrayView<float>, ArrayView<float>, ArrayView<float>>>(nameof(GridSampleBackwardInput), GridSampleBackwardInputKernel);
         gridSampleBackwardInput(Range((long)g.N * g.H * g.C), new(g), ReadFloats(grid), ReadFloats(dy), Floats(dx));
     }
 
@@ -118,7 +118,7 @@ sealed partial class ResizeKernels
     public void GridSampleBackwardGrid(in GridGeometry g, DeviceBuffer x, DeviceBuffer grid, DeviceBuffer dy, DeviceBuffer dgrid)
     {
         if (dgrid.Length == 0) return;
-        gridSampleBackwardGrid ??= Compile(nameof(GridSampleBackwardGrid), a => a.LoadAutoGroupedStreamKernel<Index1D, GridSizes, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(GridSampleBackwardGridKernel));
+        gridSampleBackwardGrid ??= Compile<Action<Index1D, GridSizes, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>>(nameof(GridSampleBackwardGrid), GridSampleBackwardGridKernel);
         gridSampleBackwardGrid(Range((long)g.N * g.OutH * g.OutW), new(g), ReadFloats(x), ReadFloats(grid), ReadFloats(dy), Floats(dgrid));
     }
 }

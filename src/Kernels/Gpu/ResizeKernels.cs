@@ -35,7 +35,7 @@ sealed partial class ResizeKernels(GpuKernels kernels) : GpuKernelFamily(kernels
     public void NearestForward(in UpsampleGeometry g, DeviceBuffer x, DeviceBuffer y)
     {
         if (y.Length == 0) return;
-        upsampleNearestForward ??= Compile(nameof(NearestForward), a => a.LoadAutoGroupedStreamKernel<Index1D, UpsampleSizes, ArrayView<float>, ArrayView<float>>(UpsampleNearestForwardKernel));
+        upsampleNearestForward ??= Compile<Action<Index1D, UpsampleSizes, ArrayView<float>, ArrayView<float>>>(nameof(NearestForward), UpsampleNearestForwardKernel);
         upsampleNearestForward(Range(y.Length), UpsampleSizes.Of(g), ReadFloats(x), Floats(y));
     }
 
@@ -62,7 +62,7 @@ sealed partial class ResizeKernels(GpuKernels kernels) : GpuKernelFamily(kernels
     public void NearestBackward(in UpsampleGeometry g, DeviceBuffer dy, DeviceBuffer dx)
     {
         if (dx.Length == 0) return;
-        upsampleNearestBackward ??= Compile(nameof(NearestBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, UpsampleSizes, ArrayView<float>, ArrayView<float>>(UpsampleNearestBackwardKernel));
+        upsampleNearestBackward ??= Compile<Action<Index1D, UpsampleSizes, ArrayView<float>, ArrayView<float>>>(nameof(NearestBackward), UpsampleNearestBackwardKernel);
         RequireIndexable(dy, dx);
         upsampleNearestBackward(Range(dx.Length), UpsampleSizes.Of(g), ReadFloats(dy), Floats(dx));
     }
@@ -123,7 +123,7 @@ sealed partial class ResizeKernels(GpuKernels kernels) : GpuKernelFamily(kernels
     public void BilinearForward(in UpsampleGeometry g, DeviceBuffer x, DeviceBuffer y)
     {
         if (y.Length == 0) return;
-        upsampleBilinearForward ??= Compile(nameof(BilinearForward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, UpsampleAxis, UpsampleAxis, ArrayView<float>, ArrayView<float>>(UpsampleBilinearForwardKernel));
+        upsampleBilinearForward ??= Compile<Action<Index1D, int, UpsampleAxis, UpsampleAxis, ArrayView<float>, ArrayView<float>>>(nameof(BilinearForward), UpsampleBilinearForwardKernel);
         upsampleBilinearForward(Range(y.Length), g.C, UpsampleAxis.Create(g.H, g.OutH, g.AlignCorners), UpsampleAxis.Create(g.W, g.OutW, g.AlignCorners), ReadFloats(x), Floats(y));
     }
 
@@ -150,7 +150,7 @@ sealed partial class ResizeKernels(GpuKernels kernels) : GpuKernelFamily(kernels
     public void BilinearBackward(in UpsampleGeometry g, DeviceBuffer dy, DeviceBuffer dx)
     {
         if (dx.Length == 0) return;
-        upsampleBilinearBackward ??= Compile(nameof(BilinearBackward), a => a.LoadAutoGroupedStreamKernel<Index1D, int, UpsampleAxis, UpsampleAxis, ArrayView<float>, ArrayView<float>>(UpsampleBilinearBackwardKernel));
+        upsampleBilinearBackward ??= Compile<Action<Index1D, int, UpsampleAxis, UpsampleAxis, ArrayView<float>, ArrayView<float>>>(nameof(BilinearBackward), UpsampleBilinearBackwardKernel);
         RequireIndexable(dy, dx);
         upsampleBilinearBackward(Range(dx.Length), g.C, UpsampleAxis.Create(g.H, g.OutH, g.AlignCorners), UpsampleAxis.Create(g.W, g.OutW, g.AlignCorners), ReadFloats(dy), Floats(dx));
     }

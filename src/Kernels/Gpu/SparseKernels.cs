@@ -23,7 +23,7 @@ sealed class SparseKernels(GpuKernels kernels) : GpuKernelFamily(kernels), ISpar
     void ISparseKernels.Multiply(in SparseGeometry g, DeviceBuffer offsets, DeviceBuffer columns, DeviceBuffer values, DeviceBuffer x, DeviceBuffer y)
     {
         if (y.Length == 0) return;
-        sparseMatMul ??= Compile("SparseMultiply", a => a.LoadAutoGroupedStreamKernel<Index1D, SparseGeometry, ArrayView<int>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(SparseMatMulKernel));
+        sparseMatMul ??= Compile<Action<Index1D, SparseGeometry, ArrayView<int>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>>>("SparseMultiply", SparseMatMulKernel);
         sparseMatMul(Range(y.Length), g, ReadView<int>(offsets), ReadView<int>(columns), ReadFloats(values), ReadFloats(x), Floats(y));
     }
 }
