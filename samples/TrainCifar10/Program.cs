@@ -12,7 +12,7 @@ using CnnSharp.Training;
 var name = args.ElementAtOrDefault(0) ?? "cifar10";
 var epochs = int.Parse(args.ElementAtOrDefault(1) ?? "10");
 
-DataSet data;
+DatasetSplits data;
 try
 {
     data = DataSets.Find(name, args.ElementAtOrDefault(2));

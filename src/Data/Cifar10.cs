@@ -30,7 +30,7 @@ public static class Cifar10
     /// </summary>
     /// <param name="folder">The folder; one that has cifar-10-batches-bin, cifar-10-batches-py or the archive (cifar-10-binary.tar.gz, cifar-10-python.tar.gz) inside; the archive; or one of the files.</param>
     /// <exception cref="DataFormatException">The files are missing, or one is not what it should be.</exception>
-    public static DataSet Load(string folder) => CifarFile.Load(folder, Set, chosen: 0);
+    public static DatasetSplits Load(string folder) => CifarFile.Load(folder, Set, chosen: 0);
 
     /// <summary>Writes an image as one record of the binary version: its label, then its red, green and blue planes.</summary>
     /// <param name="stream">The file.</param>

@@ -62,5 +62,5 @@ public static class Cifar100
     /// <param name="folder">The folder; one that has cifar-100-binary, cifar-100-python or the archive (cifar-100-binary.tar.gz, cifar-100-python.tar.gz) inside; the archive; or one of the files.</param>
     /// <param name="labels">Which labels.</param>
     /// <exception cref="DataFormatException">The files are missing, or one is not what it should be.</exception>
-    public static DataSet Load(string folder, Cifar100Labels labels = Cifar100Labels.Fine) => CifarFile.Load(folder, Set, chosen: labels == Cifar100Labels.Coarse ? 0 : 1);
+    public static DatasetSplits Load(string folder, Cifar100Labels labels = Cifar100Labels.Fine) => CifarFile.Load(folder, Set, chosen: labels == Cifar100Labels.Coarse ? 0 : 1);
 }

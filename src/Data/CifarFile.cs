@@ -30,7 +30,7 @@ static class CifarFile
     /// <param name="place">Where it is.</param>
     /// <param name="set">What it is.</param>
     /// <param name="chosen">Which of its labels is wanted.</param>
-    public static DataSet Load(string place, CifarSet set, int chosen)
+    public static DatasetSplits Load(string place, CifarSet set, int chosen)
     {
         var source = DataSource.Require(place, set.Layout);
         var (train, test) = (new Part(set.Training, set.TrainingCount), new Part([set.Test], set.TestCount));

@@ -32,7 +32,7 @@ public static class DataSets
     /// <param name="data">A folder or file of the user's choice; null searches. The embedded set needs none.</param>
     /// <exception cref="ArgumentException">There is no data set of that name.</exception>
     /// <exception cref="DataFormatException">It was not found, and the message says where it was looked for and how to get it; or a file of it is not what it should be.</exception>
-    public static DataSet Find(string name, string? data = null)
+    public static DatasetSplits Find(string name, string? data = null)
     {
         if (name == Embedded) return EmbeddedFashionMnist.Load();
         var known = All.FirstOrDefault(k => k.Name == name) ?? throw new ArgumentException($"There is no data set '{name}'; there are {string.Join(", ", Names)}.", nameof(name));
@@ -48,7 +48,7 @@ public static class DataSets
     /// <param name="data">A folder of the user's choice; null searches.</param>
     /// <param name="notice">If it is not CIFAR-10: where that was looked for, how to get it, and what was taken instead.</param>
     /// <exception cref="DataFormatException">The folder of the user's choice has neither, or a file is not what it should be.</exception>
-    public static DataSet Best(string? data, out string? notice)
+    public static DatasetSplits Best(string? data, out string? notice)
     {
         var (wanted, second) = (All[0], All[3]);
         var places = Places(wanted, data);
@@ -93,5 +93,5 @@ public static class DataSets
 
     static string Absent(Known known, List<string> places, string? data) => $"not found in {string.Join(", ", places)}; looked for {known.Layout}{(data is null ? "" : DataSource.Present(data))}; to get it, {known.HowToGet}";
 
-    sealed record Known(string Name, DataLayout Layout, Func<string, DataSet> Load, string HowToGet, string[] SystemPlaces, bool SharesFileNames = false);
+    sealed record Known(string Name, DataLayout Layout, Func<string, DatasetSplits> Load, string HowToGet, string[] SystemPlaces, bool SharesFileNames = false);
 }

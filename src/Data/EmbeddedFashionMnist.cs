@@ -14,7 +14,7 @@ public static class EmbeddedFashionMnist
     const long Limit = 16 + (4_000 * 28 * 28);
 
     /// <summary>Reads the set. It is named <c>embedded</c>, so that no figure is taken for one of the whole set.</summary>
-    public static DataSet Load() => new(Read("train"), Read("t10k"), "embedded in CnnSharp.Data");
+    public static DatasetSplits Load() => new(Read("train"), Read("t10k"), "embedded in CnnSharp.Data");
 
     static ImageDataset Read(string part)
     {

@@ -35,7 +35,7 @@ public static class Emnist
     /// <param name="split">One of <see cref="Splits"/>.</param>
     /// <exception cref="ArgumentException">There is no such form.</exception>
     /// <exception cref="DataFormatException">The files are missing, or one is not what it should be.</exception>
-    public static DataSet Load(string folder, string split = "letters") => IdxImages.Load(folder, $"emnist-{split}", Layout(split), ClassNames(split), normalization: null);
+    public static DatasetSplits Load(string folder, string split = "letters") => IdxImages.Load(folder, $"emnist-{split}", Layout(split), ClassNames(split), normalization: null);
 
     internal static DataLayout Layout(string split) => IdxImages.Layout($"emnist-{split}-train", $"emnist-{split}-test", "EMNIST/raw", "raw", "gzip", "EMNIST");
 

@@ -3,50 +3,28 @@ using CnnSharp.Kernels;
 namespace CnnSharp.Data;
 
 /// <summary>
-/// Which image stands where in each epoch, and how it is augmented: a function of (seed, epoch, position) alone, so the
+/// How each image of an epoch is augmented: a function of (seed, epoch, position) alone, so the
 /// same on every device, for any number of threads, and after a resume.
 /// </summary>
-sealed class EpochPlan(ImageDataset set, int batchSize, Augment augmentation, ulong seed, bool shuffle, bool dropLast, Normalization normalization)
+sealed class EpochPlan(ImageDataset set, int batchSize, Augment augmentation, ulong seed, Normalization normalization)
 {
     // Streams of their own under the seed: layers, which draw from it too, are numbered from 0.
     const uint MixupStream = 0xFF_FFFC;
     const uint PixelStream = 0xFF_FFFD;
-    const uint ShuffleStream = 0xFF_FFFE;
     const uint AugmentStream = 0xFF_FFFF;
 
     // What is erased has the normalized value 0, as near as a byte comes to it.
     readonly byte[] mean = [.. normalization.Mean.ToArray().Select(m => (byte)Math.Clamp(MathF.Round(m * 255), 0, 255))];
 
-    /// <summary>Batches in an epoch.</summary>
-    public int Batches { get; } = dropLast ? set.Count / batchSize : (int)(((long)set.Count + batchSize - 1) / batchSize);
-
-    /// <summary>The order of an epoch: entry i is the index within the set of the image at position i.</summary>
-    public int[] Order(int epoch)
-    {
-        var order = new int[set.Count];
-        for (var i = 0; i < order.Length; i++) order[i] = i;
-        if (!shuffle) return order;
-
-        // Fisher and Yates, from the end; number i of the stream decides position i.
-        var stream = Philox.Stream((ulong)epoch, ShuffleStream);
-        for (var i = order.Length - 1; i > 0; i--)
-        {
-            var j = Augment.Below(Philox.At(seed, stream, (ulong)i), i + 1);
-            (order[i], order[j]) = (order[j], order[i]);
-        }
-
-        return order;
-    }
-
     /// <summary>The crops and labels of a batch of an epoch; its pixels too if the device does not hold the set's.</summary>
     /// <param name="epoch">Which epoch.</param>
-    /// <param name="order">Its <see cref="Order"/>.</param>
+    /// <param name="order">Its images, by their index within the set: <see cref="Sampler"/>.</param>
     /// <param name="batch">Which batch of it.</param>
     /// <param name="pixels">Receives [N, H, W, C]; null where the set is resident. May be longer.</param>
     public PlannedBatch Plan(int epoch, int[] order, int batch, byte[]? pixels)
     {
         var start = batch * (long)batchSize;
-        var count = (int)Math.Min(batchSize, set.Count - start);
+        var count = (int)Math.Min(batchSize, order.Length - start);
         var crops = new int[count * ImageGeometry.CropLength];
         var labels = new int[count];
         var (placing, rendering) = (Philox.Stream((ulong)epoch, AugmentStream), Philox.Stream((ulong)epoch, PixelStream));

@@ -15,7 +15,7 @@ static class IdxImages
     /// <param name="layout">The files of images, of the training pair first.</param>
     /// <param name="classNames">The classes.</param>
     /// <param name="normalization">How; null: by mean and standard deviation of the images.</param>
-    public static DataSet Load(string place, string name, DataLayout layout, IReadOnlyList<string> classNames, Normalization? normalization)
+    public static DatasetSplits Load(string place, string name, DataLayout layout, IReadOnlyList<string> classNames, Normalization? normalization)
     {
         var folder = DataSource.Require(place, layout).Path;
         var (train, test) = (Pair(layout.Names[0]), Pair(layout.Names[1]));

@@ -5,7 +5,7 @@ namespace CnnSharp.Data;
 /// (<see cref="Slice"/>, <see cref="Take"/>, <see cref="Split"/>) are views: they share its pixels. A set of images of
 /// several sizes (<see cref="ImageFolder"/>) gives the middle of each, or a random part where the augmentation says so.
 /// </summary>
-public sealed class ImageDataset
+public sealed class ImageDataset : IDataset
 {
     readonly int[] labels;
     readonly string[] classNames;
@@ -94,6 +94,12 @@ public sealed class ImageDataset
     /// <summary>The class of each image.</summary>
     public ReadOnlySpan<int> Labels => labels.AsSpan(Start, Count);
 
+    /// <summary>One: the image [Height, Width, Channels], normalized.</summary>
+    IReadOnlyList<Field> IDataset.Inputs => [new("image", new(Height, Width, Channels))];
+
+    /// <summary>One: the class.</summary>
+    IReadOnlyList<Field> IDataset.Targets => [new("label", new(), Kernels.DType.Int32)];
+
     /// <summary>The pixels of every image that shares this set's memory: what a device can keep resident. Null for images of several sizes.</summary>
     internal byte[]? AllPixels { get; }
 
@@ -113,6 +119,20 @@ public sealed class ImageDataset
         var pixels = new byte[ImageLength];
         Resampler.Resize(view, Region.Center(view.Height, view.Width, Height, Width), Channels, Height, Width, pixels);
         return pixels;
+    }
+
+    /// <summary>An image, normalized, and its class.</summary>
+    void IDataset.Read(int index, Sample sample)
+    {
+        var numbers = sample.Input();
+        var scaleOffset = Normalization.ScaleOffset();
+        var pixels = Pixels(index);
+        for (var at = 0; at < pixels.Length; at += Channels)
+        {
+            for (var c = 0; c < Channels; c++) numbers[at + c] = MathF.FusedMultiplyAdd(pixels[at + c], scaleOffset[c], scaleOffset[Channels + c]);
+        }
+
+        sample.IntegerTarget()[0] = Labels[index];
     }
 
     /// <summary>An image at the size at which it is kept: [Height, Width, Channels] or larger.</summary>

@@ -17,5 +17,5 @@ public static class Mnist
     /// </summary>
     /// <param name="folder">The folder, or one of the files of images.</param>
     /// <exception cref="DataFormatException">The files are missing, or one is not what it should be.</exception>
-    public static DataSet Load(string folder) => IdxImages.Load(folder, "mnist", Layout, ClassNames, Normalization);
+    public static DatasetSplits Load(string folder) => IdxImages.Load(folder, "mnist", Layout, ClassNames, Normalization);
 }

@@ -5,6 +5,7 @@ public sealed class Normalization
 {
     readonly float[] mean;
     readonly float[] std;
+    float[]? scaleOffset;
 
     /// <summary>Creates a normalization.</summary>
     /// <param name="mean">The mean of each channel, with pixels from 0 to 1.</param>
@@ -72,7 +73,7 @@ public sealed class Normalization
     }
 
     /// <summary>What a device multiplies a pixel (0 to 255) by and then adds: 1 / (255 standard deviation) of each channel, then -mean / standard deviation of each.</summary>
-    internal float[] ScaleOffset() => [.. std.Select(d => 1f / (255f * d)), .. mean.Zip(std, (m, d) => -m / d)];
+    internal float[] ScaleOffset() => scaleOffset ??= [.. std.Select(d => 1f / (255f * d)), .. mean.Zip(std, (m, d) => -m / d)];
 
     static float[] Narrow(double[] values)
     {

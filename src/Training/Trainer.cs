@@ -34,7 +34,7 @@ public static class Trainer
 
     /// <summary>
     /// Trains a model on a data set's training images. It is measured on the data set's validation images, else on its test
-    /// images, else on none; to hold training images out instead, split them: <see cref="DataSet.Split"/>.
+    /// images, else on none; to hold training images out instead, split them: <see cref="DatasetSplits.Split"/>.
     /// </summary>
     /// <param name="model">Takes images [N, H, W, C] to logits [N, classes].</param>
     /// <param name="data">The images.</param>
@@ -43,7 +43,7 @@ public static class Trainer
     /// <param name="cancellation">Stops it after the step in progress.</param>
     /// <returns>The figures of each epoch.</returns>
     /// <inheritdoc cref="Fit(Layer, ImageDataset, ImageDataset, TrainingOptions, ITrainingObserver, CancellationToken)" path="/exception"/>
-    public static History Fit(Layer model, DataSet data, TrainingOptions? options = null, ITrainingObserver? observer = null, CancellationToken cancellation = default)
+    public static History Fit(Layer model, DatasetSplits data, TrainingOptions? options = null, ITrainingObserver? observer = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(data);
         return Fit(model, data.Train, data.Validation ?? data.Test, options, observer, cancellation);

@@ -88,7 +88,7 @@ internal static class EvalCommand
     }
 
     /// <summary>The data set; of a folder, its images are read as those of the training were.</summary>
-    static DataSet FindSet(Terminal terminal, string name, TrainSettings said, TrainSettings? run, CheckpointInfo? trained, OnnxClassifier? onnx, bool anyClasses)
+    static DatasetSplits FindSet(Terminal terminal, string name, TrainSettings said, TrainSettings? run, CheckpointInfo? trained, OnnxClassifier? onnx, bool anyClasses)
     {
         if (name != ImageFolder.Name) return Folders.Find(terminal, name, said.Or(new() { Data = run?.Data }));
         var settings = said.Or(new() { Data = run?.Data, Resize = run?.Resize, SkipCorrupt = run?.SkipCorrupt, Cache = run?.Cache, Size = trained?.Model.Input[0] ?? onnx?.Size, Channels = trained?.Model.Input[2] ?? onnx?.Channels });
@@ -152,7 +152,7 @@ internal static class EvalCommand
         static string Short(string name) => name.Length <= 6 ? name : name[..6];
     }
 
-    static ImageDataset Images(DataSet data, string? split, int validation)
+    static ImageDataset Images(DatasetSplits data, string? split, int validation)
     {
         if (split == "test" || (split is null && data.Train.Count == 0)) validation = 0;
         if (validation > 0 && validation >= data.Train.Count) throw new UsageException($"--val-split {validation:N0}: {data.Name} has {data.Train.Count:N0} training images.");

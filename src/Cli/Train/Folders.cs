@@ -14,7 +14,7 @@ internal static class Folders
     /// <param name="said">Where it is, and how a folder's images are read.</param>
     /// <param name="classes">The classes that a folder must have; null: those that it has.</param>
     /// <param name="normalization">How its pixels are normalized; null: as they themselves say.</param>
-    public static DataSet Find(Terminal terminal, string name, TrainSettings said, IReadOnlyList<string>? classes = null, Normalization? normalization = null)
+    public static DatasetSplits Find(Terminal terminal, string name, TrainSettings said, IReadOnlyList<string>? classes = null, Normalization? normalization = null)
     {
         if (name != ImageFolder.Name)
         {

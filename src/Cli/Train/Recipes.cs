@@ -21,7 +21,7 @@ internal static class Recipes
     const int MostEpochs = 50;
 
     /// <summary>Fills a user's settings for a data set.</summary>
-    public static TrainSettings Complete(TrainSettings said, DataSet data)
+    public static TrainSettings Complete(TrainSettings said, DatasetSplits data)
     {
         var train = data.Train;
         var isColor = train.Channels == 3 && train.Height >= 32;

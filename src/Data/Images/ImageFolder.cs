@@ -4,7 +4,7 @@ namespace CnnSharp.Data;
 
 /// <summary>
 /// A folder of images as a data set: a folder a class, named like it, with image files anywhere inside, of any size and
-/// kind (<see cref="ImageFile"/>). Either the class folders themselves (then hold some out with <see cref="DataSet.Split"/>),
+/// kind (<see cref="ImageFile"/>). Either the class folders themselves (then hold some out with <see cref="DatasetSplits.Split"/>),
 /// or splits with class folders inside: <c>train</c> or <c>training</c>; <c>val</c>, <c>valid</c>, <c>validation</c>, <c>dev</c>,
 /// <c>eval</c> or <c>evaluation</c>; <c>test</c> or <c>testing</c>, in any case. Symbolic links are followed. Classes and
 /// files are in the order of their names, character by character (ordinal), whatever the system and the culture.
@@ -31,7 +31,7 @@ public static class ImageFolder
     /// <returns>The splits; without a training split no image to train on.</returns>
     /// <exception cref="DataFormatException">The folder is missing, has no class folders or fewer than two, has splits beside classes, a class has no images, two differ in case only, links lead in a circle or nowhere, or an image cannot be read.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
-    public static DataSet Load(string folder, ImageFolderOptions? options = null)
+    public static DatasetSplits Load(string folder, ImageFolderOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         options ??= new();
@@ -105,7 +105,7 @@ public static class ImageFolder
 
     /// <summary>As <see cref="Files(string)"/>, with what is no image.</summary>
     /// <param name="folder">The folder.</param>
-    /// <param name="ignored">How many files of each ending are left out, as <see cref="DataSet.Ignored"/> has them.</param>
+    /// <param name="ignored">How many files of each ending are left out, as <see cref="DatasetSplits.Ignored"/> has them.</param>
     /// <exception cref="DataFormatException">Links lead in a circle or nowhere.</exception>
     public static IReadOnlyList<string> Files(string folder, out IReadOnlyDictionary<string, int> ignored)
     {

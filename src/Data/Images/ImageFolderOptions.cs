@@ -30,7 +30,7 @@ public sealed record ImageFolderOptions
     /// <summary>An image that claims more pixels is refused before it is decoded. Default and at most <see cref="ImageFile.MaxPixels"/>, 100 million.</summary>
     public long MaxPixels { get; init; } = ImageFile.MaxPixels;
 
-    /// <summary>The key of the training images' order, and so of which ones <see cref="DataSet.Split"/> holds out. Default 0.</summary>
+    /// <summary>The key of the training images' order, and so of which ones <see cref="DatasetSplits.Split"/> holds out. Default 0.</summary>
     public ulong SplitSeed { get; init; }
 
     /// <summary>

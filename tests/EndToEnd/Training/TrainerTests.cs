@@ -33,9 +33,9 @@ public class TrainerTests
         var (train, held) = Images(72).Split(24);
         var (first, second) = held.Split(8);
         var options = Options() with { Epochs = 1 };
-        Assert.Equal(8, Trainer.Fit(Model(new(new CpuEngine(1))), new DataSet(train, first, "here") { Validation = second }, options).Last.Validation!.Count);
-        Assert.Equal(16, Trainer.Fit(Model(new(new CpuEngine(1))), new DataSet(train, first, "here"), options).Last.Validation!.Count);
-        Assert.Null(Trainer.Fit(Model(new(new CpuEngine(1))), new DataSet(train, null, "here"), options).Last.Validation);
+        Assert.Equal(8, Trainer.Fit(Model(new(new CpuEngine(1))), new DatasetSplits(train, first, "here") { Validation = second }, options).Last.Validation!.Count);
+        Assert.Equal(16, Trainer.Fit(Model(new(new CpuEngine(1))), new DatasetSplits(train, first, "here"), options).Last.Validation!.Count);
+        Assert.Null(Trainer.Fit(Model(new(new CpuEngine(1))), new DatasetSplits(train, null, "here"), options).Last.Validation);
     }
 
     [Fact]

@@ -139,7 +139,7 @@ public sealed class CifarTests : IDisposable
     [Fact]
     public void TheRealImagesAreTheRealImages()
     {
-        DataSet set;
+        DatasetSplits set;
         try
         {
             set = DataSets.Find("cifar10");

@@ -4,7 +4,7 @@ namespace CnnSharp.Data;
 /// <param name="Train">The training images; none where only test images are there.</param>
 /// <param name="Test">The test images; null if the folder has no test file.</param>
 /// <param name="Source">Where it was read from.</param>
-public sealed record DataSet(ImageDataset Train, ImageDataset? Test, string Source)
+public sealed record DatasetSplits(ImageDataset Train, ImageDataset? Test, string Source)
 {
     /// <summary>What it is called: <c>cifar10</c>.</summary>
     public string Name => Train.Name;

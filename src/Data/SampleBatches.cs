@@ -1,0 +1,72 @@
+using System.Collections.Concurrent;
+using CnnSharp.Kernels;
+
+namespace CnnSharp.Data;
+
+/// <summary>Batches of any samples, read by the loader's threads.</summary>
+sealed class SampleBatches : BatchSource
+{
+    /// <summary>A stream of its own under the seed: layers, which draw from it too, are numbered from 0.</summary>
+    const uint SampleStream = 0xFF_FFFB;
+
+    /// <summary>Random numbers that a sample may take before it meets another's: 2^24.</summary>
+    const int NumbersLog2 = 24;
+
+    readonly IDataset set;
+    readonly int batchSize;
+    readonly Device device;
+    readonly ulong seed;
+    readonly Field[] inputs, targets;
+
+    // Memory of batches on their way; a batch gives it back when it has been sent.
+    readonly ConcurrentBag<SampleBuffer> free = [];
+
+    public SampleBatches(IDataset set, int batchSize, Device device, ulong seed)
+    {
+        (this.set, this.batchSize, this.device, this.seed) = (set, batchSize, device, seed);
+        (inputs, targets) = ([.. set.Inputs], [.. set.Targets]);
+        if (inputs.Length == 0) throw new ArgumentException($"DataLoader of '{set.Name}': it has no inputs.", nameof(set));
+
+        // What is wrong with a field is said now.
+        _ = NewBuffer(0);
+    }
+
+    public override bool TakesTime => true;
+
+    public override object Plan(int epoch, int[] order, int batch)
+    {
+        var start = batch * (long)batchSize;
+        var count = (int)Math.Min(batchSize, order.Length - start);
+        if (!free.TryTake(out var buffer)) buffer = NewBuffer(Math.Min(batchSize, order.Length));
+        var stream = Philox.Stream((ulong)epoch, SampleStream);
+        for (var row = 0; row < count; row++)
+        {
+            var index = order[start + row];
+            buffer.Clear(row);
+            try
+            {
+                set.Read(index, new(buffer, row, new(seed, stream) { Position = (ulong)(start + row) << NumbersLog2 }));
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                throw new DataFormatException(set.Name, $"sample {index:N0} (epoch {epoch + 1}, batch {batch + 1}) could not be read: {e.Message.TrimEnd('.')}", inner: e);
+            }
+        }
+
+        return new Planned(buffer, count);
+    }
+
+    public override Batch Make(object plan)
+    {
+        var (buffer, count) = (Planned)plan;
+        var batch = new Batch(Array.ConvertAll(buffer.Inputs, column => SampleBuffer.ToTensor(column, count, device)), Array.ConvertAll(buffer.Targets, column => SampleBuffer.ToTensor(column, count, device)));
+        free.Add(buffer);
+        return batch;
+    }
+
+    SampleBuffer NewBuffer(int capacity) => new(set.Name, inputs, targets, capacity);
+
+    /// <param name="Buffer">Its samples.</param>
+    /// <param name="Count">How many.</param>
+    sealed record Planned(SampleBuffer Buffer, int Count);
+}
