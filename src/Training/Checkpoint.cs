@@ -26,19 +26,19 @@ public static class Checkpoint
     /// <param name="info">What else to remember.</param>
     /// <param name="optimizer">What trains it; null leaves it out.</param>
     /// <exception cref="IOException">The file cannot be written; what was there before is untouched.</exception>
-    public static void Save(string path, Layer model, CheckpointInfo info, Optimizer? optimizer = null) => Save(path, model, info, optimizer, previous: null);
+    public static void Save(string path, Layer model, CheckpointInfo info, Optimizer? optimizer = null) => Save(path, model, info, optimizer is null ? [] : [optimizer], previous: null);
 
     /// <summary>As <see cref="Save(string, Layer, CheckpointInfo, Optimizer)"/>; what was at the path becomes <paramref name="previous"/>.</summary>
-    internal static void Save(string path, Layer model, CheckpointInfo info, Optimizer? optimizer, string? previous)
+    internal static void Save(string path, Layer model, CheckpointInfo info, IReadOnlyList<Optimizer> optimizers, string? previous)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(info);
         var tensors = new List<SafeTensor>();
         foreach (var (name, tensor) in model.StateDict()) tensors.Add(ModelFile.ToSafeTensor(name, tensor));
-        if (optimizer is not null)
+        foreach (var (name, tensor) in optimizers.SelectMany(optimizer => optimizer.StateTensors())) tensors.Add(ModelFile.ToSafeTensor(CheckpointFile.OptimizerPrefix + name, tensor));
+        if (optimizers.Count > 0)
         {
-            foreach (var (name, tensor) in optimizer.StateTensors()) tensors.Add(ModelFile.ToSafeTensor(CheckpointFile.OptimizerPrefix + name, tensor));
-            var counts = optimizer.StepCounts;
+            var counts = optimizers.SelectMany(optimizer => optimizer.StepCounts).ToArray();
             tensors.Add(SafeTensor.Create<long>(CheckpointFile.StepCountsName, [counts.Length], counts));
         }
 
@@ -63,6 +63,7 @@ public static class Checkpoint
         };
         if (info.Images is { } images) metadata["images"] = images.ToString(CultureInfo.InvariantCulture);
         if (info.Labels is { } labels) metadata["labels"] = labels;
+        if (info.Task is { } task) metadata["task"] = task;
         metadata[CheckpointFile.ChecksumKey] = CheckpointFile.ChecksumOf(metadata, tensors);
         SafeTensors.Save(path, tensors, metadata, previous);
     }
@@ -105,7 +106,7 @@ public static class Checkpoint
     {
         ArgumentNullException.ThrowIfNull(model);
         using var file = CheckpointFile.Open(path, verify: true);
-        file.Read(model, optimizer);
+        file.Read(model, optimizer is null ? [] : [optimizer]);
         return file.Info;
     }
 

@@ -91,29 +91,42 @@ sealed class CheckpointFile : IDisposable
         if (actual != expected) throw new DataFormatException(Path, "is damaged; the checksum of its contents", expected, actual);
     }
 
-    /// <summary>Reads the tensors into a model and, if not null, an optimizer of its parameters: all or none.</summary>
+    /// <summary>Reads the tensors into a model and the optimizers of its parameters, if there are any: all or none.</summary>
     /// <exception cref="DataFormatException">It is of another model or optimizer.</exception>
-    public void Read(Layer model, Optimizer? optimizer)
+    public void Read(Layer model, IReadOnlyList<Optimizer> optimizers)
     {
         var targets = model.StateDict().ToList();
-        var counts = optimizer is null ? [] : Prepare(optimizer, targets);
-        StoredTensors.Read(Path, file, targets, optimizer is null ? name => name.StartsWith(OptimizerPrefix, StringComparison.Ordinal) : name => name == StepCountsName);
-        optimizer?.StepCounts = counts;
+        var counts = optimizers.Count == 0 ? [] : Prepare(optimizers, targets);
+        StoredTensors.Read(Path, file, targets, optimizers.Count == 0 ? name => name.StartsWith(OptimizerPrefix, StringComparison.Ordinal) : name => name == StepCountsName);
+        var at = 0;
+        foreach (var optimizer in optimizers)
+        {
+            var own = optimizer.StepCounts.Length;
+            optimizer.StepCounts = counts[at..(at + own)];
+            at += own;
+        }
     }
 
     public void Dispose() => file.Dispose();
 
     static JsonTypeInfo<T> JsonType<T>() => (JsonTypeInfo<T>)Json.GetTypeInfo(typeof(T));
 
-    /// <summary>Adds the optimizer's state to what is to be read: that of parameters that have made a step.</summary>
-    long[] Prepare(Optimizer optimizer, List<(string Name, Tensor Tensor)> targets)
+    /// <summary>Adds the optimizers' state to what is to be read: that of parameters that have made a step.</summary>
+    long[] Prepare(IReadOnlyList<Optimizer> optimizers, List<(string Name, Tensor Tensor)> targets)
     {
         if (!file.TryGet(StepCountsName, out var stored)) throw new DataFormatException(Path, "holds no optimizer state; a training goes on from the last checkpoint, not from the best");
         var counts = stored.AsInt64();
-        if (counts.Length != optimizer.StepCounts.Length) throw new DataFormatException(Path, "the optimizer's parameters", $"{optimizer.StepCounts.Length}", $"{counts.Length}");
-        foreach (var (name, tensor, parameter) in optimizer.AllState())
+        var parameters = optimizers.Sum(optimizer => optimizer.StepCounts.Length);
+        if (counts.Length != parameters) throw new DataFormatException(Path, "the optimizer's parameters", $"{parameters}", $"{counts.Length}");
+        var first = 0;
+        foreach (var optimizer in optimizers)
         {
-            if (counts[parameter] > 0) targets.Add((OptimizerPrefix + name, tensor));
+            foreach (var (name, tensor, parameter) in optimizer.AllState())
+            {
+                if (counts[first + parameter] > 0) targets.Add((OptimizerPrefix + name, tensor));
+            }
+
+            first += optimizer.StepCounts.Length;
         }
 
         return counts;
@@ -140,6 +153,7 @@ sealed class CheckpointFile : IDisposable
                 BatchSize = Parse<int>("batch_size"),
                 Images = file.Metadata.ContainsKey("images") ? Parse<int>("images") : null,
                 Labels = file.Metadata.GetValueOrDefault("labels"),
+                Task = file.Metadata.GetValueOrDefault("task"),
                 BestAccuracy = Parse<double?>("best_accuracy"),
                 History = Parse<IReadOnlyList<EpochResult>>("history"),
                 EpochSoFar = Parse<MeterSums>("epoch_so_far"),

@@ -38,6 +38,9 @@ public sealed record CheckpointInfo
     /// <summary>A checksum of their labels, in order; null in files of before it was kept.</summary>
     internal string? Labels { get; init; }
 
+    /// <summary>The name of the training's task; null: the classification of images.</summary>
+    public string? Task { get; init; }
+
     /// <summary>The highest accuracy of an epoch; null before the first has finished.</summary>
     public double? BestAccuracy { get; init; }
 

@@ -1,17 +1,4 @@
-using System.Text.Json.Serialization;
-
 namespace CnnSharp.Training;
-
-/// <summary>The figure of an epoch that decides which is the best: of validation if there is one, else of training.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<Metric>))]
-public enum Metric
-{
-    /// <summary>The share of images whose class was found; more is better.</summary>
-    Accuracy,
-
-    /// <summary>The mean loss; less is better.</summary>
-    Loss,
-}
 
 /// <summary>
 /// Ends a training that gets no better. Recomputed from the finished epochs after each, so that a resumed training ends

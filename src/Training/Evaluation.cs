@@ -2,7 +2,7 @@ using CnnSharp.Data;
 
 namespace CnnSharp.Training;
 
-/// <summary>How <see cref="Trainer.Evaluate"/> goes about it.</summary>
+/// <summary>How <see cref="Trainer.Evaluate(Layers.Layer, ImageDataset, EvaluationOptions?, CancellationToken)"/> goes about it.</summary>
 public sealed record EvaluationOptions
 {
     /// <summary>Images at once; at least 1. Default 256.</summary>
@@ -45,7 +45,7 @@ sealed class Evaluator : IDisposable
         if (set.Count == 0) throw new ArgumentException($"Evaluate: '{set.Name}' has no images.", nameof(set));
         (this.model, this.set, this.device) = (model, set, device);
         loader = new(set, options.BatchSize, device, shuffle: false, normalization: options.Normalization);
-        Meter = new(device, loader.Batches, set.Count);
+        Meter = new(device, loader.Batches, set.Count, [Metric.Accuracy]);
     }
 
     public Meter Meter { get; }
@@ -66,7 +66,7 @@ sealed class Evaluator : IDisposable
                 using var done = batch;
                 using var scope = Tape.NoGrad();
                 var logits = Trainer.Forward(model, batch, set);
-                Meter.Add(Functional.CrossEntropy(logits, batch.Labels), logits, batch.Labels);
+                Meter.Add(Functional.CrossEntropy(logits, batch.Labels), logits, batch);
                 var values = logits.ToArray();
                 for (var i = 0; i < batch.Count; i++)
                 {

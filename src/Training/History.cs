@@ -54,12 +54,19 @@ public sealed class History
 
     internal void Add(EpochResult epoch) => epochs.Add(epoch);
 
-    /// <summary>A line an epoch: losses, and the shares of images whose class was found.</summary>
+    /// <summary>A line an epoch: losses and metrics.</summary>
     public override string ToString()
     {
-        var lines = epochs.Select(e => string.Create(CultureInfo.InvariantCulture, $"epoch {e.Epoch}: loss {e.TrainLoss:F4}, accuracy {100 * e.TrainAccuracy:F1}%")
-            + (e is { ValidationLoss: { } loss, ValidationAccuracy: { } accuracy } ? string.Create(CultureInfo.InvariantCulture, $"; validation loss {loss:F4}, accuracy {100 * accuracy:F1}%") : ""));
-        return epochs.Count == 0 ? "no epoch was finished" : string.Join('\n', lines);
+        return epochs.Count == 0 ? "no epoch was finished" : string.Join('\n', epochs.Select(Line));
+
+        static string Line(EpochResult e)
+            => $"epoch {e.Epoch}: {Figures(e.TrainLoss, e.TrainAccuracy, e.TrainMetrics)}" + (e.ValidationLoss is { } loss ? $"; validation {Figures(loss, e.ValidationAccuracy, e.ValidationMetrics)}" : "");
+
+        static string Figures(double loss, double? accuracy, IReadOnlyDictionary<string, double>? metrics)
+        {
+            var others = (metrics ?? new Dictionary<string, double>()).Where(pair => pair.Key != Metric.Accuracy.Name).Select(pair => string.Create(CultureInfo.InvariantCulture, $", {pair.Key} {pair.Value:G4}"));
+            return string.Create(CultureInfo.InvariantCulture, $"loss {loss:F4}") + (accuracy is { } share ? string.Create(CultureInfo.InvariantCulture, $", accuracy {100 * share:F1}%") : "") + string.Concat(others);
+        }
     }
 }
 
@@ -67,10 +74,10 @@ public sealed class History
 /// <param name="Epoch">Which, from 1.</param>
 /// <param name="LearningRate">The rate of its last step.</param>
 /// <param name="TrainLoss">The mean over its images, each as it was met, with the label smoothing asked for.</param>
-/// <param name="TrainAccuracy">The share of its images that were met with the right class first, 0 to 1.</param>
+/// <param name="TrainAccuracy">The share of its images that were met with the right class first, 0 to 1; null where the task does not measure it.</param>
 /// <param name="ValidationLoss">The mean over the validation images after the epoch; null without them.</param>
 /// <param name="ValidationAccuracy">The share of validation images whose class was found, 0 to 1; null without them.</param>
-public sealed record EpochResult(int Epoch, double LearningRate, double TrainLoss, double TrainAccuracy, double? ValidationLoss, double? ValidationAccuracy)
+public sealed record EpochResult(int Epoch, double LearningRate, double TrainLoss, double? TrainAccuracy, double? ValidationLoss, double? ValidationAccuracy)
 {
     /// <summary>The share of validation images whose class was among the five first, 0 to 1; null without them.</summary>
     public double? ValidationTop5Accuracy { get; init; }
@@ -78,6 +85,14 @@ public sealed record EpochResult(int Epoch, double LearningRate, double TrainLos
     /// <summary>All that was measured on the validation images, the confusion matrix included; null without them, and for an epoch before a resume.</summary>
     [JsonIgnore]
     public Evaluation? Validation { get; init; }
+
+    /// <summary>The task's metrics over its samples, by name; null without a task, or where its steps measure none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyDictionary<string, double>? TrainMetrics { get; init; }
+
+    /// <summary>The task's metrics over the validation samples, by name; null without a task, or without such samples.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyDictionary<string, double>? ValidationMetrics { get; init; }
 
     /// <summary>Seconds spent training, validation not counted; 0 for an epoch before a resume.</summary>
     [JsonIgnore]
@@ -89,12 +104,21 @@ public sealed record EpochResult(int Epoch, double LearningRate, double TrainLos
 
     /// <summary>The accuracy of validation if there was one, else of training.</summary>
     [JsonIgnore]
-    public double Accuracy => ValidationAccuracy ?? TrainAccuracy;
+    public double? Accuracy => ValidationLoss is null ? TrainAccuracy : ValidationAccuracy;
 
     /// <summary>The loss of validation if there was one, else of training.</summary>
     [JsonIgnore]
     public double Loss => ValidationLoss ?? TrainLoss;
 
+    /// <summary>The metrics of validation if there was one, else of training; empty without a task.</summary>
+    [JsonIgnore]
+    public IReadOnlyDictionary<string, double> Metrics => (ValidationLoss is null ? TrainMetrics : ValidationMetrics) ?? new Dictionary<string, double>();
+
     /// <summary>What is more for a better epoch.</summary>
-    internal double Score(Metric monitor) => monitor == Metric.Loss ? -Loss : Accuracy;
+    internal double Score(Metric monitor)
+    {
+        if (monitor == Metric.Loss) return -Loss;
+        var value = monitor == Metric.Accuracy ? Accuracy ?? double.NegativeInfinity : Metrics.TryGetValue(monitor.Name, out var found) ? found : throw new InvalidOperationException($"Epoch {Epoch} has no metric '{monitor}'.");
+        return monitor.IsLowerBetter ? -value : value;
+    }
 }

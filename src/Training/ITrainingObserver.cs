@@ -66,13 +66,16 @@ public interface ITrainingObserver
 /// <summary>A training in progress, as an observer sees it.</summary>
 public sealed class TrainingControl
 {
-    internal TrainingControl(Layer model, Optimizer optimizer) => (Model, Optimizer) = (model, optimizer);
+    internal TrainingControl(Layer model, IReadOnlyList<Optimizer> optimizers) => (Model, Optimizers) = (model, optimizers);
 
     /// <summary>What is trained.</summary>
     public Layer Model { get; }
 
     /// <summary>What trains it. The schedule sets its learning rate before each step.</summary>
-    public Optimizer Optimizer { get; }
+    public Optimizer Optimizer => Optimizers[0];
+
+    /// <summary>All that train it, where the task has several (<see cref="TrainingTask.Optimizers"/>).</summary>
+    public IReadOnlyList<Optimizer> Optimizers { get; }
 
     /// <summary>Finished epochs, those before a resume included.</summary>
     public int Epoch { get; internal set; }
@@ -94,7 +97,7 @@ public sealed class TrainingControl
 /// <param name="Step">Finished steps of the whole training.</param>
 /// <param name="StepLoss">The mean over the last step's images.</param>
 /// <param name="Loss">The mean over the epoch's images so far.</param>
-/// <param name="Accuracy">The share of them that were met with the right class first, 0 to 1.</param>
+/// <param name="Accuracy">The share of them that were met with the right class first, 0 to 1; null where the task does not measure it.</param>
 /// <param name="LearningRate">The rate of the last step.</param>
 /// <param name="ImagesPerSecond">Images/s, over this epoch.</param>
-public readonly record struct TrainingProgress(int Epoch, int Epochs, int Batch, int Batches, long Step, double StepLoss, double Loss, double Accuracy, double LearningRate, double ImagesPerSecond);
+public readonly record struct TrainingProgress(int Epoch, int Epochs, int Batch, int Batches, long Step, double StepLoss, double Loss, double? Accuracy, double LearningRate, double ImagesPerSecond);

@@ -1,10 +1,11 @@
 using System.Text.Json.Serialization;
+using CnnSharp.Data;
 using CnnSharp.Kernels;
 
 namespace CnnSharp.Training;
 
 /// <summary>
-/// The losses and hits of one epoch. Steps leave them on the device, <see cref="Read"/> fetches what is new: so no step
+/// The losses and metrics of one epoch. Steps leave them on the device, <see cref="Read"/> fetches what is new: so no step
 /// waits for the device, and the sums are the same however often they are read.
 /// </summary>
 sealed class Meter : IDisposable
@@ -13,8 +14,10 @@ sealed class Meter : IDisposable
     readonly Tensor losses;
     readonly Tensor predictions;
     readonly Tensor labels;
-    readonly float[] lossValues;
-    readonly double[] wideLossValues;
+    readonly Tensor sums;
+    readonly IReadOnlyList<Metric> metrics;
+    readonly bool countsHits;
+    readonly int sumsPerStep;
     readonly int[] predictionValues;
     readonly int[] labelValues;
     readonly int[] counts;
@@ -23,22 +26,25 @@ sealed class Meter : IDisposable
     int samples;
     int stepsRead;
     int samplesRead;
+    int measured;
 
     /// <summary>Room for an epoch.</summary>
     /// <param name="device">Where the losses are.</param>
     /// <param name="maxSteps">Steps of an epoch.</param>
     /// <param name="maxSamples">Images of an epoch.</param>
-    public Meter(Device device, int maxSteps, int maxSamples)
+    /// <param name="metrics">What is measured beside the loss.</param>
+    public Meter(Device device, int maxSteps, int maxSamples, IReadOnlyList<Metric> metrics)
     {
-        this.device = device;
+        (this.device, this.metrics) = (device, metrics);
+        countsHits = metrics.Contains(Metric.Accuracy);
+        sumsPerStep = metrics.Sum(metric => metric.Sums);
+        var predicted = countsHits ? maxSamples : 0;
         losses = Tensor.Zeros(new(maxSteps), device);
-        predictions = Tensor.Zeros(new(maxSamples), device, DType.Int32);
-        labels = Tensor.Zeros(new(maxSamples), device, DType.Int32);
-        var wide = device.FloatType == DType.Float64;
-        lossValues = wide ? [] : new float[maxSteps];
-        wideLossValues = new double[wide ? maxSteps : 0];
-        predictionValues = new int[maxSamples];
-        labelValues = new int[maxSamples];
+        sums = Tensor.Zeros(new(checked(maxSteps * sumsPerStep)), device);
+        predictions = Tensor.Zeros(new(predicted), device, DType.Int32);
+        labels = Tensor.Zeros(new(predicted), device, DType.Int32);
+        predictionValues = new int[predicted];
+        labelValues = new int[predicted];
         counts = new int[maxSteps];
     }
 
@@ -61,55 +67,79 @@ sealed class Meter : IDisposable
     {
         this.confusion = confusion;
         Sums = sums ?? new();
-        (steps, samples, stepsRead, samplesRead) = (0, 0, 0, 0);
+        (steps, samples, stepsRead, samplesRead, measured) = (0, 0, 0, 0, 0);
         FirstBadStep = -1;
     }
 
-    /// <summary>Takes a step's results over, on the device. To be called before Backward frees the logits.</summary>
+    /// <summary>Takes a step's results over, on the device. To be called before Backward frees them.</summary>
     /// <param name="loss">The mean over the batch, one element.</param>
-    /// <param name="logits">[batch, classes].</param>
-    /// <param name="target">Int32 [batch].</param>
-    public void Add(Tensor loss, Tensor logits, Tensor target)
+    /// <param name="output">What the metrics are of; for accuracy logits [batch, classes]. Null: they are not measured.</param>
+    /// <param name="batch">The samples.</param>
+    public void Add(Tensor loss, Tensor? output, Batch batch)
     {
         var k = device.Kernels;
-        var count = checked((int)target.Count);
         k.Memory.CopyRegion(Row(1, steps), loss.Data, losses.Data);
-        var found = device.Engine.Rent(DType.Int32, count);
-        k.Reductions.ArgMax(count, logits.Shape[^1], logits.Data, found);
-        k.Memory.CopyRegion(Row(count, samples), found, predictions.Data);
-        found.Release();
-        k.Memory.CopyRegion(Row(count, samples), target.Data, labels.Data);
-        counts[steps++] = count;
-        samples += count;
+        if (output is not null)
+        {
+            if (countsHits) AddPredictions(output, batch.Labels);
+            if (sumsPerStep > 0) AddSums(output, batch);
+            measured += batch.Count;
+        }
+
+        counts[steps++] = batch.Count;
     }
 
     /// <summary>Waits for the device and adds what is new to <see cref="Sums"/>, step by step in double precision.</summary>
     public void Read()
     {
         if (stepsRead == steps) return;
-        var (newSteps, newSamples) = (steps - stepsRead, samples - samplesRead);
-        if (lossValues.Length > 0) device.Engine.DownloadRange(losses.Data, stepsRead, lossValues.AsSpan(stepsRead, newSteps));
-        else device.Engine.DownloadRange(losses.Data, stepsRead, wideLossValues.AsSpan(stepsRead, newSteps));
-        device.Engine.DownloadRange(predictions.Data, samplesRead, predictionValues.AsSpan(samplesRead, newSamples));
-        device.Engine.DownloadRange(labels.Data, samplesRead, labelValues.AsSpan(samplesRead, newSamples));
-
+        var (firstStep, newSteps, newSamples) = (stepsRead, steps - stepsRead, samples - samplesRead);
+        var lossValues = Download(losses, firstStep, newSteps);
         var (loss, hits) = (Sums.Loss, Sums.Hits);
         for (; stepsRead < steps; stepsRead++)
         {
-            var value = lossValues.Length > 0 ? lossValues[stepsRead] : wideLossValues[stepsRead];
+            var value = lossValues[stepsRead - firstStep];
             if (!double.IsFinite(value) && FirstBadStep < 0) (FirstBadStep, BadLoss) = (stepsRead, value);
             loss += value * counts[stepsRead];
             LastLoss = value;
         }
 
-        var seen = Sums.Count + samples - samplesRead;
+        if (newSamples > 0)
+        {
+            device.Engine.DownloadRange(predictions.Data, samplesRead, predictionValues.AsSpan(samplesRead, newSamples));
+            device.Engine.DownloadRange(labels.Data, samplesRead, labelValues.AsSpan(samplesRead, newSamples));
+        }
+
         for (; samplesRead < samples; samplesRead++)
         {
             if (predictionValues[samplesRead] == labelValues[samplesRead]) hits++;
             confusion?.Add(labelValues[samplesRead], predictionValues[samplesRead]);
         }
 
-        Sums = new() { Loss = loss, Hits = hits, Count = seen };
+        Sums = new()
+        {
+            Loss = loss,
+            Hits = hits,
+            Count = Sums.Count + counts.AsSpan(firstStep, newSteps).ToArray().Sum(count => (long)count),
+            Measured = Sums.Measured + measured,
+            Totals = sumsPerStep == 0 ? null : Totals(Download(sums, firstStep * sumsPerStep, newSteps * sumsPerStep)),
+        };
+        measured = 0;
+    }
+
+    /// <summary>The metrics of what was read, by name; none where no step measured any.</summary>
+    public IReadOnlyDictionary<string, double> Figures()
+    {
+        var figures = new SortedDictionary<string, double>(StringComparer.Ordinal);
+        if (Sums.Measured == 0) return figures;
+        var at = 0;
+        foreach (var metric in metrics)
+        {
+            figures[metric.Name] = metric == Metric.Accuracy ? Sums.Accuracy : metric.Value([.. (Sums.Totals ?? []).Skip(at).Take(metric.Sums)], Sums.Measured);
+            at += metric.Sums;
+        }
+
+        return figures;
     }
 
     /// <inheritdoc/>
@@ -118,6 +148,56 @@ sealed class Meter : IDisposable
         losses.Dispose();
         predictions.Dispose();
         labels.Dispose();
+        sums.Dispose();
+    }
+
+    void AddPredictions(Tensor logits, Tensor target)
+    {
+        var k = device.Kernels;
+        var count = checked((int)target.Count);
+        if (logits.Shape.Rank < 1 || logits.Count / logits.Shape[^1] != count || target.DType != DType.Int32) throw new ShapeException("accuracy", $"labels {target.Shape} ({target.DType}) need logits [N, classes] and Int32; the result is {logits.Shape}.");
+        var found = device.Engine.Rent(DType.Int32, count);
+        k.Reductions.ArgMax(count, logits.Shape[^1], logits.Data, found);
+        k.Memory.CopyRegion(Row(count, samples), found, predictions.Data);
+        found.Release();
+        k.Memory.CopyRegion(Row(count, samples), target.Data, labels.Data);
+        samples += count;
+    }
+
+    void AddSums(Tensor output, Batch batch)
+    {
+        using var scope = Tape.NoGrad();
+        var at = steps * sumsPerStep;
+        foreach (var metric in metrics)
+        {
+            if (metric.Measure is not { } measure) continue;
+            var values = measure(output, batch);
+            if (values.Count != metric.Sums) throw new ShapeException(metric.Name, $"a batch gives {values.Shape}; expected {(metric.Sums == 1 ? "one number" : $"[{metric.Sums}], its sums")}.");
+            device.Kernels.Memory.CopyRegion(Row(metric.Sums, at), values.Data, sums.Data);
+            at += metric.Sums;
+        }
+    }
+
+    double[] Totals(double[] values)
+    {
+        var totals = Sums.Totals is { } before ? [.. before] : new double[sumsPerStep];
+        for (var i = 0; i < values.Length; i++) totals[i % sumsPerStep] += values[i];
+        return totals;
+    }
+
+    double[] Download(Tensor tensor, int start, int count)
+    {
+        var values = new double[count];
+        if (tensor.DType == DType.Float64)
+        {
+            device.Engine.DownloadRange(tensor.Data, start, values);
+            return values;
+        }
+
+        var narrow = new float[count];
+        device.Engine.DownloadRange(tensor.Data, start, narrow);
+        for (var i = 0; i < count; i++) values[i] = narrow[i];
+        return values;
     }
 
     /// <summary>Elements [0, count) of the source to [offset, offset + count) of the target.</summary>
@@ -135,6 +215,14 @@ sealed record MeterSums
 
     /// <summary>How many they are.</summary>
     public long Count { get; init; }
+
+    /// <summary>How many of them metrics were measured of.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public long Measured { get; init; }
+
+    /// <summary>The sums of the metrics, one metric after the other; null without.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<double>? Totals { get; init; }
 
     /// <summary>The mean loss.</summary>
     [JsonIgnore]

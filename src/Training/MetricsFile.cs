@@ -28,13 +28,24 @@ static class MetricsFile
             json.WriteNumber("step", step);
             json.WriteNumber("learning_rate", result.LearningRate);
             json.WriteNumber("train_loss", result.TrainLoss);
-            json.WriteNumber("train_accuracy", result.TrainAccuracy);
+            if (result.TrainAccuracy is { } trained) json.WriteNumber("train_accuracy", trained);
+            Write("train", result.TrainMetrics);
             if (result.ValidationLoss is { } loss) json.WriteNumber("validation_loss", loss);
             if (result.ValidationAccuracy is { } accuracy) json.WriteNumber("validation_accuracy", accuracy);
             if (result.ValidationTop5Accuracy is { } top5) json.WriteNumber("validation_top5_accuracy", top5);
+            Write("validation", result.ValidationMetrics);
             json.WriteNumber("seconds", result.Seconds);
             json.WriteNumber("images_per_second", result.ImagesPerSecond);
             json.WriteEndObject();
+
+            // Accuracy has a place of its own.
+            void Write(string part, IReadOnlyDictionary<string, double>? metrics)
+            {
+                foreach (var (name, value) in metrics ?? new Dictionary<string, double>())
+                {
+                    if (name != Metric.Accuracy.Name) json.WriteNumber($"{part}_{name}", value);
+                }
+            }
         }
 
         file.WriteByte((byte)'\n');

@@ -116,9 +116,9 @@ sealed class OutputFolder : IDisposable
     }
 
     /// <summary>Writes the state to go on from; the one before it stays beside it.</summary>
-    public string SaveLast(Layer model, CheckpointInfo info, Optimizer optimizer)
+    public string SaveLast(Layer model, CheckpointInfo info, IReadOnlyList<Optimizer> optimizers)
     {
-        Write(last, info, () => Checkpoint.Save(last, model, info, optimizer, newest == last ? previous : null));
+        Write(last, info, () => Checkpoint.Save(last, model, info, optimizers, newest == last ? previous : null));
         newest = last;
         return last;
     }

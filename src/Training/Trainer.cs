@@ -4,7 +4,7 @@ using CnnSharp.Layers;
 
 namespace CnnSharp.Training;
 
-/// <summary>Trains classifiers of images, and tells how good they are.</summary>
+/// <summary>Trains models, and tells how good they are: classifiers of images, or whatever a <see cref="TrainingTask"/> says.</summary>
 public static class Trainer
 {
     /// <summary>
@@ -28,7 +28,35 @@ public static class Trainer
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(train);
-        using var run = new TrainingRun(model, train, validation, options ?? new(), observer);
+        options ??= new();
+        using var run = new TrainingRun(model, train, validation, ImageClassification.Task(train, options), options, observer);
+        return run.Execute(cancellation);
+    }
+
+    /// <summary>
+    /// Trains a model at any task on its own device: regression, several labels, segmentation, images from images, pairs, one of your own. As in the
+    /// classification of images, what comes out depends on the model's initial weights, the samples and the options alone, and a
+    /// resumed training ends with the same bytes as one that was not interrupted.
+    /// </summary>
+    /// <param name="model">What the task's <see cref="TrainingTask.Forward"/> calls.</param>
+    /// <param name="train">The samples to train on: <see cref="Dataset"/>, an <see cref="ImageDataset"/>, one of your own. <see cref="TrainingOptions.Augmentation"/> is for image sets.</param>
+    /// <param name="task">What is minimized, and measured.</param>
+    /// <param name="validation">The samples to measure it by after each epoch; default null: none.</param>
+    /// <param name="options">How; default: <see cref="TrainingOptions"/>'s own. <see cref="TrainingOptions.LabelSmoothing"/> is the classification's of images alone.</param>
+    /// <param name="observer">Is notified of the progress; default null.</param>
+    /// <param name="cancellation">Stops it after the step in progress; a checkpoint is written first if there is an output folder.</param>
+    /// <returns>The figures of each epoch.</returns>
+    /// <exception cref="ArgumentException">An option is out of its range, a set is empty, the sets differ in their fields, the task says nothing to minimize, or a training stands in the output folder.</exception>
+    /// <exception cref="ShapeException">The model or the task does not fit the samples.</exception>
+    /// <exception cref="DataFormatException">A sample cannot be read (its index is named, and the steps made are saved), or the checkpoint to resume from is not sound, or of another training.</exception>
+    /// <inheritdoc cref="Fit(Layer, ImageDataset, ImageDataset, TrainingOptions, ITrainingObserver, CancellationToken)" path="/exception[@cref='T:CnnSharp.Training.TrainingDivergedException']"/>
+    public static History Fit(Layer model, IDataset train, TrainingTask task, IDataset? validation = null, TrainingOptions? options = null, ITrainingObserver? observer = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(train);
+        ArgumentNullException.ThrowIfNull(task);
+        task.Validate();
+        using var run = new TrainingRun(model, train, validation, task, options ?? new(), observer);
         return run.Execute(cancellation);
     }
 
@@ -66,6 +94,84 @@ public static class Trainer
         return evaluator.Run(options.Logits, cancellation);
     }
 
+    /// <summary>Measures a model at a task, without recording and with its running statistics; its mode is put back afterwards.</summary>
+    /// <param name="model">What the task's <see cref="TrainingTask.Forward"/> calls.</param>
+    /// <param name="set">The samples.</param>
+    /// <param name="task">What is measured.</param>
+    /// <param name="batchSize">Samples at once; default 256.</param>
+    /// <param name="cancellation">Stops it between two batches.</param>
+    /// <exception cref="ArgumentException">The set is empty, or the task has no loss.</exception>
+    /// <exception cref="ShapeException">The model or the task does not fit the samples.</exception>
+    /// <exception cref="OperationCanceledException">It was canceled.</exception>
+    public static TaskEvaluation Evaluate(Layer model, IDataset set, TrainingTask task, int batchSize = 256, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(set);
+        ArgumentNullException.ThrowIfNull(task);
+        task.Validate();
+        using var evaluator = new TaskEvaluator(model, set, task, DeviceOf(model), batchSize);
+        return evaluator.Run(cancellation);
+    }
+
+    /// <summary>What a model gives for the samples of a set, in the set's order, without recording and with its running statistics.</summary>
+    /// <param name="model">What is asked.</param>
+    /// <param name="set">The samples; their targets are not looked at.</param>
+    /// <param name="task">Whose <see cref="TrainingTask.Forward"/> is called; default: the model's Forward of the first input.</param>
+    /// <param name="batchSize">Samples at once; default 256.</param>
+    /// <param name="cancellation">Stops it between two batches.</param>
+    /// <exception cref="ArgumentException">The set is empty.</exception>
+    /// <exception cref="ShapeException">The model does not fit the samples, or its results are not one a sample.</exception>
+    /// <exception cref="OperationCanceledException">It was canceled.</exception>
+    public static Predictions Predict(Layer model, IDataset set, TrainingTask? task = null, int batchSize = 256, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(set);
+        if (set.Count == 0) throw new ArgumentException($"Predict: '{set.Name}' has no samples.", nameof(set));
+        var loader = LoaderOf(set, batchSize, DeviceOf(model), new() { Shuffle = false });
+        float[]? values = null;
+        Shape shape = default;
+        var at = 0;
+        foreach (var (batch, output) in Infer(model, task ?? new(nameof(Predict)), loader, cancellation))
+        {
+            if (output.Shape.Rank == 0 || output.Shape[0] != batch.Count) throw new ShapeException(nameof(Predict), $"{batch.Count} samples gave {output.Shape}; expected [{batch.Count}, ...].");
+            values ??= new float[checked(output.Count / batch.Count * set.Count)];
+            shape = output.Shape.With(0, set.Count);
+            output.ToArray().CopyTo(values, at);
+            at += checked((int)output.Count);
+        }
+
+        return new(Tensor.From(values!, shape, Device.Cpu), (set as ImageDataset)?.ClassNames ?? []);
+    }
+
+    /// <summary>A model's results for the batches of a loader, each readable until the next one; its mode is put back afterwards.</summary>
+    internal static IEnumerable<(Batch Batch, Tensor Output)> Infer(Layer model, TrainingTask task, DataLoader loader, CancellationToken cancellation)
+    {
+        var wasTraining = model.IsTraining;
+        model.Eval();
+        try
+        {
+            foreach (var batch in loader.Epoch(0))
+            {
+                cancellation.ThrowIfCancellationRequested();
+                using var done = batch;
+                using var scope = Tape.NoGrad();
+                yield return (batch, task.Forward(model, batch));
+            }
+        }
+        finally
+        {
+            model.Train(wasTraining);
+        }
+    }
+
+    /// <summary>A loader of any set: of images as bytes, of others sample by sample.</summary>
+    internal static DataLoader LoaderOf(IDataset set, int batchSize, Device device, LoaderOptions options)
+    {
+        if (set is ImageDataset images) return new(images, batchSize, device, options.Augmentation, options.Seed, options.Shuffle, options.DropLast, options.Normalization, sampler: options.Sampler);
+        if (options.Augmentation is { } augmentation && augmentation != Augment.None) throw new ArgumentException($"'{set.Name}': the augmentation ({augmentation}) is for sets of images; change samples of other sets by Map.");
+        return new(set, batchSize, device, options.Seed, options.Shuffle, options.DropLast, sampler: options.Sampler);
+    }
+
     /// <summary>The one device of a model.</summary>
     internal static Device DeviceOf(Layer model)
     {
@@ -88,4 +194,20 @@ public static class Trainer
             throw new ShapeException(model.GetType().Name, $"'{set.Name}' has {set.Classes} classes, so images {batch.Images.Shape} need logits [{batch.Count}, {set.Classes}]; the model gives {logits.Shape}.");
         return logits;
     }
+}
+
+/// <summary>How samples are loaded.</summary>
+sealed record LoaderOptions
+{
+    public Augment? Augmentation { get; init; }
+
+    public ulong Seed { get; init; }
+
+    public bool Shuffle { get; init; } = true;
+
+    public bool DropLast { get; init; }
+
+    public Normalization? Normalization { get; init; }
+
+    public Sampler? Sampler { get; init; }
 }

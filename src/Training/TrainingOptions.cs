@@ -28,11 +28,16 @@ public sealed record TrainingOptions
     /// <summary>Ends the training once it gets no better; default null: it goes through all its epochs.</summary>
     public EarlyStopping? EarlyStopping { get; init; }
 
-    /// <summary>What decides which epoch is the best, for early stopping, <see cref="Checkpoint.BestFile"/> and <see cref="History.Best"/>; default accuracy.</summary>
-    public Metric Monitor { get; init; }
+    /// <summary>What decides which epoch is the best, for early stopping, <see cref="Checkpoint.BestFile"/> and <see cref="History.Best"/>: accuracy, the loss, or one of the task's metrics. Default null: accuracy where it is measured, else the loss.</summary>
+    [JsonIgnore]
+    public Metric? Monitor { get; init; }
 
     /// <summary>The share of the target that is spread over all classes (Szegedy et al. 2015), within [0, 1]; default 0.</summary>
     public double LabelSmoothing { get; init; }
+
+    /// <summary>Which samples an epoch has, and in what order; default null: all of them, in an order of its own each epoch.</summary>
+    [JsonIgnore]
+    public Sampler? Sampler { get; init; }
 
     /// <summary>Whether a last batch that is not full is left out; default false.</summary>
     public bool DropLast { get; init; }
@@ -76,6 +81,18 @@ public sealed record TrainingOptions
     [JsonIgnore]
     public ModelDescription? Model { get; init; }
 
+    /// <summary>The metric's name, for the checkpoint.</summary>
+    [JsonInclude]
+    [JsonPropertyName("monitor")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    internal string? MonitorText => Monitor?.Name;
+
+    /// <summary>The sampler in words, for the checkpoint.</summary>
+    [JsonInclude]
+    [JsonPropertyName("sampler")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    internal string? SamplerText => Sampler?.ToString();
+
     /// <summary>The augmentation in words, for the checkpoint.</summary>
     [JsonInclude]
     [JsonPropertyName("augmentation")]
@@ -88,7 +105,6 @@ public sealed record TrainingOptions
         Check(LabelSmoothing is >= 0 and <= 1, nameof(LabelSmoothing), LabelSmoothing, "within [0, 1]");
         Check(ReportEvery >= 1, nameof(ReportEvery), ReportEvery, "at least 1");
         Check(CheckpointEvery is null or >= 1, nameof(CheckpointEvery), CheckpointEvery, "at least 1");
-        Check(Enum.IsDefined(Monitor), nameof(Monitor), Monitor, "accuracy or loss");
         EarlyStopping?.Validate();
         Check(EvaluationBatchSize is null or >= 1, nameof(EvaluationBatchSize), EvaluationBatchSize, "at least 1");
         if (Resume && OutputFolder is null) throw new ArgumentException($"TrainingOptions: {nameof(Resume)} needs an {nameof(OutputFolder)} to resume from.");

@@ -12,18 +12,22 @@ namespace CnnSharp.Training;
 sealed class TrainingRun : IDisposable
 {
     readonly Layer model;
-    readonly ImageDataset train;
+    readonly IDataset train;
+    readonly TrainingTask task;
     readonly TrainingOptions options;
     readonly ITrainingObserver? observer;
     readonly DataLoader loader;
-    readonly Optimizer optimizer;
+    readonly (Optimizer Optimizer, double Rate)[] optimizers;
     readonly Meter meter;
+    readonly TrainingStep training;
     readonly Evaluator? evaluator;
+    readonly TaskEvaluator? taskEvaluator;
+    readonly Metric monitor;
     readonly Tensor[] tensors;
     readonly SquareSums squares;
     readonly List<double> losses = [];
     readonly TrainingControl control;
-    readonly string labels;
+    readonly string? labels;
     readonly List<string> warnings = [];
     OutputFolder? folder;
 
@@ -36,27 +40,34 @@ sealed class TrainingRun : IDisposable
     /// <summary>The best epoch's weights, where they are to be brought back and no folder keeps them.</summary>
     List<(Tensor Tensor, SafeTensor Values)>? best;
 
-    public TrainingRun(Layer model, ImageDataset train, ImageDataset? validation, TrainingOptions options, ITrainingObserver? observer)
+    public TrainingRun(Layer model, IDataset train, IDataset? validation, TrainingTask task, TrainingOptions options, ITrainingObserver? observer)
     {
         options.Validate();
-        if (train.Count == 0) throw new ArgumentException($"Fit: '{train.Name}' has no images.", nameof(train));
-        if (validation is not null && (validation.Height, validation.Width, validation.Channels, validation.Classes) != (train.Height, train.Width, train.Channels, train.Classes))
-            throw new ArgumentException($"Fit: the validation images ({validation}) are not like the training images ({train}).", nameof(validation));
+        if (train.Count == 0) throw new ArgumentException($"Fit: '{train.Name}' has no {(train is ImageDataset ? "images" : "samples")}.", nameof(train));
+        ThrowIfUnlike(train, validation);
 
-        (this.model, this.train, this.options, this.observer) = (model, train, options, observer);
+        (this.model, this.train, this.task, this.options, this.observer) = (model, train, task, options, observer);
+        monitor = options.Monitor ?? (task.Metrics.Contains(Metric.Accuracy) ? Metric.Accuracy : Metric.Loss);
+        if (monitor != Metric.Loss && !task.Metrics.Any(metric => metric.Name == monitor.Name)) throw new ArgumentException($"Fit: {nameof(TrainingOptions.Monitor)} is '{monitor}', which the task '{task.Name}' does not measure; it measures loss{string.Concat(task.Metrics.Select(metric => $", {metric}"))}.");
         var device = Trainer.DeviceOf(model);
-        labels = $"sha256:{Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes(train.Labels)))}";
-        loader = new(train, options.BatchSize, device, options.Augmentation, options.Seed, shuffle: true, options.DropLast || DropsLastImage());
-        optimizer = options.Optimizer.Create(ParameterGroup.Of(model, options.LearningRates));
-        meter = new(device, loader.Batches, train.Count);
+        if (Images is { } images) labels = $"sha256:{Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes(images.Labels)))}";
+        loader = Trainer.LoaderOf(train, options.BatchSize, device, new() { Augmentation = options.Augmentation, Seed = options.Seed, DropLast = options.DropLast || DropsLastImage(), Sampler = options.Sampler });
+        optimizers = CreateOptimizers();
+        meter = new(device, loader.Batches, (options.Sampler ?? Sampler.Shuffled).CountOf(train.Count), task.Metrics);
+        training = new(model, task, [.. optimizers.Select((o, i) => (task.Optimizers.Count == 0 ? "" : task.Optimizers[i].Name, o.Optimizer))], meter);
 
         // Validation pixels are normalized like those that were trained on.
-        if (validation is not null) evaluator = new(model, validation, device, new() { BatchSize = options.EvaluationBatchSize ?? options.BatchSize, Normalization = train.Normalization });
+        var batchSize = options.EvaluationBatchSize ?? options.BatchSize;
+        if (validation is ImageDataset held && task.IsImageClassification) evaluator = new(model, held, device, new() { BatchSize = batchSize, Normalization = Images!.Normalization });
+        else if (validation is not null) taskEvaluator = new(model, validation, task, device, batchSize, Images?.Normalization);
         tensors = [.. model.StateDict().Select(t => t.Tensor).Where(t => t.DType == device.FloatType)];
         squares = new(device, tensors.Length);
-        control = new(model, optimizer);
-        history = new([], options.Monitor);
+        control = new(model, [.. optimizers.Select(o => o.Optimizer)]);
+        history = new([], monitor);
     }
+
+    /// <summary>The training set, if it is one of images with labels.</summary>
+    ImageDataset? Images => train as ImageDataset;
 
     long TotalSteps => (long)options.Epochs * loader.Batches;
 
@@ -81,7 +92,46 @@ sealed class TrainingRun : IDisposable
     {
         meter.Dispose();
         evaluator?.Dispose();
+        taskEvaluator?.Dispose();
         folder?.Dispose();
+    }
+
+    static void ThrowIfUnlike(IDataset train, IDataset? validation)
+    {
+        if (train is ImageDataset images && validation is ImageDataset held)
+        {
+            if ((held.Height, held.Width, held.Channels, held.Classes) != (images.Height, images.Width, images.Channels, images.Classes))
+                throw new ArgumentException($"Fit: the validation images ({held}) are not like the training images ({images}).", nameof(validation));
+        }
+        else if (validation is not null && !(Fields(train.Inputs).SequenceEqual(Fields(validation.Inputs)) && Fields(train.Targets).SequenceEqual(Fields(validation.Targets))))
+        {
+            throw new ArgumentException($"Fit: the validation samples ({Text(validation)}) are not like the training samples ({Text(train)}).", nameof(validation));
+        }
+
+        static IEnumerable<(Shape, Kernels.DType)> Fields(IReadOnlyList<Field> fields) => fields.Select(field => (field.Shape, field.Type));
+
+        static string Text(IDataset set) => $"{set.Name}: {string.Join(", ", set.Inputs.Select(f => $"{f.Name} {f.Shape} {f.Type}"))} to {string.Join(", ", set.Targets.Select(f => $"{f.Name} {f.Shape} {f.Type}"))}";
+    }
+
+    /// <summary>The options' optimizer of all parameters, or the task's, each of its own.</summary>
+    (Optimizer Optimizer, double Rate)[] CreateOptimizers()
+    {
+        if (task.Optimizers.Count == 0) return [(options.Optimizer.Create(ParameterGroup.Of(model, options.LearningRates)), options.Optimizer.LearningRate)];
+        var owners = new Dictionary<Tensor, string>(ReferenceEqualityComparer.Instance);
+        var groups = ParameterGroup.Of(model, options.LearningRates);
+        return [.. task.Optimizers.Select(Create)];
+
+        (Optimizer, double) Create(TaskOptimizer described)
+        {
+            var own = new HashSet<Tensor>(model.ParametersLike(described.Pattern).Select(t => t.Tensor), ReferenceEqualityComparer.Instance);
+            foreach (var tensor in own)
+            {
+                if (!owners.TryAdd(tensor, described.Name)) throw new ArgumentException($"Task '{task.Name}': parameter '{tensor.Name}' belongs to the optimizers '{owners[tensor]}' and '{described.Name}'; expected one.");
+            }
+
+            var settings = described.Options ?? options.Optimizer;
+            return (settings.Create([.. groups.Select(group => new ParameterGroup(group.Parameters.Where(own.Contains)) { LearningRateScale = group.LearningRateScale, WeightDecay = group.WeightDecay })]), settings.LearningRate);
+        }
     }
 
     /// <summary>
@@ -91,8 +141,8 @@ sealed class TrainingRun : IDisposable
     bool DropsLastImage()
     {
         var isAlone = train.Count < 2 || options.BatchSize < 2 || (!options.DropLast && train.Count % options.BatchSize == 1);
-        if (!isAlone || !model.Modules().Any(layer => layer is BatchNorm2d)) return false;
-        var alone = Summary.Of(model, new(train.Height, train.Width, train.Channels)).Layers.FirstOrDefault(layer => layer.Kind == nameof(BatchNorm2d) && layer.Output.Count == layer.Output[^1]);
+        if (!isAlone || !task.IsImageClassification || !model.Modules().Any(layer => layer is BatchNorm2d)) return false;
+        var alone = Summary.Of(model, new(Images!.Height, Images.Width, Images.Channels)).Layers.FirstOrDefault(layer => layer.Kind == nameof(BatchNorm2d) && layer.Output.Count == layer.Output[^1]);
         if (alone is null) return false;
         if (train.Count < 2 || options.BatchSize < 2) throw new ArgumentException($"Fit: '{alone.Path}' (BatchNorm2d) gets one value a channel from one image {alone.Output}, so it needs batches of at least 2 images; '{train.Name}' has {train.Count:N0}, the batch size is {options.BatchSize:N0}.");
         warnings.Add($"The last batch of an epoch would be a single image, of which '{alone.Path}' (BatchNorm2d) has one value a channel and so no statistics: each epoch leaves one of the {train.Count:N0} images out, by turns. Another batch size than {options.BatchSize:N0} takes them all.");
@@ -153,22 +203,17 @@ sealed class TrainingRun : IDisposable
         if (history.End != TrainingEnd.Completed) return true;
         if (control.IsStopped) history.End = TrainingEnd.Stopped;
         else if (cancellation.IsCancellationRequested) history.End = TrainingEnd.Canceled;
-        else if (options.EarlyStopping?.IsOver(history.Epochs, options.Monitor) == true) history.End = TrainingEnd.StoppedEarly;
+        else if (options.EarlyStopping?.IsOver(history.Epochs, monitor) == true) history.End = TrainingEnd.StoppedEarly;
         return history.End != TrainingEnd.Completed;
     }
 
-    void Step(Batch images)
+    void Step(Batch samples)
     {
-        using var done = images;
+        using var done = samples;
         var time = new ScheduleTime(step, TotalSteps, loader.Batches, losses);
-        rate = options.Schedule.RateAt(options.Optimizer.LearningRate, time);
-        (optimizer.LearningRate, optimizer.Momentum) = (rate, options.Schedule.MomentumAt(time));
-        var logits = Trainer.Forward(model, images, train);
-        using var loss = Loss.MixedCrossEntropy(logits, images.Labels, images.OtherLabels, images.Share, options.LabelSmoothing);
-        meter.Add(loss, logits, images.Labels);
-        using var total = Loss.OfHeads(model, loss, images.Labels, options.LabelSmoothing, images.OtherLabels, images.Share);
-        total.Backward();
-        optimizer.Step();
+        foreach (var (optimizer, initial) in optimizers) (optimizer.LearningRate, optimizer.Momentum) = (options.Schedule.RateAt(initial, time), options.Schedule.MomentumAt(time));
+        rate = optimizers[0].Optimizer.LearningRate;
+        training.Run(samples, step);
         batch++;
         control.Step = ++step;
     }
@@ -179,7 +224,7 @@ sealed class TrainingRun : IDisposable
         meter.Read();
         ThrowIfDiverged(firstStep);
         var perSecond = (meter.Sums.Count - before) / Math.Max(Stopwatch.GetElapsedTime(start).TotalSeconds, 1e-9);
-        observer.OnProgress(new(epoch + 1, options.Epochs, batch, loader.Batches, step, meter.LastLoss, meter.Sums.MeanLoss, meter.Sums.Accuracy, rate, perSecond));
+        observer.OnProgress(new(epoch + 1, options.Epochs, batch, loader.Batches, step, meter.LastLoss, meter.Sums.MeanLoss, TrainAccuracy, rate, perSecond));
     }
 
     /// <summary>Everything is finite before anything is recorded or written: the checkpoint that stays is a good one.</summary>
@@ -190,13 +235,19 @@ sealed class TrainingRun : IDisposable
         ThrowIfDiverged(firstStep);
         ThrowIfNotFinite();
         var validated = evaluator?.Run(null, CancellationToken.None);
-        if (validated is { Loss: var loss } && !double.IsFinite(loss)) throw Diverged(step, $"the validation loss is {loss}");
+        var measured = taskEvaluator?.Run(CancellationToken.None);
+        if ((validated?.Loss ?? measured?.Loss) is { } loss && !double.IsFinite(loss)) throw Diverged(step, $"the validation loss is {loss}");
 
         var sums = meter.Sums;
-        var result = new EpochResult(epoch + 1, rate, sums.MeanLoss, sums.Accuracy, validated?.Loss, validated?.Accuracy)
+        var trained = task.IsImageClassification || sums.Measured == 0 ? null : meter.Figures();
+        ThrowIfNotNumbers("training", trained);
+        ThrowIfNotNumbers("validation", measured?.Metrics);
+        var result = new EpochResult(epoch + 1, rate, sums.MeanLoss, TrainAccuracy, validated?.Loss ?? measured?.Loss, validated?.Accuracy ?? Accuracy(measured))
         {
             ValidationTop5Accuracy = validated?.Top5Accuracy,
             Validation = validated,
+            TrainMetrics = trained,
+            ValidationMetrics = measured?.Metrics,
             Seconds = seconds,
             ImagesPerSecond = (sums.Count - before) / Math.Max(seconds, 1e-9),
         };
@@ -211,6 +262,19 @@ sealed class TrainingRun : IDisposable
         if (ReferenceEquals(history.Best, result)) SaveBest();
         folder?.Append(result, step);
         SaveLast();
+    }
+
+    /// <summary>The share of hits; null where the task does not count them.</summary>
+    double? TrainAccuracy => task.Metrics.Contains(Metric.Accuracy) && (meter.Sums.Measured > 0 || task.IsImageClassification) ? meter.Sums.Accuracy : null;
+
+    static double? Accuracy(TaskEvaluation? measured) => measured is not null && measured.Metrics.TryGetValue(Metric.Accuracy.Name, out var value) ? value : null;
+
+    void ThrowIfNotNumbers(string part, IReadOnlyDictionary<string, double>? metrics)
+    {
+        foreach (var (name, value) in metrics ?? new Dictionary<string, double>())
+        {
+            if (!double.IsFinite(value)) throw Diverged(step, $"the {part} metric '{name}' is {value}");
+        }
     }
 
     void ThrowIfDiverged(long firstStep)
@@ -234,7 +298,7 @@ sealed class TrainingRun : IDisposable
     void SaveLast()
     {
         if (folder is null) return;
-        history.Checkpoint = folder.SaveLast(model, Info(), optimizer);
+        history.Checkpoint = folder.SaveLast(model, Info(), control.Optimizers);
         observer?.OnCheckpoint(history.Checkpoint);
     }
 
@@ -258,10 +322,10 @@ sealed class TrainingRun : IDisposable
 
     CheckpointInfo Info() => new()
     {
-        Model = options.Model ?? new() { Name = model.GetType().Name, Classes = train.Classes, Input = [train.Height, train.Width, train.Channels] },
+        Model = options.Model ?? new() { Name = model.GetType().Name, Classes = Images?.Classes ?? 0, Input = train.Inputs[0].Shape.ToArray() },
         Dataset = train.Name,
-        ClassNames = train.ClassNames,
-        Normalization = train.Normalization,
+        ClassNames = Images?.ClassNames ?? [],
+        Normalization = Images?.Normalization ?? Normalization.None(1),
         Epoch = epoch,
         Batch = batch,
         Step = step,
@@ -269,6 +333,7 @@ sealed class TrainingRun : IDisposable
         BatchSize = options.BatchSize,
         Images = train.Count,
         Labels = labels,
+        Task = task.IsImageClassification ? null : task.Name,
         BestAccuracy = history.Epochs.Count == 0 ? null : history.Epochs.Max(e => e.Accuracy),
         History = history.Epochs,
         EpochSoFar = meter.Sums,
@@ -313,7 +378,8 @@ sealed class TrainingRun : IDisposable
         Same("the model", now.Model.Name, info.Model.Name);
         Same("the model's options", Pairs(now.Model.Options), Pairs(info.Model.Options));
         Same("the images", $"[{string.Join(", ", now.Model.Input)}]", $"[{string.Join(", ", info.Model.Input)}]");
-        if (info.ClassNames.Count > 0 && ClassNames.Difference(info.ClassNames, train.ClassNames) is { } difference)
+        Same("the task", now.Task, info.Task);
+        if (Images is { } images && info.ClassNames.Count > 0 && ClassNames.Difference(info.ClassNames, images.ClassNames) is { } difference)
             throw new DataFormatException(path, $"cannot be resumed; the classes of '{train.Name}' are not those that it was trained on: {difference}. Bring the data back, or start a new training from these weights");
         Same("the number of training images", train.Count, info.Images ?? train.Count);
         Same("the labels of the training images", now.Labels, info.Labels ?? now.Labels);
@@ -322,9 +388,9 @@ sealed class TrainingRun : IDisposable
         Same("the steps made", ((long)info.Epoch * loader.Batches) + info.Batch, info.Step);
         if (info.Batch < 0 || info.Batch >= loader.Batches || info.Epoch < 0) throw new DataFormatException(path, "the place in the training", $"one of {loader.Batches} batches of an epoch", $"epoch {info.Epoch}, batch {info.Batch}");
         Same("the epochs in the history", info.Epoch, info.History.Count);
-        checkpoint.Read(model, optimizer);
+        checkpoint.Read(model, control.Optimizers);
 
-        history = new(info.History, options.Monitor) { Checkpoint = path };
+        history = new(info.History, monitor) { Checkpoint = path };
         losses.AddRange(info.History.Select(e => e.Loss));
         (epoch, batch, step) = (info.Epoch, info.Batch, info.Step);
         (control.Epoch, control.Step) = (epoch, step);

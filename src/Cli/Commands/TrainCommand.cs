@@ -134,8 +134,8 @@ internal static class TrainCommand
         else
         {
             terminal.WriteLine();
-            if (history.End == TrainingEnd.StoppedEarly) terminal.WriteLine($"stopped early: no better {options.Monitor.ToString().ToLowerInvariant()} for {Count(settings.EarlyStopping!.Value, "epoch")}; the best, of epoch {history.Best!.Epoch} ({Terminal.Percent(history.Best.Accuracy)}), is {Path.Combine(folder, Checkpoint.BestFile)}");
-            terminal.WriteLine($"{measured} accuracy {Terminal.Percent(history.Last.Accuracy)} (loss {history.Last.Loss:F4}) after {Count(history.Last.Epoch, "epoch")}, {history.Seconds:F0} s");
+            if (history.End == TrainingEnd.StoppedEarly) terminal.WriteLine($"stopped early: no better {options.Monitor} for {Count(settings.EarlyStopping!.Value, "epoch")}; the best, of epoch {history.Best!.Epoch} ({Terminal.Percent(history.Best.Accuracy!.Value)}), is {Path.Combine(folder, Checkpoint.BestFile)}");
+            terminal.WriteLine($"{measured} accuracy {Terminal.Percent(history.Last.Accuracy!.Value)} (loss {history.Last.Loss:F4}) after {Count(history.Last.Epoch, "epoch")}, {history.Seconds:F0} s");
             terminal.WriteLine($"checkpoint: {history.Checkpoint}");
             terminal.WriteLine();
             terminal.WriteLine("Next (in the source tree, cnnsharp is: dotnet run -c Release --project src/Cli --):");
@@ -250,7 +250,7 @@ internal static class TrainCommand
 
     static string Count(int count, string what) => count == 1 ? $"1 {what}" : $"{count} {what}s";
 
-    static DataSet Load(Terminal terminal, TrainSettings said)
+    static DatasetSplits Load(Terminal terminal, TrainSettings said)
     {
         if (said.Dataset is { } name) return Folders.Find(terminal, name, said);
         var data = DataSets.Best(said.Data, out var notice);
@@ -259,7 +259,7 @@ internal static class TrainCommand
     }
 
     /// <summary>What is trained on, what is measured on after each epoch, and what that is called.</summary>
-    static (ImageDataset Train, ImageDataset? Held, string Measured) Split(DataSet data, int validation)
+    static (ImageDataset Train, ImageDataset? Held, string Measured) Split(DatasetSplits data, int validation)
     {
         if (data.Train.Count == 0) throw new UsageException($"--data: {data.Source} has only test images of {data.Name}; there are none to train on.");
         if (validation >= data.Train.Count) throw new UsageException($"--val-split {validation:N0}: {data.Name} has {data.Train.Count:N0} training images; some must be left to train on.");
@@ -281,13 +281,13 @@ internal static class TrainCommand
             ["seed"] = settings.Seed,
             ["epochs"] = history.Epochs.Count,
             ["measured_on"] = measured,
-            ["accuracy"] = last is null ? null : Terminal.Number(last.Accuracy),
+            ["accuracy"] = last is null ? null : Terminal.Number(last.Accuracy!.Value),
             ["loss"] = last is null ? null : Terminal.Number(last.Loss),
             ["top5_accuracy"] = last?.ValidationTop5Accuracy is { } top5 ? Terminal.Number(top5) : null,
-            ["train_accuracy"] = last is null ? null : Terminal.Number(last.TrainAccuracy),
+            ["train_accuracy"] = last is null ? null : Terminal.Number(last.TrainAccuracy!.Value),
             ["train_loss"] = last is null ? null : Terminal.Number(last.TrainLoss),
             ["best_epoch"] = history.Best?.Epoch,
-            ["best_accuracy"] = history.Best is { } best ? Terminal.Number(best.Accuracy) : null,
+            ["best_accuracy"] = history.Best is { } best ? Terminal.Number(best.Accuracy!.Value) : null,
             ["images_per_second"] = speeds.Length == 0 ? null : Terminal.Number(Statistics.Median(speeds), 1),
             ["seconds"] = Terminal.Number(history.Seconds, 3),
             ["checkpoint"] = history.Checkpoint,

@@ -42,7 +42,7 @@ internal sealed class TrainingView(Terminal terminal, string measured, int epoch
             $"{Bar(done / epochs, Terminal.Columns / 6)} {Terminal.Percent(done / epochs, 0),4}",
             $"epoch {p.Epoch}/{p.Epochs}",
             $"loss {p.Loss:F4}",
-            $"accuracy {Terminal.Percent(p.Accuracy, 1)}",
+            $"accuracy {Terminal.Percent(p.Accuracy!.Value, 1)}",
             $"{p.ImagesPerSecond:N0} images/s",
             $"{(int)left.TotalHours}:{left:mm\\:ss} left");
     }
@@ -50,7 +50,7 @@ internal sealed class TrainingView(Terminal terminal, string measured, int epoch
     public void OnEpoch(EpochResult e)
     {
         var validated = e.ValidationAccuracy is { } accuracy ? $"  {measured}: loss {e.ValidationLoss:F4}, accuracy {Terminal.Percent(accuracy)}" : "";
-        terminal.WriteLine($"epoch {e.Epoch,3}/{epochs}  training: loss {e.TrainLoss:F4}, accuracy {Terminal.Percent(e.TrainAccuracy)}{validated}  {e.ImagesPerSecond:N0} images/s, {e.Seconds:F1} s");
+        terminal.WriteLine($"epoch {e.Epoch,3}/{epochs}  training: loss {e.TrainLoss:F4}, accuracy {Terminal.Percent(e.TrainAccuracy!.Value)}{validated}  {e.ImagesPerSecond:N0} images/s, {e.Seconds:F1} s");
         explodedEpochs = classes > 1 && e.Loss > Exploded * Math.Log(classes) ? explodedEpochs + 1 : 0;
         if (explodedEpochs != Patience && !(e.Epoch == epochs && explodedEpochs is > 0 and < Patience)) return;
         terminal.WriteLine($"warning: the {measured} loss {e.Loss:G4} is far above that of guessing among {classes} classes, {Math.Log(classes):F2}: the learning rate may be too high. Try a quarter of it (--lr), --warmup 1 or --clip-norm 1.");

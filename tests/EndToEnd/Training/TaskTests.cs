@@ -1,0 +1,341 @@
+using CnnSharp.Data;
+using CnnSharp.Kernels;
+using CnnSharp.Kernels.Cpu;
+using CnnSharp.Layers;
+using CnnSharp.Training;
+using Xunit;
+using static CnnSharp.Tests.Training.SmallTraining;
+
+namespace CnnSharp.Tests.Training;
+
+/// <summary>Trainings of other tasks than the classification of images.</summary>
+public sealed class TaskTests
+{
+    public enum Kind
+    {
+        Classification,
+        Rotation,
+        MultiLabel,
+        Segmentation,
+        Autoencoder,
+        Siamese,
+        Adversarial,
+    }
+
+    public static TheoryData<Kind> Kinds => [.. Enum.GetValues<Kind>()];
+
+    /// <summary>Killed at ten steps and gone on with by another process as it were: the same bytes as one that was not.</summary>
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void Resumed_at_any_step_ends_at_the_same_bytes(Kind kind)
+    {
+        using var folder = new TemporaryFolder();
+        var straight = folder.File("straight");
+        var whole = Fit(kind, new(new CpuEngine(1)), straight);
+        Assert.Equal(2, whole.Epochs.Count);
+        var total = (int)Checkpoint.ReadInfo(Last(straight)).Step;
+        var random = new Random((int)kind);
+        for (var round = 0; round < 10; round++)
+        {
+            var resumed = folder.File($"resumed{round}");
+            using var cancellation = new CancellationTokenSource();
+            var at = random.Next(1, total);
+            Assert.True(Fit(kind, new(new CpuEngine(1)), resumed, new Canceling(at, cancellation), cancellation: cancellation.Token).IsCanceled);
+            Assert.Equal(at, Checkpoint.ReadInfo(Last(resumed)).Step);
+            Assert.False(Fit(kind, new(new CpuEngine(2)), resumed, resume: true).IsCanceled);
+            AssertSameFiles(straight, resumed);
+            Directory.Delete(resumed, recursive: true);
+        }
+    }
+
+    /// <summary>Each learns: the loss of held-out samples falls, and its own figure is good.</summary>
+    [Theory]
+    [InlineData(Kind.Classification, "accuracy", 0.9)]
+    [InlineData(Kind.Rotation, "r2", 0.8)]
+    [InlineData(Kind.MultiLabel, "f1", 0.9)]
+    [InlineData(Kind.Segmentation, "mean_iou", 0.8)]
+    [InlineData(Kind.Autoencoder, "psnr", 12)]
+    [InlineData(Kind.Siamese, "pair_accuracy", 0.85)]
+    public void Learns(Kind kind, string metric, double least)
+    {
+        var history = Fit(kind, new(new CpuEngine(2)), null, epochs: 12);
+        Assert.True(history.Last.ValidationLoss < history.Epochs[0].ValidationLoss, $"the loss went from {history.Epochs[0].ValidationLoss} to {history.Last.ValidationLoss}");
+        Assert.True(history.Last.Metrics[metric] >= least, history.ToString());
+        Assert.Equal(history.Last.ValidationMetrics![metric], history.Last.Metrics[metric]);
+        Assert.Contains($"{metric} ", history.ToString(), StringComparison.Ordinal);
+    }
+
+    /// <summary>The generator's results come to where the real ones lie.</summary>
+    [Fact]
+    public void Two_optimizers_train_against_each_other()
+    {
+        var gan = new Gan(new(new CpuEngine(1)));
+        var history = Trainer.Fit(gan, Real(256), Adversarial(), options: Small(null) with { Epochs = 40 });
+        using var scope = Tape.NoGrad();
+        var made = gan.Generator.Forward(Noise(256, 99, gan.Generator.Parameters[0].Device)).ToArray();
+        Assert.InRange(made.Average(), 1.2, 2.8);
+        Assert.Null(history.Last.TrainAccuracy);
+        Assert.Empty(history.Last.Metrics);
+        Assert.True(double.IsFinite(history.Last.TrainLoss));
+    }
+
+    /// <summary>A set of one's own gives the images that the byte path gives, and so the same training to the byte.</summary>
+    [Fact]
+    public void Samples_of_images_train_as_the_images_do()
+    {
+        var images = Images(100);
+        var options = Small(null);
+        var (bytes, samples) = (Model(new(new CpuEngine(1))), Model(new(new CpuEngine(1))));
+        Trainer.Fit(bytes, images, TrainingTask.Classification(), options: options);
+        Trainer.Fit(samples, images.Subset([.. Enumerable.Range(0, 100)]), TrainingTask.Classification(), options: options);
+        Assert.Equal(bytes.StateDict().Select(t => t.Tensor.ToArray()), samples.StateDict().Select(t => t.Tensor.ToArray()));
+
+        // And the one without a task, but for what a checkpoint says.
+        var plain = Model(new(new CpuEngine(1)));
+        Trainer.Fit(plain, images, options: options);
+        Assert.Equal(bytes.StateDict().Select(t => t.Tensor.ToArray()), plain.StateDict().Select(t => t.Tensor.ToArray()));
+    }
+
+    [Fact]
+    public void Evaluate_and_predict_agree_with_the_classifiers_own()
+    {
+        var device = new Device(new CpuEngine(1));
+        var (model, images) = (Model(device), Images(70));
+        var expected = Trainer.Evaluate(model, images);
+        var actual = Trainer.Evaluate(model, images, TrainingTask.Classification(), batchSize: 16);
+        Assert.Equal(expected.Loss, actual.Loss, 5);
+        Assert.Equal(expected.Accuracy, actual.Metrics["accuracy"]);
+        Assert.Equal(70, actual.Count);
+
+        var predictions = Trainer.Predict(model, images, batchSize: 16);
+        Assert.Equal(new(70, Classes), predictions.Outputs.Shape);
+        Assert.Equal(expected.Accuracy, predictions.Classes().Zip(images.Labels.ToArray()).Average(pair => pair.First == pair.Second ? 1.0 : 0));
+        Assert.Equal(predictions.Classes().Select(label => images.ClassNames[label]), predictions.Names());
+        Assert.True(model.IsTraining);
+    }
+
+    [Fact]
+    public void The_metric_that_is_monitored_decides_which_epoch_is_best()
+    {
+        var history = Fit(Kind.Rotation, new(new CpuEngine(1)), null, epochs: 4, monitor: "mean_absolute_error");
+        Assert.Equal(history.Epochs.MinBy(e => e.ValidationMetrics!["mean_absolute_error"])!.Epoch, history.Best!.Epoch);
+        var error = Assert.Throws<ArgumentException>(() => Trainer.Fit(Regressor(new(new CpuEngine(1))), Lines(48), TrainingTask.Regression(), options: Small(null) with { Monitor = Metric.F1() }));
+        Assert.Contains("'f1', which the task 'regression' does not measure; it measures loss, mean_absolute_error, r2", error.Message, StringComparison.Ordinal);
+    }
+
+    // ---- what is wrong is named ------------------------------------------------------------------------------------
+
+    /// <summary>A sample that cannot be read is named, and the steps before it can be gone on from.</summary>
+    [Fact]
+    public void A_transform_that_throws_is_named_and_the_steps_before_it_stay()
+    {
+        using var folder = new TemporaryFolder();
+        var broken = Lines(96).Map(sample =>
+        {
+            // At place 75 of an epoch, so in its fourth batch of 24.
+            if (sample.Random.Position >> 24 == 75) throw new ArithmeticException("no such line");
+        });
+        var error = Assert.Throws<DataFormatException>(() => Trainer.Fit(Regressor(new(new CpuEngine(1))), broken, TrainingTask.Regression(), options: Small(folder.Path)));
+        Assert.Matches(@"^samples: sample \d+ \(epoch 1, batch 4\) could not be read: no such line\.$", error.Message);
+        Assert.IsType<ArithmeticException>(error.InnerException);
+        Assert.Equal(3, Checkpoint.ReadInfo(Last(folder.Path)).Step);
+
+        Trainer.Fit(Regressor(new(new CpuEngine(1))), Lines(96), TrainingTask.Regression(), options: Small(folder.Path) with { Resume = true });
+        var straight = Regressor(new(new CpuEngine(1)));
+        Trainer.Fit(straight, Lines(96), TrainingTask.Regression(), options: Small(null));
+        var resumed = Regressor(new(new CpuEngine(1)));
+        Checkpoint.Load(Last(folder.Path), resumed);
+        Assert.Equal(straight.StateDict().Select(t => t.Tensor.ToArray()), resumed.StateDict().Select(t => t.Tensor.ToArray()));
+    }
+
+    [Fact]
+    public void A_sample_of_another_length_is_named()
+    {
+        var items = Dataset.From(Enumerable.Range(0, 48), [new("line", new(4, 4, 1))], [new("angle", new(1))], (i, sample) => sample.SetInput(new float[i == 30 ? 15 : 16]), "lines");
+        var error = Assert.Throws<DataFormatException>(() => Trainer.Fit(Regressor(new(new CpuEngine(1))), items, TrainingTask.Regression(), options: Small(null)));
+        Assert.Contains("lines: sample 30 (epoch 1, batch ", error.Message, StringComparison.Ordinal);
+        Assert.Contains("the field 'line' has 16 values a sample, [4, 4, 1]; got 15", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_does_not_fit_is_said_before_it_is_trained_on()
+    {
+        var device = new Device(new CpuEngine(1));
+        Assert.Contains("the loss is [24, 1]; expected one number", Assert.Throws<ShapeException>(() => Trainer.Fit(Regressor(device), Lines(48), new TrainingTask("mine") { Loss = (output, batch) => output - batch.Labels }, options: Small(null))).Message, StringComparison.Ordinal);
+        Assert.Contains("Task 'mine': it has neither a Loss nor a Train", Assert.Throws<ArgumentException>(() => Trainer.Fit(Regressor(device), Lines(48), new TrainingTask("mine"))).Message, StringComparison.Ordinal);
+        Assert.Contains("are not like the training samples (samples: input [4, 4, 1] Float32 to target [1] Float32)", Assert.Throws<ArgumentException>(() => Trainer.Fit(Regressor(device), Lines(48), TrainingTask.Regression(), Dataset.From(new float[32], new(16), new float[2]))).Message, StringComparison.Ordinal);
+        Assert.Contains("has no Loss, so it cannot be evaluated", Assert.Throws<ArgumentException>(() => Trainer.Fit(new Gan(device), Real(64), Adversarial(), Real(64))).Message, StringComparison.Ordinal);
+        Assert.Contains("Metrics has 'r2' more than once", Assert.Throws<ArgumentException>(() => Trainer.Fit(Regressor(device), Lines(48), new TrainingTask("mine") { Loss = (output, batch) => Loss.L1(output, batch.Labels), Metrics = [Metric.R2(), Metric.R2()] })).Message, StringComparison.Ordinal);
+        Assert.Contains("parameter '0.weight' belongs to the optimizers 'a' and 'b'", Assert.Throws<ArgumentException>(() => Trainer.Fit(Regressor(device), Lines(48), new TrainingTask("mine") { Loss = (output, batch) => Loss.L1(output, batch.Labels), Optimizers = [new("a", "0.*"), new("b", "*")] })).Message, StringComparison.Ordinal);
+        Assert.Contains("is for sets of images; change samples of other sets by Map", Assert.Throws<ArgumentException>(() => Trainer.Fit(Regressor(device), Lines(48), TrainingTask.Regression(), options: Small(null) with { Augmentation = Augment.Flip() })).Message, StringComparison.Ordinal);
+        Assert.Contains("has several optimizers: say which (generator, discriminator)", Assert.Throws<ArgumentException>(() => Trainer.Fit(new Gan(device), Real(64), new TrainingTask("mine") { Loss = (output, _) => Functional.Mean(output), Optimizers = Adversarial().Optimizers }, options: Small(null))).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Found at the epoch's end; the checkpoint before it stays.</summary>
+    [Fact]
+    public void A_metric_that_is_no_number_is_named()
+    {
+        using var folder = new TemporaryFolder();
+        var task = new TrainingTask("mine") { Loss = (output, batch) => Loss.L1(output, batch.Labels), Metrics = [Metric.OfSums("odd", 1, (output, _) => Functional.Sum(output), _ => double.NaN)] };
+        var error = Assert.Throws<TrainingDivergedException>(() => Trainer.Fit(Regressor(new(new CpuEngine(1))), Lines(48), task, options: Small(folder.Path)));
+        Assert.Contains("the training metric 'odd' is NaN", error.Message, StringComparison.Ordinal);
+        Assert.Equal(0, Checkpoint.ReadInfo(Last(folder.Path)).Epoch);
+        Assert.Empty(File.ReadAllLines(Path.Combine(folder.Path, "metrics.jsonl")));
+    }
+
+    [Fact]
+    public void Another_tasks_checkpoint_is_not_resumed()
+    {
+        using var folder = new TemporaryFolder();
+        Trainer.Fit(Regressor(new(new CpuEngine(1))), Lines(48), TrainingTask.Regression(), options: Small(folder.Path));
+        var other = new TrainingTask("mine") { Loss = (output, batch) => Loss.L1(output, batch.Labels) };
+        var error = Assert.Throws<DataFormatException>(() => Trainer.Fit(Regressor(new(new CpuEngine(1))), Lines(48), other, options: Small(folder.Path) with { Epochs = 3, Resume = true }));
+        Assert.Contains("the task: expected mine, got regression", error.Message, StringComparison.Ordinal);
+    }
+
+    // ---- the seven -------------------------------------------------------------------------------------------------
+
+    static TrainingOptions Small(string? folder) => Options() with { Augmentation = null, Optimizer = new AdamOptions { LearningRate = 0.01f }, Schedule = Schedule.OneCycle(peak: 0.02), OutputFolder = folder, ReportEvery = 1 };
+
+    static History Fit(Kind kind, Device device, string? folder, ITrainingObserver? observer = null, bool resume = false, int epochs = 2, string? monitor = null, CancellationToken cancellation = default)
+    {
+        var (model, set, task) = Build(kind, device);
+        var options = Small(folder) with { Epochs = epochs, Resume = resume, Monitor = task.Metrics.FirstOrDefault(metric => metric.Name == monitor) };
+        var (train, held) = kind == Kind.Adversarial ? (set, null) : set.Split(0.25, seed: 5);
+        return Trainer.Fit(model, train, task, held, options, observer, cancellation);
+    }
+
+    static (Layer Model, IDataset Set, TrainingTask Task) Build(Kind kind, Device device)
+    {
+        Generator.Default = new(4);
+        switch (kind)
+        {
+            case Kind.Classification:
+                return (Model(device), Images(128).Map(sample => Noisy(sample, 0.1)), TrainingTask.Classification(labelSmoothing: 0.05));
+
+            case Kind.Rotation:
+                return (Regressor(device), Lines(128), TrainingTask.Regression());
+
+            case Kind.MultiLabel:
+                return (new Sequential(new Flatten(), new Linear(16, 24, device: device), new Relu(), new Linear(24, 4, device: device)), Spots(192, targetPerPixel: false), TrainingTask.MultiLabel());
+
+            case Kind.Segmentation:
+                return (new Sequential(new Conv2d(1, 8, 3, padding: 1, device: device), new Relu(), new Conv2d(8, 2, 1, device: device)), Spots(128, targetPerPixel: true), TrainingTask.Segmentation(2));
+
+            case Kind.Autoencoder:
+                var images = Spots(160, targetPerPixel: false);
+                return (new Sequential(new Flatten(), new Linear(16, 12, device: device), new Relu(), new Linear(12, 16, device: device), new Reshaped(4, 4, 1)), Dataset.From(Enumerable.Range(0, images.Count), images.Inputs, [], (i, sample) => ReadInput(images, i, sample)), TrainingTask.ImageToImage());
+
+            case Kind.Siamese:
+                var pictures = Images(160);
+                return (new Sequential(new Flatten(), new Linear(128, 16, device: device), new Relu(), new Linear(16, 4, device: device)), pictures.Subset([.. Enumerable.Range(0, 160)]).Pairs(pictures.Labels.ToArray(), 256, seed: 2), TrainingTask.Pairs());
+
+            default:
+                return (new Gan(device), Real(128), Adversarial());
+        }
+    }
+
+    static void ReadInput(IDataset set, int index, Sample sample)
+    {
+        var values = new float[16];
+        for (var i = 0; i < values.Length; i++) values[i] = Spot(index, i / 4) * (i % 4 == 0 ? 1 : 0.5f);
+        sample.SetInput(values);
+    }
+
+    static void Noisy(Sample sample, double std)
+    {
+        foreach (ref var value in sample.Input()) value += (float)sample.Random.Normal(0, std);
+    }
+
+    static Sequential Regressor(Device device)
+    {
+        Generator.Default = new(4);
+        return new(new Conv2d(1, 8, 3, padding: 1, device: device), new Tanh(), new Flatten(), new Linear(128, 1, device: device));
+    }
+
+    /// <summary>Ramps of 4 x 4, each rising in a direction of its own: the target is the direction's slope.</summary>
+    static IDataset Lines(int count)
+    {
+        var random = new Generator(7);
+        var (inputs, targets) = (new float[count * 16], new float[count]);
+        for (var n = 0; n < count; n++)
+        {
+            var angle = random.Uniform(-1.2, 1.2);
+            targets[n] = (float)angle;
+            for (var i = 0; i < 16; i++) inputs[(n * 16) + i] = (float)((((i / 4) - 1.5) * Math.Sin(angle)) + (((i % 4) - 1.5) * Math.Cos(angle)));
+        }
+
+        return Dataset.From(inputs, new(4, 4, 1), targets);
+    }
+
+    static float Spot(int index, int row) => Philox.At(3, (ulong)index, (ulong)row) % 2;
+
+    /// <summary>Rows of 4 x 4 that are bright or dark: which, a target a row, or a class a pixel.</summary>
+    static IDataset Spots(int count, bool targetPerPixel)
+    {
+        var random = new Generator(8);
+        var inputs = new float[count * 16];
+        for (var i = 0; i < inputs.Length; i++) inputs[i] = Spot(i / 16, i % 16 / 4) + (float)random.Normal(0, 0.1);
+        if (targetPerPixel) return Dataset.From(inputs, new(4, 4, 1), Enumerable.Range(0, inputs.Length).Select(i => (int)Spot(i / 16, i % 16 / 4)).ToArray(), new(4, 4));
+        return Dataset.From(inputs, new(4, 4, 1), Enumerable.Range(0, count * 4).Select(i => Spot(i / 4, i % 4)).ToArray(), new(4));
+    }
+
+    /// <summary>Numbers about 2.</summary>
+    static IDataset Real(int count)
+    {
+        var values = new float[count];
+        new Generator(9).FillNormal(values, 2, 0.3);
+        return Dataset.From(values, new(1));
+    }
+
+    static Tensor Noise(int count, ulong step, Device device)
+    {
+        var noise = new float[count * 2];
+        new Generator(6, step).FillNormal(noise, 0, 1);
+        return Tensor.From(noise, new(count, 2), device);
+    }
+
+    static TrainingTask Adversarial() => new("adversarial")
+    {
+        Optimizers = [new("generator", "generator.*"), new("discriminator", "discriminator.*", new AdamOptions { LearningRate = 0.02f })],
+        Train = step =>
+        {
+            var (gan, real) = ((Gan)step.Model, step.Batch.Inputs[0]);
+            var made = gan.Generator.Forward(Noise(step.Batch.Count, (ulong)step.Number, real.Device));
+            var ones = Tensor.Ones(new(step.Batch.Count, 1), real.Device);
+            step.Minimize(Loss.BinaryCrossEntropyWithLogits(gan.Discriminator.Forward(real), ones) + Loss.BinaryCrossEntropyWithLogits(gan.Discriminator.Forward(made.Detach()), ones * 0), "discriminator");
+            step.Minimize(Loss.BinaryCrossEntropyWithLogits(gan.Discriminator.Forward(made), ones), "generator");
+        },
+    };
+
+    sealed class Gan : Layer
+    {
+        readonly Sequential generator, discriminator;
+
+        public Gan(Device device)
+        {
+            CnnSharp.Generator.Default = new(4);
+            generator = new(new Linear(2, 8, device: device), new Tanh(), new Linear(8, 1, device: device));
+            discriminator = new(new Linear(1, 8, device: device), new Tanh(), new Linear(8, 1, device: device));
+        }
+
+        public Sequential Generator => generator;
+
+        public Sequential Discriminator => discriminator;
+
+        protected override Tensor Compute(Tensor x) => discriminator.Forward(x);
+    }
+
+    sealed class Reshaped(params int[] extents) : Layer
+    {
+        protected override Tensor Compute(Tensor x) => Functional.Reshape(x, [x.Shape[0], .. extents]);
+    }
+
+    sealed class Canceling(int step, CancellationTokenSource cancellation) : ITrainingObserver
+    {
+        public void OnProgress(in TrainingProgress progress)
+        {
+            if (progress.Step == step) cancellation.Cancel();
+        }
+    }
+}
