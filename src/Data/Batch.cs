@@ -61,6 +61,25 @@ public sealed record Batch : IDisposable
         return this;
     }
 
+    /// <summary>Some of its samples, copied: a batch of its own, which no loader takes back.</summary>
+    /// <param name="start">The first, from 0.</param>
+    /// <param name="count">How many.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The batch does not have them all.</exception>
+    public Batch Slice(int start, int count)
+    {
+        if (start < 0 || count < 0 || count > Count - start) throw new ArgumentOutOfRangeException(nameof(count), $"Batch: it has {Count:N0} samples; {count:N0} from {start:N0} on are not all there.");
+        return new(Part(Inputs), Part(Targets)) { OtherLabels = OtherLabels is null ? null : Part([OtherLabels])[0], Share = Share };
+
+        Tensor[] Part(IReadOnlyList<Tensor> tensors) => [.. tensors.Select(tensor =>
+        {
+            var part = Tensor.Uninitialized(tensor.Shape.With(0, count), tensor.Device, tensor.DType);
+            var row = tensor.Count / tensor.Shape[0];
+            tensor.Device.Kernels.Memory.CopyRegion(new(1, 1, count, checked((int)row), start * row, 0, 0, row, 1, 0, 0, 0, row, 1), tensor.Data, part.Data);
+            part.Name = tensor.Name;
+            return part;
+        })];
+    }
+
     /// <summary>Gives the memory back now.</summary>
     public void Dispose()
     {

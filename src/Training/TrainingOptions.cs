@@ -12,6 +12,12 @@ public sealed record TrainingOptions
     /// <summary>Images a step; at least 1. Default 128.</summary>
     public int BatchSize { get; init; } = 128;
 
+    /// <summary>
+    /// Images at once, where a batch takes more memory than there is: a step goes through its batch in parts and adds up their gradients
+    /// (gradient accumulation). The same step but for rounding and what is of a part alone: batch normalization's statistics. At least 1; default null: the whole batch.
+    /// </summary>
+    public int? MicroBatchSize { get; init; }
+
     /// <summary>Default: SGD at 0.1 with Nesterov momentum 0.9 and weight decay 5e-4.</summary>
     public OptimizerOptions Optimizer { get; init; } = new SgdOptions { LearningRate = 0.1f, Momentum = 0.9f, Nesterov = true, WeightDecay = 5e-4f };
 
@@ -102,6 +108,7 @@ public sealed record TrainingOptions
     {
         Check(Epochs >= 1, nameof(Epochs), Epochs, "at least 1");
         Check(BatchSize >= 1, nameof(BatchSize), BatchSize, "at least 1");
+        Check(MicroBatchSize is null or >= 1, nameof(MicroBatchSize), MicroBatchSize, "at least 1");
         Check(LabelSmoothing is >= 0 and <= 1, nameof(LabelSmoothing), LabelSmoothing, "within [0, 1]");
         Check(ReportEvery >= 1, nameof(ReportEvery), ReportEvery, "at least 1");
         Check(CheckpointEvery is null or >= 1, nameof(CheckpointEvery), CheckpointEvery, "at least 1");

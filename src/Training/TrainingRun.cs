@@ -11,6 +11,9 @@ namespace CnnSharp.Training;
 /// <summary>One training of <see cref="Trainer"/>.</summary>
 sealed class TrainingRun : IDisposable
 {
+    /// <summary>Calls of a layer's Forward in a step before its random numbers are those of the next step: 2^8.</summary>
+    const int ForwardsLog2 = 8;
+
     readonly Layer model;
     readonly IDataset train;
     readonly TrainingTask task;
@@ -23,6 +26,8 @@ sealed class TrainingRun : IDisposable
     readonly Evaluator? evaluator;
     readonly TaskEvaluator? taskEvaluator;
     readonly Metric monitor;
+    readonly int partsPerStep;
+    readonly List<(IRandomized Layer, uint Number)> randomized = [];
     readonly Tensor[] tensors;
     readonly SquareSums squares;
     readonly List<double> losses = [];
@@ -53,8 +58,11 @@ sealed class TrainingRun : IDisposable
         if (Images is { } images) labels = $"sha256:{Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes(images.Labels)))}";
         loader = Trainer.LoaderOf(train, options.BatchSize, device, new() { Augmentation = options.Augmentation, Seed = options.Seed, DropLast = options.DropLast || DropsLastImage(), Sampler = options.Sampler });
         optimizers = CreateOptimizers();
-        meter = new(device, loader.Batches, (options.Sampler ?? Sampler.Shuffled).CountOf(train.Count), task.Metrics);
-        training = new(model, task, [.. optimizers.Select((o, i) => (task.Optimizers.Count == 0 ? "" : task.Optimizers[i].Name, o.Optimizer))], meter);
+        var microBatchSize = Math.Min(options.MicroBatchSize ?? options.BatchSize, options.BatchSize);
+        if (microBatchSize < options.BatchSize && optimizers.Length > 1) throw new ArgumentException($"Fit: the task '{task.Name}' has several optimizers, so its batches cannot be taken in parts; {nameof(TrainingOptions.MicroBatchSize)} must be null.");
+        partsPerStep = (options.BatchSize + microBatchSize - 1) / microBatchSize;
+        meter = new(device, checked(loader.Batches * partsPerStep), (options.Sampler ?? Sampler.Shuffled).CountOf(train.Count), task.Metrics);
+        training = new(model, task, [.. optimizers.Select((o, i) => (task.Optimizers.Count == 0 ? "" : task.Optimizers[i].Name, o.Optimizer))], meter, microBatchSize);
 
         // Validation pixels are normalized like those that were trained on.
         var batchSize = options.EvaluationBatchSize ?? options.BatchSize;
@@ -64,6 +72,9 @@ sealed class TrainingRun : IDisposable
         squares = new(device, tensors.Length);
         control = new(model, [.. optimizers.Select(o => o.Optimizer)]);
         history = new([], monitor);
+
+        // A step of the plain classification calls Forward once; others may call it several times, so each starts at a place of its own.
+        if (!task.IsImageClassification || partsPerStep > 1) randomized.AddRange(model.Modules().Select((layer, number) => (layer as IRandomized, (uint)number)).Where(pair => pair.Item1 is not null)!);
     }
 
     /// <summary>The training set, if it is one of images with labels.</summary>
@@ -213,6 +224,7 @@ sealed class TrainingRun : IDisposable
         var time = new ScheduleTime(step, TotalSteps, loader.Batches, losses);
         foreach (var (optimizer, initial) in optimizers) (optimizer.LearningRate, optimizer.Momentum) = (options.Schedule.RateAt(initial, time), options.Schedule.MomentumAt(time));
         rate = optimizers[0].Optimizer.LearningRate;
+        foreach (var (layer, number) in randomized) layer.ManualSeed(options.Seed, (ulong)step << ForwardsLog2, number);
         training.Run(samples, step);
         batch++;
         control.Step = ++step;
@@ -279,7 +291,7 @@ sealed class TrainingRun : IDisposable
 
     void ThrowIfDiverged(long firstStep)
     {
-        if (meter.FirstBadStep >= 0) throw Diverged(firstStep + meter.FirstBadStep + 1, $"the loss is {meter.BadLoss}");
+        if (meter.FirstBadStep >= 0) throw Diverged(firstStep + (meter.FirstBadStep / partsPerStep) + 1, $"the loss is {meter.BadLoss}");
     }
 
     /// <summary>A step can leave a weight that is not finite behind a loss that is. The sum of its squares tells, rescaled where it overflows.</summary>

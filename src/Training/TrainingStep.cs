@@ -10,17 +10,24 @@ public sealed class TrainingStep
     readonly Meter meter;
     readonly IReadOnlyList<(string Name, Optimizer Optimizer)> optimizers;
 
+    readonly int microBatchSize;
+
     Batch? batch;
     Tensor? total;
     bool isMeasured;
+    bool isMinimized;
 
-    internal TrainingStep(Layer model, TrainingTask task, IReadOnlyList<(string Name, Optimizer Optimizer)> optimizers, Meter meter)
-        => (Model, this.task, this.optimizers, this.meter) = (model, task, optimizers, meter);
+    // Of the micro-batch: its part of the batch, and whether the optimizer's step follows it.
+    double share = 1;
+    bool isLast = true;
+
+    internal TrainingStep(Layer model, TrainingTask task, IReadOnlyList<(string Name, Optimizer Optimizer)> optimizers, Meter meter, int microBatchSize)
+        => (Model, this.task, this.optimizers, this.meter, this.microBatchSize) = (model, task, optimizers, meter, microBatchSize);
 
     /// <summary>What is trained.</summary>
     public Layer Model { get; }
 
-    /// <summary>Its samples.</summary>
+    /// <summary>Its samples, or, under <see cref="TrainingOptions.MicroBatchSize"/>, those at hand.</summary>
     public Batch Batch => batch ?? throw new InvalidOperationException("TrainingStep: it is over.");
 
     /// <summary>Which, from 0.</summary>
@@ -49,16 +56,42 @@ public sealed class TrainingStep
         ArgumentNullException.ThrowIfNull(loss);
         TrainingTask.Scalar(task.Name, loss);
         var chosen = Choose(optimizer);
+        if (share != 1 && isMinimized) throw new InvalidOperationException($"Task '{task.Name}' minimizes twice in a step, so its batches cannot be taken in parts ({nameof(TrainingOptions.MicroBatchSize)}).");
+        isMinimized = true;
         if (!isMeasured) AddToTotal(loss);
-        loss.Backward();
+
+        // The means of the parts add up to the mean of the batch.
+        using var part = share == 1 ? null : loss * share;
+        (part ?? loss).Backward();
+        if (!isLast) return;
         chosen.Step();
         if (optimizers.Count == 1) return;
         foreach (var tensor in Model.Parameters) tensor.ClearGradient();
     }
 
+    /// <summary>Makes the step, of its micro-batches where it has several.</summary>
     internal void Run(Batch samples, long number)
     {
-        (batch, Number, isMeasured) = (samples, number, false);
+        Number = number;
+        if (samples.Count <= microBatchSize)
+        {
+            (share, isLast) = (1, true);
+            RunPart(samples);
+            return;
+        }
+
+        for (var start = 0; start < samples.Count; start += microBatchSize)
+        {
+            var length = Math.Min(microBatchSize, samples.Count - start);
+            using var part = samples.Slice(start, length);
+            (share, isLast) = ((double)length / samples.Count, start + length == samples.Count);
+            RunPart(part);
+        }
+    }
+
+    void RunPart(Batch samples)
+    {
+        (batch, isMeasured, isMinimized) = (samples, false, false);
         try
         {
             if (task.Train is { } train)

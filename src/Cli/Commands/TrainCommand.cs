@@ -25,6 +25,7 @@ internal static class TrainCommand
         var valSplit = Options.Whole("--val-split", "hold out the last N training images and measure on them; default 0 where there are test images", minimum: 0);
         var epochs = Options.Whole("--epochs", "passes over the training images; default by the model and the data set", minimum: 1, maximum: 100_000);
         var batch = Options.Batch("128 for residual networks, else 64");
+        var microBatch = Options.Whole("--micro-batch", "images at once, where a batch takes more memory than there is: their gradients are added up; default: the whole batch", minimum: 1);
         var optimizer = Options.Choice("--optimizer", "optimizer", "how weights are moved (default sgd, with Nesterov momentum)", ["sgd", "adagrad", "rmsprop", "adam", "adamw", "nadam", "adamax", "adadelta", "lion"]);
         var lr = Options.Real("--lr", "the learning rate: the schedule's highest; default by the optimizer and the model", minimum: 0, above: true);
         var schedule = Schedule();
@@ -54,7 +55,7 @@ internal static class TrainCommand
         var json = Options.Json();
         var command = new Command("train", "Trains a network. Without arguments: on the best data set that is present, with settings that suit it.")
         {
-            model, shortcut, dataset, data, size, resize, channels, cache, skipCorrupt, valSplit, epochs, batch, optimizer, lr, schedule, warmup, momentum, weightDecay, noBiasDecay, clipNorm, clipValue, smoothing, augment, weights, freeze, lrScale, earlyStopping, minDelta, monitor, checkpointEvery, device, precision, threads, seed, output, overwrite, resume, json,
+            model, shortcut, dataset, data, size, resize, channels, cache, skipCorrupt, valSplit, epochs, batch, microBatch, optimizer, lr, schedule, warmup, momentum, weightDecay, noBiasDecay, clipNorm, clipValue, smoothing, augment, weights, freeze, lrScale, earlyStopping, minDelta, monitor, checkpointEvery, device, precision, threads, seed, output, overwrite, resume, json,
         };
         imported.AddTo(command);
         command.SetAction(parsed => Run(
@@ -73,6 +74,7 @@ internal static class TrainCommand
                 ValSplit = parsed.GetValue(valSplit),
                 Epochs = parsed.GetValue(epochs),
                 Batch = parsed.GetValue(batch),
+                MicroBatch = parsed.GetValue(microBatch),
                 Optimizer = parsed.GetValue(optimizer),
                 Lr = parsed.GetValue(lr),
                 Schedule = parsed.GetValue(schedule),

@@ -43,6 +43,8 @@ internal sealed record TrainSettings
 
     public int? Batch { get; init; }
 
+    public int? MicroBatch { get; init; }
+
     public string? Optimizer { get; init; }
 
     public double? Lr { get; init; }
@@ -102,6 +104,7 @@ internal sealed record TrainSettings
         ValSplit = ValSplit ?? other.ValSplit,
         Epochs = Epochs ?? other.Epochs,
         Batch = Batch ?? other.Batch,
+        MicroBatch = MicroBatch ?? other.MicroBatch,
         Optimizer = Optimizer ?? other.Optimizer,
         Lr = Lr ?? other.Lr,
         Schedule = Schedule ?? other.Schedule,
@@ -165,6 +168,7 @@ internal sealed record TrainSettings
     {
         Epochs = Epochs!.Value,
         BatchSize = Batch!.Value,
+        MicroBatchSize = MicroBatch,
         Optimizer = OptimizerOptions(),
         Schedule = ScheduleText.Build(this),
         LearningRates = [.. (LrScale ?? []).Select(ParseRate)],

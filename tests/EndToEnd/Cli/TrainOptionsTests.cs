@@ -79,11 +79,11 @@ public class TrainOptionsTests : CliTest
     [Fact]
     public void OtherSettingsReachTheTrainer()
     {
-        Train("--epochs 2 --schedule cosine --warmup 0.5 --clip-value 0.25 --no-bias-decay --monitor loss --lr-scale 0.*=0.5 --lr-scale *=2 --early-stopping 7 --min-delta 0.001").IsDone();
+        Train("--epochs 2 --schedule cosine --warmup 0.5 --clip-value 0.25 --no-bias-decay --monitor loss --micro-batch 11 --lr-scale 0.*=0.5 --lr-scale *=2 --early-stopping 7 --min-delta 0.001").IsDone();
         var options = Checkpoint.ReadInfo(At("run", "checkpoint.safetensors")).Options;
         foreach (var expected in new[]
         {
-            "\"schedule\":{\"name\":\"warmup\",\"epochs\":0.5,\"start\":0.1,\"next\":{\"name\":\"cosine\",\"final\":0}}", "\"max_gradient_value\":0.25", "\"max_gradient_norm\":null", "\"decay_vectors\":false", "\"monitor\":\"Loss\"",
+            "\"schedule\":{\"name\":\"warmup\",\"epochs\":0.5,\"start\":0.1,\"next\":{\"name\":\"cosine\",\"final\":0}}", "\"max_gradient_value\":0.25", "\"max_gradient_norm\":null", "\"decay_vectors\":false", "\"monitor\":\"loss\"", "\"micro_batch_size\":11",
             "\"learning_rates\":[{\"pattern\":\"0.*\",\"scale\":0.5,\"weight_decay\":null},{\"pattern\":\"*\",\"scale\":2", "\"early_stopping\":{\"patience\":7,\"min_delta\":0.001",
         })
         {
