@@ -6,7 +6,11 @@ namespace CnnSharp.Data;
 /// <param name="Name">What it is called in messages: <c>image</c>, <c>angle</c>.</param>
 /// <param name="Shape">Of one sample; batches have a first axis before it. [] is one number.</param>
 /// <param name="Type">Float32 (on a device of another float type: that one) or Int32.</param>
-public readonly record struct Field(string Name, Shape Shape, DType Type = DType.Float32);
+public readonly record struct Field(string Name, Shape Shape, DType Type = DType.Float32)
+{
+    /// <summary>A field of whole numbers (Int32): classes, of a sample [] or of its pixels [H, W].</summary>
+    public static Field Integers(string name, Shape shape) => new(name, shape, DType.Int32);
+}
 
 /// <summary>
 /// Samples to train on or to measure by: each some inputs and some targets, of the same shapes in every sample.

@@ -66,16 +66,47 @@ public static class ReadmePrograms
         return (rows, same, ReverseGradient);
     }
 
-    /// <summary>Every line of README.md's C# stands in this file.</summary>
-    [Fact]
-    public static void AllOfThemAreHere()
+    internal static void OwnData(float[] inputs, float[] targets, int[] labels, string[] names, SampleReader<string> Read)
+    {
+        var arrays = Dataset.From(inputs, [28, 28, 1], targets, [1]);                // float[] and float[], sample after sample
+        var classes = Dataset.From(inputs, [28, 28, 1], labels);                     // int[]: a class a sample
+        var (train, held) = classes.Map(Noisy).Split(share: 0.1, seed: 1, labels);   // stratified by the labels
+        var folds = arrays.Folds(5);                                                 // for cross-validation
+        var files = Dataset.From(names, [new("image", [28, 28, 1])], [Field.Integers("class", [])], Read);
+
+        static void Noisy(Sample sample)
+        {
+            foreach (ref var value in sample.Input()) value += (float)sample.Random.Normal(0, 0.1);
+        }
+
+        _ = (train, held, folds, files);
+    }
+
+    internal static (TaskEvaluation Figures, Predictions Predictions) Figures(Layer model, IDataset test)
+    {
+        var figures = Trainer.Evaluate(model, test, TrainingTask.Regression());   // figures.Loss, figures.Metrics["r2"]
+        var predictions = Trainer.Predict(model, test);                           // predictions.Outputs [samples, ...]; Classes() and Names() of logits
+        return (figures, predictions);
+    }
+
+    internal static void Angles(Layer model, float[] images, float[] angles)
+    {
+        var (train, held) = Dataset.From(images, [28, 28, 1], angles).Split(0.1);
+        Trainer.Fit(model, train, TrainingTask.Regression(), held, new TrainingOptions { Epochs = 5 });
+    }
+
+    /// <summary>Every line of C# in README.md and in the guides stands in this file or in a sample.</summary>
+    [Theory]
+    [InlineData("README.md", 30)]
+    [InlineData("docs/tasks.md", 25)]
+    public static void AllOfThemAreHere(string document, int least)
     {
         var root = Repository.Root;
         Assert.SkipWhen(root is null, "the suite does not run in its repository");
-        var here = File.ReadAllLines(Path.Combine(root!, "tests", "EndToEnd", "Samples", "ReadmePrograms.cs")).Select(line => line.Trim()).ToHashSet();
+        var here = File.ReadAllLines(Path.Combine(root!, "tests", "EndToEnd", "Samples", "ReadmePrograms.cs")).Concat(Directory.GetFiles(Path.Combine(root!, "samples", "Tasks"), "*.cs").SelectMany(File.ReadAllLines)).Select(line => line.Trim()).ToHashSet();
         var lines = 0;
         var inside = false;
-        foreach (var line in File.ReadAllLines(Path.Combine(root!, "README.md")))
+        foreach (var line in File.ReadAllLines(Path.Combine(root!, document)))
         {
             if (inside && line != "```")
             {
@@ -86,6 +117,6 @@ public static class ReadmePrograms
             inside = line == "```csharp" || (inside && line != "```");
         }
 
-        Assert.InRange(lines, 30, 1000);
+        Assert.InRange(lines, least, 1000);
     }
 }

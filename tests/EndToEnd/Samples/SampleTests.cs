@@ -63,6 +63,24 @@ public sealed partial class SampleTests : IDisposable
         if (Source("TrainCifar10/Program.cs") is { } lines) Assert.InRange(lines.Length, 1, 59);
     }
 
+    /// <summary>Seven tasks, each in a file of under 40 lines, learn in an epoch what is above chance.</summary>
+    [Theory]
+    [InlineData("classification", "Classification", @"validation loss \S+, accuracy (\S+)%", 55)]
+    [InlineData("rotation", "Rotation", @"validation .*r2 (\S+)", 0.4)]
+    [InlineData("several-labels", "SeveralLabels", @"validation .*f1 (\S+)", 0.4)]
+    [InlineData("segmentation", "Segmentation", @"validation .*mean_iou (\S+)", 0.09)]
+    [InlineData("autoencoder", "Autoencoder", @"^epoch 1: loss \S+, absolute_error (\S+);", 0.05)]
+    [InlineData("siamese", "Siamese", @"validation .*pair_accuracy (\S+)", 0.8)]
+    [InlineData("adversarial", "Adversarial", @"^epoch 1: loss (\S+)", 0.5)]
+    public void TasksAreShortAndLearn(string task, string file, string figure, double least)
+    {
+        var (code, output, error) = Run("Tasks", task, "1");
+        Assert.Equal((0, ""), (code, error));
+        Assert.InRange(double.Parse(Regex.Match(output, figure).Groups[1].Value, CultureInfo.InvariantCulture), least, 100);
+        Assert.True(File.Exists(Path.Combine("runs", "tasks", "1", "checkpoint.safetensors")));
+        if (Source($"Tasks/{file}.cs") is { } lines) Assert.InRange(lines.Length, 1, 39);
+    }
+
     [Fact]
     public void TrainingLoopLearns()
     {
