@@ -3,10 +3,13 @@ using System.Text.Json;
 
 namespace CnnSharp.Training;
 
-/// <summary>One JSON object a line and epoch, with the times that checkpoints leave out.</summary>
+/// <summary>One JSON object a line and epoch, with the times that checkpoints leave out; and the same as a table, for spreadsheets.</summary>
 static class MetricsFile
 {
     public const string Name = "metrics.jsonl";
+
+    /// <summary>What ends the table's name in place of <c>.jsonl</c>.</summary>
+    const string TableSuffix = ".csv";
 
     /// <summary>Drops the lines of epochs that are about to be trained again: all of them in a fresh run. Makes the file if there is none.</summary>
     public static void KeepUpTo(string path, int epochs)
@@ -16,9 +19,16 @@ static class MetricsFile
         {
             foreach (var line in kept) stream.Write(Encoding.UTF8.GetBytes(line + "\n"));
         });
+        WriteTable(path);
     }
 
     public static void Append(string path, EpochResult result, long step)
+    {
+        AppendLine(path, result, step);
+        WriteTable(path);
+    }
+
+    static void AppendLine(string path, EpochResult result, long step)
     {
         using var file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read);
         using (var json = new Utf8JsonWriter(file))
@@ -26,30 +36,41 @@ static class MetricsFile
             json.WriteStartObject();
             json.WriteNumber("epoch", result.Epoch);
             json.WriteNumber("step", step);
-            json.WriteNumber("learning_rate", result.LearningRate);
-            json.WriteNumber("train_loss", result.TrainLoss);
-            if (result.TrainAccuracy is { } trained) json.WriteNumber("train_accuracy", trained);
-            Write("train", result.TrainMetrics);
-            if (result.ValidationLoss is { } loss) json.WriteNumber("validation_loss", loss);
-            if (result.ValidationAccuracy is { } accuracy) json.WriteNumber("validation_accuracy", accuracy);
-            if (result.ValidationTop5Accuracy is { } top5) json.WriteNumber("validation_top5_accuracy", top5);
-            Write("validation", result.ValidationMetrics);
-            json.WriteNumber("seconds", result.Seconds);
-            json.WriteNumber("images_per_second", result.ImagesPerSecond);
+            foreach (var (name, value) in Figures(result)) json.WriteNumber(name, value);
             json.WriteEndObject();
-
-            // Accuracy has a place of its own.
-            void Write(string part, IReadOnlyDictionary<string, double>? metrics)
-            {
-                foreach (var (name, value) in metrics ?? new Dictionary<string, double>())
-                {
-                    if (name != Metric.Accuracy.Name) json.WriteNumber($"{part}_{name}", value);
-                }
-            }
         }
 
         file.WriteByte((byte)'\n');
         file.Flush(flushToDisk: true);
+    }
+
+    /// <summary>All lines as a table: a column a name, empty where a line has none.</summary>
+    static void WriteTable(string path)
+    {
+        var rows = File.ReadLines(path).Select(line => JsonDocument.Parse(line).RootElement.EnumerateObject().ToDictionary(field => field.Name, field => field.Value.GetRawText(), StringComparer.Ordinal)).ToList();
+        var columns = rows.SelectMany(row => row.Keys).Distinct(StringComparer.Ordinal).ToList();
+        var table = new StringBuilder().AppendJoin(',', columns).Append('\n');
+        foreach (var row in rows) table.AppendJoin(',', columns.Select(column => row.GetValueOrDefault(column, ""))).Append('\n');
+        Formats.AtomicFile.Write(Path.ChangeExtension(path, TableSuffix), stream => stream.Write(Encoding.UTF8.GetBytes(table.ToString())));
+    }
+
+    /// <summary>The figures of an epoch that there are, by name.</summary>
+    public static IEnumerable<(string Name, double Value)> Figures(EpochResult result)
+    {
+        yield return ("learning_rate", result.LearningRate);
+        yield return ("train_loss", result.TrainLoss);
+        if (result.TrainAccuracy is { } trained) yield return ("train_accuracy", trained);
+        foreach (var figure in Others("train", result.TrainMetrics)) yield return figure;
+        if (result.ValidationLoss is { } loss) yield return ("validation_loss", loss);
+        if (result.ValidationAccuracy is { } accuracy) yield return ("validation_accuracy", accuracy);
+        if (result.ValidationTop5Accuracy is { } top5) yield return ("validation_top5_accuracy", top5);
+        foreach (var figure in Others("validation", result.ValidationMetrics)) yield return figure;
+        yield return ("seconds", result.Seconds);
+        yield return ("images_per_second", result.ImagesPerSecond);
+
+        // Accuracy has a place of its own.
+        static IEnumerable<(string, double)> Others(string part, IReadOnlyDictionary<string, double>? metrics)
+            => (metrics ?? new Dictionary<string, double>()).Where(pair => pair.Key != Metric.Accuracy.Name).Select(pair => ($"{part}_{pair.Key}", pair.Value));
     }
 
     /// <summary>The epoch of a line; a line that was cut short belongs to none that is kept.</summary>

@@ -1,4 +1,5 @@
 using CnnSharp.Formats;
+using CnnSharp.Formats.TensorBoard;
 using CnnSharp.Layers;
 
 namespace CnnSharp.Training;
@@ -16,13 +17,15 @@ sealed class OutputFolder : IDisposable
     readonly string previous;
     readonly string best;
     readonly string metrics;
+    readonly string? events;
 
     /// <summary>The newest whole checkpoint of this training; null: there is none yet. Nothing but that may become <see cref="previous"/>.</summary>
     string? newest;
 
-    OutputFolder(string path, RunLock taken, bool isNew)
+    OutputFolder(string path, RunLock taken, bool isNew, bool hasEvents)
     {
         (this.path, this.taken, this.isNew) = (path, taken, isNew);
+        events = hasEvents ? Path.Combine(path, EventFile.Name) : null;
         (last, previous, best, metrics) = (Path.Combine(path, Checkpoint.LastFile), Path.Combine(path, Checkpoint.PreviousFile), Path.Combine(path, Checkpoint.BestFile), Path.Combine(path, MetricsFile.Name));
     }
 
@@ -38,11 +41,11 @@ sealed class OutputFolder : IDisposable
         if (options.NumberedFolder)
         {
             var numbered = RunLock.TakeNew(path, out path);
-            return new(path, numbered, isNew: true);
+            return new(path, numbered, isNew: true, options.TensorBoard);
         }
 
         var isNew = !Directory.Exists(path);
-        var folder = new OutputFolder(path, RunLock.Take(path), isNew);
+        var folder = new OutputFolder(path, RunLock.Take(path), isNew, options.TensorBoard);
         if (options.Resume || options.Overwrite || FileIn(path) is not { } found) return folder;
         folder.Dispose();
         throw new ArgumentException($"'{path}' holds a training already ({found}). Resume it, choose another folder, or say that it is to be replaced: {nameof(TrainingOptions)}.{nameof(TrainingOptions.Resume)}, {nameof(TrainingOptions.NumberedFolder)}, {nameof(TrainingOptions.Overwrite)}.");
@@ -101,11 +104,12 @@ sealed class OutputFolder : IDisposable
         }
     }
 
-    /// <summary>Makes the folder ready for a training that goes on after some epochs: the metrics of later ones are dropped.</summary>
-    public void Begin(int epochs)
+    /// <summary>Makes the folder ready for a training that goes on after some epochs and steps: the metrics and events of later ones are dropped.</summary>
+    public void Begin(int epochs, long step)
     {
         AtomicFile.DeleteLeftovers(path);
         MetricsFile.KeepUpTo(metrics, epochs);
+        if (events is not null) EventFile.KeepUpTo(events, step, Now);
     }
 
     /// <summary>Removes what an earlier training left that this one has not replaced.</summary>
@@ -135,6 +139,17 @@ sealed class OutputFolder : IDisposable
 
     /// <summary>Adds an epoch's line to the metrics. Before its checkpoint is written: a line too many is dropped on resuming, one too few would be missed for ever.</summary>
     public void Append(EpochResult result, long step) => MetricsFile.Append(metrics, result, step);
+
+    /// <summary>Whether events are written for TensorBoard.</summary>
+    public bool HasEvents => events is not null;
+
+    /// <summary>Adds figures of a step to the events.</summary>
+    public void AppendEvent(long step, IEnumerable<EventSummary.Types.Value> values)
+    {
+        if (events is not null) EventFile.Append(events, new Event { WallTime = Now, Step = step, Summary = new() { Value = { values } } });
+    }
+
+    static double Now => (DateTime.UtcNow - DateTime.UnixEpoch).TotalSeconds;
 
     /// <summary>Says, when a file cannot be written, what that means for the training.</summary>
     void Write(string file, CheckpointInfo info, Action write)

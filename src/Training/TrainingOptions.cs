@@ -71,6 +71,10 @@ public sealed record TrainingOptions
     [JsonIgnore]
     public bool Resume { get; init; }
 
+    /// <summary>Whether the output folder gets a file of events for TensorBoard too: figures of steps and epochs, and after each epoch histograms of the weights and of the last step's gradients. Default true.</summary>
+    [JsonIgnore]
+    public bool TensorBoard { get; init; } = true;
+
     /// <summary>Steps between two checkpoints within an epoch, at least 1; default null: one an epoch.</summary>
     [JsonIgnore]
     public int? CheckpointEvery { get; init; }

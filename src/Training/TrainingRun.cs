@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using CnnSharp.Data;
 using CnnSharp.Formats;
+using CnnSharp.Formats.TensorBoard;
 using CnnSharp.Kernels;
 using CnnSharp.Layers;
 
@@ -34,6 +35,7 @@ sealed class TrainingRun : IDisposable
     readonly TrainingControl control;
     readonly string? labels;
     readonly List<string> warnings = [];
+    readonly List<EventSummary.Types.Value> gradients = [];
     OutputFolder? folder;
 
     History history;
@@ -225,6 +227,7 @@ sealed class TrainingRun : IDisposable
         foreach (var (optimizer, initial) in optimizers) (optimizer.LearningRate, optimizer.Momentum) = (options.Schedule.RateAt(initial, time), options.Schedule.MomentumAt(time));
         rate = optimizers[0].Optimizer.LearningRate;
         foreach (var (layer, number) in randomized) layer.ManualSeed(options.Seed, (ulong)step << ForwardsLog2, number);
+        training.BeforeOptimizer = folder is { HasEvents: true } && batch == loader.Batches - 1 ? TakeGradients : null;
         training.Run(samples, step);
         batch++;
         control.Step = ++step;
@@ -232,11 +235,12 @@ sealed class TrainingRun : IDisposable
 
     void Report(long start, long before, long firstStep)
     {
-        if (observer is null) return;
+        if (observer is null && folder is not { HasEvents: true }) return;
         meter.Read();
         ThrowIfDiverged(firstStep);
+        folder?.AppendEvent(step, [EventFile.Scalar("step/loss", meter.LastLoss), EventFile.Scalar("step/learning_rate", rate)]);
         var perSecond = (meter.Sums.Count - before) / Math.Max(Stopwatch.GetElapsedTime(start).TotalSeconds, 1e-9);
-        observer.OnProgress(new(epoch + 1, options.Epochs, batch, loader.Batches, step, meter.LastLoss, meter.Sums.MeanLoss, TrainAccuracy, rate, perSecond));
+        observer?.OnProgress(new(epoch + 1, options.Epochs, batch, loader.Batches, step, meter.LastLoss, meter.Sums.MeanLoss, TrainAccuracy, rate, perSecond));
     }
 
     /// <summary>Everything is finite before anything is recorded or written: the checkpoint that stays is a good one.</summary>
@@ -273,6 +277,7 @@ sealed class TrainingRun : IDisposable
         // The last checkpoint at the end: if the process ends before it is written, the resumed run makes the other files again.
         if (ReferenceEquals(history.Best, result)) SaveBest();
         folder?.Append(result, step);
+        if (folder is { HasEvents: true }) folder.AppendEvent(step, EventsOf(result));
         SaveLast();
     }
 
@@ -287,6 +292,26 @@ sealed class TrainingRun : IDisposable
         {
             if (!double.IsFinite(value)) throw Diverged(step, $"the {part} metric '{name}' is {value}");
         }
+    }
+
+    /// <summary>The histograms of the gradients, as TensorBoard's panes show them.</summary>
+    void TakeGradients()
+    {
+        foreach (var tensor in model.Parameters)
+        {
+            if (tensor.Gradient is { } gradient && gradient.ToArray() is var values && Array.TrueForAll(values, float.IsFinite)) gradients.Add(EventFile.Histogram($"gradients/{tensor.Name}", values));
+        }
+    }
+
+    /// <summary>The figures of an epoch, by the names of <c>metrics.jsonl</c>, and the weights and gradients at its end.</summary>
+    List<EventSummary.Types.Value> EventsOf(EpochResult result)
+    {
+        var values = new List<EventSummary.Types.Value>();
+        foreach (var (name, value) in MetricsFile.Figures(result)) values.Add(EventFile.Scalar(name.Replace("train_", "train/", StringComparison.Ordinal).Replace("validation_", "validation/", StringComparison.Ordinal), value));
+        foreach (var tensor in model.Parameters) values.Add(EventFile.Histogram($"weights/{tensor.Name}", tensor.ToArray()));
+        values.AddRange(gradients);
+        gradients.Clear();
+        return values;
     }
 
     void ThrowIfDiverged(long firstStep)
@@ -375,7 +400,7 @@ sealed class TrainingRun : IDisposable
             folder.DeleteOthers();
         }
 
-        folder.Begin(epoch);
+        folder.Begin(epoch, step);
         return checkpoint?.Info.EpochSoFar ?? new();
     }
 

@@ -24,6 +24,9 @@ public sealed class TrainingStep
     internal TrainingStep(Layer model, TrainingTask task, IReadOnlyList<(string Name, Optimizer Optimizer)> optimizers, Meter meter, int microBatchSize)
         => (Model, this.task, this.optimizers, this.meter, this.microBatchSize) = (model, task, optimizers, meter, microBatchSize);
 
+    /// <summary>Called where the gradients of the whole batch are there, before the optimizer takes them.</summary>
+    internal Action? BeforeOptimizer { get; set; }
+
     /// <summary>What is trained.</summary>
     public Layer Model { get; }
 
@@ -64,6 +67,7 @@ public sealed class TrainingStep
         using var part = share == 1 ? null : loss * share;
         (part ?? loss).Backward();
         if (!isLast) return;
+        BeforeOptimizer?.Invoke();
         chosen.Step();
         if (optimizers.Count == 1) return;
         foreach (var tensor in Model.Parameters) tensor.ClearGradient();

@@ -69,7 +69,7 @@ public sealed class TaskTests
     [Fact]
     public void Two_optimizers_train_against_each_other()
     {
-        var gan = new Gan(new(new CpuEngine(1)));
+        var gan = Initialize(new Gan(new(new CpuEngine(1))));
         var history = Trainer.Fit(gan, Real(256), Adversarial(), options: Small(null) with { Epochs = 40 });
         using var scope = Tape.NoGrad();
         var made = gan.Generator.Forward(Noise(256, 99, gan.Generator.Parameters[0].Device)).ToArray();
@@ -158,11 +158,7 @@ public sealed class TaskTests
         var parts = Trainer.Fit(Linear(), Images(100), options: Small(null) with { Augmentation = Augment.Mixup(0.4), MicroBatchSize = 5 });
         Assert.Equal(plain.Last.TrainLoss, parts.Last.TrainLoss, 1e-4);
 
-        static Layer Linear()
-        {
-            Generator.Default = new(4);
-            return new Sequential(new Flatten(), new Linear(128, Classes, device: new(new CpuEngine(1))));
-        }
+        static Layer Linear() => Initialize(new Sequential(new Flatten(), new Linear(128, Classes, device: new(new CpuEngine(1)))));
     }
 
     // ---- what is wrong is named ------------------------------------------------------------------------------------
@@ -250,7 +246,29 @@ public sealed class TaskTests
 
     static (Layer Model, IDataset Set, TrainingTask Task) Build(Kind kind, Device device)
     {
-        Generator.Default = new(4);
+        var (model, set, task) = Make(kind, device);
+        Initialize(model);
+        return (model, set, task);
+    }
+
+    /// <summary>From a generator of its own: the default one is shared with the tests that run beside these.</summary>
+    static T Initialize<T>(T model)
+        where T : Layer
+    {
+        var generator = new Generator(4);
+        foreach (var (name, tensor) in model.StateDict())
+        {
+            var values = new float[tensor.Count];
+            if (tensor.Shape.Rank > 1) generator.FillNormal(values, 0, Math.Sqrt((double)tensor.Shape[^1] / tensor.Count));
+            else if (!name.EndsWith("bias", StringComparison.Ordinal)) continue;
+            tensor.CopyFrom<float>(values);
+        }
+
+        return model;
+    }
+
+    static (Layer Model, IDataset Set, TrainingTask Task) Make(Kind kind, Device device)
+    {
         switch (kind)
         {
             case Kind.Classification:
@@ -290,11 +308,7 @@ public sealed class TaskTests
         foreach (ref var value in sample.Input()) value += (float)sample.Random.Normal(0, std);
     }
 
-    static Sequential Regressor(Device device)
-    {
-        Generator.Default = new(4);
-        return new(new Conv2d(1, 8, 3, padding: 1, device: device), new Tanh(), new Flatten(), new Linear(128, 1, device: device));
-    }
+    static Sequential Regressor(Device device) => Initialize(new Sequential(new Conv2d(1, 8, 3, padding: 1, device: device), new Tanh(), new Flatten(), new Linear(128, 1, device: device)));
 
     /// <summary>Ramps of 4 x 4, each rising in a direction of its own: the target is the direction's slope.</summary>
     static IDataset Lines(int count)
@@ -357,7 +371,6 @@ public sealed class TaskTests
 
         public Gan(Device device)
         {
-            CnnSharp.Generator.Default = new(4);
             generator = new(new Linear(2, 8, device: device), new Tanh(), new Linear(8, 1, device: device));
             discriminator = new(new Linear(1, 8, device: device), new Tanh(), new Linear(8, 1, device: device));
         }
