@@ -15,6 +15,7 @@ var options = new TrainingOptions
     Optimizer = new AdamOptions { LearningRate = 2e-3 },
     OutputFolder = Path.Combine("runs", "tasks"),
     NumberedFolder = true,
+    Progress = Progress.Bar,
 };
 var history = args.ElementAtOrDefault(0) switch
 {
@@ -33,5 +34,5 @@ if (history is null)
     return 1;
 }
 
-Console.WriteLine(history);
+Console.WriteLine($"checkpoints, metrics and TensorBoard's events: {history.Folder}");
 return 0;

@@ -57,10 +57,15 @@ public sealed class History
     /// <summary>A line an epoch: losses and metrics.</summary>
     public override string ToString()
     {
-        return epochs.Count == 0 ? "no epoch was finished" : string.Join('\n', epochs.Select(Line));
+        return epochs.Count == 0 ? "no epoch was finished" : string.Join('\n', epochs.Select(epoch => Line(epoch)));
+    }
 
-        static string Line(EpochResult e)
-            => $"epoch {e.Epoch}: {Figures(e.TrainLoss, e.TrainAccuracy, e.TrainMetrics)}" + (e.ValidationLoss is { } loss ? $"; validation {Figures(loss, e.ValidationAccuracy, e.ValidationMetrics)}" : "");
+    /// <summary>The losses and metrics of an epoch.</summary>
+    /// <param name="e">Which.</param>
+    /// <param name="of">Of how many; 0: unsaid.</param>
+    internal static string Line(EpochResult e, int of = 0)
+    {
+        return $"epoch {e.Epoch}{(of == 0 ? "" : $"/{of}")}: {Figures(e.TrainLoss, e.TrainAccuracy, e.TrainMetrics)}" + (e.ValidationLoss is { } loss ? $"; validation {Figures(loss, e.ValidationAccuracy, e.ValidationMetrics)}" : "");
 
         static string Figures(double loss, double? accuracy, IReadOnlyDictionary<string, double>? metrics)
         {

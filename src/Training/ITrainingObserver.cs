@@ -63,6 +63,45 @@ public interface ITrainingObserver
     }
 }
 
+/// <summary>Several observers as one, in their order.</summary>
+sealed class Observers(params ITrainingObserver[] observers) : ITrainingObserver
+{
+    public void OnBegin(string? folder)
+    {
+        foreach (var observer in observers) observer.OnBegin(folder);
+    }
+
+    public void OnWarning(string message)
+    {
+        foreach (var observer in observers) observer.OnWarning(message);
+    }
+
+    public void OnStart(TrainingControl training)
+    {
+        foreach (var observer in observers) observer.OnStart(training);
+    }
+
+    public void OnDamagedCheckpoint(DataFormatException damage, string resumed)
+    {
+        foreach (var observer in observers) observer.OnDamagedCheckpoint(damage, resumed);
+    }
+
+    public void OnProgress(in TrainingProgress progress)
+    {
+        foreach (var observer in observers) observer.OnProgress(progress);
+    }
+
+    public void OnEpoch(EpochResult epoch)
+    {
+        foreach (var observer in observers) observer.OnEpoch(epoch);
+    }
+
+    public void OnCheckpoint(string path)
+    {
+        foreach (var observer in observers) observer.OnCheckpoint(path);
+    }
+}
+
 /// <summary>A training in progress, as an observer sees it.</summary>
 public sealed class TrainingControl
 {

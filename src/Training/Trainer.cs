@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using CnnSharp.Data;
 using CnnSharp.Kernels;
 using CnnSharp.Layers;
@@ -29,8 +30,7 @@ public static class Trainer
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(train);
         options ??= new();
-        using var run = new TrainingRun(model, train, validation, ImageClassification.Task(train, options), options, observer);
-        return run.Execute(cancellation);
+        return Run(model, train, ImageClassification.Task(train, options), validation, options, observer, cancellation);
     }
 
     /// <summary>
@@ -56,8 +56,26 @@ public static class Trainer
         ArgumentNullException.ThrowIfNull(train);
         ArgumentNullException.ThrowIfNull(task);
         task.Validate();
-        using var run = new TrainingRun(model, train, validation, task, options ?? new(), observer);
-        return run.Execute(cancellation);
+        return Run(model, train, task, validation, options ?? new(), observer, cancellation);
+    }
+
+    /// <summary>Trains, shown on the console if the options ask for it.</summary>
+    static History Run(Layer model, IDataset train, TrainingTask task, IDataset? validation, TrainingOptions options, ITrainingObserver? observer, CancellationToken cancellation)
+    {
+        var display = ProgressDisplay.Of(options.Progress, observer is not null);
+        using var run = new TrainingRun(model, train, validation, task, options, display is null ? observer : observer is null ? display : new Observers(display, observer));
+        if (display is null) return run.Execute(cancellation);
+
+        // Once: a second Ctrl-C ends the process.
+        using var interruption = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        using var handler = OperatingSystem.IsBrowser() ? null : PosixSignalRegistration.Create(PosixSignal.SIGINT, signal =>
+        {
+            signal.Cancel = !interruption.IsCancellationRequested;
+            interruption.Cancel();
+        });
+        var history = run.Execute(interruption.Token);
+        display.End(history);
+        return history;
     }
 
     /// <summary>

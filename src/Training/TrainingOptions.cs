@@ -79,6 +79,10 @@ public sealed record TrainingOptions
     [JsonIgnore]
     public int? CheckpointEvery { get; init; }
 
+    /// <summary>How the training is shown on the console. Default: on a terminal, if no observer is given, by a bar and a line an epoch; Ctrl-C then ends it after the step in progress, with a checkpoint if there is an output folder.</summary>
+    [JsonIgnore]
+    public Progress Progress { get; init; }
+
     /// <summary>Steps between two reports to the observer, each of which waits for the device; at least 1. Default 20.</summary>
     [JsonIgnore]
     public int ReportEvery { get; init; } = 20;
@@ -116,6 +120,7 @@ public sealed record TrainingOptions
         Check(LabelSmoothing is >= 0 and <= 1, nameof(LabelSmoothing), LabelSmoothing, "within [0, 1]");
         Check(ReportEvery >= 1, nameof(ReportEvery), ReportEvery, "at least 1");
         Check(CheckpointEvery is null or >= 1, nameof(CheckpointEvery), CheckpointEvery, "at least 1");
+        Check(Enum.IsDefined(Progress), nameof(Progress), Progress, "Auto, Bar, Lines or None");
         EarlyStopping?.Validate();
         Check(EvaluationBatchSize is null or >= 1, nameof(EvaluationBatchSize), EvaluationBatchSize, "at least 1");
         if (Resume && OutputFolder is null) throw new ArgumentException($"TrainingOptions: {nameof(Resume)} needs an {nameof(OutputFolder)} to resume from.");
