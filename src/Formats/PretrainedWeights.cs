@@ -153,9 +153,6 @@ public static class PretrainedWeights
     /// <summary>An open file of either kind.</summary>
     sealed class WeightSource(string path, SafeTensors? file, TorchArchive? archive) : IDisposable
     {
-        /// <summary>What an optimizer's state is called in this library's checkpoints.</summary>
-        const string OptimizerPrefix = "optimizer/";
-
         public string Path => path;
 
         /// <summary>How the weights lie, where the file says so.</summary>
@@ -164,7 +161,7 @@ public static class PretrainedWeights
         /// <summary>Whether there are names that only PyTorch gives.</summary>
         public bool HasTorchNames => file is not null && file.Tensors.Any(tensor => tensor.Name.EndsWith("running_var", StringComparison.Ordinal) || tensor.Name.EndsWith("num_batches_tracked", StringComparison.Ordinal));
 
-        IReadOnlyList<SafeTensor> Whole => archive?.Dictionaries[0].Tensors ?? [.. file!.Tensors.Where(tensor => !tensor.Name.StartsWith(OptimizerPrefix, StringComparison.Ordinal))];
+        IReadOnlyList<SafeTensor> Whole => archive?.Dictionaries[0].Tensors ?? [.. file!.Tensors.Where(tensor => CheckpointNames.IsWeight(tensor.Name))];
 
         /// <summary>The sets of tensors that may be the weights: of a file of torch.save each dictionary; the one of a key, or after a prefix, where one is given.</summary>
         public IEnumerable<(string Key, IReadOnlyList<SafeTensor> Tensors)> Sets(string? key)

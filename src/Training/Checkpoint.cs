@@ -6,7 +6,7 @@ namespace CnnSharp.Training;
 
 /// <summary>
 /// A training's state in one safetensors file: the model's tensors under their own names, the optimizer's under
-/// <c>optimizer/</c>, the rest as JSON in the file's metadata, a checksum of it all among them. Files are replaced
+/// <c>optimizer/</c>, where they are an average the weights to go on from under <c>trained/</c>, the rest as JSON in the file's metadata, a checksum of it all among them. Files are replaced
 /// atomically, and hold nothing that differs between two equal runs: no time, no host, no thread count.
 /// </summary>
 public static class Checkpoint
@@ -26,16 +26,22 @@ public static class Checkpoint
     /// <param name="info">What else to remember.</param>
     /// <param name="optimizer">What trains it; null leaves it out.</param>
     /// <exception cref="IOException">The file cannot be written; what was there before is untouched.</exception>
-    public static void Save(string path, Layer model, CheckpointInfo info, Optimizer? optimizer = null) => Save(path, model, info, optimizer is null ? [] : [optimizer], previous: null);
+    public static void Save(string path, Layer model, CheckpointInfo info, Optimizer? optimizer = null) => Save(path, model, info, optimizer is null ? [] : [optimizer], averages: null, previous: null);
 
     /// <summary>As <see cref="Save(string, Layer, CheckpointInfo, Optimizer)"/>; what was at the path becomes <paramref name="previous"/>.</summary>
-    internal static void Save(string path, Layer model, CheckpointInfo info, IReadOnlyList<Optimizer> optimizers, string? previous)
+    internal static void Save(string path, Layer model, CheckpointInfo info, IReadOnlyList<Optimizer> optimizers, AveragedWeights? averages, string? previous)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(info);
         var tensors = new List<SafeTensor>();
-        foreach (var (name, tensor) in model.StateDict()) tensors.Add(ModelFile.ToSafeTensor(name, tensor));
-        foreach (var (name, tensor) in optimizers.SelectMany(optimizer => optimizer.StateTensors())) tensors.Add(ModelFile.ToSafeTensor(CheckpointFile.OptimizerPrefix + name, tensor));
+        var averaged = averages?.Averages.ToDictionary(average => average.Name, average => average.Tensor, StringComparer.Ordinal) ?? [];
+        foreach (var (name, tensor) in model.StateDict())
+        {
+            tensors.Add(ModelFile.ToSafeTensor(name, averaged.GetValueOrDefault(name, tensor)));
+            if (averaged.ContainsKey(name)) tensors.Add(ModelFile.ToSafeTensor(CheckpointNames.TrainedPrefix + name, tensor));
+        }
+
+        foreach (var (name, tensor) in optimizers.SelectMany(optimizer => optimizer.StateTensors())) tensors.Add(ModelFile.ToSafeTensor(CheckpointNames.OptimizerPrefix + name, tensor));
         if (optimizers.Count > 0)
         {
             var counts = optimizers.SelectMany(optimizer => optimizer.StepCounts).ToArray();
@@ -64,6 +70,7 @@ public static class Checkpoint
         if (info.Images is { } images) metadata["images"] = images.ToString(CultureInfo.InvariantCulture);
         if (info.Labels is { } labels) metadata["labels"] = labels;
         if (info.Task is { } task) metadata["task"] = task;
+        if (info.Averaged is { } count) metadata["averaged"] = count.ToString(CultureInfo.InvariantCulture);
         metadata[CheckpointFile.ChecksumKey] = CheckpointFile.ChecksumOf(metadata, tensors);
         SafeTensors.Save(path, tensors, metadata, previous);
     }
@@ -106,7 +113,7 @@ public static class Checkpoint
     {
         ArgumentNullException.ThrowIfNull(model);
         using var file = CheckpointFile.Open(path, verify: true);
-        file.Read(model, optimizer is null ? [] : [optimizer]);
+        file.Read(model, optimizer is null ? [] : [optimizer], averages: null);
         return file.Info;
     }
 

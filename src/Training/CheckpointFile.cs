@@ -12,8 +12,7 @@ namespace CnnSharp.Training;
 /// <summary>A checkpoint that is open to be read.</summary>
 sealed class CheckpointFile : IDisposable
 {
-    public const string OptimizerPrefix = "optimizer/";
-    public const string StepCountsName = OptimizerPrefix + "steps";
+    public const string StepCountsName = CheckpointNames.OptimizerPrefix + "steps";
     public const string ChecksumKey = "checksum";
     public const string Format = "cnnsharp checkpoint";
     public const string Version = "2";
@@ -92,12 +91,24 @@ sealed class CheckpointFile : IDisposable
     }
 
     /// <summary>Reads the tensors into a model and the optimizers of its parameters, if there are any: all or none.</summary>
+    /// <param name="model">What was trained.</param>
+    /// <param name="optimizers">All that trained it; none leaves their state unread.</param>
+    /// <param name="averages">Takes the average, where the training has one, and the model then what it is to go on from; null: the model takes the average.</param>
     /// <exception cref="DataFormatException">It is of another model or optimizer.</exception>
-    public void Read(Layer model, IReadOnlyList<Optimizer> optimizers)
+    public void Read(Layer model, IReadOnlyList<Optimizer> optimizers, AveragedWeights? averages)
     {
         var targets = model.StateDict().ToList();
+        if (averages is not null)
+        {
+            var averaged = averages.Averages.ToList();
+            var names = averaged.Select(average => average.Name).ToHashSet(StringComparer.Ordinal);
+            targets = [.. targets.Select(target => names.Contains(target.Name) ? (CheckpointNames.TrainedPrefix + target.Name, target.Tensor) : target), .. averaged];
+        }
+
         var counts = optimizers.Count == 0 ? [] : Prepare(optimizers, targets);
-        StoredTensors.Read(Path, file, targets, optimizers.Count == 0 ? name => name.StartsWith(OptimizerPrefix, StringComparison.Ordinal) : name => name == StepCountsName);
+        StoredTensors.Read(Path, file, targets, PassesOver);
+        bool PassesOver(string name) => (averages is null && name.StartsWith(CheckpointNames.TrainedPrefix, StringComparison.Ordinal)) || (optimizers.Count == 0 ? name.StartsWith(CheckpointNames.OptimizerPrefix, StringComparison.Ordinal) : name == StepCountsName);
+
         var at = 0;
         foreach (var optimizer in optimizers)
         {
@@ -123,7 +134,7 @@ sealed class CheckpointFile : IDisposable
         {
             foreach (var (name, tensor, parameter) in optimizer.AllState())
             {
-                if (counts[first + parameter] > 0) targets.Add((OptimizerPrefix + name, tensor));
+                if (counts[first + parameter] > 0) targets.Add((CheckpointNames.OptimizerPrefix + name, tensor));
             }
 
             first += optimizer.StepCounts.Length;
@@ -154,6 +165,7 @@ sealed class CheckpointFile : IDisposable
                 Images = file.Metadata.ContainsKey("images") ? Parse<int>("images") : null,
                 Labels = file.Metadata.GetValueOrDefault("labels"),
                 Task = file.Metadata.GetValueOrDefault("task"),
+                Averaged = file.Metadata.ContainsKey("averaged") ? Parse<long>("averaged") : null,
                 BestAccuracy = Parse<double?>("best_accuracy"),
                 History = Parse<IReadOnlyList<EpochResult>>("history"),
                 EpochSoFar = Parse<MeterSums>("epoch_so_far"),

@@ -41,6 +41,9 @@ public sealed record CheckpointInfo
     /// <summary>The name of the training's task; null: the classification of images.</summary>
     public string? Task { get; init; }
 
+    /// <summary>Of how many steps or epochs the weights are an average (<see cref="TrainingOptions.Average"/>); null: they are none.</summary>
+    public long? Averaged { get; init; }
+
     /// <summary>The highest accuracy of an epoch; null before the first has finished.</summary>
     public double? BestAccuracy { get; init; }
 

@@ -120,9 +120,9 @@ sealed class OutputFolder : IDisposable
     }
 
     /// <summary>Writes the state to go on from; the one before it stays beside it.</summary>
-    public string SaveLast(Layer model, CheckpointInfo info, IReadOnlyList<Optimizer> optimizers)
+    public string SaveLast(Layer model, CheckpointInfo info, IReadOnlyList<Optimizer> optimizers, AveragedWeights? averages)
     {
-        Write(last, info, () => Checkpoint.Save(last, model, info, optimizers, newest == last ? previous : null));
+        Write(last, info, () => Checkpoint.Save(last, model, info, optimizers, averages, newest == last ? previous : null));
         newest = last;
         return last;
     }

@@ -18,6 +18,10 @@ public sealed record TrainingOptions
     /// </summary>
     public int? MicroBatchSize { get; init; }
 
+    /// <summary>Averages the weights over the training: <see cref="WeightAverage.Exponential"/>, <see cref="WeightAverage.Stochastic"/>. Default null: the model has the last ones.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public WeightAverage? Average { get; init; }
+
     /// <summary>Default: SGD at 0.1 with Nesterov momentum 0.9 and weight decay 5e-4.</summary>
     public OptimizerOptions Optimizer { get; init; } = new SgdOptions { LearningRate = 0.1f, Momentum = 0.9f, Nesterov = true, WeightDecay = 5e-4f };
 

@@ -28,6 +28,7 @@ sealed class TrainingRun : IDisposable
     readonly TaskEvaluator? taskEvaluator;
     readonly Metric monitor;
     readonly int partsPerStep;
+    readonly AveragedWeights? averaged;
     readonly List<(IRandomized Layer, uint Number)> randomized = [];
     readonly Tensor[] tensors;
     readonly SquareSums squares;
@@ -72,6 +73,7 @@ sealed class TrainingRun : IDisposable
         else if (validation is not null) taskEvaluator = new(model, validation, task, device, batchSize, Images?.Normalization);
         tensors = [.. model.StateDict().Select(t => t.Tensor).Where(t => t.DType == device.FloatType)];
         squares = new(device, tensors.Length);
+        if (options.Average is { } average) averaged = new(model, average, device);
         control = new(model, [.. optimizers.Select(o => o.Optimizer)]);
         history = new([], monitor);
 
@@ -96,6 +98,7 @@ sealed class TrainingRun : IDisposable
             sums = new();
         }
 
+        averaged?.Exchange();
         if (options.EarlyStopping is { RestoreBest: true } && history.End is TrainingEnd.Completed or TrainingEnd.StoppedEarly && history.Epochs.Count > 0) RestoreBest();
         history.Seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         return history;
@@ -106,6 +109,7 @@ sealed class TrainingRun : IDisposable
         meter.Dispose();
         evaluator?.Dispose();
         taskEvaluator?.Dispose();
+        averaged?.Dispose();
         folder?.Dispose();
     }
 
@@ -229,6 +233,7 @@ sealed class TrainingRun : IDisposable
         foreach (var (layer, number) in randomized) layer.ManualSeed(options.Seed, (ulong)step << ForwardsLog2, number);
         training.BeforeOptimizer = folder is { HasEvents: true } && batch == loader.Batches - 1 ? TakeGradients : null;
         training.Run(samples, step);
+        averaged?.AddStep();
         batch++;
         control.Step = ++step;
     }
@@ -250,6 +255,8 @@ sealed class TrainingRun : IDisposable
         var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         ThrowIfDiverged(firstStep);
         ThrowIfNotFinite();
+        averaged?.AddEpoch(epoch + 1);
+        averaged?.Exchange();
         var validated = evaluator?.Run(null, CancellationToken.None);
         var measured = taskEvaluator?.Run(CancellationToken.None);
         if ((validated?.Loss ?? measured?.Loss) is { } loss && !double.IsFinite(loss)) throw Diverged(step, $"the validation loss is {loss}");
@@ -276,6 +283,7 @@ sealed class TrainingRun : IDisposable
 
         // The last checkpoint at the end: if the process ends before it is written, the resumed run makes the other files again.
         if (ReferenceEquals(history.Best, result)) SaveBest();
+        averaged?.Exchange();
         folder?.Append(result, step);
         if (folder is { HasEvents: true }) folder.AppendEvent(step, EventsOf(result));
         SaveLast();
@@ -335,7 +343,7 @@ sealed class TrainingRun : IDisposable
     void SaveLast()
     {
         if (folder is null) return;
-        history.Checkpoint = folder.SaveLast(model, Info(), control.Optimizers);
+        history.Checkpoint = folder.SaveLast(model, Info(), control.Optimizers, averaged);
         observer?.OnCheckpoint(history.Checkpoint);
     }
 
@@ -371,6 +379,7 @@ sealed class TrainingRun : IDisposable
         Images = train.Count,
         Labels = labels,
         Task = task.IsImageClassification ? null : task.Name,
+        Averaged = averaged?.Count,
         BestAccuracy = history.Epochs.Count == 0 ? null : history.Epochs.Max(e => e.Accuracy),
         History = history.Epochs,
         EpochSoFar = meter.Sums,
@@ -425,7 +434,9 @@ sealed class TrainingRun : IDisposable
         Same("the steps made", ((long)info.Epoch * loader.Batches) + info.Batch, info.Step);
         if (info.Batch < 0 || info.Batch >= loader.Batches || info.Epoch < 0) throw new DataFormatException(path, "the place in the training", $"one of {loader.Batches} batches of an epoch", $"epoch {info.Epoch}, batch {info.Batch}");
         Same("the epochs in the history", info.Epoch, info.History.Count);
-        checkpoint.Read(model, control.Optimizers);
+        Same("an average of the weights", averaged is null ? "none" : "one", info.Averaged is null ? "none" : "one");
+        checkpoint.Read(model, control.Optimizers, averaged);
+        averaged?.Count = info.Averaged!.Value;
 
         history = new(info.History, monitor) { Checkpoint = path };
         losses.AddRange(info.History.Select(e => e.Loss));

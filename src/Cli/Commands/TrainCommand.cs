@@ -26,6 +26,7 @@ internal static class TrainCommand
         var epochs = Options.Whole("--epochs", "passes over the training images; default by the model and the data set", minimum: 1, maximum: 100_000);
         var batch = Options.Batch("128 for residual networks, else 64");
         var microBatch = Options.Whole("--micro-batch", "images at once, where a batch takes more memory than there is: their gradients are added up; default: the whole batch", minimum: 1);
+        var average = Options.Text("--average", "KIND", "average the weights, and validate and end with the average: ema or ema:DECAY (default 0.999), swa:EPOCH (the mean from the end of that epoch on)");
         var optimizer = Options.Choice("--optimizer", "optimizer", "how weights are moved (default sgd, with Nesterov momentum)", ["sgd", "adagrad", "rmsprop", "adam", "adamw", "nadam", "adamax", "adadelta", "lion"]);
         var lr = Options.Real("--lr", "the learning rate: the schedule's highest; default by the optimizer and the model", minimum: 0, above: true);
         var schedule = Schedule();
@@ -55,7 +56,7 @@ internal static class TrainCommand
         var json = Options.Json();
         var command = new Command("train", "Trains a network. Without arguments: on the best data set that is present, with settings that suit it.")
         {
-            model, shortcut, dataset, data, size, resize, channels, cache, skipCorrupt, valSplit, epochs, batch, microBatch, optimizer, lr, schedule, warmup, momentum, weightDecay, noBiasDecay, clipNorm, clipValue, smoothing, augment, weights, freeze, lrScale, earlyStopping, minDelta, monitor, checkpointEvery, device, precision, threads, seed, output, overwrite, resume, json,
+            model, shortcut, dataset, data, size, resize, channels, cache, skipCorrupt, valSplit, epochs, batch, microBatch, average, optimizer, lr, schedule, warmup, momentum, weightDecay, noBiasDecay, clipNorm, clipValue, smoothing, augment, weights, freeze, lrScale, earlyStopping, minDelta, monitor, checkpointEvery, device, precision, threads, seed, output, overwrite, resume, json,
         };
         imported.AddTo(command);
         command.SetAction(parsed => Run(
@@ -75,6 +76,7 @@ internal static class TrainCommand
                 Epochs = parsed.GetValue(epochs),
                 Batch = parsed.GetValue(batch),
                 MicroBatch = parsed.GetValue(microBatch),
+                Average = parsed.GetValue(average),
                 Optimizer = parsed.GetValue(optimizer),
                 Lr = parsed.GetValue(lr),
                 Schedule = parsed.GetValue(schedule),
@@ -230,6 +232,7 @@ internal static class TrainCommand
         if (said.Weights is null && (said.Rename ?? said.WeightsKey ?? said.WeightsLayout) is not null) throw new UsageException($"{(said.Rename is not null ? "--rename" : said.WeightsKey is not null ? "--weights-key" : "--layout")}: it is for --weights FILE.");
         if (said is { Momentum: > 0, Optimizer: not (null or "sgd" or "rmsprop") }) throw new UsageException($"--momentum {said.Momentum}: it is for --optimizer sgd and rmsprop, not {said.Optimizer}.");
         foreach (var rate in said.LrScale ?? []) TrainSettings.ParseRate(rate);
+        if (said.Average is { } average) TrainSettings.ParseAverage(average);
         if (said.Weights is not { } weights || resume) return said;
 
         if (ModelWeights.IsOnnx(weights)) throw new UsageException("--weights: an ONNX file is a network of its own; 'cnnsharp import' runs it, but train needs the weights of a --model.");

@@ -45,6 +45,8 @@ internal sealed record TrainSettings
 
     public int? MicroBatch { get; init; }
 
+    public string? Average { get; init; }
+
     public string? Optimizer { get; init; }
 
     public double? Lr { get; init; }
@@ -105,6 +107,7 @@ internal sealed record TrainSettings
         Epochs = Epochs ?? other.Epochs,
         Batch = Batch ?? other.Batch,
         MicroBatch = MicroBatch ?? other.MicroBatch,
+        Average = Average ?? other.Average,
         Optimizer = Optimizer ?? other.Optimizer,
         Lr = Lr ?? other.Lr,
         Schedule = Schedule ?? other.Schedule,
@@ -169,6 +172,7 @@ internal sealed record TrainSettings
         Epochs = Epochs!.Value,
         BatchSize = Batch!.Value,
         MicroBatchSize = MicroBatch,
+        Average = Average is { } average ? ParseAverage(average) : null,
         Optimizer = OptimizerOptions(),
         Schedule = ScheduleText.Build(this),
         LearningRates = [.. (LrScale ?? []).Select(ParseRate)],
@@ -209,6 +213,16 @@ internal sealed record TrainSettings
         var at = text.LastIndexOf('=');
         if (at > 0 && float.TryParse(text.AsSpan(at + 1), NumberStyles.Float, CultureInfo.InvariantCulture, out var factor) && float.IsFinite(factor) && factor >= 0) return new(text[..at], factor);
         throw new UsageException($"--lr-scale {text}: expected PATTERN=FACTOR with a factor of at least 0, for instance layer1.*=0.1.");
+    }
+
+    /// <summary><c>ema</c>, <c>ema:0.9999</c>, <c>swa:8</c>.</summary>
+    public static WeightAverage ParseAverage(string text)
+    {
+        var (kind, number) = text.Split(':', 2) is [var first, var second] ? (first, second) : (text, "");
+        if (kind == "ema" && number.Length == 0 && kind == text) return WeightAverage.Exponential();
+        if (kind == "ema" && double.TryParse(number, NumberStyles.Float, CultureInfo.InvariantCulture, out var decay) && decay is >= 0 and < 1) return WeightAverage.Exponential(decay);
+        if (kind == "swa" && int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var epoch) && epoch >= 1) return WeightAverage.Stochastic(epoch);
+        throw new UsageException($"--average {text}: expected ema, ema:DECAY with a decay from 0 to below 1, or swa:EPOCH with an epoch of at least 1.");
     }
 
     OptimizerOptions OptimizerOptions()

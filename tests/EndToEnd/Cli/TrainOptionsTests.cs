@@ -29,6 +29,9 @@ public class TrainOptionsTests : CliTest
     [InlineData("--early-stopping 0", "--early-stopping 0: expected a whole number from 1")]
     [InlineData("--monitor los", "Unknown figure 'los'. Did you mean 'loss'?")]
     [InlineData("--momentum 0.9 --optimizer adam", "--momentum 0.9: it is for --optimizer sgd and rmsprop, not adam")]
+    [InlineData("--average ema:1", "--average ema:1: expected ema, ema:DECAY")]
+    [InlineData("--average swa", "--average swa: expected ema, ema:DECAY")]
+    [InlineData("--micro-batch 0", "--micro-batch 0: expected a whole number of at least 1")]
     [InlineData("--lr-scale 0.*", "--lr-scale 0.*: expected PATTERN=FACTOR")]
     [InlineData("--lr-scale 0.*=-1", "expected PATTERN=FACTOR with a factor of at least 0")]
     [InlineData("--lr-scale conv*=1", "No parameter fits 'conv*'. There are '0.weight', '0.bias'")]
@@ -79,16 +82,21 @@ public class TrainOptionsTests : CliTest
     [Fact]
     public void OtherSettingsReachTheTrainer()
     {
-        Train("--epochs 2 --schedule cosine --warmup 0.5 --clip-value 0.25 --no-bias-decay --monitor loss --micro-batch 11 --lr-scale 0.*=0.5 --lr-scale *=2 --early-stopping 7 --min-delta 0.001").IsDone();
+        Train("--epochs 2 --schedule cosine --warmup 0.5 --clip-value 0.25 --no-bias-decay --monitor loss --average ema:0.75 --micro-batch 11 --lr-scale 0.*=0.5 --lr-scale *=2 --early-stopping 7 --min-delta 0.001").IsDone();
         var options = Checkpoint.ReadInfo(At("run", "checkpoint.safetensors")).Options;
         foreach (var expected in new[]
         {
-            "\"schedule\":{\"name\":\"warmup\",\"epochs\":0.5,\"start\":0.1,\"next\":{\"name\":\"cosine\",\"final\":0}}", "\"max_gradient_value\":0.25", "\"max_gradient_norm\":null", "\"decay_vectors\":false", "\"monitor\":\"loss\"", "\"micro_batch_size\":11",
+            "\"schedule\":{\"name\":\"warmup\",\"epochs\":0.5,\"start\":0.1,\"next\":{\"name\":\"cosine\",\"final\":0}}", "\"max_gradient_value\":0.25", "\"max_gradient_norm\":null", "\"decay_vectors\":false", "\"monitor\":\"loss\"", "\"micro_batch_size\":11", "\"average\":{\"decay\":0.75",
             "\"learning_rates\":[{\"pattern\":\"0.*\",\"scale\":0.5,\"weight_decay\":null},{\"pattern\":\"*\",\"scale\":2", "\"early_stopping\":{\"patience\":7,\"min_delta\":0.001",
         })
         {
             Assert.Contains(expected, options, StringComparison.Ordinal);
         }
+
+        // Each command takes the average, and passes over the weights to go on from.
+        Run("eval", "--checkpoint", At("run", "checkpoint.safetensors"), "--split", "train").IsDone();
+        Run("export", "--checkpoint", At("run", "checkpoint.safetensors"), "--out", At("average.onnx")).IsDone();
+        Run("train", "--dataset", "mnist", "--data", At("bars"), "--threads", "1", "--epochs", "1", "--weights", At("run", "checkpoint.safetensors"), "--out", At("again")).IsDone();
     }
 
     /// <summary>No epoch beats the first by a whole point. Held-out images decide, not the test images.</summary>

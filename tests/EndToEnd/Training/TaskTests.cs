@@ -161,6 +161,67 @@ public sealed class TaskTests
         static Layer Linear() => Initialize(new Sequential(new Flatten(), new Linear(128, Classes, device: new(new CpuEngine(1)))));
     }
 
+    /// <summary>Against the formulas in double precision, over the weights of every step; validation, the best checkpoint, the last and the model at the end have the average, and a resumed training too.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Weights_are_averaged(bool exponential)
+    {
+        using var folder = new TemporaryFolder();
+        var options = Small(folder.File("straight")) with { Epochs = 3, Average = exponential ? WeightAverage.Exponential(0.9) : WeightAverage.Stochastic(firstEpoch: 2) };
+        var model = Regressor(new(new CpuEngine(1)));
+        var recorder = new Recorder();
+        var expected = model.Parameters.Select(t => t.ToArray<float>().Select(v => (double)v).ToArray()).ToList();
+        var history = Trainer.Fit(model, Lines(96), TrainingTask.Regression(), Lines(30), options, recorder);
+        var count = 0;
+        for (var step = 0; step < recorder.Weights.Count; step++)
+        {
+            if (!exponential && (step + 1) % 4 != 0) continue;
+            if (!exponential && step + 1 >= 8) count++;
+            var share = exponential ? 1 - Math.Min(0.9, (1.0 + step) / (10 + step)) : 1.0 / Math.Max(count, 1);
+            for (var i = 0; i < expected.Count; i++)
+                for (var j = 0; j < expected[i].Length; j++) expected[i][j] += share * (recorder.Weights[step][i][j] - expected[i][j]);
+        }
+
+        Same(model);
+        var last = Regressor(new(new CpuEngine(1)));
+        Assert.Equal(exponential ? 12 : 2, Checkpoint.Load(Last(folder.File("straight")), last).Averaged);
+        Same(last);
+        Assert.Equal(history.Last.ValidationLoss!.Value, Trainer.Evaluate(last, Lines(30), TrainingTask.Regression()).Loss, 1e-6);
+        var best = Regressor(new(new CpuEngine(1)));
+        Checkpoint.Load(Path.Combine(folder.File("straight"), Checkpoint.BestFile), best);
+        Assert.Equal(history.Best!.ValidationLoss!.Value, Trainer.Evaluate(best, Lines(30), TrainingTask.Regression()).Loss, 1e-6);
+
+        foreach (var at in new[] { 3, 4, 9, 11 })
+        {
+            var resumed = options with { OutputFolder = folder.File($"resumed{at}") };
+            using var cancellation = new CancellationTokenSource();
+            Assert.True(Trainer.Fit(Regressor(new(new CpuEngine(1))), Lines(96), TrainingTask.Regression(), Lines(30), resumed, new Canceling(at, cancellation), cancellation.Token).IsCanceled);
+            Trainer.Fit(Regressor(new(new CpuEngine(2))), Lines(96), TrainingTask.Regression(), Lines(30), resumed with { Resume = true });
+            AssertSameFiles(options.OutputFolder!, resumed.OutputFolder!);
+        }
+
+        var error = Assert.Throws<DataFormatException>(() => Trainer.Fit(Regressor(new(new CpuEngine(1))), Lines(96), TrainingTask.Regression(), Lines(30), options with { Epochs = 4, Resume = true, Average = null }));
+        Assert.Contains("an average of the weights: expected none, got one", error.Message, StringComparison.Ordinal);
+
+        void Same(Layer actual)
+        {
+            foreach (var (e, a) in expected.Zip(actual.Parameters)) Assert.All(e.Zip(a.ToArray()), pair => Assert.Equal(pair.First, pair.Second, 2e-6));
+        }
+    }
+
+    /// <summary>The weights after every step.</summary>
+    sealed class Recorder : ITrainingObserver
+    {
+        TrainingControl? training;
+
+        public List<float[][]> Weights { get; } = [];
+
+        public void OnStart(TrainingControl training) => this.training = training;
+
+        public void OnProgress(in TrainingProgress progress) => Weights.Add([.. training!.Model.Parameters.Select(t => t.ToArray())]);
+    }
+
     // ---- what is wrong is named ------------------------------------------------------------------------------------
 
     /// <summary>A sample that cannot be read is named, and the steps before it can be gone on from.</summary>
