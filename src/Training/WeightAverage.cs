@@ -12,11 +12,14 @@ public sealed record WeightAverage
     {
     }
 
-    /// <summary>Of an exponential average: what is kept of it at each step, in the long run. Null: an equal average.</summary>
+    /// <summary>Of an exponential average: what is kept of it at each step, in the long run; of lookahead: each time. Null: an equal average.</summary>
     public double? Decay { get; private init; }
 
     /// <summary>Of an equal average: the first epoch whose end is counted, from 1.</summary>
     public int FirstEpoch { get; private init; }
+
+    /// <summary>Of lookahead: the steps after which the weights go back to the average; else null.</summary>
+    public int? Every { get; private init; }
 
     /// <summary>An exponential moving average (EMA) over the steps: average = d average + (1 - d) weight, where d is the decay or, in the first steps t, the lower (1 + t) / (10 + t).</summary>
     /// <param name="decay">Within [0, 1); default 0.999, an average over about 1,000 steps.</param>
@@ -29,6 +32,16 @@ public sealed record WeightAverage
     /// <exception cref="ArgumentOutOfRangeException">The epoch is not at least 1.</exception>
     public static WeightAverage Stochastic(int firstEpoch)
         => firstEpoch >= 1 ? new() { FirstEpoch = firstEpoch } : throw new ArgumentOutOfRangeException(nameof(firstEpoch), firstEpoch, "WeightAverage: the first epoch must be at least 1.");
+
+    /// <summary>Lookahead (Zhang et al. 2019): after every so many steps slow += share (weight - slow), and the weights go on from there. Running statistics are left alone.</summary>
+    /// <param name="every">Steps, at least 1; default 5.</param>
+    /// <param name="share">Within (0, 1]; default 0.5.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is out of its range.</exception>
+    public static WeightAverage Lookahead(int every = 5, double share = 0.5)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(every, 1);
+        return share is > 0 and <= 1 ? new() { Decay = 1 - share, Every = every } : throw new ArgumentOutOfRangeException(nameof(share), share, "WeightAverage: the share must be within (0, 1].");
+    }
 }
 
 /// <summary>The average of a model's weights during a training.</summary>
@@ -41,9 +54,10 @@ sealed class AveragedWeights : IDisposable
     public AveragedWeights(Layer model, WeightAverage options, Device device)
     {
         (this.options, this.device) = (options, device);
+        var parameters = new HashSet<Tensor>(model.Parameters, ReferenceEqualityComparer.Instance);
         foreach (var (name, tensor) in model.StateDict())
         {
-            if (tensor.DType != device.FloatType) continue;
+            if (tensor.DType != device.FloatType || (options.Every is not null && !parameters.Contains(tensor))) continue;
             var average = Tensor.Uninitialized(tensor.Shape, device);
             average.Name = name;
             Copy(tensor, average);
@@ -61,8 +75,16 @@ sealed class AveragedWeights : IDisposable
     public void AddStep()
     {
         if (options.Decay is not { } decay) return;
-        Add(1 - Math.Min(decay, (1.0 + Count) / (10 + Count)));
         Count++;
+        if (options.Every is not { } every)
+        {
+            Add(1 - Math.Min(decay, Count / (9.0 + Count)));
+        }
+        else if (Count % every == 0)
+        {
+            Add(1 - decay);
+            foreach (var (_, tensor, average) in weights) Copy(average, tensor);
+        }
     }
 
     /// <summary>Takes the weights after an epoch.</summary>

@@ -215,14 +215,15 @@ internal sealed record TrainSettings
         throw new UsageException($"--lr-scale {text}: expected PATTERN=FACTOR with a factor of at least 0, for instance layer1.*=0.1.");
     }
 
-    /// <summary><c>ema</c>, <c>ema:0.9999</c>, <c>swa:8</c>.</summary>
+    /// <summary><c>ema</c>, <c>ema:0.9999</c>, <c>swa:8</c>, <c>lookahead</c>.</summary>
     public static WeightAverage ParseAverage(string text)
     {
         var (kind, number) = text.Split(':', 2) is [var first, var second] ? (first, second) : (text, "");
         if (kind == "ema" && number.Length == 0 && kind == text) return WeightAverage.Exponential();
         if (kind == "ema" && double.TryParse(number, NumberStyles.Float, CultureInfo.InvariantCulture, out var decay) && decay is >= 0 and < 1) return WeightAverage.Exponential(decay);
         if (kind == "swa" && int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var epoch) && epoch >= 1) return WeightAverage.Stochastic(epoch);
-        throw new UsageException($"--average {text}: expected ema, ema:DECAY with a decay from 0 to below 1, or swa:EPOCH with an epoch of at least 1.");
+        if (text == "lookahead") return WeightAverage.Lookahead();
+        throw new UsageException($"--average {text}: expected lookahead, ema, ema:DECAY with a decay from 0 to below 1, or swa:EPOCH with an epoch of at least 1.");
     }
 
     OptimizerOptions OptimizerOptions()

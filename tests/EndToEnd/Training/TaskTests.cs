@@ -210,6 +210,42 @@ public sealed class TaskTests
         }
     }
 
+    /// <summary>Lookahead by hand, step by step: the same weights; and resumed between two of its syncs to the byte.</summary>
+    [Fact]
+    public void Lookahead_goes_back_to_the_slow_weights()
+    {
+        using var folder = new TemporaryFolder();
+        var options = Small(folder.File("straight")) with { Optimizer = new SgdOptions { LearningRate = 0.05 }, Schedule = Schedule.Constant(), Average = WeightAverage.Lookahead(every: 3, share: 0.4) };
+        var (model, byHand) = (Regressor(new(new CpuEngine(1))), Regressor(new(new CpuEngine(1))));
+        Trainer.Fit(model, Lines(96), TrainingTask.Regression(), options: options);
+
+        var optimizer = new Sgd(byHand.Parameters, learningRate: 0.05);
+        var slow = byHand.Parameters.Select(t => t.ToArray()).ToArray();
+        var step = 0;
+        for (var epoch = 0; epoch < 2; epoch++)
+        {
+            foreach (var batch in new DataLoader(Lines(96), 24, byHand.Parameters[0].Device, seed: 1).Epoch(epoch))
+            {
+                Loss.MeanSquaredError(byHand.Forward(batch.Images), batch.Labels).Backward();
+                optimizer.Step();
+                if (++step % 3 != 0) continue;
+                foreach (var (tensor, kept) in byHand.Parameters.Zip(slow))
+                {
+                    var fast = tensor.ToArray();
+                    for (var i = 0; i < kept.Length; i++) kept[i] += 0.4f * (fast[i] - kept[i]);
+                    tensor.CopyFrom<float>(kept);
+                }
+            }
+        }
+
+        foreach (var (e, a) in slow.Zip(model.Parameters)) Assert.All(e.Zip(a.ToArray()), pair => Assert.Equal(pair.First, pair.Second, 1e-5f));
+        var resumed = options with { OutputFolder = folder.File("resumed") };
+        using var cancellation = new CancellationTokenSource();
+        Trainer.Fit(Regressor(new(new CpuEngine(1))), Lines(96), TrainingTask.Regression(), options: resumed, observer: new Canceling(5, cancellation), cancellation: cancellation.Token);
+        Trainer.Fit(Regressor(new(new CpuEngine(1))), Lines(96), TrainingTask.Regression(), options: resumed with { Resume = true });
+        AssertSameFiles(options.OutputFolder!, resumed.OutputFolder!);
+    }
+
     /// <summary>The weights after every step.</summary>
     sealed class Recorder : ITrainingObserver
     {
