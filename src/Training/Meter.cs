@@ -27,6 +27,7 @@ sealed class Meter : IDisposable
     int stepsRead;
     int samplesRead;
     int measured;
+    int stepStart;
 
     /// <summary>Room for an epoch.</summary>
     /// <param name="device">Where the losses are.</param>
@@ -67,11 +68,14 @@ sealed class Meter : IDisposable
     {
         this.confusion = confusion;
         Sums = sums ?? new();
-        (steps, samples, stepsRead, samplesRead, measured) = (0, 0, 0, 0, 0);
+        (steps, samples, stepsRead, samplesRead, measured, stepStart) = (0, 0, 0, 0, 0, 0);
         FirstBadStep = -1;
     }
 
-    /// <summary>Takes a step's results over, on the device. To be called before Backward frees them.</summary>
+    /// <summary>What is added from here on is of one step, until the next call.</summary>
+    public void BeginStep() => stepStart = steps;
+
+    /// <summary>Takes the results of a step, or of a part of one, over, on the device. To be called before Backward frees them.</summary>
     /// <param name="loss">The mean over the batch, one element.</param>
     /// <param name="output">What the metrics are of; for accuracy logits [batch, classes]. Null: they are not measured.</param>
     /// <param name="batch">The samples.</param>
@@ -101,8 +105,9 @@ sealed class Meter : IDisposable
             var value = lossValues[stepsRead - firstStep];
             if (!double.IsFinite(value) && FirstBadStep < 0) (FirstBadStep, BadLoss) = (stepsRead, value);
             loss += value * counts[stepsRead];
-            LastLoss = value;
         }
+
+        LastLoss = MeanOf(lossValues, Math.Max(stepStart, firstStep), firstStep);
 
         if (newSamples > 0)
         {
@@ -155,7 +160,7 @@ sealed class Meter : IDisposable
     {
         var k = device.Kernels;
         var count = checked((int)target.Count);
-        if (logits.Shape.Rank < 1 || logits.Count / logits.Shape[^1] != count || target.DType != DType.Int32) throw new ShapeException("accuracy", $"labels {target.Shape} ({target.DType}) need logits [N, classes] and Int32; the result is {logits.Shape}.");
+        if (logits.Shape.Rank != 2 || target.Shape != new Shape(logits.Shape[0]) || target.DType != DType.Int32) throw new ShapeException("accuracy", $"expected logits [N, classes] and labels [N] (Int32), got {logits.Shape} and {target.Shape} ({target.DType}).");
         var found = device.Engine.Rent(DType.Int32, count);
         k.Reductions.ArgMax(count, logits.Shape[^1], logits.Data, found);
         k.Memory.CopyRegion(Row(count, samples), found, predictions.Data);
@@ -176,6 +181,19 @@ sealed class Meter : IDisposable
             device.Kernels.Memory.CopyRegion(Row(metric.Sums, at), values.Data, sums.Data);
             at += metric.Sums;
         }
+    }
+
+    /// <summary>The mean loss of what was added from a place on.</summary>
+    double MeanOf(double[] lossValues, int start, int firstValue)
+    {
+        var (sum, count) = (0.0, 0);
+        for (var i = start; i < steps; i++)
+        {
+            sum += lossValues[i - firstValue] * counts[i];
+            count += counts[i];
+        }
+
+        return sum / count;
     }
 
     double[] Totals(double[] values)

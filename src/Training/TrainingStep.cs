@@ -9,7 +9,6 @@ public sealed class TrainingStep
     readonly TrainingTask task;
     readonly Meter meter;
     readonly IReadOnlyList<(string Name, Optimizer Optimizer)> optimizers;
-
     readonly int microBatchSize;
 
     Batch? batch;
@@ -77,6 +76,7 @@ public sealed class TrainingStep
     internal void Run(Batch samples, long number)
     {
         Number = number;
+        meter.BeginStep();
         if (samples.Count <= microBatchSize)
         {
             (share, isLast) = (1, true);

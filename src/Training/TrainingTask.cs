@@ -45,12 +45,12 @@ public sealed class TrainingTask(string name)
     /// <summary>A step; default: Forward, Loss, their figures recorded, the loss minimized.</summary>
     public Action<TrainingStep>? Train { get; init; }
 
-    /// <summary>Classes of inputs: cross-entropy of logits [N, classes] and labels [N] (Int32), measured by accuracy.</summary>
+    /// <summary>Classes of inputs: cross-entropy of logits [N, classes] and labels [N] (Int32), of mixed images that of both (<see cref="Augment.Mixup"/>), measured by accuracy.</summary>
     /// <param name="labelSmoothing">The share of the target that is spread over all classes; default 0.</param>
     /// <param name="classWeights">A weight a class, [classes]; default: 1 each.</param>
     public static TrainingTask Classification(double labelSmoothing = 0, Tensor? classWeights = null) => new("classification")
     {
-        Loss = (output, batch) => Functional.CrossEntropy(output, batch.Labels, labelSmoothing, classWeights: classWeights),
+        Loss = (output, batch) => Layers.Loss.MixedCrossEntropy(output, batch.Labels, batch.OtherLabels, batch.Share, labelSmoothing, classWeights: classWeights),
         Metrics = [Metric.Accuracy],
     };
 

@@ -91,6 +91,20 @@ public sealed class TaskTests
         Assert.Equal(bytes.StateDict().Select(t => t.Tensor.ToArray()), samples.StateDict().Select(t => t.Tensor.ToArray()));
     }
 
+    /// <summary>Mixed images are of two classes, with a task named or not.</summary>
+    [Fact]
+    public void Mixed_images_have_both_labels()
+    {
+        var options = Small(null) with { Augmentation = Augment.Mixup(1), LabelSmoothing = 0.1 };
+        var (plain, named) = (Linear(), Linear());
+        var expected = Trainer.Fit(plain, Images(96), options: options);
+        var actual = Trainer.Fit(named, Images(96), TrainingTask.Classification(labelSmoothing: 0.1), options: options);
+        Assert.Equal(plain.Parameters.Select(t => t.ToArray()), named.Parameters.Select(t => t.ToArray()));
+        Assert.Equal((expected.Last.TrainLoss, expected.Last.TrainAccuracy), (actual.Last.TrainLoss, actual.Last.TrainAccuracy));
+    }
+
+    static Sequential Linear() => Initialize(new Sequential(new Flatten(), new Linear(128, Classes, device: new(new CpuEngine(1)))));
+
     [Fact]
     public void Evaluate_and_predict_agree_with_the_classifiers_own()
     {
@@ -158,7 +172,12 @@ public sealed class TaskTests
         var parts = Trainer.Fit(Linear(), Images(100), options: Small(null) with { Augmentation = Augment.Mixup(0.4), MicroBatchSize = 5 });
         Assert.Equal(plain.Last.TrainLoss, parts.Last.TrainLoss, 1e-4);
 
-        static Layer Linear() => Initialize(new Sequential(new Flatten(), new Linear(128, Classes, device: new(new CpuEngine(1)))));
+        // The loss of a step is that of all its parts.
+        var (whole, inParts) = (new StepLosses(), new StepLosses());
+        Trainer.Fit(Linear(), Images(100), options: Small(null), observer: whole);
+        Trainer.Fit(Linear(), Images(100), options: Small(null) with { MicroBatchSize = 7 }, observer: inParts);
+        Assert.Equal(10, whole.Values.Count);
+        Assert.All(whole.Values.Zip(inParts.Values), pair => Assert.Equal(pair.First, pair.Second, 1e-4));
     }
 
     /// <summary>Against the formulas in double precision, over the weights of every step; validation, the best checkpoint, the last and the model at the end have the average, and a resumed training too.</summary>
@@ -246,6 +265,13 @@ public sealed class TaskTests
         AssertSameFiles(options.OutputFolder!, resumed.OutputFolder!);
     }
 
+    sealed class StepLosses : ITrainingObserver
+    {
+        public List<double> Values { get; } = [];
+
+        public void OnProgress(in TrainingProgress progress) => Values.Add(progress.StepLoss);
+    }
+
     /// <summary>The weights after every step.</summary>
     sealed class Recorder : ITrainingObserver
     {
@@ -303,6 +329,7 @@ public sealed class TaskTests
         Assert.Contains("Metrics has 'r2' more than once", Assert.Throws<ArgumentException>(() => Trainer.Fit(Regressor(device), Lines(48), new TrainingTask("mine") { Loss = (output, batch) => Loss.L1(output, batch.Labels), Metrics = [Metric.R2(), Metric.R2()] })).Message, StringComparison.Ordinal);
         Assert.Contains("parameter '0.weight' belongs to the optimizers 'a' and 'b'", Assert.Throws<ArgumentException>(() => Trainer.Fit(Regressor(device), Lines(48), new TrainingTask("mine") { Loss = (output, batch) => Loss.L1(output, batch.Labels), Optimizers = [new("a", "0.*"), new("b", "*")] })).Message, StringComparison.Ordinal);
         Assert.Contains("is for sets of images; change samples of other sets by Map", Assert.Throws<ArgumentException>(() => Trainer.Fit(Regressor(device), Lines(48), TrainingTask.Regression(), options: Small(null) with { Augmentation = Augment.Flip() })).Message, StringComparison.Ordinal);
+        Assert.Contains("accuracy: expected logits [N, classes] and labels [N] (Int32), got [24, 4, 4, 2] and [24, 4, 4] (Int32)", Assert.Throws<ShapeException>(() => Trainer.Fit(Make(Kind.Segmentation, device).Model, Spots(48, targetPerPixel: true), new TrainingTask("pixels") { Loss = (output, batch) => Loss.CrossEntropy(output, batch.Labels), Metrics = [Metric.Accuracy] }, options: Small(null))).Message, StringComparison.Ordinal);
         Assert.Contains("its batches cannot be taken in parts", Assert.Throws<ArgumentException>(() => Trainer.Fit(new Gan(device), Real(64), Adversarial(), options: Small(null) with { MicroBatchSize = 8 })).Message, StringComparison.Ordinal);
         Assert.Contains("has several optimizers: say which (generator, discriminator)", Assert.Throws<ArgumentException>(() => Trainer.Fit(new Gan(device), Real(64), new TrainingTask("mine") { Loss = (output, _) => Functional.Mean(output), Optimizers = Adversarial().Optimizers }, options: Small(null))).Message, StringComparison.Ordinal);
     }

@@ -72,7 +72,7 @@ public sealed class MetricTests
     {
         var set = Dataset.From([0, 0, 1, 2, 3, 3], new(2), [0, 1, 1], new());
         Assert.Equal(2 / 3.0, Value(Metric.Accuracy, set), 6);
-        Assert.Contains("labels [2, 1] (Float32) need logits", Assert.Throws<ShapeException>(() => Of(Metric.Accuracy, [0, 0, 1, 1], new(2), [0, 1])).Message, StringComparison.Ordinal);
+        Assert.Contains("expected logits [N, classes] and labels [N] (Int32), got [2, 2] and [2, 1] (Float32)", Assert.Throws<ShapeException>(() => Of(Metric.Accuracy, [0, 0, 1, 1], new(2), [0, 1])).Message, StringComparison.Ordinal);
     }
 
     [Fact]
