@@ -65,6 +65,21 @@ public sealed class TaskTests
         Assert.Contains($"{metric} ", history.ToString(), StringComparison.Ordinal);
     }
 
+    /// <summary>On a GPU's engine, run on the CPU: figures, averages and parts of batches are its own kernels' there.</summary>
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void On_another_engine_the_same(Kind kind)
+    {
+        var average = WeightAverage.Exponential(0.8);
+        int? parts = kind == Kind.Adversarial ? null : 16;
+        var expected = Fit(kind, new(new CpuEngine(1)), null, epochs: 1, average: average, microBatchSize: parts);
+        var actual = Fit(kind, Device.Parse("ilgpu-cpu"), null, epochs: 1, average: average, microBatchSize: parts);
+        Assert.Equal(expected.Last.TrainLoss, actual.Last.TrainLoss, 1e-3);
+        Assert.Equal(expected.Last.Loss, actual.Last.Loss, 1e-3);
+        Assert.Equal(expected.Last.Metrics.Keys, actual.Last.Metrics.Keys);
+        foreach (var (name, value) in expected.Last.Metrics) Assert.Equal(value, actual.Last.Metrics[name], Math.Max(0.03, 1e-3 * Math.Abs(value)));
+    }
+
     /// <summary>The generator's results come to where the real ones lie.</summary>
     [Fact]
     public void Two_optimizers_train_against_each_other()
@@ -360,10 +375,10 @@ public sealed class TaskTests
 
     static TrainingOptions Small(string? folder) => Options() with { Augmentation = null, Optimizer = new AdamOptions { LearningRate = 0.01f }, Schedule = Schedule.OneCycle(peak: 0.02), OutputFolder = folder, ReportEvery = 1 };
 
-    static History Fit(Kind kind, Device device, string? folder, ITrainingObserver? observer = null, bool resume = false, int epochs = 2, string? monitor = null, CancellationToken cancellation = default)
+    static History Fit(Kind kind, Device device, string? folder, ITrainingObserver? observer = null, bool resume = false, int epochs = 2, string? monitor = null, WeightAverage? average = null, int? microBatchSize = null, CancellationToken cancellation = default)
     {
         var (model, set, task) = Build(kind, device);
-        var options = Small(folder) with { Epochs = epochs, Resume = resume, Monitor = task.Metrics.FirstOrDefault(metric => metric.Name == monitor) };
+        var options = Small(folder) with { Epochs = epochs, Resume = resume, Monitor = task.Metrics.FirstOrDefault(metric => metric.Name == monitor), Average = average, MicroBatchSize = microBatchSize };
         var (train, held) = kind == Kind.Adversarial ? (set, null) : set.Split(0.25, seed: 5);
         return Trainer.Fit(model, train, task, held, options, observer, cancellation);
     }
