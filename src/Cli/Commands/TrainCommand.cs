@@ -27,7 +27,7 @@ internal static class TrainCommand
         var batch = Options.Batch("128 for residual networks, else 64");
         var microBatch = Options.Whole("--micro-batch", "images at once, where a batch takes more memory than there is: their gradients are added up; default: the whole batch", minimum: 1);
         var average = Options.Text("--average", "KIND", "average the weights, and validate and end with the average: ema or ema:DECAY (default 0.999), swa:EPOCH (the mean from the end of that epoch on), lookahead");
-        var optimizer = Options.Choice("--optimizer", "optimizer", "how weights are moved (default sgd, with Nesterov momentum)", ["sgd", "adagrad", "rmsprop", "adam", "adamw", "nadam", "adamax", "adadelta", "lion"]);
+        var optimizer = Options.Choice("--optimizer", "optimizer", "how weights are moved (default sgd, with Nesterov momentum)", ["sgd", "adagrad", "rmsprop", "adam", "adamw", "nadam", "adamax", "adadelta", "lion", "muon"]);
         var lr = Options.Real("--lr", "the learning rate: the schedule's highest; default by the optimizer and the model", minimum: 0, above: true);
         var schedule = Schedule();
         var warmup = Options.Real("--warmup", "epochs in which the rate rises to the schedule's first; default 0", minimum: 0, above: true);

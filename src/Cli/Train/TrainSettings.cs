@@ -238,6 +238,7 @@ internal sealed record TrainSettings
             "adamax" => new AdaMaxOptions(),
             "adadelta" => new AdadeltaOptions(),
             "lion" => new LionOptions(),
+            "muon" => new MuonOptions(),
             _ => new SgdOptions { Momentum = Momentum!.Value, Nesterov = Momentum > 0 },
         };
         return options with { LearningRate = Lr!.Value, WeightDecay = WeightDecay!.Value, DecayVectors = NoBiasDecay != true, MaxGradientNorm = ClipNorm, MaxGradientValue = ClipValue };

@@ -13,12 +13,13 @@ namespace CnnSharp.Training;
 [JsonDerivedType(typeof(AdaMaxOptions), "adamax")]
 [JsonDerivedType(typeof(AdadeltaOptions), "adadelta")]
 [JsonDerivedType(typeof(LionOptions), "lion")]
+[JsonDerivedType(typeof(MuonOptions), "muon")]
 public abstract record OptimizerOptions
 {
-    /// <summary>The learning rate that a schedule starts from; default 1e-3 (AdaGrad and RMSProp 1e-2, NAdam and AdaMax 2e-3, Adadelta 1, Lion 1e-4).</summary>
+    /// <summary>The learning rate that a schedule starts from; default 1e-3 (AdaGrad and RMSProp 1e-2, NAdam and AdaMax 2e-3, Adadelta 1, Lion 1e-4, Muon 0.02).</summary>
     public double LearningRate { get; init; } = 1e-3;
 
-    /// <summary>L2 added to the gradient (AdamW and Lion: taken off the weight); default 0 (AdamW 1e-2).</summary>
+    /// <summary>L2 added to the gradient (AdamW, Lion and Muon: taken off the weight); default 0 (AdamW 1e-2).</summary>
     public double WeightDecay { get; init; }
 
     /// <summary>Whether weight decay also falls on parameters of one axis: biases and the weights of batch norm. Default true.</summary>

@@ -67,6 +67,7 @@ public class TrainerTests
         new AdaMaxOptions(),
         new AdadeltaOptions(),
         new LionOptions(),
+        new MuonOptions(),
     ];
 
     /// <summary>One epoch and then, by another process as it were, the second: the same bytes as two at once.</summary>
