@@ -91,6 +91,7 @@ public abstract class Sampler
 
         public WeightedSampler(double[] weights, int count)
         {
+            if (weights.Length == 0) throw new ArgumentException("Sampler: there are no samples to draw from.", nameof(weights));
             ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
             upTo = new double[weights.Length];
             var sum = 0.0;

@@ -21,6 +21,7 @@ sealed class Meter : IDisposable
     readonly int[] predictionValues;
     readonly int[] labelValues;
     readonly int[] counts;
+    readonly double[] weights;
     ConfusionMatrix? confusion;
     int steps;
     int samples;
@@ -47,6 +48,7 @@ sealed class Meter : IDisposable
         predictionValues = new int[predicted];
         labelValues = new int[predicted];
         counts = new int[maxSteps];
+        weights = new double[maxSteps];
     }
 
     /// <summary>What has been read so far.</summary>
@@ -79,7 +81,8 @@ sealed class Meter : IDisposable
     /// <param name="loss">The mean over the batch, one element.</param>
     /// <param name="output">What the metrics are of; for accuracy logits [batch, classes]. Null: they are not measured.</param>
     /// <param name="batch">The samples.</param>
-    public void Add(Tensor loss, Tensor? output, Batch batch)
+    /// <param name="weight">Of how many things the loss is the mean; null: of the samples.</param>
+    public void Add(Tensor loss, Tensor? output, Batch batch, double? weight = null)
     {
         var k = device.Kernels;
         k.Memory.CopyRegion(Row(1, steps), loss.Data, losses.Data);
@@ -90,6 +93,7 @@ sealed class Meter : IDisposable
             measured += batch.Count;
         }
 
+        weights[steps] = weight ?? batch.Count;
         counts[steps++] = batch.Count;
     }
 
@@ -99,12 +103,13 @@ sealed class Meter : IDisposable
         if (stepsRead == steps) return;
         var (firstStep, newSteps, newSamples) = (stepsRead, steps - stepsRead, samples - samplesRead);
         var lossValues = Download(losses, firstStep, newSteps);
-        var (loss, hits) = (Sums.Loss, Sums.Hits);
+        var (loss, hits, weight) = (Sums.Loss, Sums.Hits, Sums.LossWeight);
         for (; stepsRead < steps; stepsRead++)
         {
             var value = lossValues[stepsRead - firstStep];
             if (!double.IsFinite(value) && FirstBadStep < 0) (FirstBadStep, BadLoss) = (stepsRead, value);
-            loss += value * counts[stepsRead];
+            loss += value * weights[stepsRead];
+            weight += weights[stepsRead];
         }
 
         LastLoss = MeanOf(lossValues, Math.Max(stepStart, firstStep), firstStep);
@@ -121,11 +126,14 @@ sealed class Meter : IDisposable
             confusion?.Add(labelValues[samplesRead], predictionValues[samplesRead]);
         }
 
+        var count = Sums.Count;
+        foreach (var added in counts.AsSpan(firstStep, newSteps)) count += added;
         Sums = new()
         {
             Loss = loss,
             Hits = hits,
-            Count = Sums.Count + counts.AsSpan(firstStep, newSteps).ToArray().Sum(count => (long)count),
+            Count = count,
+            Weight = weight == count ? null : weight,
             Measured = Sums.Measured + measured,
             Totals = sumsPerStep == 0 ? null : Totals(Download(sums, firstStep * sumsPerStep, newSteps * sumsPerStep)),
         };
@@ -186,20 +194,31 @@ sealed class Meter : IDisposable
     /// <summary>The mean loss of what was added from a place on.</summary>
     double MeanOf(double[] lossValues, int start, int firstValue)
     {
-        var (sum, count) = (0.0, 0);
+        var (sum, weight) = (0.0, 0.0);
         for (var i = start; i < steps; i++)
         {
-            sum += lossValues[i - firstValue] * counts[i];
-            count += counts[i];
+            sum += lossValues[i - firstValue] * weights[i];
+            weight += weights[i];
         }
 
-        return sum / count;
+        return sum / weight;
     }
 
     double[] Totals(double[] values)
     {
         var totals = Sums.Totals is { } before ? [.. before] : new double[sumsPerStep];
-        for (var i = 0; i < values.Length; i++) totals[i % sumsPerStep] += values[i];
+        for (var start = 0; start < values.Length; start += sumsPerStep)
+        {
+            var at = start;
+            foreach (var metric in metrics)
+            {
+                metric.Convert?.Invoke(values.AsSpan(at, metric.Sums));
+                at += metric.Sums;
+            }
+
+            for (var i = 0; i < sumsPerStep; i++) totals[i] += values[start + i];
+        }
+
         return totals;
     }
 
@@ -234,6 +253,10 @@ sealed record MeterSums
     /// <summary>How many they are.</summary>
     public long Count { get; init; }
 
+    /// <summary>Of how many things, all in all, the losses are means; null: of the images.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? Weight { get; init; }
+
     /// <summary>How many of them metrics were measured of.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public long Measured { get; init; }
@@ -242,9 +265,13 @@ sealed record MeterSums
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<double>? Totals { get; init; }
 
+    /// <summary>What the sum of losses is divided by.</summary>
+    [JsonIgnore]
+    public double LossWeight => Weight ?? Count;
+
     /// <summary>The mean loss.</summary>
     [JsonIgnore]
-    public double MeanLoss => Count == 0 ? 0 : Loss / Count;
+    public double MeanLoss => LossWeight == 0 ? 0 : Loss / LossWeight;
 
     /// <summary>The share of hits.</summary>
     [JsonIgnore]

@@ -27,7 +27,7 @@ public sealed class Metric
     /// <param name="name">What it is called.</param>
     /// <param name="mean">One number: the mean over the batch, of the model's result and the batch.</param>
     /// <param name="isLowerBetter">Whether less is better; default true.</param>
-    public static Metric Mean(string name, Func<Tensor, Batch, Tensor> mean, bool isLowerBetter = true) => new(name, 1, Whole(mean), (sums, count) => sums[0] / count, isLowerBetter);
+    public static Metric Mean(string name, Func<Tensor, Batch, Tensor> mean, bool isLowerBetter = true) => new(name, 1, Whole(name, mean), (sums, count) => sums[0] / count, isLowerBetter);
 
     /// <summary>A figure of sums over the samples.</summary>
     /// <param name="name">What it is called.</param>
@@ -47,22 +47,39 @@ public sealed class Metric
     public static Metric MeanAbsoluteError() => Mean("mean_absolute_error", (output, batch) => Functional.L1Loss(output, batch.Labels));
 
     /// <summary><c>root_mean_squared_error</c>: of all numbers of result and target.</summary>
-    public static Metric RootMeanSquaredError() => new("root_mean_squared_error", 1, Whole((output, batch) => Functional.MeanSquaredError(output, batch.Labels)), (sums, count) => Math.Sqrt(sums[0] / count), isLowerBetter: true);
+    public static Metric RootMeanSquaredError() => new("root_mean_squared_error", 1, Whole("root_mean_squared_error", (output, batch) => Functional.MeanSquaredError(output, batch.Labels)), (sums, count) => Math.Sqrt(sums[0] / count), isLowerBetter: true);
 
-    /// <summary><c>r2</c>: the share of the targets' variance that the results explain, 1 at best; below 0, worse than their mean.</summary>
-    public static Metric R2() => OfSums(
+    /// <summary><c>r2</c>: the share of the targets' variance that the results explain, 1 at best; below 0, worse than their mean. Of targets that are all alike 1 where all are met, else 0.</summary>
+    public static Metric R2() => new(
         "r2",
-        4,
+        5,
         (output, batch) =>
         {
-            var target = batch.Labels;
-            var ones = Tensor.Ones(target.Shape, target.Device);
-            return Functional.Concat([One(Functional.Square(output - target)), One(target), One(Functional.Square(target)), One(ones)], 0);
+            // Sums about the batch's own mean: squares of large numbers would leave no digits for their differences.
+            var target = Target("r2", output, batch);
+            var mean = Functional.Mean(target);
+            var apart = target - mean;
+            return Functional.Concat([One(Functional.Square(output - target)), One(apart), One(Functional.Square(apart)), One(mean), Tensor.Full(new(1), target.Count, target.Device)], 0);
         },
-        sums => 1 - (sums[0] / (sums[2] - (sums[1] * sums[1] / sums[3]))));
+        (sums, _) =>
+        {
+            var (error, variance) = (sums[0], Math.Max(sums[2] - (sums[1] * sums[1] / sums[4]), 0));
+
+            // What is left of sums in double precision where all are alike.
+            return variance > 1e-13 * sums[2] ? 1 - (error / variance) : error == 0 ? 1 : 0;
+        },
+        isLowerBetter: false)
+    {
+        Convert = batch =>
+        {
+            var (apart, squares, mean, count) = (batch[1], batch[2], batch[3], batch[4]);
+            batch[1] = apart + (count * mean);
+            batch[2] = squares + (2 * mean * apart) + (count * mean * mean);
+        },
+    };
 
     /// <summary><c>binary_accuracy</c>: the share of logits whose sign is that of their target, 0 or 1.</summary>
-    public static Metric BinaryAccuracy() => Mean("binary_accuracy", (output, batch) => Functional.Mean(Functional.Equal(IsPositive(output), batch.Labels)), isLowerBetter: false);
+    public static Metric BinaryAccuracy() => Mean("binary_accuracy", (output, batch) => Functional.Mean(Functional.Equal(IsPositive(output), Target("binary_accuracy", output, batch))), isLowerBetter: false);
 
     /// <summary><c>f1</c>: of all logits above 0 and all targets of 1 together (micro), 2 hits / (found + there); 1 where there is neither.</summary>
     public static Metric F1() => OfSums(
@@ -70,8 +87,8 @@ public sealed class Metric
         3,
         (output, batch) =>
         {
-            var found = IsPositive(output);
-            return Functional.Concat([One(found * batch.Labels), One(found), One(batch.Labels)], 0);
+            var (found, target) = (IsPositive(output), Target("f1", output, batch));
+            return Functional.Concat([One(found * target), One(found), One(target)], 0);
         },
         sums => sums[1] + sums[2] == 0 ? 1 : 2 * sums[0] / (sums[1] + sums[2]));
 
@@ -100,7 +117,7 @@ public sealed class Metric
     public static Metric PeakSignalToNoise(double range = 1) => new(
         "psnr",
         1,
-        Whole((output, batch) => Functional.MeanSquaredError(output, TargetOrInput(batch))),
+        Whole("psnr", (output, batch) => Functional.MeanSquaredError(output, TargetOrInput(batch))),
         (sums, count) => 10 * Math.Log10(range * range / (sums[0] / count)),
         isLowerBetter: false);
 
@@ -116,6 +133,9 @@ public sealed class Metric
     /// <summary>A batch's sums, [<see cref="Sums"/>].</summary>
     internal Func<Tensor, Batch, Tensor>? Measure { get; }
 
+    /// <summary>Turns what a batch gave, in double precision, into what is added up; null: it is added as it is.</summary>
+    internal Action<Span<double>>? Convert { get; private init; }
+
     /// <summary>The figure.</summary>
     internal double Value(IReadOnlyList<double> sums, long count) => value(sums, count);
 
@@ -126,11 +146,19 @@ public sealed class Metric
     internal static Tensor TargetOrInput(Batch batch) => batch.Targets.Count > 0 ? batch.Targets[0] : batch.Inputs[0];
 
     /// <summary>A mean over the batch as a sum over its samples.</summary>
-    static Func<Tensor, Batch, Tensor> Whole(Func<Tensor, Batch, Tensor> mean)
+    static Func<Tensor, Batch, Tensor> Whole(string name, Func<Tensor, Batch, Tensor> mean)
     {
         ArgumentNullException.ThrowIfNull(mean);
-        return (output, batch) => One(mean(output, batch)) * batch.Count;
+        return (output, batch) =>
+        {
+            var value = mean(output, batch);
+            return value.Count == 1 ? Functional.Reshape(value, new(1)) * batch.Count : throw new ShapeException(name, $"a batch gives {value.Shape}; expected one number, the mean over the batch: Functional.Mean of it.");
+        };
     }
+
+    /// <summary>The target of a batch, if it is shaped like the result: it would be broadcast.</summary>
+    static Tensor Target(string name, Tensor output, Batch batch)
+        => batch.Labels.Shape == output.Shape ? batch.Labels : throw new ShapeException(name, $"the result is {output.Shape}, the target {batch.Labels.Shape}; expected the same shape.");
 
     /// <summary>The sum as a tensor of one element.</summary>
     static Tensor One(Tensor x) => Functional.Reshape(Functional.Sum(x), new(1));

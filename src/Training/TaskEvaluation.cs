@@ -32,7 +32,12 @@ sealed class TaskEvaluator : IDisposable
     {
         var start = Stopwatch.GetTimestamp();
         meter.Reset();
-        foreach (var (batch, output) in Trainer.Infer(model, task, loader, cancellation)) meter.Add(task.LossOf(output, batch), output, batch);
+        foreach (var (batch, output) in Trainer.Infer(model, task, loader, cancellation))
+        {
+            var weight = task.Weight?.Invoke(batch);
+            if (weight != 0) meter.Add(task.LossOf(output, batch), output, batch, weight);
+        }
+
         meter.Read();
         return new(meter.Sums.MeanLoss, meter.Figures(), meter.Sums.Count, Stopwatch.GetElapsedTime(start).TotalSeconds);
     }

@@ -3,8 +3,11 @@ namespace CnnSharp.Training;
 /// <summary>A loss or a weight became infinite or not a number. The last checkpoint is from before it.</summary>
 public sealed class TrainingDivergedException : InvalidOperationException
 {
-    internal TrainingDivergedException(int epoch, long step, string what, string? checkpoint)
-        : base($"Training diverged in epoch {epoch}, step {step}: {what}. Try a lower learning rate, a warm-up or gradient clipping.{(checkpoint is null ? "" : $" The last good checkpoint is '{checkpoint}'.")}")
+    /// <summary>What to try where a loss or a weight is not finite.</summary>
+    internal const string OfLosses = "Try a lower learning rate, a warm-up or gradient clipping, and look for such numbers in the data.";
+
+    internal TrainingDivergedException(int epoch, long step, string what, string? checkpoint, string advice = OfLosses)
+        : base($"Training diverged in epoch {epoch}, step {step}: {what}. {advice}{(checkpoint is null ? "" : $" The last good checkpoint is '{checkpoint}'.")}")
     {
         Epoch = epoch;
         Step = step;

@@ -52,7 +52,7 @@ public sealed record TrainingOptions
     /// <summary>Whether a last batch that is not full is left out; default false.</summary>
     public bool DropLast { get; init; }
 
-    /// <summary>The key of the images' order, their augmentation and dropout. Initial weights are the model's own matter. Default 0.</summary>
+    /// <summary>The key of the images' order, their augmentation and dropout. Initial weights are drawn when the model is built, from <see cref="Generator.Default"/>. Default 0.</summary>
     public ulong Seed { get; init; }
 
     /// <summary>

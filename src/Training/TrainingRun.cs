@@ -51,6 +51,7 @@ sealed class TrainingRun : IDisposable
     public TrainingRun(Layer model, IDataset train, IDataset? validation, TrainingTask task, TrainingOptions options, ITrainingObserver? observer)
     {
         options.Validate();
+        if (options.LabelSmoothing != 0 && !task.IsImageClassification) throw new ArgumentException($"Fit: {nameof(TrainingOptions.LabelSmoothing)} is for the classification of images without a task; give it to the task ({nameof(TrainingTask)}.{nameof(TrainingTask.Classification)}) where it has one.");
         if (train.Count == 0) throw new ArgumentException($"Fit: '{train.Name}' has no {(train is ImageDataset ? "images" : "samples")}.", nameof(train));
         ThrowIfUnlike(train, validation);
 
@@ -127,7 +128,7 @@ sealed class TrainingRun : IDisposable
 
         static IEnumerable<(Shape, Kernels.DType)> Fields(IReadOnlyList<Field> fields) => fields.Select(field => (field.Shape, field.Type));
 
-        static string Text(IDataset set) => $"{set.Name}: {string.Join(", ", set.Inputs.Select(f => $"{f.Name} {f.Shape} {f.Type}"))} to {string.Join(", ", set.Targets.Select(f => $"{f.Name} {f.Shape} {f.Type}"))}";
+        static string Text(IDataset set) => $"{set.Name}: {string.Join(", ", set.Inputs.Select(f => $"{f.Name} {f.Shape} {f.Type}"))} to {(set.Targets.Count == 0 ? "no targets" : string.Join(", ", set.Targets.Select(f => $"{f.Name} {f.Shape} {f.Type}")))}";
     }
 
     /// <summary>The options' optimizer of all parameters, or the task's, each of its own.</summary>
@@ -140,7 +141,16 @@ sealed class TrainingRun : IDisposable
 
         (Optimizer, double) Create(TaskOptimizer described)
         {
-            var own = new HashSet<Tensor>(model.ParametersLike(described.Pattern).Select(t => t.Tensor), ReferenceEqualityComparer.Instance);
+            HashSet<Tensor> own;
+            try
+            {
+                own = new(model.ParametersLike(described.Pattern).Select(t => t.Tensor), ReferenceEqualityComparer.Instance);
+            }
+            catch (ArgumentException e)
+            {
+                throw new ArgumentException($"Task '{task.Name}', optimizer '{described.Name}': {e.Message}", e);
+            }
+
             foreach (var tensor in own)
             {
                 if (!owners.TryAdd(tensor, described.Name)) throw new ArgumentException($"Task '{task.Name}': parameter '{tensor.Name}' belongs to the optimizers '{owners[tensor]}' and '{described.Name}'; expected one.");
@@ -298,7 +308,7 @@ sealed class TrainingRun : IDisposable
     {
         foreach (var (name, value) in metrics ?? new Dictionary<string, double>())
         {
-            if (!double.IsFinite(value)) throw Diverged(step, $"the {part} metric '{name}' is {value}");
+            if (!double.IsFinite(value)) throw new TrainingDivergedException(epoch + 1, step, $"the {part} metric '{name}' is {value}", history.Checkpoint, "It can neither be recorded nor compared: make it a number where its sums are 0, too.");
         }
     }
 

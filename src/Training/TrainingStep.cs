@@ -20,6 +20,9 @@ public sealed class TrainingStep
     double share = 1;
     bool isLast = true;
 
+    /// <summary>Of how many things the loss of the samples at hand is the mean; null: of them.</summary>
+    double? weight;
+
     internal TrainingStep(Layer model, TrainingTask task, IReadOnlyList<(string Name, Optimizer Optimizer)> optimizers, Meter meter, int microBatchSize)
         => (Model, this.task, this.optimizers, this.meter, this.microBatchSize) = (model, task, optimizers, meter, microBatchSize);
 
@@ -46,7 +49,7 @@ public sealed class TrainingStep
         ArgumentNullException.ThrowIfNull(loss);
         ArgumentNullException.ThrowIfNull(output);
         if (isMeasured) throw new InvalidOperationException($"Task '{task.Name}': the step is measured twice.");
-        meter.Add(TrainingTask.Scalar(task.Name, loss), output, Batch);
+        meter.Add(TrainingTask.Scalar(task.Name, loss), output, Batch, weight);
         isMeasured = true;
     }
 
@@ -77,19 +80,41 @@ public sealed class TrainingStep
     {
         Number = number;
         meter.BeginStep();
+        var whole = task.Weight?.Invoke(samples);
+        if (whole == 0) return;
         if (samples.Count <= microBatchSize)
         {
-            (share, isLast) = (1, true);
+            (share, isLast, weight) = (1, true, whole);
             RunPart(samples);
             return;
         }
 
-        for (var start = 0; start < samples.Count; start += microBatchSize)
+        // A part without weight has no loss; the optimizer's step follows the last that has one.
+        var parts = new List<(Batch Samples, double? Weight)>();
+        try
         {
-            var length = Math.Min(microBatchSize, samples.Count - start);
-            using var part = samples.Slice(start, length);
-            (share, isLast) = ((double)length / samples.Count, start + length == samples.Count);
-            RunPart(part);
+            for (var start = 0; start < samples.Count; start += microBatchSize)
+            {
+                var part = samples.Slice(start, Math.Min(microBatchSize, samples.Count - start));
+                parts.Add((part, task.Weight?.Invoke(part)));
+            }
+
+            parts.RemoveAll(part =>
+            {
+                if (part.Weight != 0) return false;
+                part.Samples.Dispose();
+                return true;
+            });
+            for (var i = 0; i < parts.Count; i++)
+            {
+                (share, isLast, weight) = (parts[i].Weight / whole ?? (double)parts[i].Samples.Count / samples.Count, i == parts.Count - 1, parts[i].Weight);
+                RunPart(parts[i].Samples);
+                parts[i].Samples.Dispose();
+            }
+        }
+        finally
+        {
+            foreach (var (part, _) in parts) part.Dispose();
         }
     }
 
@@ -111,7 +136,7 @@ public sealed class TrainingStep
             }
 
             if (isMeasured) return;
-            meter.Add(total ?? throw new InvalidOperationException($"Task '{task.Name}': its step neither minimized nor measured anything."), null, samples);
+            meter.Add(total ?? throw new InvalidOperationException($"Task '{task.Name}': its step neither minimized nor measured anything."), null, samples, weight);
         }
         finally
         {
@@ -131,12 +156,12 @@ public sealed class TrainingStep
 
     Optimizer Choose(string? name)
     {
-        if (name is null) return optimizers.Count == 1 ? optimizers[0].Optimizer : throw new ArgumentException($"Task '{task.Name}' has several optimizers: say which ({string.Join(", ", optimizers.Select(o => o.Name))}).", nameof(name));
+        if (name is null) return optimizers.Count == 1 ? optimizers[0].Optimizer : throw new ArgumentException($"Task '{task.Name}' has several optimizers: say which ({string.Join(", ", optimizers.Select(o => o.Name))}), in a {nameof(TrainingTask.Train)} of its own.", nameof(name));
         foreach (var (known, optimizer) in optimizers)
         {
             if (known == name) return optimizer;
         }
 
-        throw new ArgumentException($"Task '{task.Name}' has no optimizer '{name}'; it has {string.Join(", ", optimizers.Select(o => $"'{o.Name}'"))}.", nameof(name));
+        throw new ArgumentException($"Task '{task.Name}' has no optimizer '{name}'; it has {(task.Optimizers.Count == 0 ? "one, which needs no name" : string.Join(", ", optimizers.Select(o => $"'{o.Name}'")))}.", nameof(name));
     }
 }

@@ -89,6 +89,37 @@ public static class ReadmePrograms
         return (figures, predictions);
     }
 
+    internal static void Again()
+    {
+        Generator.Default = new(1);
+        var model = new Sequential(new Linear(64, 32), new Relu(), new Linear(32, 1));
+        var options = new TrainingOptions
+        {
+            Seed = 1,
+            OutputFolder = "runs/waves",
+            Resume = Checkpoint.ExistsIn("runs/waves"),                    // goes on where it stopped; else it begins
+            Average = WeightAverage.Exponential(0.999),                    // also Stochastic (SWA) and Lookahead
+            EarlyStopping = new() { Patience = 3 },
+            Monitor = Metric.MeanAbsoluteError(),                          // what is best, by its name
+        };
+        Trainer.Fit(model, new Waves(), TrainingTask.Regression(), options: options);
+    }
+
+    sealed class Waves : IDataset
+    {
+        public string Name => "waves";
+        public int Count => 1000;
+        public IReadOnlyList<Field> Inputs { get; } = [new("wave", [64])];
+        public IReadOnlyList<Field> Targets { get; } = [new("frequency", [1])];
+
+        public void Read(int index, Sample sample)
+        {
+            var wave = sample.Input();
+            for (var i = 0; i < wave.Length; i++) wave[i] = MathF.Sin(i * index * 1e-3f);
+            sample.Target()[0] = index * 1e-3f;
+        }
+    }
+
     internal static void Angles(Layer model, float[] images, float[] angles)
     {
         var (train, held) = Dataset.From(images, [28, 28, 1], angles).Split(0.1);

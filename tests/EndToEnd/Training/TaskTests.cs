@@ -113,7 +113,7 @@ public sealed class TaskTests
         var options = Small(null) with { Augmentation = Augment.Mixup(1), LabelSmoothing = 0.1 };
         var (plain, named) = (Linear(), Linear());
         var expected = Trainer.Fit(plain, Images(96), options: options);
-        var actual = Trainer.Fit(named, Images(96), TrainingTask.Classification(labelSmoothing: 0.1), options: options);
+        var actual = Trainer.Fit(named, Images(96), TrainingTask.Classification(labelSmoothing: 0.1), options: options with { LabelSmoothing = 0 });
         Assert.Equal(plain.Parameters.Select(t => t.ToArray()), named.Parameters.Select(t => t.ToArray()));
         Assert.Equal((expected.Last.TrainLoss, expected.Last.TrainAccuracy), (actual.Last.TrainLoss, actual.Last.TrainAccuracy));
     }
@@ -299,6 +299,37 @@ public sealed class TaskTests
         public void OnProgress(in TrainingProgress progress) => Weights.Add([.. training!.Model.Parameters.Select(t => t.ToArray())]);
     }
 
+    /// <summary>Void pixels and weights of classes: losses and steps do not depend on how samples are cut into batches, and what is all void is passed over.</summary>
+    [Fact]
+    public void Losses_are_weighed_by_what_counts()
+    {
+        var device = new Device(new CpuEngine(1));
+        var labels = new int[48 * 16];
+        for (var i = 0; i < labels.Length; i++) labels[i] = i / 16 % 6 == 0 ? 255 : i % 16 < i / 16 % 12 ? 255 : (int)Spot(i / 16, i % 16 / 4);
+        var inputs = new float[48 * 16];
+        for (var i = 0; i < inputs.Length; i++) inputs[i] = Spot(i / 16, i % 16 / 4);
+        var pixels = Dataset.From(inputs, new(4, 4, 1), labels, new(4, 4));
+        Cuts(() => Make(Kind.Segmentation, device).Model, pixels, TrainingTask.Segmentation(2, ignoreIndex: 255));
+        Cuts(Linear, Images(48), TrainingTask.Classification(classWeights: [1, 0.1, 3, 0.5]));
+
+        // All of it void: no loss, no step, no NaN.
+        var nothing = Dataset.From(inputs, new(4, 4, 1), Enumerable.Repeat(255, labels.Length).ToArray(), new(4, 4));
+        var model = Initialize(Make(Kind.Segmentation, device).Model);
+        var before = model.Parameters.Select(t => t.ToArray()).ToList();
+        Assert.Equal(0, Trainer.Fit(model, nothing, TrainingTask.Segmentation(2, ignoreIndex: 255), options: Small(null)).Last.TrainLoss);
+        Assert.Equal(before, model.Parameters.Select(t => t.ToArray()));
+
+        static void Cuts(Func<Layer> create, IDataset set, TrainingTask task)
+        {
+            var (whole, parts) = (Initialize(create()), Initialize(create()));
+            var options = Small(null) with { BatchSize = 16, Optimizer = new SgdOptions { LearningRate = 0.1 }, Sampler = Sampler.Sequential };
+            var (expected, actual) = (Trainer.Fit(whole, set, task, options: options), Trainer.Fit(parts, set, task, options: options with { MicroBatchSize = 2 }));
+            Assert.Equal(expected.Last.TrainLoss, actual.Last.TrainLoss, 1e-4);
+            foreach (var (e, a) in whole.Parameters.Zip(parts.Parameters)) Assert.All(e.ToArray().Zip(a.ToArray()), pair => Assert.Equal(pair.First, pair.Second, 1e-5f));
+            foreach (var size in new[] { 1, 7, 48 }) Assert.Equal(Trainer.Evaluate(whole, set, task, batchSize: 16).Loss, Trainer.Evaluate(whole, set, task, batchSize: size).Loss, 1e-5);
+        }
+    }
+
     // ---- what is wrong is named ------------------------------------------------------------------------------------
 
     /// <summary>A sample that cannot be read is named, and the steps before it can be gone on from.</summary>
@@ -345,6 +376,12 @@ public sealed class TaskTests
         Assert.Contains("parameter '0.weight' belongs to the optimizers 'a' and 'b'", Assert.Throws<ArgumentException>(() => Trainer.Fit(Regressor(device), Lines(48), new TrainingTask("mine") { Loss = (output, batch) => Loss.L1(output, batch.Labels), Optimizers = [new("a", "0.*"), new("b", "*")] })).Message, StringComparison.Ordinal);
         Assert.Contains("is for sets of images; change samples of other sets by Map", Assert.Throws<ArgumentException>(() => Trainer.Fit(Regressor(device), Lines(48), TrainingTask.Regression(), options: Small(null) with { Augmentation = Augment.Flip() })).Message, StringComparison.Ordinal);
         Assert.Contains("accuracy: expected logits [N, classes] and labels [N] (Int32), got [24, 4, 4, 2] and [24, 4, 4] (Int32)", Assert.Throws<ShapeException>(() => Trainer.Fit(Make(Kind.Segmentation, device).Model, Spots(48, targetPerPixel: true), new TrainingTask("pixels") { Loss = (output, batch) => Loss.CrossEntropy(output, batch.Labels), Metrics = [Metric.Accuracy] }, options: Small(null))).Message, StringComparison.Ordinal);
+        Assert.Contains("Task 'mine': its loss is null", Assert.Throws<InvalidOperationException>(() => Trainer.Fit(Regressor(device), Lines(48), new TrainingTask("mine") { Loss = (_, _) => null! }, options: Small(null))).Message, StringComparison.Ordinal);
+        Assert.Contains("a metric is called 'loss'", Assert.Throws<ArgumentException>(() => Trainer.Fit(Regressor(device), Lines(48), new TrainingTask("mine") { Loss = (output, _) => Functional.Mean(output), Metrics = [Metric.Mean("loss", (output, _) => Functional.Mean(output))] })).Message, StringComparison.Ordinal);
+        Assert.Contains("expected two inputs a sample, the set has one, 'input'", Assert.Throws<ArgumentException>(() => Trainer.Fit(Regressor(device), Lines(48), TrainingTask.Pairs(), options: Small(null))).Message, StringComparison.Ordinal);
+        Assert.Contains("Task 'mine', optimizer 'a': No parameter fits 'genrator.*'", Assert.Throws<ArgumentException>(() => Trainer.Fit(Regressor(device), Lines(48), new TrainingTask("mine") { Loss = (output, _) => Functional.Mean(output), Optimizers = [new("a", "genrator.*")] })).Message, StringComparison.Ordinal);
+        Assert.Contains("LabelSmoothing is for the classification of images without a task", Assert.Throws<ArgumentException>(() => Trainer.Fit(Regressor(device), Lines(48), TrainingTask.Regression(), options: Small(null) with { LabelSmoothing = 0.1 })).Message, StringComparison.Ordinal);
+        Assert.Contains("it has one, which needs no name", Assert.Throws<ArgumentException>(() => Trainer.Fit(Regressor(device), Lines(48), new TrainingTask("mine") { Train = step => step.Minimize(Functional.Mean(step.Forward()), "adam") }, options: Small(null))).Message, StringComparison.Ordinal);
         Assert.Contains("its batches cannot be taken in parts", Assert.Throws<ArgumentException>(() => Trainer.Fit(new Gan(device), Real(64), Adversarial(), options: Small(null) with { MicroBatchSize = 8 })).Message, StringComparison.Ordinal);
         Assert.Contains("has several optimizers: say which (generator, discriminator)", Assert.Throws<ArgumentException>(() => Trainer.Fit(new Gan(device), Real(64), new TrainingTask("mine") { Loss = (output, _) => Functional.Mean(output), Optimizers = Adversarial().Optimizers }, options: Small(null))).Message, StringComparison.Ordinal);
     }

@@ -173,10 +173,20 @@ public sealed class DatasetTests
         Assert.Contains("the weight of sample 1 is -1", Assert.Throws<ArgumentException>(() => Sampler.Weighted([1, -1])).Message, StringComparison.Ordinal);
         Assert.Contains("all weights are 0", Assert.Throws<ArgumentException>(() => Sampler.Weighted([0, 0])).Message, StringComparison.Ordinal);
         Assert.Contains("2 weights for 5 samples", Assert.Throws<ArgumentException>(() => Batches(Numbers(5), 2, sampler: Sampler.Weighted([1, 1]))).Message, StringComparison.Ordinal);
+        Assert.Contains("there are no samples to draw from", Assert.Throws<ArgumentException>(() => Sampler.Balanced([])).Message, StringComparison.Ordinal);
+        Assert.Contains("gives sample 5; there are 5, from 0", Assert.Throws<InvalidOperationException>(() => Batches(Numbers(5), 2, sampler: new Wrong([0, 1, 5], 3))).Message, StringComparison.Ordinal);
+        Assert.Contains("gives 3 samples; its CountOf says 4", Assert.Throws<InvalidOperationException>(() => Batches(Numbers(5), 2, sampler: new Wrong([0, 1, 2], 4))).Message, StringComparison.Ordinal);
         Assert.Contains("expected Float32 or Int32", Assert.Throws<ArgumentException>(() => Batches(Dataset.From([1], [new("x", new(1), DType.UInt8)], [], (_, _) => { }), 1)).Message, StringComparison.Ordinal);
         Assert.Contains("the field 'x' holds Float32, not Int32", Assert.Throws<DataFormatException>(() => Batches(Dataset.From([1], [new("x", new(1))], [], (_, sample) => sample.IntegerInput()[0] = 1), 1)).Message, StringComparison.Ordinal);
         Assert.Contains("has 0 targets", Assert.Throws<DataFormatException>(() => Batches(Dataset.From([1], [new("x", new(1))], [], (_, sample) => sample.Target()[0] = 1), 1)).Message, StringComparison.Ordinal);
         Assert.Contains("has no targets", Assert.Throws<InvalidOperationException>(() => new DataLoader(Dataset.From(new float[2], new(2)), 1, Device).First().Labels).Message, StringComparison.Ordinal);
         Assert.Contains("expected at least two classes", Assert.Throws<ArgumentException>(() => Numbers(3).Pairs([1, 1, 1], 4)).Message, StringComparison.Ordinal);
+    }
+
+    sealed class Wrong(int[] order, int count) : Sampler
+    {
+        public override int CountOf(int samples) => count;
+
+        public override int[] Order(int samples, ulong seed, int epoch) => order;
     }
 }

@@ -40,6 +40,28 @@ public sealed class MetricTests
         Assert.Equal(1, Of(Metric.R2(), target, new(1), target), 6);
     }
 
+    /// <summary>Far from 0, where float32 has no digits left for squares; and where all targets are alike.</summary>
+    [Fact]
+    public void Variance_of_targets_far_from_zero()
+    {
+        float[] near = [0.5f, -1, 0.25f, 2, -0.75f, 1.5f, 0], missed = [.. near.Select((y, i) => y + (i % 2 == 0 ? 0.25f : -0.25f))];
+        var expected = Of(Metric.R2(), missed, new(1), near);
+        Assert.Equal(1 - (7 * 0.0625 / near.Sum(y => Math.Pow(y - near.Average(), 2))), expected, 6);
+        foreach (var offset in new[] { 1000f, 10_000f, -65_536f }) Assert.Equal(expected, Of(Metric.R2(), [.. missed.Select(y => y + offset)], new(1), [.. near.Select(y => y + offset)]), 1e-5);
+        Assert.Equal(0, Of(Metric.R2(), [1, 2, 3], new(1), [7, 7, 7]));
+        Assert.Equal(1, Of(Metric.R2(), [7, 7, 7], new(1), [7, 7, 7]));
+        Assert.Equal(0, Of(Metric.R2(), [1], new(1), [10_000.1f]));
+    }
+
+    /// <summary>A result and a target of other shapes are not broadcast, and a mean that is none is refused.</summary>
+    [Fact]
+    public void What_is_not_one_number_is_refused()
+    {
+        Assert.Contains("mae: a batch gives [2, 1]; expected one number", Assert.Throws<ShapeException>(() => Of(Metric.Mean("mae", (output, batch) => Functional.Abs(output - batch.Labels)), [1, 2], new(1), [1, 3])).Message, StringComparison.Ordinal);
+        foreach (var metric in new[] { Metric.R2(), Metric.F1(), Metric.BinaryAccuracy() })
+            Assert.Contains("the result is [2, 1], the target [2]", Assert.Throws<ShapeException>(() => Of(metric, [1, 2], new(1), [1, 0], new())).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Several_labels()
     {
