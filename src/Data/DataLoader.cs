@@ -142,7 +142,7 @@ public sealed class DataLoader : IEnumerable<Batch>
         try
         {
             var order = sampler.Order(samples, seed, epoch);
-            if (Array.Find(order, index => (uint)index >= (uint)samples) is var stray && (uint)stray >= (uint)samples) throw new InvalidOperationException($"DataLoader of '{name}': the sampler ({sampler}) gives sample {stray:N0}; there are {samples:N0}, from 0.");
+            if (Array.FindIndex(order, index => (uint)index >= (uint)samples) is >= 0 and var place) throw new InvalidOperationException($"DataLoader of '{name}': the sampler ({sampler}) gives sample {order[place]:N0}; there are {samples:N0}, from 0.");
             if (order.Length != sampler.CountOf(samples)) throw new InvalidOperationException($"DataLoader of '{name}': the sampler ({sampler}) gives {order.Length:N0} samples; its CountOf says {sampler.CountOf(samples):N0}.");
             for (var batch = firstBatch; batch < Batches; batch++)
             {
