@@ -74,7 +74,7 @@ public sealed record Batch : IDisposable
         {
             var part = Tensor.Uninitialized(tensor.Shape.With(0, count), tensor.Device, tensor.DType);
             var row = tensor.Count / tensor.Shape[0];
-            tensor.Device.Kernels.Memory.CopyRegion(new(1, 1, count, checked((int)row), start * row, 0, 0, row, 1, 0, 0, 0, row, 1), tensor.Data, part.Data);
+            tensor.Device.Kernels.Memory.CopyRegion(Kernels.RegionGeometry.Run(checked((int)part.Count), start * row), tensor.Data, part.Data);
             part.Name = tensor.Name;
             return part;
         })];

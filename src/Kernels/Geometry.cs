@@ -340,7 +340,14 @@ public readonly record struct BroadcastGeometry(int D0, int D1, int D2, int D3, 
 public readonly record struct RegionGeometry(
     int D0, int D1, int D2, int D3,
     long SourceOffset, long S0, long S1, long S2, long S3,
-    long TargetOffset, long T0, long T1, long T2, long T3);
+    long TargetOffset, long T0, long T1, long T2, long T3)
+{
+    /// <summary>A run of elements, one after the other on both sides.</summary>
+    /// <param name="count">How many.</param>
+    /// <param name="sourceOffset">The first element read; default 0.</param>
+    /// <param name="targetOffset">The first element written; default 0.</param>
+    public static RegionGeometry Run(int count, long sourceOffset = 0, long targetOffset = 0) => new(1, 1, 1, count, sourceOffset, 0, 0, 0, 1, targetOffset, 0, 0, 0, 1);
+}
 
 /// <summary>A sum over the middle axis of x [Outer, Reduced, Inner].</summary>
 /// <param name="Outer">Extent before the reduced axis.</param>

@@ -85,7 +85,7 @@ sealed class Meter : IDisposable
     public void Add(Tensor loss, Tensor? output, Batch batch, double? weight = null)
     {
         var k = device.Kernels;
-        k.Memory.CopyRegion(Row(1, steps), loss.Data, losses.Data);
+        k.Memory.CopyRegion(RegionGeometry.Run(1, targetOffset: steps), loss.Data, losses.Data);
         if (output is not null)
         {
             if (countsHits) AddPredictions(output, batch.Labels);
@@ -171,9 +171,9 @@ sealed class Meter : IDisposable
         if (logits.Shape.Rank != 2 || target.Shape != new Shape(logits.Shape[0]) || target.DType != DType.Int32) throw new ShapeException("accuracy", $"expected logits [N, classes] and labels [N] (Int32), got {logits.Shape} and {target.Shape} ({target.DType}).");
         var found = device.Engine.Rent(DType.Int32, count);
         k.Reductions.ArgMax(count, logits.Shape[^1], logits.Data, found);
-        k.Memory.CopyRegion(Row(count, samples), found, predictions.Data);
+        k.Memory.CopyRegion(RegionGeometry.Run(count, targetOffset: samples), found, predictions.Data);
         found.Release();
-        k.Memory.CopyRegion(Row(count, samples), target.Data, labels.Data);
+        k.Memory.CopyRegion(RegionGeometry.Run(count, targetOffset: samples), target.Data, labels.Data);
         samples += count;
     }
 
@@ -186,7 +186,7 @@ sealed class Meter : IDisposable
             if (metric.Measure is not { } measure) continue;
             var values = measure(output, batch);
             if (values.Count != metric.Sums) throw new ShapeException(metric.Name, $"a batch gives {values.Shape}; expected {(metric.Sums == 1 ? "one number" : $"[{metric.Sums}], its sums")}.");
-            device.Kernels.Memory.CopyRegion(Row(metric.Sums, at), values.Data, sums.Data);
+            device.Kernels.Memory.CopyRegion(RegionGeometry.Run(metric.Sums, targetOffset: at), values.Data, sums.Data);
             at += metric.Sums;
         }
     }
@@ -236,9 +236,6 @@ sealed class Meter : IDisposable
         for (var i = 0; i < count; i++) values[i] = narrow[i];
         return values;
     }
-
-    /// <summary>Elements [0, count) of the source to [offset, offset + count) of the target.</summary>
-    static RegionGeometry Row(int count, int offset) => new(1, 1, 1, count, 0, 0, 0, 0, 1, offset, 0, 0, 0, 1);
 }
 
 /// <summary>Sums over the images of an epoch, so far.</summary>

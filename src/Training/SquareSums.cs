@@ -33,7 +33,7 @@ sealed class SquareSums
     public void Set(int index, DeviceBuffer buffer)
     {
         Device.Kernels.Reductions.SumOfSquares(buffer, one.Data);
-        Device.Kernels.Memory.CopyRegion(new RegionGeometry(1, 1, 1, 1, 0, 0, 0, 0, 1, index, 0, 0, 0, 1), one.Data, all.Data);
+        Device.Kernels.Memory.CopyRegion(RegionGeometry.Run(1, targetOffset: index), one.Data, all.Data);
     }
 
     /// <summary>

@@ -125,5 +125,5 @@ sealed class AveragedWeights : IDisposable
     }
 
     void Copy(Tensor source, Tensor target)
-        => device.Kernels.Memory.CopyRegion(new(1, 1, 1, checked((int)source.Count), 0, 0, 0, 0, 1, 0, 0, 0, 0, 1), source.Data, target.Data);
+        => device.Kernels.Memory.CopyRegion(Kernels.RegionGeometry.Run(checked((int)source.Count)), source.Data, target.Data);
 }

@@ -464,8 +464,8 @@ public sealed class TaskTests
                 return (new Sequential(new Flatten(), new Linear(16, 12, device: device), new Relu(), new Linear(12, 16, device: device), new Reshaped(4, 4, 1)), Dataset.From(Enumerable.Range(0, images.Count), images.Inputs, [], (i, sample) => ReadInput(images, i, sample)), TrainingTask.ImageToImage());
 
             case Kind.Siamese:
-                var pictures = Images(160);
-                return (new Sequential(new Flatten(), new Linear(128, 16, device: device), new Relu(), new Dropout(0.05), new Linear(16, 4, device: device)), pictures.Subset([.. Enumerable.Range(0, 160)]).Pairs(pictures.Labels.ToArray(), 256, seed: 2), TrainingTask.Pairs());
+                var pairable = Images(160);
+                return (new Sequential(new Flatten(), new Linear(128, 16, device: device), new Relu(), new Dropout(0.05), new Linear(16, 4, device: device)), pairable.Subset([.. Enumerable.Range(0, 160)]).Pairs(pairable.Labels.ToArray(), 256, seed: 2), TrainingTask.Pairs());
 
             default:
                 return (new Gan(device), Real(128), Adversarial());
