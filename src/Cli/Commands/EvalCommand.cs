@@ -28,6 +28,7 @@ internal static class EvalCommand
         var shortcut = Options.Shortcut();
         var weights = Options.Text("--weights", "FILE", "weights for --model: a .safetensors file with this tool's names or PyTorch's, or a .pt or .pth file of torch.save; or a whole network as .onnx");
         var imported = new ImportedWeights();
+        var mistakes = new MistakeReport.Asked();
         var dataset = Options.Dataset("the checkpoint's, else cifar10");
         var data = Options.Data();
         var size = Options.Size("the checkpoint's, else 64");
@@ -48,6 +49,7 @@ internal static class EvalCommand
             checkpoint, model, neighbors, shortcut, weights, dataset, data, size, resize, split, valSplit, mean, std, logits, anyClasses, batch, device, precision, threads, json,
         };
         imported.AddTo(command);
+        mistakes.AddTo(command);
         command.SetAction(parsed =>
         {
             var file = parsed.GetValue(checkpoint);
@@ -65,6 +67,7 @@ internal static class EvalCommand
 
             var foreign = imported.Of(parsed, parsed.GetValue(weights));
             var dump = Outputs.Check(terminal, "--dump-logits", parsed.GetValue(logits), file, parsed.GetValue(weights));
+            var report = mistakes.Of(terminal, parsed, file, parsed.GetValue(weights));
 
             // What the training was measured on, where it said so, is what its checkpoint is measured on.
             var run = file is null ? null : TrainSettings.Read(Path.GetDirectoryName(Path.GetFullPath(file))!);
@@ -82,7 +85,7 @@ internal static class EvalCommand
                 : file is not null ? FromCheckpoint(file, trained!, set, where)
                 : onnx is not null ? onnx.Layer
                 : FromWeights(ModelWeights.Existing("--weights", parsed.GetValue(weights)!), parsed.GetValue(model) ?? saved.Name!, Options.ParseShortcut(parsed.GetValue(shortcut) ?? saved.Options.GetValueOrDefault("shortcut")), foreign, set, where);
-            return Run(terminal, network, set, normalization, dump, onnx?.Batch ?? parsed.GetValue(batch) ?? 256, parsed.GetValue(json));
+            return Run(terminal, network, set, normalization, dump, onnx?.Batch ?? parsed.GetValue(batch) ?? 256, report, parsed.GetValue(json));
         });
         return command;
     }
@@ -97,9 +100,9 @@ internal static class EvalCommand
         return Folders.Find(terminal, name, settings, trained is { ClassNames.Count: > 0 } && !anyClasses ? [.. trained.ClassNames.Order(StringComparer.Ordinal)] : null, trained?.Normalization);
     }
 
-    static int Run(Terminal terminal, Layer model, ImageDataset set, Normalization normalization, string? logitsFile, int batch, bool json)
+    static int Run(Terminal terminal, Layer model, ImageDataset set, Normalization normalization, string? logitsFile, int batch, MistakeReport? report, bool json)
     {
-        var options = new EvaluationOptions { BatchSize = batch, Normalization = normalization };
+        var options = new EvaluationOptions { BatchSize = batch, Normalization = normalization, Mistakes = report is null ? 0 : MistakeReport.Most };
         Evaluation? result = null;
         if (logitsFile is null) Evaluate(null);
         else AtomicFile.Write(logitsFile, Evaluate);
@@ -110,6 +113,8 @@ internal static class EvalCommand
         var top5 = set.Classes > 5 ? $", among the first five {Terminal.Percent(evaluation.Top5Accuracy)}" : "";
         terminal.WriteLine($"accuracy {Terminal.Percent(evaluation.Accuracy)}{top5}, loss {evaluation.Loss:F4} on {evaluation.Count:N0} images of {set.Name} ({evaluation.ImagesPerSecond:N0} images/s)");
         if (logitsFile is not null) terminal.WriteLine($"logits [{evaluation.Count}, {set.Classes}]: {logitsFile}");
+        var wrong = evaluation.Count - evaluation.Confusion.Hits;
+        var misclassified = report?.Write($"{set.Name}: {evaluation.Count:N0} images", evaluation.Count, wrong, [.. evaluation.Mistakes.Select(mistake => Wrong(set, mistake))]);
         if (json)
         {
             terminal.WriteJson(new()
@@ -125,6 +130,7 @@ internal static class EvalCommand
                 ["confusion"] = set.Classes > MostListed ? null : new JsonArray([.. Enumerable.Range(0, set.Classes).Select(actual => new JsonArray([.. Enumerable.Range(0, set.Classes).Select(predicted => (JsonNode)evaluation.Confusion[actual, predicted])]))]),
                 ["recall"] = Each(evaluation.Confusion.Recall),
                 ["precision"] = Each(evaluation.Confusion.Precision),
+                ["misclassified"] = misclassified,
             });
         }
 
@@ -138,6 +144,13 @@ internal static class EvalCommand
 
         JsonArray? Each(Func<int, double> share) => set.Classes > MostListed ? null : new([.. Enumerable.Range(0, set.Classes).Select(c => Terminal.Number(share(c)))]);
     }
+
+    static WrongImage Wrong(ImageDataset set, Mistake mistake) => new(
+        set.FileOf(mistake.Index) ?? $"{mistake.Index}",
+        set.ClassNames[mistake.Label],
+        set.ClassNames[mistake.Predicted],
+        mistake.Probability,
+        () => new(set.Pixels(mistake.Index).ToArray(), set.Height, set.Width, set.Channels));
 
     /// <summary>Rows are what an image is, columns what it was taken for; beyond 20 classes only each class's recall and precision are shown, beyond <see cref="MostListed"/> nothing.</summary>
     static void WriteConfusion(Terminal terminal, ConfusionMatrix confusion, IReadOnlyList<string> names)
