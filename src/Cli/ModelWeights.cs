@@ -11,6 +11,9 @@ internal static class ModelWeights
     /// <summary>Whether a path is that of an ONNX file, which holds its network itself.</summary>
     public static bool IsOnnx(string? path) => string.Equals(Path.GetExtension(path), ".onnx", StringComparison.OrdinalIgnoreCase);
 
+    /// <summary>Whether what <c>--weights</c> names holds its network itself: an ONNX file, or one whose graph is kept beside its weights, unless <c>--model</c> names another.</summary>
+    public static bool HoldNetwork(string? path, string? model) => IsOnnx(path) || (path is not null && model is null && File.Exists(path) && TrainedModel.IsByGraph(InfoOf(path)));
+
     /// <summary>The path that an option names.</summary>
     /// <exception cref="UsageException">There is no such file.</exception>
     public static string Existing(string option, string path) => File.Exists(path) ? path : throw new UsageException($"{option}: there is no file '{path}'.");

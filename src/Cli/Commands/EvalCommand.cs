@@ -55,10 +55,10 @@ internal static class EvalCommand
             var file = parsed.GetValue(checkpoint);
             var trained = file is null ? null : Checkpoint.ReadInfo(ModelWeights.Existing("--checkpoint", file));
             var distance = Neighbors.FirstOrDefault(n => n.Name == parsed.GetValue(model)).Distance;
-            var isOnnx = ModelWeights.IsOnnx(parsed.GetValue(weights));
+            var isOnnx = ModelWeights.HoldNetwork(parsed.GetValue(weights), parsed.GetValue(model));
             if ((file is null ? 0 : 1) + (parsed.GetValue(weights) is null ? 0 : 1) + (distance is null ? 0 : 1) != 1) throw new UsageException("expected either --checkpoint FILE, or --model NAME with --weights FILE, or --weights FILE.onnx, or --model knn-l1 or knn-l2.");
             if (parsed.GetValue(neighbors) is not null && distance is null) throw new UsageException("--neighbors: it is for --model knn-l1 and knn-l2.");
-            if (isOnnx && parsed.GetValue(model) is not null) throw new UsageException("--model: an ONNX file says itself which network it is.");
+            if (isOnnx && parsed.GetValue(model) is not null) throw new UsageException("--model: the file says itself which network it is.");
 
             // What a file of weights says of itself, as model.Save writes it.
             var saved = parsed.GetValue(weights) is { } given && !isOnnx ? ModelWeights.InfoOf(ModelWeights.Existing("--weights", given)) : new();
@@ -72,13 +72,14 @@ internal static class EvalCommand
             // What the training was measured on, where it said so, is what its checkpoint is measured on.
             var run = file is null ? null : TrainSettings.Read(Path.GetDirectoryName(Path.GetFullPath(file))!);
             var where = Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(precision));
-            var onnx = isOnnx ? OnnxClassifier.Load(ModelWeights.Existing("--weights", parsed.GetValue(weights)!), parsed.GetValue(size), where) : null;
+            var onnx = isOnnx ? OnnxClassifier.Load(terminal, ModelWeights.Existing("--weights", parsed.GetValue(weights)!), parsed.GetValue(size), where) : null;
+            saved = onnx?.Info ?? saved;
             var images = FindSet(terminal, parsed.GetValue(dataset) ?? trained?.Dataset ?? "cifar10", new() { Data = parsed.GetValue(data), Size = parsed.GetValue(size), Resize = parsed.GetValue(resize) }, run, trained, onnx, parsed.GetValue(anyClasses));
             var validation = parsed.GetValue(valSplit) ?? run?.ValSplit ?? 0;
             var set = WithTrainedClasses(Images(images, parsed.GetValue(split), validation), file ?? parsed.GetValue(weights), trained?.ClassNames ?? saved.ClassNames, parsed.GetValue(anyClasses));
             if (validation > 0 && (parsed.GetValue(split) ?? "val") == "val" && trained?.Images is { } count && trained.Dataset == set.Name && images.Train.Count - validation != count)
                 terminal.WriteLine($"warning: the training had {count:N0} images, and {images.Source} without those held out has {images.Train.Count - validation:N0}: the ones held out now may be some that were trained on. Say with --val-split how many there were, or measure on others.");
-            var normalization = Normalize(set, Given(parsed.GetValue(mean)), Given(parsed.GetValue(std)), trained?.Normalization ?? (saved.Mean.Count == set.Channels ? new([.. saved.Mean], [.. saved.Std]) : null));
+            var normalization = Normalize(set, Given(parsed.GetValue(mean)), Given(parsed.GetValue(std)), trained?.Normalization ?? onnx?.Normalization ?? (saved.Mean.Count == set.Channels ? new([.. saved.Mean], [.. saved.Std]) : null));
             if (onnx is not null && (set.Channels != onnx.Channels || (onnx.Size is { } side && (set.Height != side || set.Width != side))))
                 throw new UsageException($"'{parsed.GetValue(weights)}' takes images of {(onnx.Size is { } s ? $"{s} x {s}" : "any size")} with {onnx.Channels} channels; those of {set.Name} are {set.Height} x {set.Width} with {set.Channels}.");
             var network = distance is not null ? Remember(images.Split(validation).Train, normalization, parsed.GetValue(neighbors) ?? 1, distance.Value)
@@ -223,11 +224,10 @@ internal static class EvalCommand
 
     static Layer FromCheckpoint(string file, CheckpointInfo info, ImageDataset set, Device device)
     {
+        TrainedModel.RequireClassifier(file, info.Task);
         if (info.Model.Classes != set.Classes || !info.Model.Input.SequenceEqual([set.Height, set.Width, set.Channels]))
             throw new UsageException($"'{file}' was trained on images [{string.Join(", ", info.Model.Input)}] of {info.Model.Classes} classes; {set.Name} has [{set.Height}, {set.Width}, {set.Channels}] of {set.Classes}.");
-        var model = Build(info.Model.Name, Options.ParseShortcut(info.Model.Options.GetValueOrDefault("shortcut")), set, device);
-        Checkpoint.Load(file, model);
-        return model;
+        return TrainedModel.Load(file, info, device);
     }
 
     static Layer FromWeights(string path, string name, Shortcut shortcut, WeightsOptions foreign, ImageDataset set, Device device)

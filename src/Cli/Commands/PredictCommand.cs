@@ -47,7 +47,7 @@ internal static class PredictCommand
             var report = mistakes.Of(terminal, parsed, [.. files, file, foreign]);
             var source = ModelWeights.Existing(file is null ? "--weights" : "--checkpoint", file ?? foreign!);
             var network = file is not null && Checkpoint.IsCheckpoint(file) ? FromCheckpoint(file, asked, names, where)
-                : FromWeights(source, name, parsed.GetValue(shortcut), asked, parsed.GetValue(channels), names, options, where);
+                : FromWeights(terminal, source, name, parsed.GetValue(shortcut), asked, parsed.GetValue(channels), names, options, where);
             var normalization = Normalize(network.Normalization, parsed.GetValue(mean), parsed.GetValue(std));
             var reading = Folders.OptionsOf(terminal, new() { Size = network.Size, Resize = parsed.GetValue(resize) ?? network.Resize, Channels = normalization.Channels });
             return Run(terminal, network with { Normalization = normalization }, files, reading, parsed.GetValue(top) ?? 5, network.Batch ?? parsed.GetValue(batch) ?? 64, report, parsed.GetValue(json));
@@ -183,19 +183,19 @@ internal static class PredictCommand
         if (info.Model.Input is not [var height, var width, var channels] || height != width || channels is not (1 or 3))
             throw new UsageException($"'{file}' was trained on images [{string.Join(", ", info.Model.Input)}]; square ones of 1 or 3 channels are read.");
         if (size is { } other && other != height) throw new UsageException($"--size {other}: '{file}' was trained on images of {height} x {height}.");
-        var model = Zoo.Build(info.Model.Name, new() { Input = new(height, width, channels), Classes = info.Model.Classes, Shortcut = Options.ParseShortcut(info.Model.Options.GetValueOrDefault("shortcut")), Device = device });
-        Checkpoint.Load(file, model);
+        TrainedModel.RequireClassifier(file, info.Task);
+        var model = TrainedModel.Load(file, info, device);
         var resize = info.Dataset == ImageFolder.Name ? TrainSettings.Read(Path.GetDirectoryName(Path.GetFullPath(file))!)?.Resize : null;
         return new(model, device, height, resize, info.Normalization, names ?? info.ClassNames);
     }
 
-    static Network FromWeights(string file, string? name, string? shortcut, int? size, int? channels, string[]? names, WeightsOptions options, Device device)
+    static Network FromWeights(Terminal terminal, string file, string? name, string? shortcut, int? size, int? channels, string[]? names, WeightsOptions options, Device device)
     {
-        if (ModelWeights.IsOnnx(file))
+        if (ModelWeights.HoldNetwork(file, name))
         {
-            if (name is not null) throw new UsageException("--model: an ONNX file says itself which network it is.");
-            var onnx = OnnxClassifier.Load(file, size, device);
-            return new(onnx.Layer, device, onnx.Size ?? throw new UsageException($"--size: '{file}' takes images of any size; say to how many rows and columns they are brought."), null, Normalization.None(onnx.Channels), names ?? [], onnx.Batch);
+            if (name is not null) throw new UsageException("--model: the file says itself which network it is.");
+            var onnx = OnnxClassifier.Load(terminal, file, size, device);
+            return new(onnx.Layer, device, onnx.Size ?? throw new UsageException($"--size: '{file}' takes images of any size; say to how many rows and columns they are brought."), null, onnx.Normalization ?? Normalization.None(onnx.Channels), names ?? onnx.Info.ClassNames, onnx.Batch);
         }
 
         // What the file does not say of itself must be said.
