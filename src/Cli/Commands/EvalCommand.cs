@@ -31,6 +31,7 @@ internal static class EvalCommand
         var mistakes = new MistakeReport.Asked();
         var dataset = Options.Dataset("the checkpoint's, else cifar10");
         var data = Options.Data();
+        var labels = new LabelFile();
         var size = Options.Size("the checkpoint's, else 64");
         var resize = Options.Resize();
         var split = Options.Choice("--split", "split", "which images (default: those that the training was measured on, else test)", Splits);
@@ -50,6 +51,7 @@ internal static class EvalCommand
         };
         imported.AddTo(command);
         mistakes.AddTo(command);
+        labels.AddTo(command);
         command.SetAction(parsed =>
         {
             var file = parsed.GetValue(checkpoint);
@@ -74,7 +76,7 @@ internal static class EvalCommand
             var where = Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(precision));
             var onnx = isOnnx ? OnnxClassifier.Load(terminal, ModelWeights.Existing("--weights", parsed.GetValue(weights)!), parsed.GetValue(size), where) : null;
             saved = onnx?.Info ?? saved;
-            var images = FindSet(terminal, parsed.GetValue(dataset) ?? trained?.Dataset ?? "cifar10", new() { Data = parsed.GetValue(data), Size = parsed.GetValue(size), Resize = parsed.GetValue(resize) }, run, trained, onnx, parsed.GetValue(anyClasses));
+            var images = FindSet(terminal, parsed.GetValue(dataset) ?? trained?.Dataset ?? "cifar10", labels.Into(parsed, new() { Data = parsed.GetValue(data), Size = parsed.GetValue(size), Resize = parsed.GetValue(resize) }), run, trained, onnx, parsed.GetValue(anyClasses));
             var validation = parsed.GetValue(valSplit) ?? run?.ValSplit ?? 0;
             var set = WithTrainedClasses(Images(images, parsed.GetValue(split), validation), file ?? parsed.GetValue(weights), trained?.ClassNames ?? saved.ClassNames, parsed.GetValue(anyClasses));
             if (validation > 0 && (parsed.GetValue(split) ?? "val") == "val" && trained?.Images is { } count && trained.Dataset == set.Name && images.Train.Count - validation != count)
@@ -95,6 +97,9 @@ internal static class EvalCommand
     static DatasetSplits FindSet(Terminal terminal, string name, TrainSettings said, TrainSettings? run, CheckpointInfo? trained, OnnxClassifier? onnx, bool anyClasses)
     {
         if (name != ImageFolder.Name) return Folders.Find(terminal, name, said.Or(new() { Data = run?.Data }));
+
+        // The labels of the training are those of its own folder.
+        if (said.Data is null) said = said.Or(new() { Labels = run?.Labels, LabelColumns = run?.LabelColumns });
         var settings = said.Or(new() { Data = run?.Data, Resize = run?.Resize, SkipCorrupt = run?.SkipCorrupt, Cache = run?.Cache, Size = trained?.Model.Input[0] ?? onnx?.Size, Channels = trained?.Model.Input[2] ?? onnx?.Channels });
 
         // In the folder's own order, which decides what is held out.
