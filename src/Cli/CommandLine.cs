@@ -46,6 +46,8 @@ public static class CommandLine
         {
             TrainCommand.Create(terminal),
             EvalCommand.Create(terminal),
+            RunsCommand.Create(terminal),
+            ReportCommand.Create(terminal),
             PredictCommand.Create(terminal),
             ImagesCommand.Create(terminal),
             VerifyCommand.Create(terminal),
