@@ -71,11 +71,12 @@ internal sealed class ImportedWeights
     /// <summary>What was given.</summary>
     /// <param name="parsed">The command line.</param>
     /// <param name="weights">What <c>--weights</c> was given.</param>
+    /// <param name="holdNetwork">Whether that holds its network itself, by whose names it is read.</param>
     /// <exception cref="UsageException">An option is given without weights that it is for, or the rules are not there.</exception>
-    public WeightsOptions Of(ParseResult parsed, string? weights)
+    public WeightsOptions Of(ParseResult parsed, string? weights, bool holdNetwork)
     {
         var (rules, name, lies) = (parsed.GetValue(rename), parsed.GetValue(key), parsed.GetValue(layout));
-        if ((rules ?? name ?? lies) is not null && (weights is null || ModelWeights.IsOnnx(weights)))
+        if ((rules ?? name ?? lies) is not null && (weights is null || holdNetwork))
             throw new UsageException($"{(rules is not null ? "--rename" : name is not null ? "--weights-key" : "--layout")}: it is for --weights FILE of a --model.");
         return new() { Rules = rules is null ? null : NameRules.Read(ModelWeights.Existing("--rename", rules)), Key = name, Layout = lies is null ? null : Layouts[lies] };
     }

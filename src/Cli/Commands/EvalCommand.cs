@@ -67,7 +67,7 @@ internal static class EvalCommand
             if (file is null && !isOnnx && (parsed.GetValue(model) ?? saved.Name) is null) throw new UsageException("--weights: say with --model which network they are of.");
             if (file is not null && parsed.GetValue(model) is { } other && other != trained!.Model.Name) throw new UsageException($"--model {other}: '{file}' is of the model '{trained.Model.Name}'.");
 
-            var foreign = imported.Of(parsed, parsed.GetValue(weights));
+            var foreign = imported.Of(parsed, parsed.GetValue(weights), isOnnx);
             var dump = Outputs.Check(terminal, "--dump-logits", parsed.GetValue(logits), file, parsed.GetValue(weights));
             var report = mistakes.Of(terminal, parsed, file, parsed.GetValue(weights));
 

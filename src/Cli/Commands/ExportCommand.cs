@@ -40,8 +40,8 @@ internal static class ExportCommand
             var written = parsed.GetValue(format) ?? FormatOf(path);
             if (written != Onnx && parsed.GetValue(fold)) throw new UsageException("--fold-batch-norm: it is for --format onnx; PyTorch's network has its batch normalizations.");
             if (written != Onnx && parsed.GetValue(withCase)) throw new UsageException("--case: it is for --format onnx.");
-            var options = imported.Of(parsed, trained);
             var isByGraph = name is null && TrainedModel.IsByGraph(saved);
+            var options = imported.Of(parsed, trained, isByGraph);
             var (network, input) = file is not null
                 ? FromCheckpoint(ModelWeights.Existing("--checkpoint", file))
                 : isByGraph ? (OnnxNetwork.Load(trained!, Device.Cpu), new([.. saved.Input]))

@@ -43,7 +43,7 @@ internal static class PredictCommand
             var names = parsed.GetValue(classes) is { } list ? File.ReadAllLines(ModelWeights.Existing("--classes", list)).Select(line => line.Trim()).Where(line => line.Length > 0).ToArray() : null;
             var (file, foreign, name, asked) = (parsed.GetValue(checkpoint), parsed.GetValue(weights), parsed.GetValue(model), parsed.GetValue(size));
             if ((file is null) == (foreign is null)) throw new UsageException("expected either --checkpoint FILE, or --model NAME with --weights FILE, or --weights FILE.onnx.");
-            var options = imported.Of(parsed, foreign);
+            var options = imported.Of(parsed, foreign, ModelWeights.HoldNetwork(foreign, name));
             var report = mistakes.Of(terminal, parsed, [.. files, file, foreign]);
             var source = ModelWeights.Existing(file is null ? "--weights" : "--checkpoint", file ?? foreign!);
             var network = file is not null && Checkpoint.IsCheckpoint(file) ? FromCheckpoint(file, asked, names, where)
