@@ -55,6 +55,48 @@ public static class Dataset
         static Array ValuesOf(Tensor tensor) => tensor.DType == DType.Int32 ? tensor.ToArray<int>() : tensor.ToArray();
     }
 
+    /// <summary>As <see cref="From(float[], Shape, float[], Shape?, string)"/>, of tensors [N, ...] of <c>System.Numerics.Tensors</c>, which are copied.</summary>
+    /// <param name="inputs">N samples.</param>
+    /// <param name="targets">N targets; default null: the input itself is the target.</param>
+    /// <param name="name">What it is called in messages; default <c>samples</c>.</param>
+    /// <exception cref="ShapeException">A tensor has no axis of samples, or they differ in their number.</exception>
+    public static IDataset From(System.Numerics.Tensors.Tensor<float> inputs, System.Numerics.Tensors.Tensor<float>? targets = null, string name = "samples")
+    {
+        ArgumentNullException.ThrowIfNull(inputs);
+        using var copied = Tensor.From(inputs, Device.Cpu);
+        using var compared = targets is null ? null : Tensor.From(targets, Device.Cpu);
+        return From(copied, compared, name);
+    }
+
+    /// <summary>As <see cref="From(float[], Shape, int[], Shape?, string)"/>, of tensors [N, ...] of <c>System.Numerics.Tensors</c>, which are copied.</summary>
+    /// <inheritdoc cref="From(System.Numerics.Tensors.Tensor{float}, System.Numerics.Tensors.Tensor{float}, string)" path="/param"/>
+    /// <exception cref="ShapeException">A tensor has no axis of samples, or they differ in their number.</exception>
+    public static IDataset From(System.Numerics.Tensors.Tensor<float> inputs, System.Numerics.Tensors.Tensor<int> targets, string name = "samples")
+    {
+        ArgumentNullException.ThrowIfNull(inputs);
+        ArgumentNullException.ThrowIfNull(targets);
+        using var copied = Tensor.From(inputs, Device.Cpu);
+        using var compared = Tensor.From(targets, Device.Cpu);
+        return From(copied, compared, name);
+    }
+
+    /// <summary>Images of a folder with numbers each that a CSV file says, for regression and for several labels: one input <c>image</c> [Size, Size, Channels], normalized, one target [columns]. For classes by name, as fast as folders, see <see cref="ImageFolder.FromCsv"/>.</summary>
+    /// <param name="csv">The file: a line an image, which names it and its numbers; in its order.</param>
+    /// <param name="folder">The folder that the images are in.</param>
+    /// <param name="targets">The columns of the numbers.</param>
+    /// <param name="image">The column of the images' files, below the folder; an ending such as <c>.jpg</c> may be left out. Default null: the first.</param>
+    /// <param name="options">How images are read; default: <see cref="ImageFolderOptions"/>'s own.</param>
+    /// <exception cref="DataFormatException">The file is no such table, a column is missing, an image is not there, is named twice or cannot be read, or a field is no number: line and column are named.</exception>
+    public static IDataset FromCsv(string csv, string folder, IReadOnlyList<string> targets, string? image = null, ImageFolderOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(csv);
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        ArgumentNullException.ThrowIfNull(targets);
+        options ??= new();
+        options.Validate();
+        return ImageCsv.LoadTargets(csv, folder, targets, image, options);
+    }
+
     /// <summary>A set of the items of a list, each read when it is asked for: files, rows of a table.</summary>
     /// <param name="items">What there is; enumerated once.</param>
     /// <param name="inputs">The inputs that <paramref name="read"/> writes.</param>
@@ -78,17 +120,13 @@ public static class Dataset
         return new MappedDataset(set, transform);
     }
 
-    /// <summary>Some of the samples, in the order given; one may occur more than once.</summary>
+    /// <summary>Some of the samples, in the order given; one may occur more than once. Of images with labels (<see cref="ImageDataset"/>) it is a view of them, with all their speed.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such sample.</exception>
     public static IDataset Subset(this IDataset set, IReadOnlyList<int> indices)
     {
         ArgumentNullException.ThrowIfNull(set);
-        ArgumentNullException.ThrowIfNull(indices);
-        foreach (var index in indices)
-        {
-            if ((uint)index >= (uint)set.Count) throw new ArgumentOutOfRangeException(nameof(indices), index, $"'{set.Name}' has {set.Count:N0} samples.");
-        }
-
+        if (set is ImageDataset images) return images.Subset(indices);
+        Partition.Check(set, indices);
         return new SubsetDataset(set, [.. indices]);
     }
 
@@ -100,35 +138,18 @@ public static class Dataset
     /// <exception cref="ArgumentException">The share is out of its range or leaves a part empty, or there are not as many labels as samples.</exception>
     public static (IDataset Train, IDataset Held) Split(this IDataset set, double share, ulong seed = 0, IReadOnlyList<int>? labels = null)
     {
-        ArgumentNullException.ThrowIfNull(set);
-        if (!(share is > 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(share), share, $"Split of '{set.Name}': expected a share within (0, 1).");
-        if (labels is not null && labels.Count != set.Count) throw new ArgumentException($"Split of '{set.Name}': {labels.Count:N0} labels for {set.Count:N0} samples.", nameof(labels));
-        var held = new HashSet<int>();
-        var order = Sampler.Shuffle(set.Count, seed, epoch: 0);
-        foreach (var group in order.GroupBy(index => labels?[index] ?? 0))
-        {
-            var members = group.ToArray();
-            held.UnionWith(members.Take((int)Math.Round(members.Length * share, MidpointRounding.AwayFromZero)));
-        }
-
-        if (held.Count == 0 || held.Count == set.Count) throw new ArgumentException($"Split of '{set.Name}': {share} of {set.Count:N0} samples leaves one part empty.", nameof(share));
-        return (set.Subset([.. Enumerable.Range(0, set.Count).Where(index => !held.Contains(index))]), set.Subset([.. held.Order()]));
+        var (train, held) = Partition.Split(set, share, seed, labels);
+        return (set.Subset(train), set.Subset(held));
     }
 
     /// <summary>For cross-validation: as many pairs, in which each sample is held out once.</summary>
     /// <param name="set">All samples.</param>
     /// <param name="folds">How many, at least 2 and at most the samples.</param>
     /// <param name="seed">Which samples come together; default 0.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The number is out of its range.</exception>
-    public static IReadOnlyList<(IDataset Train, IDataset Held)> Folds(this IDataset set, int folds, ulong seed = 0)
-    {
-        ArgumentNullException.ThrowIfNull(set);
-        if (folds < 2 || folds > set.Count) throw new ArgumentOutOfRangeException(nameof(folds), folds, $"Folds of '{set.Name}': expected 2 to {set.Count:N0}, its samples.");
-        var order = Sampler.Shuffle(set.Count, seed, epoch: 0);
-        return [.. Enumerable.Range(0, folds).Select(fold => (set.Subset([.. Part(at => at % folds != fold)]), set.Subset([.. Part(at => at % folds == fold)])))];
-
-        IEnumerable<int> Part(Func<int, bool> isIn) => Enumerable.Range(0, order.Length).Where(isIn).Select(at => order[at]).Order();
-    }
+    /// <param name="labels">A class a sample: each fold has its share of each; default null: classes do not count.</param>
+    /// <exception cref="ArgumentException">The number is out of its range, or there are not as many labels as samples.</exception>
+    public static IReadOnlyList<(IDataset Train, IDataset Held)> Folds(this IDataset set, int folds, ulong seed = 0, IReadOnlyList<int>? labels = null)
+        => [.. Partition.Folds(set, folds, seed, labels).Select(fold => (set.Subset(fold.Train), set.Subset(fold.Held)))];
 
     /// <summary>Pairs of samples for siamese networks: half of one class (target 1), half of two (target 0), chosen at random.</summary>
     /// <param name="set">Samples of one input.</param>
@@ -236,7 +257,14 @@ public static class Dataset
         public void Read(int index, Sample sample)
         {
             set.Read(index, sample);
-            transform(sample);
+            try
+            {
+                transform(sample);
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                throw new InvalidDataException($"a transform (Map) failed: {e.Message}", e);
+            }
         }
     }
 
@@ -250,7 +278,17 @@ public static class Dataset
 
         public IReadOnlyList<Field> Targets => set.Targets;
 
-        public void Read(int index, Sample sample) => set.Read(indices[index], sample);
+        public void Read(int index, Sample sample)
+        {
+            try
+            {
+                set.Read(indices[index], sample);
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                throw new InvalidDataException($"it is sample {indices[index]:N0} of the set that this is a part of: {e.Message}", e);
+            }
+        }
     }
 
     /// <summary>Two samples of a set as the two inputs of one.</summary>

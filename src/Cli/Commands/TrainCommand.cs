@@ -17,6 +17,7 @@ internal static class TrainCommand
         var shortcut = Options.Shortcut();
         var dataset = Options.Dataset("the best that is present");
         var data = Options.Data();
+        var labels = new LabelFile();
         var size = Options.Size($"{Folders.DefaultSize}");
         var resize = Options.Resize();
         var channels = Options.Channels();
@@ -59,9 +60,10 @@ internal static class TrainCommand
             model, shortcut, dataset, data, size, resize, channels, cache, skipCorrupt, valSplit, epochs, batch, microBatch, average, optimizer, lr, schedule, warmup, momentum, weightDecay, noBiasDecay, clipNorm, clipValue, smoothing, augment, weights, freeze, lrScale, earlyStopping, minDelta, monitor, checkpointEvery, device, precision, threads, seed, output, overwrite, resume, json,
         };
         imported.AddTo(command);
+        labels.AddTo(command);
         command.SetAction(parsed => Run(
             terminal,
-            imported.Into(parsed, new()
+            imported.Into(parsed, labels.Into(parsed, new()
             {
                 Model = parsed.GetValue(model),
                 Shortcut = parsed.GetValue(shortcut),
@@ -96,7 +98,7 @@ internal static class TrainCommand
                 LrScale = Given(parsed.GetValue(lrScale)),
                 Augment = parsed.GetValue(augment),
                 Seed = parsed.GetValue(seed),
-            }),
+            })),
             new(parsed.GetValue(output), parsed.GetValue(overwrite), parsed.GetValue(resume), Machine(parsed.GetValue(device)!, parsed.GetValue(precision), parsed.GetValue(threads))),
             Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(precision)),
             parsed.GetValue(json)));
@@ -126,7 +128,7 @@ internal static class TrainCommand
         else WarnOfFewSteps(terminal, settings, train.Count);
 
         // With the place where the images were found, so that eval and --resume find the same ones. Not before everything has been checked.
-        var complete = settings with { Data = Directory.Exists(data.Source) ? Path.GetFullPath(data.Source) : null };
+        var complete = settings with { Data = Directory.Exists(data.Source) ? Path.GetFullPath(data.Source) : null, Labels = settings.Labels is { } file ? Path.GetFullPath(file) : null };
         var view = new TrainingView(terminal, measured, options.Epochs, train.Classes, complete.Write);
         using var interruption = new Interruption();
         var history = Trainer.Fit(model, train, held, options, view, interruption.Token);
