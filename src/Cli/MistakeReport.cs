@@ -23,9 +23,6 @@ internal sealed class MistakeReport
     const int MostListed = 20;
     const int DefaultShown = 200;
 
-    /// <summary>Rows and columns of an image on the page, at most: hundreds of large ones would make it slow to open.</summary>
-    const int MostPixels = 128;
-
     readonly Terminal terminal;
     readonly bool isListed;
     readonly string? sheet;
@@ -60,13 +57,10 @@ internal sealed class MistakeReport
         var page = new HtmlPage($"Misclassified: {of}");
         page.Heading(1, of);
         page.Paragraph(string.Create(CultureInfo.InvariantCulture, $"{wrong:N0} of {count:N0} images taken for another class ({Terminal.Percent(1 - ((double)wrong / count))} right). {(wrong > mostShown ? $"The {mostShown:N0} that the network is surest of" : "All of them, the surest first")}: what an image is, what it was taken for, and how probable the network holds that."), isMuted: true);
-        page.Images(mistakes.Take(mostShown).Select(mistake => (Small(mistake.Image()), $"{mistake.Class} → {mistake.Predicted}, {Terminal.Percent(mistake.Probability, 1)} ({mistake.Name})", false)));
+        page.Images(mistakes.Take(mostShown).Select(mistake => (mistake.Image(), $"{mistake.Class} → {mistake.Predicted}, {Terminal.Percent(mistake.Probability, 1)} ({mistake.Name})", false)));
         page.Save(sheet!);
         terminal.WriteLine($"misclassified images: {sheet}");
     }
-
-    static DecodedImage Small(DecodedImage image)
-        => Math.Max(image.Height, image.Width) <= MostPixels ? image : ImageFolder.Fit(image, new() { Size = MostPixels, Channels = image.Channels == 1 ? 1 : 3 });
 
     /// <summary>The options that ask for it.</summary>
     internal sealed class Asked
