@@ -139,6 +139,7 @@ public sealed class OwnModelTests : CliTest
         Assert.Equal(["a", "j"], [network.Info.ClassNames[0], network.Info.ClassNames[9]]);
         Run("eval", "--weights", At("own.safetensors"), "--dataset", "mnist", "--data", At("bars"), "--any-classes").IsDone();
         Run("export", "--weights", At("own.safetensors"), "--out", At("own.onnx")).IsDone();
+        Run("eval", "--weights", At("own.safetensors"), "--dataset", "mnist", "--data", At("bars"), "--layout", "pytorch").IsRefused("--layout: it is for --weights FILE of a --model");
         Assert.Equal(network.Info.ClassNames, OnnxModel.Load(At("own.onnx")).Info.ClassNames);
 
         // It trains on, as any imported graph does.
