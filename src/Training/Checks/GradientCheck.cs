@@ -9,8 +9,8 @@ namespace CnnSharp.Training;
 /// </summary>
 static class GradientCheck
 {
-    /// <summary>Half the distance of the two points of a difference, as a norm: the errors of rounding (1e-16 / this) and of curvature (this squared) are both small.</summary>
-    const double Reach = 1e-4;
+    /// <summary>Half the distance of the two points of a difference, as a norm: rounding errs by 1e-16 / this, curvature by its square, and the kinks of ReLU and max pooling between the two points by this.</summary>
+    const double Reach = 1e-6;
 
     /// <summary>What a difference may be off by, as a share of the derivative, and in any case.</summary>
     const double Relative = 1e-3, Absolute = 1e-8;

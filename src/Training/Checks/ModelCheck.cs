@@ -28,6 +28,9 @@ public sealed record CheckResult(string Name, CheckOutcome Outcome, string Detai
 /// <summary>How much is looked at.</summary>
 public sealed record ModelCheckOptions
 {
+    /// <summary>Checks that are left out, by name (<see cref="ModelCheck.Names"/>); default: none.</summary>
+    public IReadOnlyList<string> Skip { get; init; } = [];
+
     /// <summary>Samples of which the first loss and the gradients are taken; at least 1, default 512.</summary>
     public int Samples { get; init; } = 512;
 
@@ -46,6 +49,7 @@ public sealed record ModelCheckOptions
         Check(OverfitSamples, nameof(OverfitSamples));
         Check(OverfitSteps, nameof(OverfitSteps));
         Check(GradientSamples, nameof(GradientSamples));
+        if (Skip.FirstOrDefault(name => !ModelCheck.Names.Contains(name)) is { } stranger) throw new ArgumentException($"ModelCheckOptions: {nameof(Skip)}: {Nearest.Unknown("check", stranger, ModelCheck.Names)}");
 
         static void Check(int value, string setting)
         {
@@ -118,25 +122,27 @@ public static class ModelCheck
             var before = new ModelSnapshot(model);
             try
             {
-                FirstSteps first;
-                using (var probe = new Probe(model, train, taskOf(options), options, rateScale: 0))
+                if (Wanted(0) || Wanted(1) || Wanted(2))
                 {
-                    first = probe.AtRateZero(checks.Samples);
-                    yield return InitialLoss(first, classes);
-                    yield return Regularization(first, options);
+                    using var probe = new Probe(model, train, taskOf(options), options, rateScale: 0);
+                    var first = probe.AtRateZero(checks.Samples);
+                    if (Wanted(0)) yield return InitialLoss(first, classes);
+                    if (Wanted(1)) yield return Regularization(first, options);
+                    if (Wanted(2)) yield return Reached(first);
+                    before.Restore();
                 }
 
-                yield return Reached(first);
-                before.Restore();
-                yield return GradientCheck.Run(model, subset(Some(train, checks.GradientSamples, options.Seed)), taskOf(options with { LabelSmoothing = 0 }), options.Seed);
-                before.Restore();
-                yield return Overfit(model, subset(Some(train, checks.OverfitSamples, options.Seed)), taskOf(options with { LabelSmoothing = 0 }), options, checks, before);
+                var plain = taskOf(options with { LabelSmoothing = 0 });
+                if (Wanted(3)) yield return GradientCheck.Run(model, subset(Some(train, checks.GradientSamples, options.Seed)), plain, options.Seed);
+                if (Wanted(4)) yield return Overfit(model, subset(Some(train, checks.OverfitSamples, options.Seed)), plain, options, checks, before);
             }
             finally
             {
                 before.Restore();
             }
         }
+
+        bool Wanted(int check) => !checks.Skip.Contains(Names[check]);
     }
 
     /// <summary>Some samples, the same for the same seed.</summary>
