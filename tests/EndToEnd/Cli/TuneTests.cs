@@ -46,7 +46,7 @@ public class TuneTests : CliTest
     {
         var found = Tune("search", "--trials", "4", "--epochs", "2", "--range", "lr=1e-3..0.3", "--choice", "batch=16,32", "--json").IsDone();
         var best = found.Json.GetProperty("best");
-        var trained = Run([.. found.Json.GetProperty("command").GetString()!.Split(' ').Skip(1), "--data", At("bars"), "--out", At("again"), "--json"]).IsDone().Json;
+        var trained = Run([.. found.Json.GetProperty("command").GetString()!.Split(' ').Skip(1), "--out", At("again"), "--json"]).IsDone().Json;
         Assert.Equal(best.GetProperty("value").GetDouble(), trained.GetProperty("best_accuracy").GetDouble());
         Assert.Equal("validation", trained.GetProperty("measured_on").GetString());
         foreach (var file in new[] { "checkpoint.safetensors", "best.safetensors" }) Assert.Equal(File.ReadAllBytes(At("search", best.GetProperty("folder").GetString()!, file)), File.ReadAllBytes(At("again", file)));
