@@ -172,26 +172,6 @@ public sealed class ImageDataset : IDataset
         return (Take(Count - validation), Slice(Count - validation, validation));
     }
 
-    /// <summary>Some of the images, in a given order. Pixels that are in memory are copied.</summary>
-    /// <param name="indices">Which; one may occur several times.</param>
-    /// <exception cref="ArgumentOutOfRangeException">There is no such image.</exception>
-    public ImageDataset Subset(IReadOnlyList<int> indices)
-    {
-        ArgumentNullException.ThrowIfNull(indices);
-        var chosen = new int[indices.Count];
-        for (var i = 0; i < chosen.Length; i++)
-        {
-            if (indices[i] < 0 || indices[i] >= Count) throw new ArgumentOutOfRangeException(nameof(indices), indices[i], $"'{Name}' has {Count:N0} images, 0 to {Count - 1:N0}; there is no image {indices[i]}.");
-            chosen[i] = Start + indices[i];
-        }
-
-        var itsLabels = Array.ConvertAll(chosen, index => labels[index]);
-        if (source is not null) return new(Name, new SubsetImages(source, chosen), itsLabels, Height, Width, Channels, classNames, Normalization);
-        var pixels = new byte[checked((long)chosen.Length * ImageLength)];
-        for (var i = 0; i < chosen.Length; i++) AllPixels.AsSpan(chosen[i] * ImageLength, ImageLength).CopyTo(pixels.AsSpan(i * ImageLength));
-        return new(Name, pixels, itsLabels, Height, Width, Channels, classNames, Normalization);
-    }
-
     /// <summary>The same images under another normalization, as a view.</summary>
     /// <exception cref="ArgumentException">It is of another number of channels.</exception>
     public ImageDataset With(Normalization normalization)
