@@ -78,17 +78,13 @@ public static class Dataset
         return new MappedDataset(set, transform);
     }
 
-    /// <summary>Some of the samples, in the order given; one may occur more than once.</summary>
+    /// <summary>Some of the samples, in the order given; one may occur more than once. Of images with labels (<see cref="ImageDataset"/>) it is a view of them, with all their speed.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such sample.</exception>
     public static IDataset Subset(this IDataset set, IReadOnlyList<int> indices)
     {
         ArgumentNullException.ThrowIfNull(set);
-        ArgumentNullException.ThrowIfNull(indices);
-        foreach (var index in indices)
-        {
-            if ((uint)index >= (uint)set.Count) throw new ArgumentOutOfRangeException(nameof(indices), index, $"'{set.Name}' has {set.Count:N0} samples.");
-        }
-
+        if (set is ImageDataset images) return images.Subset(indices);
+        Partition.Check(set, indices);
         return new SubsetDataset(set, [.. indices]);
     }
 
@@ -100,35 +96,18 @@ public static class Dataset
     /// <exception cref="ArgumentException">The share is out of its range or leaves a part empty, or there are not as many labels as samples.</exception>
     public static (IDataset Train, IDataset Held) Split(this IDataset set, double share, ulong seed = 0, IReadOnlyList<int>? labels = null)
     {
-        ArgumentNullException.ThrowIfNull(set);
-        if (!(share is > 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(share), share, $"Split of '{set.Name}': expected a share within (0, 1).");
-        if (labels is not null && labels.Count != set.Count) throw new ArgumentException($"Split of '{set.Name}': {labels.Count:N0} labels for {set.Count:N0} samples.", nameof(labels));
-        var held = new HashSet<int>();
-        var order = Sampler.Shuffle(set.Count, seed, epoch: 0);
-        foreach (var group in order.GroupBy(index => labels?[index] ?? 0))
-        {
-            var members = group.ToArray();
-            held.UnionWith(members.Take((int)Math.Round(members.Length * share, MidpointRounding.AwayFromZero)));
-        }
-
-        if (held.Count == 0 || held.Count == set.Count) throw new ArgumentException($"Split of '{set.Name}': {share} of {set.Count:N0} samples leaves one part empty.", nameof(share));
-        return (set.Subset([.. Enumerable.Range(0, set.Count).Where(index => !held.Contains(index))]), set.Subset([.. held.Order()]));
+        var (train, held) = Partition.Split(set, share, seed, labels);
+        return (set.Subset(train), set.Subset(held));
     }
 
     /// <summary>For cross-validation: as many pairs, in which each sample is held out once.</summary>
     /// <param name="set">All samples.</param>
     /// <param name="folds">How many, at least 2 and at most the samples.</param>
     /// <param name="seed">Which samples come together; default 0.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The number is out of its range.</exception>
-    public static IReadOnlyList<(IDataset Train, IDataset Held)> Folds(this IDataset set, int folds, ulong seed = 0)
-    {
-        ArgumentNullException.ThrowIfNull(set);
-        if (folds < 2 || folds > set.Count) throw new ArgumentOutOfRangeException(nameof(folds), folds, $"Folds of '{set.Name}': expected 2 to {set.Count:N0}, its samples.");
-        var order = Sampler.Shuffle(set.Count, seed, epoch: 0);
-        return [.. Enumerable.Range(0, folds).Select(fold => (set.Subset([.. Part(at => at % folds != fold)]), set.Subset([.. Part(at => at % folds == fold)])))];
-
-        IEnumerable<int> Part(Func<int, bool> isIn) => Enumerable.Range(0, order.Length).Where(isIn).Select(at => order[at]).Order();
-    }
+    /// <param name="labels">A class a sample: each fold has its share of each; default null: classes do not count.</param>
+    /// <exception cref="ArgumentException">The number is out of its range, or there are not as many labels as samples.</exception>
+    public static IReadOnlyList<(IDataset Train, IDataset Held)> Folds(this IDataset set, int folds, ulong seed = 0, IReadOnlyList<int>? labels = null)
+        => [.. Partition.Folds(set, folds, seed, labels).Select(fold => (set.Subset(fold.Train), set.Subset(fold.Held)))];
 
     /// <summary>Pairs of samples for siamese networks: half of one class (target 1), half of two (target 0), chosen at random.</summary>
     /// <param name="set">Samples of one input.</param>
@@ -236,7 +215,14 @@ public static class Dataset
         public void Read(int index, Sample sample)
         {
             set.Read(index, sample);
-            transform(sample);
+            try
+            {
+                transform(sample);
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                throw new InvalidDataException($"a transform (Map) failed: {e.Message}", e);
+            }
         }
     }
 
@@ -250,7 +236,17 @@ public static class Dataset
 
         public IReadOnlyList<Field> Targets => set.Targets;
 
-        public void Read(int index, Sample sample) => set.Read(indices[index], sample);
+        public void Read(int index, Sample sample)
+        {
+            try
+            {
+                set.Read(indices[index], sample);
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                throw new InvalidDataException($"it is sample {indices[index]:N0} of the set that this is a part of: {e.Message}", e);
+            }
+        }
     }
 
     /// <summary>Two samples of a set as the two inputs of one.</summary>

@@ -33,7 +33,7 @@ sealed class EpochPlan(ImageDataset set, int batchSize, Augment augmentation, ul
             var index = order[start + n];
             if (pixels is not null) augmentation.Render(set.View(ref index), set.Channels, set.Height, set.Width, pixels.AsSpan(n * set.ImageLength, set.ImageLength), mean, seed, rendering, start + n);
             labels[n] = set.Labels[index];
-            augmentation.WriteCrop(crops.AsSpan(n * ImageGeometry.CropLength, ImageGeometry.CropLength), pixels is null ? set.Start + index : n, set.Height, set.Width, seed, placing, start + n);
+            augmentation.WriteCrop(crops.AsSpan(n * ImageGeometry.CropLength, ImageGeometry.CropLength), pixels is null ? set.Place(index) : n, set.Height, set.Width, seed, placing, start + n);
         }
 
         return new(crops, labels, pixels, augmentation.Share(seed, Philox.Stream((ulong)epoch, MixupStream), batch));

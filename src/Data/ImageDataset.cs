@@ -2,14 +2,21 @@ namespace CnnSharp.Data;
 
 /// <summary>
 /// Images of one size with a label each, immutable: pixels uint8 [Count, Height, Width, Channels]. Parts of a set
-/// (<see cref="Slice"/>, <see cref="Take"/>, <see cref="Split"/>) are views: they share its pixels. A set of images of
-/// several sizes (<see cref="ImageFolder"/>) gives the middle of each, or a random part where the augmentation says so.
+/// (<see cref="Slice"/>, <see cref="Take"/>, <see cref="Subset"/>, <see cref="Split(int)"/>, <see cref="Folds"/>) are views:
+/// they share its pixels, in memory and on a device. A set of images of several sizes (<see cref="ImageFolder"/>) gives the
+/// middle of each, or a random part where the augmentation says so.
 /// </summary>
 public sealed class ImageDataset : IDataset
 {
     readonly int[] labels;
     readonly string[] classNames;
     readonly IImageSource? source;
+
+    /// <summary>Of a view whose images do not follow each other, the place of each among all that share its memory, beside its label.</summary>
+    readonly int[]? places;
+
+    /// <summary>The file of each image that shares this set's memory; null: they come from none of their own.</summary>
+    readonly string[]? files;
 
     /// <summary>Creates a set. The arrays are not copied and must not be written afterwards.</summary>
     /// <param name="name">What it is called in messages.</param>
@@ -31,9 +38,13 @@ public sealed class ImageDataset : IDataset
         AllPixels = pixels;
     }
 
+    /// <summary>Creates a set of images that were read from files of their own.</summary>
+    internal ImageDataset(string name, string[] files, byte[] pixels, int[] labels, int height, int width, int channels, IReadOnlyList<string> classNames)
+        : this(name, pixels, labels, height, width, channels, classNames) => this.files = files;
+
     /// <summary>Creates a set of images that are cropped to [height, width] when they are asked for.</summary>
-    internal ImageDataset(string name, IImageSource source, int[] labels, int height, int width, int channels, IReadOnlyList<string> classNames, Normalization? normalization = null)
-        : this(name, labels, height, width, channels, classNames, normalization) => this.source = source;
+    internal ImageDataset(string name, string[] files, IImageSource source, int[] labels, int height, int width, int channels, IReadOnlyList<string> classNames)
+        : this(name, labels, height, width, channels, classNames, normalization: null) => (this.files, this.source) = (files, source);
 
     ImageDataset(string name, int[] labels, int height, int width, int channels, IReadOnlyList<string> classNames, Normalization? normalization)
     {
@@ -53,14 +64,20 @@ public sealed class ImageDataset : IDataset
         Count = labels.Length;
     }
 
+    /// <summary>A view of images that follow each other.</summary>
     ImageDataset(ImageDataset whole, int start, int count, Normalization normalization, int[]? otherLabels = null, string[]? otherClasses = null)
+        : this(whole, whole.places, start, count, otherLabels ?? whole.labels, otherClasses ?? whole.classNames, normalization)
+    {
+    }
+
+    /// <summary>A view.</summary>
+    ImageDataset(ImageDataset whole, int[]? places, int start, int count, int[] labels, string[] classNames, Normalization normalization)
     {
         CheckChannels(whole.Name, normalization, whole.Channels);
         Name = whole.Name;
         AllPixels = whole.AllPixels;
-        source = whole.source;
-        labels = otherLabels ?? whole.labels;
-        classNames = otherClasses ?? whole.classNames;
+        (source, files) = (whole.source, whole.files);
+        (this.places, this.labels, this.classNames) = (places, labels, classNames);
         (Height, Width, Channels) = (whole.Height, whole.Width, whole.Channels);
         Normalization = normalization;
         Start = start;
@@ -103,11 +120,22 @@ public sealed class ImageDataset : IDataset
     /// <summary>The pixels of every image that shares this set's memory: what a device can keep resident. Null for images of several sizes.</summary>
     internal byte[]? AllPixels { get; }
 
-    /// <summary>Which of <see cref="AllPixels"/>'s images is the first of this view.</summary>
-    internal int Start { get; }
+    /// <summary>Where the labels of this view begin, and its places; without places, its images.</summary>
+    int Start { get; }
 
     /// <summary>The bytes of an image.</summary>
     internal int ImageLength => Height * Width * Channels;
+
+    /// <summary>Which of <see cref="AllPixels"/>'s images one of this view is.</summary>
+    internal int Place(int index) => places is null ? Start + index : places[Start + index];
+
+    /// <summary>The file of an image that was read from one of its own (<see cref="ImageFolder"/>); of others null.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such image.</exception>
+    public string? FileOf(int index)
+    {
+        ThrowIfNone(index);
+        return files?[Place(index)];
+    }
 
     /// <summary>The pixels of an image, [Height, Width, Channels]; of a larger one its middle.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such image.</exception>
@@ -136,20 +164,24 @@ public sealed class ImageDataset : IDataset
     }
 
     /// <summary>An image at the size at which it is kept: [Height, Width, Channels] or larger.</summary>
-    /// <param name="index">Which one; becomes another where that one cannot be read and such images are left out.</param>
+    /// <param name="index">Which one; becomes the next one of this view that can be read, where it cannot and such images are left out.</param>
     internal ImageView View(scoped ref int index)
+    {
+        ThrowIfNone(index);
+        if (source is null) return new(AllPixels.AsSpan(Place(index) * ImageLength, ImageLength), Height, Width);
+        for (var tries = 0; tries < Count; tries++)
+        {
+            if (source.Load(Place(index)) is { } image) return ImageView.Of(image);
+            index = (index + 1) % Count;
+        }
+
+        throw new DataFormatException(FileOf(index) ?? Name, $"none of the {Count:N0} images of the set can be read");
+    }
+
+    void ThrowIfNone(int index)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(index);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Count);
-        if (source is null) return new(AllPixels.AsSpan((Start + index) * ImageLength, ImageLength), Height, Width);
-        var (asked, whole) = (index, Start + index);
-        var image = source.Load(ref whole);
-
-        // Another view's image has no place in this one; the first is as good as any.
-        index = whole - Start;
-        if (index >= 0 && index < Count) return ImageView.Of(image);
-        index = asked == 0 ? throw new DataFormatException(Name, "the first image of a part of the set cannot be read, and none of the part can stand in for it") : 0;
-        return View(ref index);
     }
 
     /// <summary>The images from <paramref name="start"/> on, <paramref name="count"/> of them, as a view.</summary>
@@ -171,6 +203,35 @@ public sealed class ImageDataset : IDataset
         if (validation < 0 || validation >= Count) throw new ArgumentOutOfRangeException(nameof(validation), $"'{Name}' has {Count:N0} images; holding out {validation:N0} leaves none to train on or makes no sense.");
         return (Take(Count - validation), Slice(Count - validation, validation));
     }
+
+    /// <summary>Some of the images, in the order given, as a view; one may occur more than once.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such image.</exception>
+    public ImageDataset Subset(IReadOnlyList<int> indices)
+    {
+        Partition.Check(this, indices);
+        var (chosen, labelsOf) = (new int[indices.Count], new int[indices.Count]);
+        for (var i = 0; i < chosen.Length; i++) (chosen[i], labelsOf[i]) = (Place(indices[i]), labels[Start + indices[i]]);
+        return new(this, chosen, 0, chosen.Length, labelsOf, classNames, Normalization);
+    }
+
+    /// <summary>Holds some images out, chosen at random; both parts are views.</summary>
+    /// <param name="share">The share that is held out, rounded, within (0, 1).</param>
+    /// <param name="seed">Which ones; default 0.</param>
+    /// <param name="stratified">Whether of each class the same share is held out, rounded; default yes.</param>
+    /// <exception cref="ArgumentException">The share is out of its range or leaves a part empty.</exception>
+    public (ImageDataset Train, ImageDataset Held) Split(double share, ulong seed = 0, bool stratified = true)
+    {
+        var (train, held) = Partition.Split(this, share, seed, stratified ? Labels.ToArray() : null);
+        return (Subset(train), Subset(held));
+    }
+
+    /// <summary>For cross-validation: as many pairs of views, in which each image is held out once.</summary>
+    /// <param name="folds">How many, at least 2 and at most the images.</param>
+    /// <param name="seed">Which images come together; default 0.</param>
+    /// <param name="stratified">Whether each fold has its share of each class; default yes.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The number is out of its range.</exception>
+    public IReadOnlyList<(ImageDataset Train, ImageDataset Held)> Folds(int folds, ulong seed = 0, bool stratified = true)
+        => [.. Partition.Folds(this, folds, seed, stratified ? Labels.ToArray() : null).Select(fold => (Subset(fold.Train), Subset(fold.Held)))];
 
     /// <summary>The same images under another normalization, as a view.</summary>
     /// <exception cref="ArgumentException">It is of another number of channels.</exception>

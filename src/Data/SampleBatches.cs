@@ -17,6 +17,7 @@ sealed class SampleBatches : BatchSource
     readonly Device device;
     readonly ulong seed;
     readonly Field[] inputs, targets;
+    readonly int samples;
 
     // Memory of batches on their way; a batch gives it back when it has been sent.
     readonly ConcurrentBag<SampleBuffer> free = [];
@@ -25,6 +26,7 @@ sealed class SampleBatches : BatchSource
     {
         (this.set, this.batchSize, this.device, this.seed) = (set, batchSize, device, seed);
         (inputs, targets) = ([.. set.Inputs], [.. set.Targets]);
+        samples = set.Count;
         if (inputs.Length == 0) throw new ArgumentException($"DataLoader of '{set.Name}': it has no inputs.", nameof(set));
 
         // What is wrong with a field is said now.
@@ -35,6 +37,7 @@ sealed class SampleBatches : BatchSource
 
     public override object Plan(int epoch, int[] order, int batch)
     {
+        ThrowIfChanged(epoch, batch);
         var start = batch * (long)batchSize;
         var count = (int)Math.Min(batchSize, order.Length - start);
         if (!free.TryTake(out var buffer)) buffer = NewBuffer(Math.Min(batchSize, order.Length));
@@ -62,6 +65,18 @@ sealed class SampleBatches : BatchSource
         var batch = new Batch(Array.ConvertAll(buffer.Inputs, column => SampleBuffer.ToTensor(column, count, device)), Array.ConvertAll(buffer.Targets, column => SampleBuffer.ToTensor(column, count, device)));
         free.Add(buffer);
         return batch;
+    }
+
+    /// <summary>Samples were counted, and room for them was made, by what the set said of itself at first.</summary>
+    void ThrowIfChanged(int epoch, int batch)
+    {
+        if (set.Count != samples) throw Changed("has", $"{samples:N0} samples", $"{set.Count:N0}");
+        if (!set.Inputs.SequenceEqual(inputs)) throw Changed("its inputs are", Text(inputs), Text(set.Inputs));
+        if (!set.Targets.SequenceEqual(targets)) throw Changed("its targets are", Text(targets), Text(set.Targets));
+
+        DataFormatException Changed(string what, string before, string now) => new(set.Name, $"it has changed since the loader was made: {what} no longer {before} but {now} (epoch {epoch + 1}, batch {batch + 1})");
+
+        static string Text(IReadOnlyList<Field> fields) => fields.Count == 0 ? "none" : string.Join(", ", fields.Select(field => $"{field.Name} {field.Shape} {field.Type}"));
     }
 
     SampleBuffer NewBuffer(int capacity) => new(set.Name, inputs, targets, capacity);

@@ -17,7 +17,7 @@ sealed class FolderImages(string[] files, int[] labels, ImageFolderOptions optio
         sizes = Pick(sizes, Each(index => sizes[index] = ImageFolder.ResizedSize(ImageFile.Identify(files[index]), options)));
         var bytes = sizes.Sum(size => size.Pixels) * options.Channels;
         var side = options.Size;
-        if (bytes > budget) return new(ImageFolder.Name, this, labels, side, side, options.Channels, classes);
+        if (bytes > budget) return new(ImageFolder.Name, files, this, labels, side, side, options.Channels, classes);
 
         budget -= bytes;
         if (Array.TrueForAll(sizes, size => size == new ImageSize(side, side)) && bytes <= Array.MaxLength)
@@ -32,39 +32,28 @@ sealed class FolderImages(string[] files, int[] labels, ImageFolderOptions optio
                 Array.Resize(ref pixels, sound.Length * image);
             }
 
-            return new(ImageFolder.Name, pixels, labels, side, side, options.Channels, classes);
+            return new(ImageFolder.Name, files, pixels, labels, side, side, options.Channels, classes);
         }
 
         var decoded = new DecodedImage[files.Length];
         kept = Pick(decoded, Each(index => decoded[index] = ImageFolder.ReadResized(files[index], options)));
-        return new(ImageFolder.Name, this, labels, side, side, options.Channels, classes);
+        return new(ImageFolder.Name, files, this, labels, side, side, options.Channels, classes);
     }
 
-    public DecodedImage Load(ref int index)
+    public DecodedImage? Load(int index)
     {
         if (kept is not null) return kept[index];
-        for (var tries = 0; tries < files.Length; tries++)
+        if (left.ContainsKey(index)) return null;
+        try
         {
-            if (!left.ContainsKey(index))
-            {
-                try
-                {
-                    return ImageFolder.ReadResized(files[index], options);
-                }
-                catch (Exception e) when (options.OnCorrupt is not null && IsFault(e))
-                {
-                    if (left.TryAdd(index, true)) options.OnCorrupt(Named(e, files[index]));
-                }
-                catch (Exception e) when (IsFault(e))
-                {
-                    throw Named(e, files[index]);
-                }
-            }
-
-            index = (index + 1) % files.Length;
+            return ImageFolder.ReadResized(files[index], options);
         }
-
-        throw new DataFormatException(files[index], $"none of the {files.Length:N0} images of the set can be read");
+        catch (Exception e) when (IsFault(e))
+        {
+            if (options.OnCorrupt is null) throw Named(e, files[index]);
+            if (left.TryAdd(index, true)) options.OnCorrupt(Named(e, files[index]));
+            return null;
+        }
     }
 
     /// <summary>Does something with every file, on all processors; files in which it fails are left out, if they are to be.</summary>

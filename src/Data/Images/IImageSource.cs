@@ -4,9 +4,9 @@ namespace CnnSharp.Data;
 interface IImageSource
 {
     /// <summary>An image, with the channels of its set, neither side shorter than the set's images.</summary>
-    /// <param name="index">Which one; becomes another where that one cannot be read and such images are to be left out.</param>
+    /// <returns>Null where it cannot be read and such images are to be left out.</returns>
     /// <exception cref="DataFormatException">It cannot be read, and is not to be left out.</exception>
-    DecodedImage Load(ref int index);
+    DecodedImage? Load(int index);
 }
 
 /// <summary>Pixels that are read: [Height, Width, C].</summary>
