@@ -146,7 +146,13 @@ public static class ModelCheck
     }
 
     /// <summary>Some samples, the same for the same seed.</summary>
-    static int[] Some(IDataset train, int count, ulong seed) => Sampler.Shuffle(train.Count, seed, epoch: 0)[..Math.Min(count, train.Count)];
+    static int[] Some(IDataset train, int count, ulong seed)
+    {
+        var random = new Generator(seed);
+        var chosen = new HashSet<int>();
+        while (chosen.Count < Math.Min(count, train.Count)) chosen.Add((int)(random.Uniform() * train.Count));
+        return [.. chosen];
+    }
 
     static CheckResult InitialLoss(FirstSteps first, int? classes)
     {

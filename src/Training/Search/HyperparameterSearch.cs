@@ -40,7 +40,8 @@ public static class HyperparameterSearch
     public static SearchResult Run(ImageDataset train, ImageDataset? validation, SearchOptions options, Func<Trial, (Layer Model, TrainingOptions Options)> build, ISearchObserver? observer = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(train);
-        return Run(new(train, validation, [Metric.Accuracy], train.Subset, (model, set, held, how, view) => Trainer.Fit(model, (ImageDataset)set, (ImageDataset)held, how, view, cancellation)), options, build, observer, cancellation);
+        ArgumentNullException.ThrowIfNull(options);
+        return Run(new(train, validation, [Metric.Accuracy], count => [.. train.Folds(count, options.Seed).Select(fold => ((IDataset)fold.Train, (IDataset)fold.Held))], (model, set, held, how, view) => Trainer.Fit(model, (ImageDataset)set, (ImageDataset)held, how, view, cancellation)), options, build, observer, cancellation);
     }
 
     /// <summary>Searches for the settings of a training at any task.</summary>
@@ -56,13 +57,13 @@ public static class HyperparameterSearch
     {
         ArgumentNullException.ThrowIfNull(train);
         ArgumentNullException.ThrowIfNull(task);
+        ArgumentNullException.ThrowIfNull(options);
         task.Validate();
-        return Run(new(train, validation, task.Metrics, indices => train.Subset(indices), (model, set, held, how, view) => Trainer.Fit(model, set, task, held, how, view, cancellation)), options, build, observer, cancellation);
+        return Run(new(train, validation, task.Metrics, count => train.Folds(count, options.Seed), (model, set, held, how, view) => Trainer.Fit(model, set, task, held, how, view, cancellation)), options, build, observer, cancellation);
     }
 
     static SearchResult Run(SearchSubject subject, SearchOptions options, Func<Trial, (Layer Model, TrainingOptions Options)> build, ISearchObserver? observer, CancellationToken cancellation)
     {
-        ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(build);
         options.Validate();
         using var run = new SearchRun(subject, options, build, observer);
@@ -74,6 +75,6 @@ public static class HyperparameterSearch
 /// <param name="Train">The samples to train on.</param>
 /// <param name="Validation">Those that decide; null: folds of the others do.</param>
 /// <param name="Metrics">What is measured beside the loss.</param>
-/// <param name="Subset">Some of the samples to train on.</param>
+/// <param name="Folds">So many parts of the samples to train on, each held out once.</param>
 /// <param name="Fit">Trains a model on samples, measured on others.</param>
-sealed record SearchSubject(IDataset Train, IDataset? Validation, IReadOnlyList<Metric> Metrics, Func<int[], IDataset> Subset, Func<Layer, IDataset, IDataset, TrainingOptions, ITrainingObserver, History> Fit);
+sealed record SearchSubject(IDataset Train, IDataset? Validation, IReadOnlyList<Metric> Metrics, Func<int, IReadOnlyList<(IDataset Train, IDataset Held)>> Folds, Func<Layer, IDataset, IDataset, TrainingOptions, ITrainingObserver, History> Fit);

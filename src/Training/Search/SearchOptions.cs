@@ -47,7 +47,7 @@ public sealed record SearchOptions
     /// <summary>Ends trials early that are behind others; default null: each is trained to its end.</summary>
     public SuccessiveHalving? Halving { get; init; }
 
-    /// <summary>Parts of the training set, each of which is held out once and measured on: the trial's value is the mean. At least 2; default null: the validation set decides.</summary>
+    /// <summary>Parts of the training set, each of which is held out once and measured on: the trial's value is the mean. Of images each part has its share of each class. At least 2; default null: the validation set decides.</summary>
     public int? Folds { get; init; }
 
     /// <summary>What decides: accuracy, the loss, or one of the task's metrics, of the best epoch. Default null: accuracy where it is measured, else the loss. It takes the place of <see cref="TrainingOptions.Monitor"/>.</summary>

@@ -17,6 +17,9 @@ sealed class SearchRun : IDisposable
     readonly Metric objective;
     readonly SearchFolder folder;
 
+    /// <summary>Under cross-validation what is trained on, and what is held out.</summary>
+    readonly IReadOnlyList<(IDataset Train, IDataset Held)> folds;
+
     /// <summary>Of each trial what is known, by number.</summary>
     readonly SortedDictionary<int, TrialResult> results = [];
 
@@ -31,6 +34,7 @@ sealed class SearchRun : IDisposable
         if (options.Folds > subject.Train.Count) throw new ArgumentException($"HyperparameterSearch: {nameof(SearchOptions.Folds)} is {options.Folds}, '{subject.Train.Name}' has {subject.Train.Count:N0} samples; expected at most as many.");
         objective = options.Objective ?? (subject.Metrics.Contains(Metric.Accuracy) ? Metric.Accuracy : Metric.Loss);
         if (objective != Metric.Loss && !subject.Metrics.Any(metric => metric.Name == objective.Name)) throw new ArgumentException($"HyperparameterSearch: {nameof(SearchOptions.Objective)} is '{objective}', which is not measured; expected loss{string.Concat(subject.Metrics.Select(metric => $" or {metric}"))}.");
+        folds = options.Folds is { } count ? subject.Folds(count) : [];
         folder = SearchFolder.Take(options, objective, subject);
         recorded = folder.Recorded;
     }
@@ -175,7 +179,7 @@ sealed class SearchRun : IDisposable
 
     History Fit(Trial trial, int? fold, int? limit)
     {
-        var (train, held) = fold is { } part ? FoldOf(part - 1) : (subject.Train, subject.Validation!);
+        var (train, held) = fold is { } part ? folds[part - 1] : (subject.Train, subject.Validation!);
         var common = Generator.Default;
         Generator.Default = new(options.Seed);
         try
@@ -187,15 +191,6 @@ sealed class SearchRun : IDisposable
         {
             Generator.Default = common;
         }
-    }
-
-    /// <summary>A fold's samples, made anew each time: copies of images take memory.</summary>
-    (IDataset Train, IDataset Held) FoldOf(int fold)
-    {
-        var order = Sampler.Shuffle(subject.Train.Count, options.Seed, epoch: 0);
-        return (subject.Subset(Part(at => at % options.Folds!.Value != fold)), subject.Subset(Part(at => at % options.Folds!.Value == fold)));
-
-        int[] Part(Func<int, bool> isIn) => [.. Enumerable.Range(0, order.Length).Where(isIn).Select(at => order[at]).Order()];
     }
 
     void Record(TrialResult result)
