@@ -59,6 +59,9 @@ internal static class CheckCommand
         var (train, _, _) = TrainingSetup.Split(data, settings.ValSplit!.Value);
         var model = TrainingSetup.Build(settings, train, device);
         var options = TrainingSetup.Options(settings, train);
+
+        // Weights that were trained before do better than guessing.
+        if (settings.Weights is not null) skip.Add(ModelCheck.Names[0]);
         output ??= Path.Combine("runs", $"check-{settings.Dataset}-{settings.Model}");
         terminal.WriteLine($"{settings.Model} ({model.ParameterCount:N0} weights) on {train}, from {data.Source}; batch {settings.Batch}, {settings.Optimizer} {settings.Lr:G4}, weight decay {settings.WeightDecay:G4}; {device}, seed {settings.Seed}");
 

@@ -91,7 +91,7 @@ internal static class TuneCommand
         var folder = options.OutputFolder;
         terminal.WriteLine($"{(recipe.Model is { } model && common.Model is not null ? model : "networks")} on {train}, from {data.Source}; {(said.Folds is { } count ? $"{count} folds" : $"{held!.Count:N0} images held out")} decide, by {objective}; {device}, seed {recipe.Seed}");
 
-        var view = new SearchView(terminal, objective, said.Write, result => SettingsOf(result.Trial, common, data).Write(Path.Combine(folder, result.Folder)));
+        var view = new SearchView(terminal, objective, said.Write, WriteSettings);
         using var interruption = new Interruption();
         var found = HyperparameterSearch.Run(train, said.Folds is null ? held : null, options, trial =>
         {
@@ -104,7 +104,7 @@ internal static class TuneCommand
             terminal.WriteLine($"stopped. To go on: cnnsharp tune --resume --out {Terminal.Quote(folder)}{place.Machine}");
         }
 
-        var command = found.Best is { } best ? $"cnnsharp train{(Said(best.Trial) .Or(common)).ToArguments()}{place.Machine}" : null;
+        var command = found.Best is { } best ? $"cnnsharp train{Said(best.Trial).Or(common).ToArguments()}{place.Machine}" : null;
         Show(terminal, found);
         var charts = found.IsCanceled ? [] : WriteCharts(found);
         if (charts.Count > 0) terminal.WriteLine($"charts: {string.Join(", ", charts)}");
@@ -118,6 +118,13 @@ internal static class TuneCommand
         if (json) terminal.WriteJson(Json(found, command, charts));
         if (!found.IsCanceled && found.Best is null) throw new FailedException($"every trial failed; see {Path.Combine(folder, "trials.csv")}. Try lower rates: --range lr=LOW..HIGH.");
         return found.IsCanceled ? CommandLine.Failed : CommandLine.Done;
+
+        // So that eval finds a trial's images as it finds a training's. Its folder may have been tidied away before a resume.
+        void WriteSettings(TrialResult result)
+        {
+            var trained = Path.Combine(folder, result.Folder);
+            if (Directory.Exists(trained)) SettingsOf(result.Trial, common, data).Write(trained);
+        }
     }
 
     static TrainSettings Said(Trial trial) => TrainOptions.Parse(trial.Values);

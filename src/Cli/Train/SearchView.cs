@@ -29,7 +29,7 @@ internal sealed class SearchView(Terminal terminal, Metric objective, Action<str
         fold = heldOut;
         if (heldOut is null or 1) start = Stopwatch.GetTimestamp();
         isTrained = true;
-        terminal.ShowProgress($"trial {trial.Number}/{trials}", Fold(), trial.ToString());
+        terminal.ShowProgress($"trial {trial.Number}/{trials}", $"{Fold()}{trial}");
     }
 
     public void OnEpoch(Trial trial, EpochResult epoch)

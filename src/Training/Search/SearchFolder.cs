@@ -28,7 +28,7 @@ sealed class SearchFolder : IDisposable
     SearchFolder(SearchOptions options, Metric objective, string asked, RunLock taken)
     {
         (path, space, this.objective, this.asked, this.taken) = (options.OutputFolder, options.Space, objective, asked, taken);
-        isReplaced = !options.Resume;
+        isReplaced = options.Overwrite;
     }
 
     /// <summary>What a search that is resumed had found, by the trials' numbers.</summary>
@@ -44,6 +44,9 @@ sealed class SearchFolder : IDisposable
         if (OutputFolder.FileIn(path) is { } training) throw new ArgumentException($"'{path}' holds a training ({training}); expected a folder for a search alone.");
         var before = Path.Combine(path, AskedFile);
         if (!options.Resume && !options.Overwrite && File.Exists(before)) throw new ArgumentException($"'{path}' holds a search already ({AskedFile}). Resume it, choose another folder, or say that it is to be replaced: {nameof(SearchOptions)}.{nameof(SearchOptions.Resume)}, {nameof(SearchOptions.Overwrite)}.");
+
+        // Without a word of what was searched for, nobody knows whose trials they are.
+        if (!options.Overwrite && !File.Exists(before) && TrialsIn(path).FirstOrDefault() is { } stray) throw new ArgumentException($"'{path}' holds a trial ({Path.GetFileName(stray)}), but not what was searched for ({AskedFile}). Choose another folder, or say that it is to be replaced: {nameof(SearchOptions)}.{nameof(SearchOptions.Overwrite)}.");
         var folder = new SearchFolder(options, objective, Describe(options, objective, subject), RunLock.Take(path));
         try
         {
@@ -72,7 +75,7 @@ sealed class SearchFolder : IDisposable
         if (isReplaced)
         {
             foreach (var file in new[] { AskedFile, TrialsFile, TableFile, BestFile }) File.Delete(Path.Combine(path, file));
-            foreach (var trial in Directory.GetDirectories(path, "trial-*")) Directory.Delete(trial, recursive: true);
+            foreach (var trial in TrialsIn(path)) Directory.Delete(trial, recursive: true);
         }
 
         Write(AskedFile, asked);
@@ -104,6 +107,10 @@ sealed class SearchFolder : IDisposable
     }
 
     public void Dispose() => taken.Dispose();
+
+    /// <summary>The folders of trials.</summary>
+    static IEnumerable<string> TrialsIn(string path)
+        => !Directory.Exists(path) ? [] : Directory.GetDirectories(path, "trial-*").Where(folder => Path.GetFileName(folder)["trial-".Length..] is { Length: >= 3 } number && number.All(char.IsAsciiDigit));
 
     /// <summary>All that decides which trials there are and what they come to, as far as the search knows it.</summary>
     static string Describe(SearchOptions options, Metric objective, SearchSubject subject) => Text(new()

@@ -230,6 +230,13 @@ public sealed class HyperparameterSearchTests : IDisposable
         Search("search", Plain with { Trials = 1, Seed = 9, Overwrite = true });
         Assert.NotEqual(before, Read("search"));
 
+        // Nor does it delete, or go on with, what it did not write.
+        Directory.CreateDirectory(folder.File("strays/trial-001"));
+        Directory.CreateDirectory(folder.File("strays/trial-data"));
+        Assert.Contains("holds a trial (trial-001)", Assert.Throws<ArgumentException>(() => Search("strays", Plain with { Trials = 1, Resume = true })).Message, StringComparison.Ordinal);
+        Search("strays", Plain with { Trials = 1, Overwrite = true });
+        Assert.True(Directory.Exists(folder.File("strays/trial-data")));
+
         // A search does not move into a training's folder.
         Fit(new(new CpuEngine(1)), Options() with { Epochs = 1, OutputFolder = folder.File("run") });
         Assert.Contains("holds a training", Assert.Throws<ArgumentException>(() => Search("run", Plain with { Overwrite = true })).Message, StringComparison.Ordinal);
