@@ -48,6 +48,8 @@ public static class CommandLine
             CheckCommand.Create(terminal),
             TuneCommand.Create(terminal),
             EvalCommand.Create(terminal),
+            RunsCommand.Create(terminal),
+            ReportCommand.Create(terminal),
             PredictCommand.Create(terminal),
             ImagesCommand.Create(terminal),
             VerifyCommand.Create(terminal),

@@ -107,6 +107,10 @@ public sealed record EpochResult(int Epoch, double LearningRate, double TrainLos
     [JsonIgnore]
     public double ImagesPerSecond { get; init; }
 
+    /// <summary>Bytes of memory that the process has had at most so far, as the system counts them; 0 for an epoch before a resume.</summary>
+    [JsonIgnore]
+    public long PeakMemory { get; init; }
+
     /// <summary>The accuracy of validation if there was one, else of training.</summary>
     [JsonIgnore]
     public double? Accuracy => ValidationLoss is null ? TrainAccuracy : ValidationAccuracy;

@@ -44,6 +44,26 @@ static class MetricsFile
         file.Flush(flushToDisk: true);
     }
 
+    /// <summary>The figures of each line; what is no number, and a line that was cut short, is left out. None where there is no file.</summary>
+    public static IReadOnlyList<IReadOnlyDictionary<string, double>> Read(string path)
+    {
+        var epochs = new List<IReadOnlyDictionary<string, double>>();
+        foreach (var line in File.Exists(path) ? File.ReadLines(path) : [])
+        {
+            try
+            {
+                using var json = JsonDocument.Parse(line);
+                if (json.RootElement.ValueKind == JsonValueKind.Object) epochs.Add(json.RootElement.EnumerateObject().Where(field => field.Value.ValueKind == JsonValueKind.Number).ToDictionary(field => field.Name, field => field.Value.GetDouble(), StringComparer.Ordinal));
+            }
+            catch (JsonException)
+            {
+                // Cut short as the process ended.
+            }
+        }
+
+        return epochs;
+    }
+
     /// <summary>All lines as a table: a column a name, empty where a line has none.</summary>
     static void WriteTable(string path)
     {
@@ -67,6 +87,7 @@ static class MetricsFile
         foreach (var figure in Others("validation", result.ValidationMetrics)) yield return figure;
         yield return ("seconds", result.Seconds);
         yield return ("images_per_second", result.ImagesPerSecond);
+        yield return ("peak_memory_mib", result.PeakMemory / (double)(1 << 20));
 
         // Accuracy has a place of its own.
         static IEnumerable<(string, double)> Others(string part, IReadOnlyDictionary<string, double>? metrics)

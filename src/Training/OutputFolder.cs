@@ -105,9 +105,10 @@ sealed class OutputFolder : IDisposable
     }
 
     /// <summary>Makes the folder ready for a training that goes on after some epochs and steps: the metrics and events of later ones are dropped.</summary>
-    public void Begin(int epochs, long step)
+    public void Begin(Device device, int epochs, long step)
     {
         AtomicFile.DeleteLeftovers(path);
+        RunStart.Now(device, step).AppendTo(path);
         MetricsFile.KeepUpTo(metrics, epochs);
         if (events is not null) EventFile.KeepUpTo(events, step, Now);
     }

@@ -109,6 +109,20 @@ sealed class RunLock : IDisposable
         }
     }
 
+    /// <summary>Whether a training has a folder now.</summary>
+    public static bool IsTaken(string folder)
+    {
+        try
+        {
+            ThrowIfHeld(folder);
+            return false;
+        }
+        catch (RunLockedException)
+        {
+            return true;
+        }
+    }
+
     public void Dispose()
     {
         AtomicFile.TryDelete(Path.Combine(folder, OwnerName));

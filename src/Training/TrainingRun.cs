@@ -26,6 +26,7 @@ sealed class TrainingRun : IDisposable
     readonly TrainingStep training;
     readonly Evaluator? evaluator;
     readonly TaskEvaluator? taskEvaluator;
+    readonly SampleEvents? samples;
     readonly Metric monitor;
     readonly int partsPerStep;
     readonly AveragedWeights? averaged;
@@ -73,6 +74,7 @@ sealed class TrainingRun : IDisposable
         var batchSize = options.EvaluationBatchSize ?? options.BatchSize;
         if (validation is ImageDataset held && task.IsImageClassification) evaluator = new(model, held, device, new() { BatchSize = batchSize, Normalization = Images!.Normalization });
         else if (validation is not null) taskEvaluator = new(model, validation, task, device, batchSize, Images?.Normalization);
+        if (options is { OutputFolder: not null, TensorBoard: true } && validation is not null) samples = new(validation, task, device, Images?.Normalization);
         tensors = [.. model.StateDict().Select(t => t.Tensor).Where(t => t.DType == device.FloatType)];
         squares = new(device, tensors.Length);
         if (options.Average is { } average) averaged = new(model, average, device);
@@ -254,6 +256,7 @@ sealed class TrainingRun : IDisposable
             ValidationMetrics = measured?.Metrics,
             Seconds = seconds,
             ImagesPerSecond = (sums.Count - before) / Math.Max(seconds, 1e-9),
+            PeakMemory = PeakMemory(),
         };
         history.Add(result);
         losses.Add(result.Loss);
@@ -262,12 +265,21 @@ sealed class TrainingRun : IDisposable
         control.Epoch = epoch;
         observer?.OnEpoch(result);
 
+        // By the weights that were measured.
+        List<EventSummary.Types.Value> predictions = folder is { HasEvents: true } && samples is not null ? [.. samples.Of(model, isFirst: epoch == 1)] : [];
+
         // The last checkpoint at the end: if the process ends before it is written, the resumed run makes the other files again.
         if (ReferenceEquals(history.Best, result)) SaveBest();
         averaged?.Exchange();
         folder?.Append(result, step);
-        if (folder is { HasEvents: true }) folder.AppendEvent(step, EventsOf(result));
+        if (folder is { HasEvents: true }) folder.AppendEvent(step, [.. EventsOf(result), .. predictions]);
         SaveLast();
+    }
+
+    static long PeakMemory()
+    {
+        using var process = Process.GetCurrentProcess();
+        return process.PeakWorkingSet64;
     }
 
     /// <summary>The share of hits; null where the task does not count them.</summary>
@@ -390,7 +402,7 @@ sealed class TrainingRun : IDisposable
             folder.DeleteOthers();
         }
 
-        folder.Begin(epoch, step);
+        folder.Begin(Trainer.DeviceOf(model), epoch, step);
         return checkpoint?.Info.EpochSoFar ?? new();
     }
 

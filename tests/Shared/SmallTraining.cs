@@ -10,6 +10,9 @@ static class SmallTraining
 {
     public const int Classes = 4;
 
+    /// <summary>Whether a figure of <c>metrics.jsonl</c> is of time or memory: two equal trainings differ in it.</summary>
+    public static bool IsMeasured(string figure) => figure is "seconds" or "images_per_second" or "peak_memory_mib";
+
     /// <summary>Two epochs with everything that has a state: momentum, a schedule, augmentation.</summary>
     public static TrainingOptions Options() => new()
     {

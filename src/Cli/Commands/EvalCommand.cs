@@ -88,7 +88,7 @@ internal static class EvalCommand
     }
 
     /// <summary>The data set; of a folder, its images are read as those of the training were.</summary>
-    static DatasetSplits FindSet(Terminal terminal, string name, TrainSettings said, TrainSettings? run, CheckpointInfo? trained, OnnxClassifier? onnx, bool anyClasses)
+    internal static DatasetSplits FindSet(Terminal terminal, string name, TrainSettings said, TrainSettings? run, CheckpointInfo? trained, OnnxClassifier? onnx, bool anyClasses)
     {
         if (name != ImageFolder.Name) return Folders.Find(terminal, name, said.Or(new() { Data = run?.Data }));
         var settings = said.Or(new() { Data = run?.Data, Resize = run?.Resize, SkipCorrupt = run?.SkipCorrupt, Cache = run?.Cache, Size = trained?.Model.Input[0] ?? onnx?.Size, Channels = trained?.Model.Input[2] ?? onnx?.Channels });
@@ -152,7 +152,7 @@ internal static class EvalCommand
         static string Short(string name) => name.Length <= 6 ? name : name[..6];
     }
 
-    static ImageDataset Images(DatasetSplits data, string? split, int validation)
+    internal static ImageDataset Images(DatasetSplits data, string? split, int validation)
     {
         if (split == "test" || (split is null && data.Train.Count == 0)) validation = 0;
         if (validation > 0 && validation >= data.Train.Count) throw new UsageException($"--val-split {validation:N0}: {data.Name} has {data.Train.Count:N0} training images.");
@@ -174,7 +174,7 @@ internal static class EvalCommand
     }
 
     /// <summary>The set with the labels that its classes had in the training; a label means nothing but by the name behind it.</summary>
-    static ImageDataset WithTrainedClasses(ImageDataset set, string? file, IReadOnlyList<string> trained, bool anyClasses)
+    internal static ImageDataset WithTrainedClasses(ImageDataset set, string? file, IReadOnlyList<string> trained, bool anyClasses)
     {
         if (trained.Count == 0 || anyClasses || ClassNames.Difference(trained, set.ClassNames) is not { } difference) return set;
         if (ClassNames.AreReordered(trained, set.ClassNames)) return set.WithClasses(trained);
@@ -208,7 +208,7 @@ internal static class EvalCommand
         return new(images, Tensor.From(train.Labels, new(train.Count), Device.Cpu), train.Classes, neighbors, distance);
     }
 
-    static Layer FromCheckpoint(string file, CheckpointInfo info, ImageDataset set, Device device)
+    internal static Layer FromCheckpoint(string file, CheckpointInfo info, ImageDataset set, Device device)
     {
         if (info.Model.Classes != set.Classes || !info.Model.Input.SequenceEqual([set.Height, set.Width, set.Channels]))
             throw new UsageException($"'{file}' was trained on images [{string.Join(", ", info.Model.Input)}] of {info.Model.Classes} classes; {set.Name} has [{set.Height}, {set.Width}, {set.Channels}] of {set.Classes}.");

@@ -26,8 +26,14 @@ internal sealed partial record Chart(string Title, string X, string Y, params IR
     /// <summary>Of the curves, in a light style and in a dark one: Okabe and Ito (2008), which the color-blind tell apart, brought to a contrast of 3 and more with the page.</summary>
     static readonly (string Light, string Dark)[] Palette = [("#0072b2", "#56b4e9"), ("#d55e00", "#ff8c42"), ("#00805e", "#2fc79a"), ("#b0588c", "#e59cc8"), ("#8a6d00", "#e6c229"), ("#5a4fcf", "#a79bff"), ("#7a4a1e", "#c9976b"), ("#4d5766", "#aab4c3")];
 
+    /// <summary>After a name in a legend, which OxyPlot cuts off where a font is wider than the one it reckons with.</summary>
+    const string Room = "\u00a0\u00a0\u00a0";
+
     // What stands for the page's colors while the chart is drawn: no curve is as dark as that.
     static readonly OxyColor Ink = OxyColor.FromRgb(1, 0, 0), Grid = OxyColor.FromRgb(1, 0, 1);
+
+    /// <summary>An axis of this has whole numbers alone.</summary>
+    public const string Epoch = "epoch";
 
     /// <summary>Whether the horizontal axis is logarithmic; then only what is above 0 is drawn.</summary>
     public bool IsLogX { get; init; }
@@ -47,22 +53,30 @@ internal sealed partial record Chart(string Title, string X, string Y, params IR
         @media (prefers-color-scheme: dark) { :root { {{Variables("#e4e8f0", "#343c4d", light: false)}} } }
         """;
 
-    /// <summary>As an element of a page that has <see cref="Style"/>.</summary>
+    /// <summary>As an element of a page that has <see cref="Style"/>; its legend is <see cref="Legend"/>.</summary>
     /// <param name="id">Unlike that of any other chart on the page.</param>
     /// <param name="width">In units of which a letter is 12 high; the page scales it to its room.</param>
     /// <param name="height">Likewise.</param>
-    public string ToSvg(string id, int width = 520, int height = 300) => Draw(id, width, height, style: "");
+    public string ToSvg(string id, int width = 480, int height = 280) => Draw(id, width, height, style: "", hasLegend: false);
 
     /// <summary>As a file of its own, light or dark as whoever looks at it prefers.</summary>
-    public string ToDocument(int width = 720, int height = 420) => Draw("chart", width, height, $"<style>{Style} svg {{ background: var(--page); }}</style>");
+    public string ToDocument(int width = 720, int height = 420) => Draw("chart", width, height, $"<style>{Style} svg {{ background: var(--page); }}</style>", hasLegend: Curves.Count > 1);
 
-    string Draw(string id, int width, int height, string style)
+    /// <summary>What the curves are called, as HTML; empty of one alone.</summary>
+    public string Legend()
     {
-        var plot = new PlotModel { Title = Title, TitleFontSize = 13, TitleFontWeight = FontWeights.Bold, TextColor = Ink, PlotAreaBorderColor = Grid, DefaultFont = "system-ui, sans-serif", Culture = CultureInfo.InvariantCulture, IsLegendVisible = Curves.Count > 1 };
+        if (Curves.Count < 2) return "";
+        var names = Curves.Where(curve => curve.Name is not null).Select(curve => $"<span><i style=\"border-top: 2px {(curve.IsDashed ? "dashed" : curve.IsPoints ? "dotted" : "solid")} var(--curve{curve.Color % Palette.Length})\"></i>{HtmlPage.Escape(curve.Name!)}</span>");
+        return $"<figcaption class=\"legend\">{string.Concat(names)}</figcaption>";
+    }
+
+    string Draw(string id, int width, int height, string style, bool hasLegend)
+    {
+        var plot = new PlotModel { Title = Title, TitleFontSize = 13, TitleFontWeight = FontWeights.Bold, TextColor = Ink, PlotAreaBorderColor = Grid, DefaultFont = "system-ui, sans-serif", Culture = CultureInfo.InvariantCulture, IsLegendVisible = hasLegend };
         plot.Legends.Add(new Legend { LegendPlacement = LegendPlacement.Outside, LegendPosition = LegendPosition.BottomCenter, LegendOrientation = LegendOrientation.Horizontal, LegendTextColor = Ink, LegendFontSize = 11, LegendMaxWidth = width - 40, LegendSymbolLength = 22 });
         plot.Axes.Add(Axis(AxisPosition.Bottom, X, IsLogX, null));
         plot.Axes.Add(Axis(AxisPosition.Left, Y, IsLogY, IsShareY ? "0.##%" : null));
-        foreach (var curve in Curves) plot.Series.Add(SeriesOf(curve));
+        foreach (var curve in Curves) plot.Series.Add(SeriesOf(curve, hasLegend));
         var svg = new OxyPlot.SvgExporter { Width = width, Height = height, IsDocument = false }.ExportToString(plot);
 
         // The element alone, as wide as its room is; its colors are the page's, its names its own.
@@ -83,8 +97,10 @@ internal sealed partial record Chart(string Title, string X, string Y, params IR
         axis.Position = position;
         axis.Title = title;
         axis.StringFormat = format;
-        axis.FontSize = 11;
+        axis.FontSize = 12;
         axis.TitleFontSize = 12;
+        axis.AxisTitleDistance = 8;
+        if (title == Epoch) axis.MinimumMajorStep = 1;
         axis.MajorGridlineStyle = LineStyle.Solid;
         axis.MajorGridlineColor = Grid;
         axis.TicklineColor = Grid;
@@ -94,11 +110,11 @@ internal sealed partial record Chart(string Title, string X, string Y, params IR
         return axis;
     }
 
-    LineSeries SeriesOf(Curve curve)
+    LineSeries SeriesOf(Curve curve, bool hasLegend)
     {
         // The red of 1 marks a placeholder, the green what is meant by it, the blue which one.
         var color = OxyColor.FromRgb(1, 1, (byte)(curve.Color % Palette.Length));
-        var series = new LineSeries { Title = curve.Name, Color = color, StrokeThickness = 1.8, LineStyle = curve.IsPoints ? LineStyle.None : curve.IsDashed ? LineStyle.Dash : LineStyle.Solid };
+        var series = new LineSeries { Title = hasLegend && curve.Name is not null ? curve.Name + Room : null, Color = color, StrokeThickness = 1.8, LineStyle = curve.IsPoints ? LineStyle.None : curve.IsDashed ? LineStyle.Dash : LineStyle.Solid };
         if (curve.IsPoints || curve.Points.Count == 1) (series.MarkerType, series.MarkerSize, series.MarkerFill, series.MarkerStroke) = (MarkerType.Circle, 3, color, color);
         foreach (var (x, y) in curve.Points)
         {

@@ -28,6 +28,8 @@ internal sealed class HtmlPage(string title)
         .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 25rem), 1fr)); gap: 1rem; }
         .charts > * { margin: 0; padding: 0.5rem; border: 1px solid var(--line); border-radius: 8px; min-width: 0; }
         svg { width: 100%; height: auto; display: block; }
+        figcaption.legend { display: flex; flex-wrap: wrap; gap: 0.2rem 1rem; padding: 0.25rem 0.5rem; color: var(--ink); }
+        .legend i { display: inline-block; width: 1.5rem; margin-right: 0.4rem; vertical-align: middle; }
         .images { display: grid; grid-template-columns: repeat(auto-fill, minmax(7.5rem, 1fr)); gap: 0.75rem; }
         .images figure { margin: 0; }
         .images img { width: 100%; border-radius: 4px; background: var(--soft); }
@@ -84,7 +86,7 @@ internal sealed class HtmlPage(string title)
     public void Charts(IEnumerable<Chart> charts)
     {
         Html("<div class=\"charts\">");
-        foreach (var chart in charts) Html($"<figure>{chart.ToSvg($"c{++chartsMade}")}</figure>");
+        foreach (var chart in charts) Html($"<figure>{chart.ToSvg($"c{++chartsMade}")}{chart.Legend()}</figure>");
         Html("</div>");
     }
 

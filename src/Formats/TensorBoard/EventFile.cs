@@ -16,6 +16,9 @@ static class EventFile
     const string FileVersion = "brain.Event:2";
     const int LengthBytes = sizeof(ulong), ChecksumBytes = sizeof(uint);
 
+    /// <summary>DT_STRING.</summary>
+    const int StringType = 7;
+
     /// <summary>Buckets of a histogram.</summary>
     const int Buckets = 30;
 
@@ -83,6 +86,23 @@ static class EventFile
         histogram.BucketLimit.Add(most);
         return new() { Tag = tag, Histo = histogram };
     }
+
+    /// <summary>An image under a tag.</summary>
+    /// <param name="tag">The tag.</param>
+    /// <param name="png">The file.</param>
+    /// <param name="height">Its rows.</param>
+    /// <param name="width">Its columns.</param>
+    /// <param name="channels">1 gray, 3 red, green, blue.</param>
+    public static EventSummary.Types.Value Image(string tag, ReadOnlySpan<byte> png, int height, int width, int channels)
+        => new() { Tag = tag, Image = new() { Height = height, Width = width, Colorspace = channels, EncodedImageString = ByteString.CopyFrom(png) } };
+
+    /// <summary>A text in Markdown under a tag.</summary>
+    public static EventSummary.Types.Value Text(string tag, string markdown) => new()
+    {
+        Tag = tag,
+        Tensor = new() { Dtype = StringType, TensorShape = new() { Dim = { new TensorShapeProto.Types.Dim { Size = 1 } } }, StringVal = { ByteString.CopyFromUtf8(markdown) } },
+        Metadata = new() { PluginData = new() { PluginName = "text" } },
+    };
 
     static void WriteRecord(Stream stream, Event e)
     {

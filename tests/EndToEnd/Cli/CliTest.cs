@@ -67,6 +67,21 @@ public class CliTest : IDisposable
         return new(exitCode, output.ToString(), error.ToString(), args.Contains("--json"));
     }
 
+    /// <summary>The test's folder as the working folder: what a command writes where none is named goes there.</summary>
+    protected void InFolder(Action act)
+    {
+        var before = Environment.CurrentDirectory;
+        Environment.CurrentDirectory = Folder;
+        try
+        {
+            act();
+        }
+        finally
+        {
+            Environment.CurrentDirectory = before;
+        }
+    }
+
     /// <summary>
     /// Writes a data set in MNIST's form: square images of ten classes, a bright bar whose row is the class on a noisy
     /// ground, so that a net learns it in a few epochs.

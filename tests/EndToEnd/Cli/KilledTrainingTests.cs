@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using CnnSharp.Tests.Training;
 using CnnSharp.Training;
 using Xunit;
 
@@ -111,7 +112,7 @@ public sealed class KilledTrainingTests : CliTest
 
     /// <summary>The figures of each epoch, without times.</summary>
     static string[] Metrics(string folder)
-        => [.. File.ReadLines(Path.Combine(folder, "metrics.jsonl")).Select(line => string.Join(' ', JsonDocument.Parse(line).RootElement.EnumerateObject().Where(p => p.Name is not ("seconds" or "images_per_second")).Select(p => p.ToString())))];
+        => [.. File.ReadLines(Path.Combine(folder, "metrics.jsonl")).Select(line => string.Join(' ', JsonDocument.Parse(line).RootElement.EnumerateObject().Where(p => !SmallTraining.IsMeasured(p.Name)).Select(p => p.ToString())))];
 
     /// <summary>The tool, as a process.</summary>
     static Process Start(string command, params string[] arguments)

@@ -315,21 +315,6 @@ public sealed class RunsTests : CliTest
         return Run(["train", "--dataset", "mnist", "--data", At("bars"), "--out", At("run"), .. more]);
     }
 
-    /// <summary>The test's folder as the working folder: what a command writes where none is named goes there.</summary>
-    void InFolder(Action act)
-    {
-        var before = Environment.CurrentDirectory;
-        Environment.CurrentDirectory = Folder;
-        try
-        {
-            act();
-        }
-        finally
-        {
-            Environment.CurrentDirectory = before;
-        }
-    }
-
     /// <summary>The words of a command line, as the shell takes them.</summary>
     static string[] Words(string line)
     {

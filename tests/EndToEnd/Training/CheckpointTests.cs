@@ -90,7 +90,7 @@ public sealed class CheckpointTests : IDisposable
         File.WriteAllBytes(Path.Combine(renamed, $".{Checkpoint.LastFile}.{Guid.NewGuid():N}.tmp"), [1, 2, 3]);
         File.WriteAllText(Path.Combine(renamed, ".mine.tmp"), "a user's own file");
         AssertResumesFromThePreviousOne(straight, renamed, epoch: 1);
-        Assert.Equal([".mine.tmp", Checkpoint.BestFile, Checkpoint.PreviousFile, Checkpoint.LastFile, EventFile.Name, "metrics.csv", "metrics.jsonl"], Directory.GetFiles(renamed).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal([".mine.tmp", Checkpoint.BestFile, Checkpoint.PreviousFile, Checkpoint.LastFile, RunStart.FileName, EventFile.Name, "metrics.csv", "metrics.jsonl"], Directory.GetFiles(renamed).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
 
     /// <summary>The good one stays where it is until a new one is written: a damaged file never takes its place.</summary>
@@ -128,7 +128,7 @@ public sealed class CheckpointTests : IDisposable
         var path = folder.File("run");
         Fit(Cpu(), Options() with { OutputFolder = path });
         Assert.Throws<OperationCanceledException>(() => Fit(Cpu(), Options() with { OutputFolder = path, Overwrite = true, Seed = 2, ReportEvery = 1 }, new Fails(atStep: 1)));
-        Assert.Equal([Checkpoint.LastFile, EventFile.Name, "metrics.csv", "metrics.jsonl"], Directory.GetFiles(path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal([Checkpoint.LastFile, RunStart.FileName, EventFile.Name, "metrics.csv", "metrics.jsonl"], Directory.GetFiles(path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Assert.Equal((0L, 2UL), (Checkpoint.ReadInfo(Last(path)).Step, Checkpoint.ReadInfo(Last(path)).Seed));
     }
 

@@ -1,8 +1,10 @@
 using System.Buffers.Binary;
 using System.Text;
 using System.Text.Json;
+using CnnSharp.Data;
 using CnnSharp.Formats.TensorBoard;
 using CnnSharp.Kernels.Cpu;
+using CnnSharp.Layers;
 using CnnSharp.Training;
 using Xunit;
 using static CnnSharp.Tests.Training.SmallTraining;
@@ -65,6 +67,51 @@ public sealed class EventFileTests
         }
     }
 
+    /// <summary>Their images once, and after each epoch what the model says: the classes and probabilities that predicting them gives.</summary>
+    [Fact]
+    public void The_first_validation_samples_are_shown_with_predictions()
+    {
+        using var folder = new TemporaryFolder();
+        var device = new Device(new CpuEngine(1));
+        var model = Model(device);
+        var (train, validation) = Images(112).Split(20);
+        Trainer.Fit(model, train, validation, Options() with { OutputFolder = folder.Path });
+        var events = Read(Path.Combine(folder.Path, EventFile.Name)).Where(e => e.Images.Count > 0 || e.Texts.Count > 0).ToList();
+        Assert.Equal([(4L, 16, 1), (8L, 0, 1)], events.Select(e => (e.Step, e.Images.Count, e.Texts.Count)));
+        for (var i = 0; i < 16; i++)
+        {
+            var (height, width, channels, png) = events[0].Images[$"samples/{i:D2}"];
+            Assert.Equal((8, 8, 2), (height, width, channels));
+            var image = ImageFile.Read(folder.Write("one.png", png));
+            Assert.Equal(validation.Pixels(i).ToArray(), image.Pixels);
+        }
+
+        var predicted = Trainer.Predict(model, validation.Take(16));
+        var shares = Functional.Softmax(predicted.Outputs).ToArray();
+        var rows = events[1].Texts["samples/predictions"].Split('\n', StringSplitOptions.RemoveEmptyEntries)[2..];
+        Assert.Equal(Enumerable.Range(0, 16).Select(i => FormattableString.Invariant($"| {i:D2} | {validation.ClassNames[validation.Labels[i]]} | {validation.ClassNames[predicted.Classes()[i]]} ({100 * shares[(i * Classes) + predicted.Classes()[i]]:F1}%) |")), rows);
+    }
+
+    /// <summary>Results that are images are shown as such, and numbers as numbers.</summary>
+    [Fact]
+    public void Samples_of_other_tasks_are_shown_as_what_they_are()
+    {
+        using var folder = new TemporaryFolder();
+        var numbers = Enumerable.Range(0, 3 * 16).Select(i => i % 16 / 15f).ToArray();
+        var images = Dataset.From(Tensor.From(numbers, new(3, 4, 4, 1), Device.Cpu));
+        Trainer.Fit(new Conv2d(1, 1, 3, padding: 1), images, TrainingTask.ImageToImage(), images, new() { Epochs = 1, OutputFolder = folder.File("images") });
+        var last = Read(Path.Combine(folder.File("images"), EventFile.Name))[^1];
+        Assert.Equal(["samples/00", "samples/00/result", "samples/01", "samples/01/result", "samples/02", "samples/02/result"], last.Images.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(Enumerable.Range(0, 16).Select(i => (byte)(17 * i)), ImageFile.Read(folder.Write("one.png", last.Images["samples/01"].Png)).Pixels);
+
+        var pairs = Dataset.From(Tensor.From([1f, 2, 3, 4], new(4, 1), Device.Cpu), Tensor.From([2f, 4, 6, 8], new(4, 1), Device.Cpu));
+        var line = new Linear(1, 1, bias: false);
+        Trainer.Fit(line, pairs, TrainingTask.Regression(), pairs, new() { Epochs = 1, OutputFolder = folder.File("numbers") });
+        var factor = line.Parameters.Single().ToArray()[0];
+        var rows = Read(Path.Combine(folder.File("numbers"), EventFile.Name))[^1].Texts["samples/predictions"].Split('\n', StringSplitOptions.RemoveEmptyEntries)[2..];
+        Assert.Equal(Enumerable.Range(0, 4).Select(i => FormattableString.Invariant($"| {i:D2} | {2 * (i + 1)} | {factor * (i + 1):G4} |")), rows);
+    }
+
     /// <summary>Gone on with after an end in the middle: no event twice, none missing.</summary>
     [Fact]
     public void A_resumed_training_has_each_event_once()
@@ -86,7 +133,7 @@ public sealed class EventFileTests
         SmallTraining.Fit(new(new CpuEngine(1)), options with { OutputFolder = folder.File("none"), TensorBoard = false });
         Assert.False(File.Exists(Path.Combine(folder.File("none"), EventFile.Name)));
 
-        static List<(long, string, float)> Tags(string run) => !Directory.Exists(run) ? [] : [.. Read(Path.Combine(run, EventFile.Name)).SelectMany(e => e.Scalars.Where(s => s.Tag is not ("seconds" or "images_per_second")).Select(s => (e.Step, s.Tag, s.Value)))];
+        static List<(long, string, float)> Tags(string run) => !Directory.Exists(run) ? [] : [.. Read(Path.Combine(run, EventFile.Name)).SelectMany(e => e.Scalars.Where(s => !SmallTraining.IsMeasured(s.Tag)).Select(s => (e.Step, s.Tag, s.Value)))];
     }
 
     /// <summary>Of RFC 3720's test patterns, unmasked.</summary>
@@ -102,7 +149,12 @@ public sealed class EventFileTests
 
     // ---- a reader of its own: TFRecord and the wire format of protocol buffers --------------------------------------
 
-    sealed record Record(double Time, long Step, string? Version, List<(string Tag, float Value)> Scalars, Dictionary<string, (double Least, double Most, double Count, double Sum, double[] Limits, double[] Buckets)> Histograms);
+    sealed record Record(double Time, long Step, string? Version, List<(string Tag, float Value)> Scalars, Dictionary<string, (double Least, double Most, double Count, double Sum, double[] Limits, double[] Buckets)> Histograms)
+    {
+        public Dictionary<string, (int Height, int Width, int Channels, byte[] Png)> Images { get; } = [];
+
+        public Dictionary<string, string> Texts { get; } = [];
+    }
 
     static List<Record> Read(string path)
     {
@@ -137,8 +189,18 @@ public sealed class EventFileTests
         foreach (var (field, number, bytes) in fields)
         {
             if (field == 2) e.Scalars.Add((tag, BitConverter.UInt32BitsToSingle((uint)number)));
-            if (field != 5) continue;
+            if (field is not (4 or 5 or 8)) continue;
             var parts = Fields(bytes);
+            if (field == 4) e.Images[tag] = ((int)parts[0].Number, (int)parts[1].Number, (int)parts[2].Number, parts.Single(p => p.Field == 4).Data);
+            if (field == 8)
+            {
+                // DT_STRING, one text; shown by the plugin of that name.
+                Assert.Equal(7UL, parts.Single(p => p.Field == 1).Number);
+                e.Texts[tag] = Encoding.UTF8.GetString(parts.Single(p => p.Field == 8).Data);
+                Assert.Equal("text", Encoding.UTF8.GetString(Fields(Fields(fields.Single(f => f.Field == 9).Data).Single(f => f.Field == 1).Data).Single(f => f.Field == 1).Data));
+            }
+
+            if (field != 5) continue;
             e.Histograms[tag] = (Number(1), Number(2), Number(3), Number(4), Numbers(6), Numbers(7));
 
             double Number(int of) => parts.Where(p => p.Field == of).Select(p => BitConverter.UInt64BitsToDouble(p.Number)).SingleOrDefault();
