@@ -108,8 +108,8 @@ internal static class CheckCommand
             new("loss of a step", [.. test.Points.Select(p => (p.LearningRate, Math.Min(p.Loss, high)))], Color: 7, IsPoints: true),
             new("smoothed", [.. test.Points.Select(p => (p.LearningRate, p.SmoothedLoss))]),
         };
-        if (test.Suggestion is { } rate) curves.Add(new($"suggested: {Rate(rate)}", [(rate, low), (rate, high)], Color: 1, IsDashed: true));
-        Save(path, new Chart($"Learning-rate range test: {settings.Model} on {settings.Dataset}, {settings.Optimizer}, batch {settings.Batch}", "learning rate", "loss", curves) { IsLogX = true }.ToDocument());
+        if (test.Suggestion is { } rate) curves.Add(new("suggested", [(rate, low), (rate, high)], Color: 1, IsDashed: true));
+        Save(path, new Chart($"Learning-rate range test: {settings.Model} on {settings.Dataset}, {settings.Optimizer}, batch {settings.Batch}{(test.Suggestion is { } best ? $": {Rate(best)}" : "")}", "learning rate", "loss", curves) { IsLogX = true }.ToDocument());
         var table = new StringBuilder("learning_rate,loss,smoothed_loss\n");
         foreach (var point in test.Points) table.Append(CultureInfo.InvariantCulture, $"{point.LearningRate:R},{point.Loss:R},{point.SmoothedLoss:R}\n");
         Save(Path.ChangeExtension(path, ".csv"), table.ToString());

@@ -11,8 +11,8 @@ public class TuneTests : CliTest
     [Fact]
     public void A_sound_network_passes_and_a_learning_rate_is_suggested()
     {
-        var checkd = Run("check", "--dataset", "embedded", "--threads", "1", "--steps", "100", "--out", At("check"), "--json").IsDone();
-        var result = checkd.Json;
+        var sound = Run("check", "--dataset", "embedded", "--threads", "1", "--steps", "100", "--out", At("check"), "--json").IsDone();
+        var result = sound.Json;
         Assert.Equal(["initial loss", "regularization", "gradients", "gradient check", "overfit"], result.GetProperty("checks").EnumerateArray().Select(check => check.GetProperty("name").GetString()));
         Assert.All(result.GetProperty("checks").EnumerateArray(), check => Assert.Equal("passed", check.GetProperty("outcome").GetString()));
         Assert.Equal(Math.Log(10), result.GetProperty("checks")[0].GetProperty("figures").GetProperty("expected").GetDouble(), 6);
@@ -23,7 +23,7 @@ public class TuneTests : CliTest
         var chart = File.ReadAllText(At("check", "range-test.svg"));
         Assert.StartsWith("<svg", chart, StringComparison.Ordinal);
         Assert.Contains("learning rate", chart, StringComparison.Ordinal);
-        Assert.Contains("To train with it: cnnsharp train --model lenet5 --dataset embedded --lr 0.", checkd.Prose, StringComparison.Ordinal);
+        Assert.Contains("To train with it: cnnsharp train --model lenet5 --dataset embedded --lr 0.", sound.Prose, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -58,10 +58,10 @@ public class TuneTests : CliTest
         Assert.Equal(5, File.ReadAllLines(At("search", "trials.csv")).Length);
         Assert.Equal("trial,stage,lr,batch,status,epochs,accuracy,std,failure", File.ReadLines(At("search", "trials.csv")).First());
         Assert.All(new[] { "lr", "batch" }, name => Assert.StartsWith("<svg", File.ReadAllText(At("search", $"{name}.svg")), StringComparison.Ordinal));
-        Assert.Contains("51 images held out decide", found.Prose, StringComparison.Ordinal);
+        Assert.Contains("102 images held out decide", found.Prose, StringComparison.Ordinal);
 
         // Each trial is a training like any other.
-        Run("eval", "--checkpoint", At("search", "trial-001", "checkpoint.safetensors"), "--split", "val", "--val-split", "51").IsDone();
+        Run("eval", "--checkpoint", At("search", "trial-001", "checkpoint.safetensors"), "--split", "val", "--val-split", "102").IsDone();
     }
 
     [Fact]
