@@ -343,7 +343,7 @@ public sealed class TaskTests
             if (sample.Random.Position >> 24 == 75) throw new ArithmeticException("no such line");
         });
         var error = Assert.Throws<DataFormatException>(() => Trainer.Fit(Regressor(new(new CpuEngine(1))), broken, TrainingTask.Regression(), options: Small(folder.Path)));
-        Assert.Matches(@"^samples: sample \d+ \(epoch 1, batch 4\) could not be read: no such line\.$", error.Message);
+        Assert.Matches(@"^samples: sample \d+ \(epoch 1, batch 4\) could not be read: a transform \(Map\) failed: no such line\.$", error.Message);
         Assert.IsType<ArithmeticException>(error.InnerException);
         Assert.Equal(3, Checkpoint.ReadInfo(Last(folder.Path)).Step);
 
