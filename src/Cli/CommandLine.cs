@@ -45,6 +45,8 @@ public static class CommandLine
         var root = new RootCommand("Trains and runs convolutional networks.")
         {
             TrainCommand.Create(terminal),
+            CheckCommand.Create(terminal),
+            TuneCommand.Create(terminal),
             EvalCommand.Create(terminal),
             RunsCommand.Create(terminal),
             ReportCommand.Create(terminal),

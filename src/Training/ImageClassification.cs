@@ -10,6 +10,7 @@ static class ImageClassification
     {
         IsImageClassification = true,
         Forward = (model, batch) => Trainer.Forward(model, batch, train),
+        Loss = (logits, batch) => Loss.MixedCrossEntropy(logits, batch.Labels, batch.OtherLabels, batch.Share, options.LabelSmoothing),
         Metrics = [Metric.Accuracy],
         Train = step =>
         {

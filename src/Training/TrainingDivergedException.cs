@@ -9,10 +9,14 @@ public sealed class TrainingDivergedException : InvalidOperationException
     internal TrainingDivergedException(int epoch, long step, string what, string? checkpoint, string advice = OfLosses)
         : base($"Training diverged in epoch {epoch}, step {step}: {what}. {advice}{(checkpoint is null ? "" : $" The last good checkpoint is '{checkpoint}'.")}")
     {
+        Reason = $"diverged in epoch {epoch}, step {step}: {what}";
         Epoch = epoch;
         Step = step;
         Checkpoint = checkpoint;
     }
+
+    /// <summary>What happened, without advice and paths.</summary>
+    internal string Reason { get; }
 
     /// <summary>The epoch, from 1.</summary>
     public int Epoch { get; }

@@ -66,12 +66,13 @@ sealed class TrainingRun : IDisposable
         var device = Trainer.DeviceOf(model);
         if (Images is { } images) labels = $"sha256:{Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes(images.Labels)))}";
         loader = Trainer.LoaderOf(train, options.BatchSize, device, new() { Augmentation = options.Augmentation, Seed = options.Seed, DropLast = options.DropLast || DropsLastImage(), Sampler = options.Sampler });
-        optimizers = CreateOptimizers();
+        var named = TaskOptimizers.Create(model, task, options);
+        optimizers = [.. named.Select(o => (o.Optimizer, o.Optimizer.LearningRate))];
         var microBatchSize = Math.Min(options.MicroBatchSize ?? options.BatchSize, options.BatchSize);
         if (microBatchSize < options.BatchSize && optimizers.Length > 1) throw new ArgumentException($"Fit: the task '{task.Name}' has several optimizers, so its batches cannot be taken in parts; {nameof(TrainingOptions.MicroBatchSize)} must be null.");
         partsPerStep = (options.BatchSize + microBatchSize - 1) / microBatchSize;
         meter = new(device, checked(loader.Batches * partsPerStep), (options.Sampler ?? Sampler.Shuffled).CountOf(train.Count), task.Metrics);
-        training = new(model, task, [.. optimizers.Select((o, i) => (task.Optimizers.Count == 0 ? "" : task.Optimizers[i].Name, o.Optimizer))], meter, microBatchSize);
+        training = new(model, task, named, meter, microBatchSize);
 
         // Validation pixels are normalized like those that were trained on.
         var batchSize = options.EvaluationBatchSize ?? options.BatchSize;
@@ -135,36 +136,6 @@ sealed class TrainingRun : IDisposable
         static IEnumerable<(Shape, Kernels.DType)> Fields(IReadOnlyList<Field> fields) => fields.Select(field => (field.Shape, field.Type));
 
         static string Text(IDataset set) => $"{set.Name}: {string.Join(", ", set.Inputs.Select(f => $"{f.Name} {f.Shape} {f.Type}"))} to {(set.Targets.Count == 0 ? "no targets" : string.Join(", ", set.Targets.Select(f => $"{f.Name} {f.Shape} {f.Type}")))}";
-    }
-
-    /// <summary>The options' optimizer of all parameters, or the task's, each of its own.</summary>
-    (Optimizer Optimizer, double Rate)[] CreateOptimizers()
-    {
-        if (task.Optimizers.Count == 0) return [(options.Optimizer.Create(ParameterGroup.Of(model, options.LearningRates)), options.Optimizer.LearningRate)];
-        var owners = new Dictionary<Tensor, string>(ReferenceEqualityComparer.Instance);
-        var groups = ParameterGroup.Of(model, options.LearningRates);
-        return [.. task.Optimizers.Select(Create)];
-
-        (Optimizer, double) Create(TaskOptimizer described)
-        {
-            HashSet<Tensor> own;
-            try
-            {
-                own = new(model.ParametersLike(described.Pattern).Select(t => t.Tensor), ReferenceEqualityComparer.Instance);
-            }
-            catch (ArgumentException e)
-            {
-                throw new ArgumentException($"Task '{task.Name}', optimizer '{described.Name}': {e.Message}", e);
-            }
-
-            foreach (var tensor in own)
-            {
-                if (!owners.TryAdd(tensor, described.Name)) throw new ArgumentException($"Task '{task.Name}': parameter '{tensor.Name}' belongs to the optimizers '{owners[tensor]}' and '{described.Name}'; expected one.");
-            }
-
-            var settings = described.Options ?? options.Optimizer;
-            return (settings.Create([.. groups.Select(group => new ParameterGroup(group.Parameters.Where(own.Contains)) { LearningRateScale = group.LearningRateScale, WeightDecay = group.WeightDecay })]), settings.LearningRate);
-        }
     }
 
     /// <summary>

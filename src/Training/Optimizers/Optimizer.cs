@@ -125,6 +125,9 @@ public abstract class Optimizer
     /// <param name="step">This step's numbers.</param>
     protected abstract void Update(Tensor parameter, DeviceBuffer gradient, ReadOnlySpan<Tensor> state, in StepValues step);
 
+    /// <summary>What weight decay adds to the loss: of each parameter half its decay times its squared elements, in double precision.</summary>
+    internal double Penalty() => entries.Where(entry => entry.WeightDecay != 0).Sum(entry => 0.5 * entry.WeightDecay * entry.Parameter.ToArray().Sum(weight => (double)weight * weight));
+
     /// <summary>How many steps each parameter has made, in order.</summary>
     internal long[] StepCounts
     {

@@ -131,6 +131,37 @@ public static class ReadmePrograms
         }
     }
 
+    internal static void Tuned(Layer model, ImageDataset train, ImageDataset validation, IDataset samples, TrainingOptions options)
+    {
+        foreach (var check in ModelCheck.Run(model, train, options)) Console.WriteLine($"{check.Outcome} {check.Name}: {check.Detail}");
+        var test = LearningRateRangeTest.Run(model, train, options);              // test.Suggestion, test.Points; the model stays as it was
+        var result = HyperparameterSearch.Run(train, validation, new SearchOptions
+        {
+            Space = [Dimension.LogUniform("lr", 1e-3, 1), Dimension.Integer("width", 8, 64), Dimension.Choice("optimizer", "sgd", "adam")],
+            OutputFolder = "runs/search",
+            Trials = 27,
+            Halving = new(),                                                      // 1, 3, 9, ... epochs; default: each to its end
+            Stages = 1,                                                           // 2: half of the trials about the best of the others
+            Resume = true,                                                        // goes on if it was cut off; else it begins
+            Seed = 1,
+        }, trial => (
+            new Sequential(new Flatten(), new Linear(784, trial.Integer("width")), new Relu(), new Linear(trial.Integer("width"), 10)),
+            new TrainingOptions
+            {
+                Epochs = 9,
+                Optimizer = trial.Text("optimizer") == "adam" ? new AdamOptions { LearningRate = trial.Real("lr") / 10 } : new SgdOptions { LearningRate = trial.Real("lr"), Momentum = 0.9 },
+            }));
+        Console.WriteLine($"{result.Best!.Trial}: {result.Best.Last!.Value}");    // result.Trials: all, the best first
+        var found = HyperparameterSearch.Run(samples, TrainingTask.Regression(), validation: null, new SearchOptions
+        {
+            Space = [Dimension.LogUniform("lr", 1e-4, 1e-1), Dimension.LogUniform("decay", 1e-6, 1e-2)],
+            OutputFolder = "runs/folds",
+            Objective = Metric.R2(),
+            Folds = 5,
+        }, trial => (new Linear(10, 1), new TrainingOptions { Optimizer = new AdamWOptions { LearningRate = trial.Real("lr"), WeightDecay = trial.Real("decay") } }));
+        _ = (test, found);
+    }
+
     internal static void Angles(Layer model, float[] images, float[] angles)
     {
         var (train, held) = Dataset.From(images, [28, 28, 1], angles).Split(0.1);
@@ -144,6 +175,7 @@ public static class ReadmePrograms
     [InlineData("docs/images.md", 30)]
     [InlineData("docs/layers.md", 20)]
     [InlineData("docs/deploy.md", 5)]
+    [InlineData("docs/tuning.md", 25)]
     public static void AllOfThemAreHere(string document, int least)
     {
         var root = Repository.Root;
