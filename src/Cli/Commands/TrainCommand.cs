@@ -27,12 +27,14 @@ internal static class TrainCommand
         var batch = Options.Batch("128 for residual networks, else 64");
         var microBatch = Options.Whole("--micro-batch", "images at once, where a batch takes more memory than there is: their gradients are added up; default: the whole batch", minimum: 1);
         var average = Options.Text("--average", "KIND", "average the weights, and validate and end with the average: ema or ema:DECAY (default 0.999), swa:EPOCH (the mean from the end of that epoch on), lookahead");
-        var optimizer = Options.Choice("--optimizer", "optimizer", "how weights are moved (default sgd, with Nesterov momentum)", ["sgd", "adagrad", "rmsprop", "adam", "adamw", "nadam", "adamax", "adadelta", "lion", "muon"]);
+        var optimizer = Options.Choice("--optimizer", "optimizer", "how weights are moved (default sgd, with Nesterov momentum)", ["sgd", "adagrad", "rmsprop", "adam", "adamw", "nadam", "adamax", "adadelta", "lion", "muon", "lars"]);
         var lr = Options.Real("--lr", "the learning rate: the schedule's highest; default by the optimizer and the model", minimum: 0, above: true);
         var schedule = Schedule();
         var warmup = Options.Real("--warmup", "epochs in which the rate rises to the schedule's first; default 0", minimum: 0, above: true);
         var momentum = Options.Real("--momentum", "of sgd and rmsprop; default 0.9 for sgd", minimum: 0, maximum: 0.9999);
         var weightDecay = Options.Real("--weight-decay", "L2, for adamw decoupled; default by the optimizer", minimum: 0, maximum: 10);
+        var l1 = Options.Real("--l1", "L1, a penalty on the weights' sizes, for adamw decoupled; with --weight-decay an elastic net; default 0", minimum: 0, maximum: 10);
+        var maxNorm = Options.Real("--max-norm", "scale a unit's incoming weights down where their norm exceeds this, after each step", minimum: 0, above: true);
         var noBiasDecay = new Option<bool>("--no-bias-decay") { Description = "weight decay leaves biases and the weights of norms alone" };
         var clipNorm = Options.Real("--clip-norm", "scale the gradients down where their norm, over all weights, exceeds this", minimum: 0, above: true);
         var clipValue = Options.Real("--clip-value", "bring each element of the gradients to within this of 0", minimum: 0, above: true);
@@ -56,7 +58,7 @@ internal static class TrainCommand
         var json = Options.Json();
         var command = new Command("train", "Trains a network. Without arguments: on the best data set that is present, with settings that suit it.")
         {
-            model, shortcut, dataset, data, size, resize, channels, cache, skipCorrupt, valSplit, epochs, batch, microBatch, average, optimizer, lr, schedule, warmup, momentum, weightDecay, noBiasDecay, clipNorm, clipValue, smoothing, augment, weights, freeze, lrScale, earlyStopping, minDelta, monitor, checkpointEvery, device, precision, threads, seed, output, overwrite, resume, json,
+            model, shortcut, dataset, data, size, resize, channels, cache, skipCorrupt, valSplit, epochs, batch, microBatch, average, optimizer, lr, schedule, warmup, momentum, weightDecay, l1, maxNorm, noBiasDecay, clipNorm, clipValue, smoothing, augment, weights, freeze, lrScale, earlyStopping, minDelta, monitor, checkpointEvery, device, precision, threads, seed, output, overwrite, resume, json,
         };
         imported.AddTo(command);
         command.SetAction(parsed => Run(
@@ -82,6 +84,8 @@ internal static class TrainCommand
                 Schedule = parsed.GetValue(schedule),
                 Momentum = parsed.GetValue(momentum),
                 WeightDecay = parsed.GetValue(weightDecay),
+                L1 = parsed.GetValue(l1),
+                MaxNorm = parsed.GetValue(maxNorm),
                 LabelSmoothing = parsed.GetValue(smoothing),
                 ClipNorm = parsed.GetValue(clipNorm),
                 ClipValue = parsed.GetValue(clipValue),

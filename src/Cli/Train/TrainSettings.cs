@@ -57,6 +57,10 @@ internal sealed record TrainSettings
 
     public double? WeightDecay { get; init; }
 
+    public double? L1 { get; init; }
+
+    public double? MaxNorm { get; init; }
+
     public double? LabelSmoothing { get; init; }
 
     public double? ClipNorm { get; init; }
@@ -113,6 +117,8 @@ internal sealed record TrainSettings
         Schedule = Schedule ?? other.Schedule,
         Momentum = Momentum ?? other.Momentum,
         WeightDecay = WeightDecay ?? other.WeightDecay,
+        L1 = L1 ?? other.L1,
+        MaxNorm = MaxNorm ?? other.MaxNorm,
         LabelSmoothing = LabelSmoothing ?? other.LabelSmoothing,
         ClipNorm = ClipNorm ?? other.ClipNorm,
         ClipValue = ClipValue ?? other.ClipValue,
@@ -239,9 +245,10 @@ internal sealed record TrainSettings
             "adadelta" => new AdadeltaOptions(),
             "lion" => new LionOptions(),
             "muon" => new MuonOptions(),
+            "lars" => new LarsOptions(),
             _ => new SgdOptions { Momentum = Momentum!.Value, Nesterov = Momentum > 0 },
         };
-        return options with { LearningRate = Lr!.Value, WeightDecay = WeightDecay!.Value, DecayVectors = NoBiasDecay != true, MaxGradientNorm = ClipNorm, MaxGradientValue = ClipValue };
+        return options with { LearningRate = Lr!.Value, WeightDecay = WeightDecay!.Value, L1 = L1 ?? 0, MaxNorm = MaxNorm, DecayVectors = NoBiasDecay != true, MaxGradientNorm = ClipNorm, MaxGradientValue = ClipValue };
     }
 }
 

@@ -69,6 +69,7 @@ public class TrainerTests
         new AdadeltaOptions(),
         new LionOptions(),
         new MuonOptions(),
+        new LarsOptions { LearningRate = 5, L1 = 1e-3, WeightDecay = 1e-3, MaxNorm = 1 },
     ];
 
     /// <summary>One epoch and then, by another process as it were, the second: the same bytes as two at once.</summary>
