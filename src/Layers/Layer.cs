@@ -94,8 +94,8 @@ public abstract partial class Layer
         return this;
     }
 
-    /// <summary>Switches this layer alone back to training.</summary>
-    internal void SetTraining() => training = true;
+    /// <summary>Switches this layer alone to training or inference.</summary>
+    internal void SetTraining(bool on = true) => training = on;
 
     /// <summary>Switches this layer and all below it to inference. Returns this layer.</summary>
     public Layer Eval() => Train(false);

@@ -193,6 +193,7 @@ sealed class TrainingRun : IDisposable
                 if (batch % options.ReportEvery == 0 || batch == loader.Batches) Report(start, before, firstStep);
                 if (batch == loader.Batches) continue;
                 var isOver = cancellation.IsCancellationRequested || control.IsStopped;
+                if (EndedCycle is { } cycle) SaveSnapshot(cycle, firstStep);
                 if (!isOver && step % (options.CheckpointEvery ?? long.MaxValue) != 0) continue;
                 meter.Read();
                 ThrowIfDiverged(firstStep);
@@ -292,12 +293,32 @@ sealed class TrainingRun : IDisposable
         observer?.OnEpoch(result);
 
         // The last checkpoint at the end: if the process ends before it is written, the resumed run makes the other files again.
-        if (ReferenceEquals(history.Best, result)) SaveBest();
+        SaveBest(result);
+        if (EndedCycle is { } cycle) Written(folder!.SaveSnapshot(model, Info(), cycle));
         averaged?.Exchange();
         folder?.Append(result, step);
         if (folder is { HasEvents: true }) folder.AppendEvent(step, EventsOf(result));
         SaveLast();
+        if (options.KeepBest > 1) folder!.KeepOnly([.. history.BestEpochs(options.KeepBest).Skip(1)]);
     }
+
+    /// <summary>The number of the cycle of the schedule that the last step was the end of, where it is to be kept.</summary>
+    long? EndedCycle => options.Snapshots && Cycles(step) is var cycles && cycles > Cycles(step - 1) ? cycles : null;
+
+    long? Cycles(long steps) => options.Schedule.EndedCycles(new(steps, TotalSteps, loader.Batches, losses));
+
+    /// <summary>Keeps the weights within an epoch.</summary>
+    void SaveSnapshot(long cycle, long firstStep)
+    {
+        meter.Read();
+        ThrowIfDiverged(firstStep);
+        ThrowIfNotFinite();
+        averaged?.Exchange();
+        Written(folder!.SaveSnapshot(model, Info(), cycle));
+        averaged?.Exchange();
+    }
+
+    void Written(string file) => observer?.OnCheckpoint(file);
 
     /// <summary>The share of hits; null where the task does not count them.</summary>
     double? TrainAccuracy => task.Metrics.Contains(Metric.Accuracy) && (meter.Sums.Measured > 0 || task.IsImageClassification) ? meter.Sums.Accuracy : null;
@@ -357,16 +378,21 @@ sealed class TrainingRun : IDisposable
         observer?.OnCheckpoint(history.Checkpoint);
     }
 
-    void SaveBest()
+    /// <summary>Keeps the weights of an epoch that is the best, or among the best that are kept.</summary>
+    void SaveBest(EpochResult result)
     {
+        var among = history.BestEpochs(Math.Max(2, options.KeepBest));
+        var place = among.IndexOf(result.Epoch);
+        if (place > 0 && place < options.KeepBest) Written(folder!.SaveAmongBest(model, Info()));
+        if (place != 0) return;
         if (folder is null)
         {
             if (options.EarlyStopping is { RestoreBest: true }) best = [.. model.StateDict().Select(t => (t.Tensor, ModelFile.ToSafeTensor(t.Name, t.Tensor)))];
             return;
         }
 
-        var path = folder.SaveBest(model, Info());
-        observer?.OnCheckpoint(path);
+        if (options.KeepBest > 1 && among.Count > 1) folder.SetBestAside(among[1]);
+        Written(folder.SaveBest(model, Info()));
     }
 
     void RestoreBest()
@@ -419,7 +445,7 @@ sealed class TrainingRun : IDisposable
             folder.DeleteOthers();
         }
 
-        folder.Begin(epoch, step);
+        folder.Begin(epoch, step, options.KeepBest > 1 ? history.BestEpochs(options.KeepBest) : null, options.Snapshots);
         return checkpoint?.Info.EpochSoFar ?? new();
     }
 

@@ -48,6 +48,8 @@ internal static class TrainCommand
         var minDelta = Options.Real("--min-delta", "by how much an epoch must beat the best for --early-stopping; default 0", minimum: 0);
         var monitor = Options.Choice("--monitor", "figure", "that decides which epoch is the best (default accuracy)", ["accuracy", "loss"]);
         var checkpointEvery = Options.Whole("--checkpoint-every", "steps between two checkpoints within an epoch; default: one after each epoch", minimum: 1);
+        var keepBest = Options.Whole("--keep-best", "checkpoints of how many of the best epochs are kept: best.safetensors, and the others by their epochs; default 1", minimum: 1);
+        var snapshots = new Option<bool>("--snapshots") { Description = "keep a checkpoint at the end of each cycle of --schedule cosine-restarts or cyclic, for an ensemble: eval --checkpoint snapshot-1.safetensors --checkpoint ..." };
         var device = Options.Device();
         var precision = Options.Precision();
         var threads = Options.Threads();
@@ -58,7 +60,7 @@ internal static class TrainCommand
         var json = Options.Json();
         var command = new Command("train", "Trains a network. Without arguments: on the best data set that is present, with settings that suit it.")
         {
-            model, shortcut, dataset, data, size, resize, channels, cache, skipCorrupt, valSplit, epochs, batch, microBatch, average, optimizer, lr, schedule, warmup, momentum, weightDecay, l1, maxNorm, noBiasDecay, clipNorm, clipValue, smoothing, augment, weights, freeze, lrScale, earlyStopping, minDelta, monitor, checkpointEvery, device, precision, threads, seed, output, overwrite, resume, json,
+            model, shortcut, dataset, data, size, resize, channels, cache, skipCorrupt, valSplit, epochs, batch, microBatch, average, optimizer, lr, schedule, warmup, momentum, weightDecay, l1, maxNorm, noBiasDecay, clipNorm, clipValue, smoothing, augment, weights, freeze, lrScale, earlyStopping, minDelta, monitor, checkpointEvery, keepBest, snapshots, device, precision, threads, seed, output, overwrite, resume, json,
         };
         imported.AddTo(command);
         command.SetAction(parsed => Run(
@@ -95,6 +97,8 @@ internal static class TrainCommand
                 MinDelta = parsed.GetValue(minDelta),
                 Monitor = parsed.GetValue(monitor),
                 CheckpointEvery = parsed.GetValue(checkpointEvery),
+                KeepBest = parsed.GetValue(keepBest),
+                Snapshots = parsed.GetValue(snapshots) ? true : null,
                 Weights = parsed.GetValue(weights),
                 Freeze = Given(parsed.GetValue(freeze)),
                 LrScale = Given(parsed.GetValue(lrScale)),
@@ -205,6 +209,7 @@ internal static class TrainCommand
     static IEnumerable<string> Advice(TrainSettings said, TrainSettings settings, TrainSettings complete, string checkpoint, string machine)
     {
         var file = Terminal.Quote(checkpoint);
+        if (settings.Snapshots == true && Checkpoint.SnapshotsIn(Path.GetDirectoryName(checkpoint)!) is { Count: > 1 } snapshots) yield return $"cnnsharp eval{string.Concat(snapshots.Select(snapshot => $" --checkpoint {Terminal.Quote(snapshot)}"))}{machine}";
         yield return $"cnnsharp eval --checkpoint {file}{machine}";
         if (complete is { Dataset: ImageFolder.Name, Data: { } data }) yield return $"cnnsharp predict --checkpoint {file} {Terminal.Quote(data)}";
         yield return $"cnnsharp train{(said with { Dataset = settings.Dataset, Model = settings.Model, Epochs = 3 * settings.Epochs }).ToArguments()}{machine}";

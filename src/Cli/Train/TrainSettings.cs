@@ -79,6 +79,10 @@ internal sealed record TrainSettings
 
     public int? CheckpointEvery { get; init; }
 
+    public int? KeepBest { get; init; }
+
+    public bool? Snapshots { get; init; }
+
     public string? Weights { get; init; }
 
     public string? Rename { get; init; }
@@ -128,6 +132,8 @@ internal sealed record TrainSettings
         MinDelta = MinDelta ?? other.MinDelta,
         Monitor = Monitor ?? other.Monitor,
         CheckpointEvery = CheckpointEvery ?? other.CheckpointEvery,
+        KeepBest = KeepBest ?? other.KeepBest,
+        Snapshots = Snapshots ?? other.Snapshots,
         Weights = Weights ?? other.Weights,
         Rename = Rename ?? other.Rename,
         WeightsKey = WeightsKey ?? other.WeightsKey,
@@ -185,6 +191,8 @@ internal sealed record TrainSettings
         EarlyStopping = EarlyStopping is { } patience ? new() { Patience = patience, MinDelta = MinDelta ?? 0 } : null,
         Monitor = Monitor == "loss" ? Metric.Loss : Metric.Accuracy,
         CheckpointEvery = CheckpointEvery,
+        KeepBest = KeepBest ?? 1,
+        Snapshots = Snapshots == true,
         LabelSmoothing = LabelSmoothing!.Value,
         Augmentation = Augmentations.Parse(Augment!, images.Height),
         Seed = (ulong)Seed!.Value,
