@@ -49,7 +49,15 @@ sealed class SampleBatches : BatchSource
             }
             catch (Exception e) when (e is not OutOfMemoryException)
             {
-                throw new DataFormatException(set.Name, $"sample {index:N0} (epoch {epoch + 1}, batch {batch + 1}) could not be read: {e.Message.TrimEnd('.')}", inner: e);
+                throw Bad($"could not be read: {e.Message.TrimEnd('.')}", e);
+            }
+
+            if (TargetRange is var (least, most) && Outside(buffer, row, least, most) is { } stray) throw Bad($"has a target that the task does not know: expected numbers from {least} to {most}, {stray}");
+
+            DataFormatException Bad(string what, Exception? inner = null)
+            {
+                var where = Stage switch { null => $" (epoch {epoch + 1}, batch {batch + 1})", "" => $" (batch {batch + 1})", _ => $" of {Stage} (batch {batch + 1})" };
+                return new(set.Name, $"sample {index:N0}{where} {what}", inner: inner);
             }
         }
 
@@ -62,6 +70,21 @@ sealed class SampleBatches : BatchSource
         var batch = new Batch(Array.ConvertAll(buffer.Inputs, column => SampleBuffer.ToTensor(column, count, device)), Array.ConvertAll(buffer.Targets, column => SampleBuffer.ToTensor(column, count, device)));
         free.Add(buffer);
         return batch;
+    }
+
+    /// <summary>The first floating-point target of a sample that is not within bounds, in words; null: all are.</summary>
+    static string? Outside(SampleBuffer buffer, int row, float least, float most)
+    {
+        foreach (var column in buffer.Targets)
+        {
+            if (column.Values is not float[] values) continue;
+            for (var i = 0; i < column.Length; i++)
+            {
+                if (values[(row * column.Length) + i] is var value && !(value >= least && value <= most)) return $"the field '{column.Field.Name}' has {value} at place {i}";
+            }
+        }
+
+        return null;
     }
 
     SampleBuffer NewBuffer(int capacity) => new(set.Name, inputs, targets, capacity);

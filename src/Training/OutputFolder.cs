@@ -40,9 +40,27 @@ sealed class OutputFolder : IDisposable
     /// <summary>Takes the folder that the options name: from now on nobody else writes there.</summary>
     /// <exception cref="RunLockedException">Another training has it.</exception>
     /// <exception cref="ArgumentException">It holds a training, which is neither to be resumed nor to be replaced.</exception>
+    /// <exception cref="IOException">It cannot be made, or written to.</exception>
     public static OutputFolder Take(TrainingOptions options)
     {
         var path = options.OutputFolder!;
+        for (var part = Path.GetFullPath(path); part is not null; part = Path.GetDirectoryName(part))
+        {
+            if (File.Exists(part)) throw new IOException($"The output folder '{path}' cannot be made: {(part == Path.GetFullPath(path) ? "that" : $"'{part}'")} is a file. Name another folder ({nameof(TrainingOptions)}.{nameof(TrainingOptions.OutputFolder)}), or move the file away.");
+        }
+
+        try
+        {
+            return TakePlace(options, path);
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException || (e is IOException and not RunLockedException))
+        {
+            throw new IOException($"The output folder '{path}' cannot be {(Directory.Exists(path) ? "written to" : "made")}: {e.Message.TrimEnd('.')}. Name another folder ({nameof(TrainingOptions)}.{nameof(TrainingOptions.OutputFolder)}), or see to its permissions.", e);
+        }
+    }
+
+    static OutputFolder TakePlace(TrainingOptions options, string path)
+    {
         if (options.NumberedFolder)
         {
             var numbered = RunLock.TakeNew(path, out path);

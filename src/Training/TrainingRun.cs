@@ -60,7 +60,7 @@ sealed class TrainingRun : IDisposable
         if (monitor != Metric.Loss && !task.Metrics.Any(metric => metric.Name == monitor.Name)) throw new ArgumentException($"Fit: {nameof(TrainingOptions.Monitor)} is '{monitor}', which the task '{task.Name}' does not measure; it measures loss{string.Concat(task.Metrics.Select(metric => $", {metric}"))}.");
         var device = Trainer.DeviceOf(model);
         if (Images is { } images) labels = $"sha256:{Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes(images.Labels)))}";
-        loader = Trainer.LoaderOf(train, options.BatchSize, device, new() { Augmentation = options.Augmentation, Seed = options.Seed, DropLast = options.DropLast || DropsLastImage(), Sampler = options.Sampler });
+        loader = Trainer.LoaderOf(train, options.BatchSize, device, new() { Augmentation = options.Augmentation, Seed = options.Seed, DropLast = options.DropLast || DropsLastImage(), Sampler = options.Sampler, TargetRange = task.TargetRange });
         optimizers = CreateOptimizers();
         var microBatchSize = Math.Min(options.MicroBatchSize ?? options.BatchSize, options.BatchSize);
         if (microBatchSize < options.BatchSize && optimizers.Length > 1) throw new ArgumentException($"Fit: the task '{task.Name}' has several optimizers, so its batches cannot be taken in parts; {nameof(TrainingOptions.MicroBatchSize)} must be null.");
@@ -71,7 +71,7 @@ sealed class TrainingRun : IDisposable
         // Validation pixels are normalized like those that were trained on.
         var batchSize = options.EvaluationBatchSize ?? options.BatchSize;
         if (validation is ImageDataset held && task.IsImageClassification) evaluator = new(model, held, device, new() { BatchSize = batchSize, Normalization = Images!.Normalization });
-        else if (validation is not null) taskEvaluator = new(model, validation, task, device, batchSize, Images?.Normalization);
+        else if (validation is not null) taskEvaluator = new(model, validation, task, device, batchSize, Images?.Normalization, "validation");
         tensors = [.. model.StateDict().Select(t => t.Tensor).Where(t => t.DType == device.FloatType)];
         squares = new(device, tensors.Length);
         if (options.Average is { } average) averaged = new(model, average, device);
@@ -266,6 +266,7 @@ sealed class TrainingRun : IDisposable
         var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         ThrowIfDiverged(firstStep);
         ThrowIfNotFinite();
+        training.ThrowIfNothingMinimized();
         averaged?.AddEpoch(epoch + 1);
         averaged?.Exchange();
         var validated = evaluator?.Run(null, CancellationToken.None);
@@ -472,6 +473,8 @@ sealed class TrainingRun : IDisposable
         Same("the epochs in the history", info.Epoch, info.History.Count);
         Same("an average of the weights", averaged is null ? "none" : "one", info.Averaged is null ? "none" : "one");
         checkpoint.Read(model, control.Optimizers, averaged);
+        if (OptionsComparison.Differences(now.Options, info.Options) is { Count: > 0 } differences)
+            observer?.OnWarning($"'{path}' is resumed with other options than it was trained with ({string.Join("; ", differences)}): it ends at other weights than either would alone. Give it the earlier ones to go on as if it had not stopped.");
         averaged?.Count = info.Averaged!.Value;
 
         history = new(info.History, monitor) { Checkpoint = path };

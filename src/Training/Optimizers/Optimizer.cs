@@ -104,6 +104,9 @@ public abstract class Optimizer
         }
     }
 
+    /// <summary>Whether a step would move anything.</summary>
+    internal bool HasGradients => Array.Exists(entries, static entry => entry.Parameter.GradientData is not null);
+
     /// <summary>Clears the gradients without applying them.</summary>
     public void ClearGradients()
     {
