@@ -39,6 +39,24 @@ sealed class NoGradScope : IDisposable
         }
     }
 
+    /// <summary>Records again until the result is disposed, whatever scopes this flow of the program is in.</summary>
+    public static Suspension Suspend()
+    {
+        var suspended = new Suspension(Innermost.Value);
+        if (innermost is not null) Innermost.Value = null;
+        return suspended;
+    }
+
+    /// <summary>Scopes that are not looked at.</summary>
+    public readonly struct Suspension(NoGradScope? scope) : IDisposable
+    {
+        /// <summary>Goes back into them.</summary>
+        public void Dispose()
+        {
+            if (scope is not null) Innermost.Value = scope;
+        }
+    }
+
     /// <summary>Takes a tensor to free.</summary>
     public void Add(Tensor tensor)
     {

@@ -53,6 +53,7 @@ public abstract record Operation
     public Tensor Apply(params ReadOnlySpan<Tensor?> inputs)
     {
         if (inputs.IsEmpty || inputs[0] is null) throw new ArgumentException($"{Name}: expected a first input, on whose device it is computed, got {(inputs.IsEmpty ? "no inputs" : "null")}.", nameof(inputs));
+        if (Recomputation.IsRunning && WithoutEffects is var pure && !ReferenceEquals(pure, this)) return pure.Apply(inputs);
         var shape = Infer(inputs);
         if (!inputs[0]!.Device.Engine.HasElements) return Tape.Record(this, CreateResult(inputs, shape), inputs, []);
         if (Fusion.TryDefer(this, inputs, shape) is { } deferred) return deferred;

@@ -129,6 +129,100 @@ public static class Tape
     /// <exception cref="InvalidOperationException">Somebody has.</exception>
     internal static void CheckUnchanged(Tensor tensor) => current?.CheckUnchanged(tensor);
 
+    /// <summary>What is recorded from now on has a higher <see cref="Node.Sequence"/>.</summary>
+    internal static long Now => Interlocked.Read(ref sequence);
+
+    /// <summary>Makes one operation of all that led to a result since a point in time, and gives back what lies between.</summary>
+    /// <param name="operation">How to go back from the result to what was there before.</param>
+    /// <param name="y">The result, of an operation after <paramref name="start"/>.</param>
+    /// <param name="start">What <see cref="Now"/> was.</param>
+    /// <exception cref="InvalidOperationException">A result between asks for its gradient.</exception>
+    internal static void Contract(Operation operation, Tensor y, long start)
+    {
+        var nodes = Since(y, start);
+        var read = new List<Tensor?>();
+        var seen = new HashSet<Tensor>(ReferenceEqualityComparer.Instance);
+        foreach (var node in nodes)
+        {
+            if (node.Output != y && node.Output.RequiresGrad) throw new InvalidOperationException($"{operation.Name}: {node.Output.Label} asks for its gradient, but lies within a layer whose results are given back and computed again (Checkpoint).");
+            foreach (var (input, _) in node.Inputs)
+            {
+                if (input is { WantsGradient: true } && !(input.Node?.Sequence > start) && seen.Add(input)) read.Add(input);
+            }
+        }
+
+        foreach (var node in nodes) node.Drop(y);
+        y.Node = new(Interlocked.Increment(ref sequence), operation, y, CollectionsMarshal.AsSpan(read), []);
+    }
+
+    /// <summary>Part of a pass: goes back from a result that a backward function has computed again, to what was there before.</summary>
+    /// <param name="y">The result.</param>
+    /// <param name="dy">Its gradient.</param>
+    /// <param name="gradients">The pass.</param>
+    /// <param name="start">What <see cref="Now"/> was before.</param>
+    /// <exception cref="InvalidOperationException">What was read is not what the first forward pass had read.</exception>
+    internal static void BackwardWithin(Tensor y, DeviceBuffer dy, Gradients gradients, long start)
+    {
+        var running = current;
+        var outer = gradients.Current;
+        var nodes = Since(y, start);
+        try
+        {
+            foreach (var node in nodes)
+            {
+                node.Pass = gradients;
+                foreach (var (input, _) in node.Inputs)
+                {
+                    if (input?.Node is { } source && source.Sequence <= start && source.Pass != gradients)
+                        throw new InvalidOperationException($"Backward: {running!.Output.Name}, computed again for its gradient, read tensor {input.Label}, which it had not read before; expected the same function both times.");
+                }
+            }
+
+            if (nodes.Count > 0) nodes[0].Flow = dy.Retain();
+            foreach (var node in nodes)
+            {
+                current = node;
+                node.Run(gradients);
+                current = running;
+                node.Consume(null);
+            }
+        }
+        finally
+        {
+            current = running;
+            if (gradients.Current is { } held && held != outer) held.Release();
+            gradients.Current = outer;
+            foreach (var node in nodes)
+            {
+                node.Leave();
+                node.Consume(null);
+            }
+        }
+    }
+
+    /// <summary>The nodes after a point in time that lead to a result, latest first.</summary>
+    static List<Node> Since(Tensor y, long start)
+    {
+        var nodes = new List<Node>();
+        var seen = new HashSet<Node>(ReferenceEqualityComparer.Instance);
+        Add(y);
+        for (var i = 0; i < nodes.Count; i++)
+        {
+            foreach (var (input, _) in nodes[i].Inputs)
+            {
+                if (input is not null) Add(input);
+            }
+        }
+
+        nodes.Sort(static (a, b) => b.Sequence.CompareTo(a.Sequence));
+        return nodes;
+
+        void Add(Tensor tensor)
+        {
+            if (tensor.Node is { } node && node.Sequence > start && seen.Add(node)) nodes.Add(node);
+        }
+    }
+
     internal static void Backward(Tensor root, Tensor? upstream, bool retainGraph)
     {
         if (root.Node is null)
@@ -299,8 +393,17 @@ internal sealed class Node
         }
     }
 
+    /// <summary>Gives back what only this node held, and its result unless that is the one to stay: a pass will compute it again.</summary>
+    public void Drop(Tensor result)
+    {
+        foreach (var (buffer, _) in Saved) buffer.Release();
+        if (Output == result) return;
+        Output.Node = Consumed;
+        if (!Output.IsKept) Output.Free("the layer that made it is computed again in the backward pass (Checkpoint)");
+    }
+
     /// <summary>Gives back what only this node held.</summary>
-    public void Consume(Tensor root)
+    public void Consume(Tensor? root)
     {
         if (Output.Node != this) return;
         foreach (var (buffer, _) in Saved) buffer.Release();

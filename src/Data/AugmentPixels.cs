@@ -29,11 +29,19 @@ public sealed partial record Augment
     /// <summary>The share of images in which a rectangle is erased, from 0 to 1.</summary>
     public double EraseProbability { get; private init; }
 
-    /// <summary>Both parameters of the distribution of a mixture's shares; 0: images are not mixed.</summary>
+    /// <summary>The operations drawn for each image; null: none.</summary>
+    public RandomOperations? Operations { get; private init; }
+
+    /// <summary>Both parameters of the distribution of a mixture's shares; 0: images are not mixed so.</summary>
     public double MixupAlpha { get; private init; }
 
+    /// <summary>Both parameters of the distribution of the share that is not pasted over; 0: nothing is.</summary>
+    public double CutMixAlpha { get; private init; }
+
     /// <summary>Whether pixels must be computed before they are sent to the device.</summary>
-    internal bool ChangesPixels => CropsAtRandom || Degrees > 0 || FlipUpDownProbability > 0 || Jitter is not null || EraseProbability > 0;
+    internal bool ChangesPixels => CropsAtRandom || Degrees > 0 || FlipUpDownProbability > 0 || Jitter is not null || Operations is not null || EraseProbability > 0;
+
+    bool Mixes => MixupAlpha > 0 || CutMixAlpha > 0;
 
     /// <summary>Takes an image's window at a random place, where images are larger than the set's size; else nothing happens.</summary>
     public static Augment RandomCrop() => new() { CropsAtRandom = true };
@@ -86,6 +94,20 @@ public sealed partial record Augment
     }
 
     /// <summary>
+    /// Applies some operations, each drawn anew for each image, all of one magnitude (Cubuk et al. 2019, "RandAugment:
+    /// practical automated data augmentation with a reduced search space"): <see cref="RandomOperations"/> lists them.
+    /// </summary>
+    /// <param name="operations">How many (N), from 1 to 8.</param>
+    /// <param name="magnitude">How strong (M), from 0 to 30, as torchvision counts: 30 is a turn by 30 degrees.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range.</exception>
+    public static Augment RandAugment(int operations = 2, int magnitude = 9)
+    {
+        if (operations is < 1 or > RandomOperations.Most) throw new ArgumentOutOfRangeException(nameof(operations), operations, $"RandAugment: expected from 1 to {RandomOperations.Most} operations.");
+        if (magnitude is < 0 or > RandomOperations.Strongest) throw new ArgumentOutOfRangeException(nameof(magnitude), magnitude, $"RandAugment: expected a magnitude from 0 to {RandomOperations.Strongest}.");
+        return new() { Operations = new(operations, magnitude) };
+    }
+
+    /// <summary>
     /// Erases a rectangle (Zhong et al. 2017, "Random erasing data augmentation"): 2% to 33% of the area, of an aspect
     /// between 0.3 and 3.3; its pixels become the mean of their channel, rounded.
     /// </summary>
@@ -110,6 +132,19 @@ public sealed partial record Augment
         return new() { MixupAlpha = alpha };
     }
 
+    /// <summary>
+    /// Pastes a rectangle of another image of the batch over each, and mixes the losses of their classes by the areas (Yun et
+    /// al. 2019, "CutMix: regularization strategy to train strong classifiers with localizable features"): image i gets the
+    /// rectangle of image N - 1 - i, one rectangle a batch; a share of Beta(alpha, alpha) is left, more where it sticks out.
+    /// </summary>
+    /// <param name="alpha">Near 0 images are whole, 1 makes all shares as likely; above 0 and up to 100.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Outside that.</exception>
+    public static Augment CutMix(double alpha = 1)
+    {
+        if (!(alpha is > 0 and <= 100)) throw new ArgumentOutOfRangeException(nameof(alpha), alpha, "CutMix: expected above 0 and up to 100.");
+        return new() { CutMixAlpha = alpha };
+    }
+
     /// <summary>Writes the pixels [height, width, channels] of the image at a position of an epoch, before they are placed.</summary>
     internal void Render(ImageView source, int channels, int height, int width, Span<byte> target, ReadOnlySpan<byte> mean, ulong seed, ulong stream, long position)
     {
@@ -120,21 +155,26 @@ public sealed partial record Augment
         if (Degrees > 0) RotatePixels(target, channels, height, width, Between(rotate, -Degrees, Degrees) * Math.PI / 180);
         if (upDown < FlipUpDownProbability * TwoTo32) TurnOver(target, width * channels, height);
         if (Jitter is { } jitter) jitter.Apply(target, channels, Philox.Block(seed, stream, first + 2));
+        Operations?.Apply(target, channels, height, width, seed, stream, first + 4);
         if (erase < EraseProbability * TwoTo32) EraseRectangle(target, channels, height, width, mean, Philox.Block(seed, stream, first + 3));
     }
 
-    /// <summary>The first image's share of a mixture, at least a half: the two are mixed both ways round. 1 if images are not mixed.</summary>
-    internal float Share(ulong seed, ulong stream, int batch)
+    /// <summary>How the images of a batch are mixed; null: they are not.</summary>
+    internal Mixture? MixtureOf(ulong seed, ulong stream, int batch, int height, int width)
     {
         // A share takes a handful of numbers; a thousand leave room for any bad luck.
         const ulong numbersPerBatch = 1024;
-        if (MixupAlpha == 0) return 1;
+        if (!Mixes) return null;
+        var alpha = MixupAlpha + CutMixAlpha;
         var numbers = new Generator(seed, stream) { Position = (ulong)batch * numbersPerBatch };
-        var (a, b) = (Gamma(numbers, MixupAlpha), Gamma(numbers, MixupAlpha));
+        var (a, b) = (Gamma(numbers, alpha), Gamma(numbers, alpha));
 
         // Both can round to 0 where alpha is tiny: then one image has all of it.
         var share = a + b > 0 ? a / (a + b) : 1;
-        return (float)Math.Max(share, 1 - share);
+
+        // Of a blend the larger share is the image's own: the two are mixed both ways round.
+        var mixture = MixupAlpha > 0 ? new((float)Math.Max(share, 1 - share), default) : Mixture.Pasted(share, height, width, numbers);
+        return mixture.Share == 1 ? null : mixture;
     }
 
     Region Crop(ImageView source, int height, int width, (uint Top, uint Left, uint Area, uint Aspect) random)
@@ -150,19 +190,33 @@ public sealed partial record Augment
         return new(Between(random.Top, 0, source.Height - h), Between(random.Left, 0, source.Width - w), h, w);
     }
 
+    /// <summary>Turns pixels [height, width, channels] about their middle, by radians.</summary>
+    internal static void RotatePixels(Span<byte> pixels, int channels, int height, int width, double angle)
+    {
+        var (sin, cos) = Math.SinCos(angle);
+        var middle = ((height - 1) / 2.0, (width - 1) / 2.0);
+        Warp(pixels, channels, height, width, (cos, -sin), (sin, cos), middle, middle);
+    }
+
     /// <summary>Each target pixel reads, bilinearly, where it came from; outside it is black.</summary>
-    static void RotatePixels(Span<byte> pixels, int channels, int height, int width, double angle)
+    /// <param name="pixels">[height, width, channels], changed in place.</param>
+    /// <param name="channels">Their channels.</param>
+    /// <param name="height">Their rows.</param>
+    /// <param name="width">Their columns.</param>
+    /// <param name="row">By how much the row that is read changes with the target's row and column.</param>
+    /// <param name="column">By how much the column that is read does.</param>
+    /// <param name="from">The row and column that the pixel at <paramref name="center"/> reads.</param>
+    /// <param name="center">Row and column, in pixels' centers.</param>
+    internal static void Warp(Span<byte> pixels, int channels, int height, int width, (double Row, double Column) row, (double Row, double Column) column, (double Row, double Column) from, (double Row, double Column) center)
     {
         var copy = ArrayPool<byte>.Shared.Rent(pixels.Length);
         pixels.CopyTo(copy);
-        var (sin, cos) = Math.SinCos(angle);
-        var (middleY, middleX) = ((height - 1) / 2.0, (width - 1) / 2.0);
         for (var i = 0; i < height; i++)
         {
             for (var j = 0; j < width; j++)
             {
-                var y = middleY + (cos * (i - middleY)) - (sin * (j - middleX));
-                var x = middleX + (sin * (i - middleY)) + (cos * (j - middleX));
+                var y = from.Row + (row.Row * (i - center.Row)) + (row.Column * (j - center.Column));
+                var x = from.Column + (column.Row * (i - center.Row)) + (column.Column * (j - center.Column));
                 var (top, left) = ((int)Math.Floor(y), (int)Math.Floor(x));
                 var (down, right) = (y - top, x - left);
                 for (var c = 0; c < channels; c++)
@@ -226,21 +280,32 @@ public sealed record Jitter(double Brightness, double Contrast, double Saturatio
     /// <summary>Changes pixels [.., channels] by factors of four random numbers.</summary>
     internal void Apply(Span<byte> pixels, int channels, (uint Brightness, uint Contrast, uint Saturation, uint Hue) random)
     {
-        var brightness = Factor(random.Brightness, Brightness);
-        var contrast = Factor(random.Contrast, Contrast);
-        foreach (ref var value in pixels) value = ToByte(value * brightness);
-        if (Contrast > 0)
-        {
-            var sum = 0L;
-            if (channels == 1) foreach (var value in pixels) sum += value;
-            else for (var at = 0; at < pixels.Length; at += 3) sum += DecodedImage.Gray(pixels[at], pixels[at + 1], pixels[at + 2]);
-            var mean = (float)(sum * channels) / pixels.Length;
-            foreach (ref var value in pixels) value = ToByte(mean + (contrast * (value - mean)));
-        }
+        Brighten(pixels, Factor(random.Brightness, Brightness));
+        if (Contrast > 0) ChangeContrast(pixels, channels, Factor(random.Contrast, Contrast));
+        if (Saturation > 0 || Hue > 0) ChangeColor(pixels, channels, Factor(random.Saturation, Saturation), (float)(2 * Math.PI * Hue * ((random.Hue / 2147483648.0) - 1)));
+    }
 
-        if (channels != 3 || (Saturation == 0 && Hue == 0)) return;
-        var saturation = Factor(random.Saturation, Saturation);
-        var (sin, cos) = MathF.SinCos((float)(2 * Math.PI * Hue * ((random.Hue / 2147483648.0) - 1)));
+    /// <summary>Pixels times a factor.</summary>
+    internal static void Brighten(Span<byte> pixels, float factor)
+    {
+        foreach (ref var value in pixels) value = ToByte(value * factor);
+    }
+
+    /// <summary>The distance from the image's mean gray times a factor.</summary>
+    internal static void ChangeContrast(Span<byte> pixels, int channels, float factor)
+    {
+        var sum = 0L;
+        if (channels == 3) for (var at = 0; at < pixels.Length; at += 3) sum += 3 * DecodedImage.Gray(pixels[at], pixels[at + 1], pixels[at + 2]);
+        else foreach (var value in pixels) sum += value;
+        var mean = (float)sum / pixels.Length;
+        foreach (ref var value in pixels) value = ToByte(mean + (factor * (value - mean)));
+    }
+
+    /// <summary>The distance from the pixel's own gray times a factor, turned by an angle of the color circle. Gray images stay as they are.</summary>
+    internal static void ChangeColor(Span<byte> pixels, int channels, float saturation, float angle)
+    {
+        if (channels != 3) return;
+        var (sin, cos) = MathF.SinCos(angle);
         for (var at = 0; at < pixels.Length; at += 3)
         {
             float r = pixels[at], g = pixels[at + 1], b = pixels[at + 2];
@@ -256,7 +321,8 @@ public sealed record Jitter(double Brightness, double Contrast, double Saturatio
         }
     }
 
-    static float Factor(uint random, double reach) => (float)(1 + (reach * ((random / 2147483648.0) - 1)));
+    /// <summary>The nearest byte.</summary>
+    internal static byte ToByte(float value) => (byte)Math.Clamp(value + 0.5f, 0, 255);
 
-    static byte ToByte(float value) => (byte)Math.Clamp(value + 0.5f, 0, 255);
+    static float Factor(uint random, double reach) => (float)(1 + (reach * ((random / 2147483648.0) - 1)));
 }

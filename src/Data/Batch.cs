@@ -43,7 +43,7 @@ public sealed record Batch : IDisposable
     /// <summary>The number of samples.</summary>
     public int Count => Inputs[0].Shape[0];
 
-    /// <summary>Under <see cref="Augment.Mixup"/>, the labels [N] of the images mixed in; else null.</summary>
+    /// <summary>Under <see cref="Augment.Mixup"/> and <see cref="Augment.CutMix"/>, the labels [N] of the images mixed in; else null.</summary>
     public Tensor? OtherLabels { get; init; }
 
     /// <summary>The share of the image whose class stands in <see cref="Labels"/>; the rest is of <see cref="OtherLabels"/>'. 1 where images are not mixed.</summary>

@@ -3,6 +3,12 @@ namespace CnnSharp.Data;
 /// <summary>What a loader makes its batches of: first on any thread what needs no device, then the batch.</summary>
 abstract class BatchSource
 {
+    /// <inheritdoc cref="DataLoader.Stage"/>
+    public string? Stage { get; set; }
+
+    /// <inheritdoc cref="DataLoader.TargetRange"/>
+    public (float Least, float Most)? TargetRange { get; set; }
+
     /// <summary>Whether planning a batch takes time, so that threads of its own do it.</summary>
     public abstract bool TakesTime { get; }
 

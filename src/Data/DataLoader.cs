@@ -96,6 +96,18 @@ public sealed class DataLoader : IEnumerable<Batch>
     /// <summary>Batches in an epoch.</summary>
     public int Batches { get; }
 
+    /// <summary>What a sample that cannot be read is said to be of, <c>validation</c>; empty: nothing; null: an epoch of the training.</summary>
+    internal string? Stage
+    {
+        init => source.Stage = value;
+    }
+
+    /// <summary>What floating-point targets must lie within; null: anything.</summary>
+    internal (float Least, float Most)? TargetRange
+    {
+        init => source.TargetRange = value;
+    }
+
     /// <summary>The epoch that the next enumeration gives, from 0.</summary>
     public int NextEpoch { get; set; }
 

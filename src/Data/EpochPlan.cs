@@ -9,6 +9,7 @@ namespace CnnSharp.Data;
 sealed class EpochPlan(ImageDataset set, int batchSize, Augment augmentation, ulong seed, Normalization normalization)
 {
     // Streams of their own under the seed: layers, which draw from it too, are numbered from 0.
+    const uint FlipStream = 0xFF_FFF9;
     const uint MixupStream = 0xFF_FFFC;
     const uint PixelStream = 0xFF_FFFD;
     const uint AugmentStream = 0xFF_FFFF;
@@ -33,10 +34,10 @@ sealed class EpochPlan(ImageDataset set, int batchSize, Augment augmentation, ul
             var index = order[start + n];
             if (pixels is not null) augmentation.Render(set.View(ref index), set.Channels, set.Height, set.Width, pixels.AsSpan(n * set.ImageLength, set.ImageLength), mean, seed, rendering, start + n);
             labels[n] = set.Labels[index];
-            augmentation.WriteCrop(crops.AsSpan(n * ImageGeometry.CropLength, ImageGeometry.CropLength), pixels is null ? set.Place(index) : n, set.Height, set.Width, seed, placing, start + n);
+            augmentation.WriteCrop(crops.AsSpan(n * ImageGeometry.CropLength, ImageGeometry.CropLength), pixels is null ? set.Place(index) : n, set.Height, set.Width, seed, placing, start + n, augmentation.IsMirrored(seed, Philox.Stream(0, FlipStream), index, epoch));
         }
 
-        return new(crops, labels, pixels, augmentation.Share(seed, Philox.Stream((ulong)epoch, MixupStream), batch));
+        return new(crops, labels, pixels, augmentation.MixtureOf(seed, Philox.Stream((ulong)epoch, MixupStream), batch, set.Height, set.Width));
     }
 }
 
@@ -44,5 +45,5 @@ sealed class EpochPlan(ImageDataset set, int batchSize, Augment augmentation, ul
 /// <param name="Crops">[N, 6]: see <see cref="IImageKernels.Gather"/>.</param>
 /// <param name="Labels">[N].</param>
 /// <param name="Pixels">[N, H, W, C] and perhaps more, or null where the set is resident on the device.</param>
-/// <param name="Share">Of a mixture, the part of the image itself; 1 where images are not mixed.</param>
-sealed record PlannedBatch(int[] Crops, int[] Labels, byte[]? Pixels, float Share);
+/// <param name="Mixture">How images are mixed; null where they are not.</param>
+sealed record PlannedBatch(int[] Crops, int[] Labels, byte[]? Pixels, Mixture? Mixture);

@@ -16,6 +16,7 @@ sealed class ImageBatches : BatchSource
     readonly DeviceBuffer? resident;
     readonly Tensor scaleOffset;
     readonly int cutout;
+    readonly ImagePadding padding;
 
     // Pixels of batches on their way; a batch gives its array back when it has been sent.
     readonly ConcurrentBag<byte[]> free = [];
@@ -26,9 +27,11 @@ sealed class ImageBatches : BatchSource
         if (normalization.Channels != set.Channels) throw new ArgumentException($"DataLoader of '{set.Name}': the normalization is of {normalization.Channels} channels, the images have {set.Channels}.", nameof(normalization));
         if (augmentation.CutoutSize > Math.Max(set.Height, set.Width)) throw new ArgumentException($"DataLoader of '{set.Name}': a cutout of {augmentation.CutoutSize} pixels blanks whole images of {set.Height} x {set.Width}.", nameof(augmentation));
 
+        if (augmentation.PaddingMode == ImagePadding.Reflect && augmentation.Padding >= Math.Min(set.Height, set.Width)) throw new ArgumentException($"DataLoader of '{set.Name}': {augmentation.Padding} pixels around images of {set.Height} x {set.Width} cannot be reflected; pad by fewer than the smaller side has.", nameof(augmentation));
+
         (this.set, this.batchSize, this.device) = (set, batchSize, device);
         plan = new(set, batchSize, augmentation, seed, normalization);
-        cutout = augmentation.CutoutSize;
+        (cutout, padding) = (augmentation.CutoutSize, augmentation.PaddingMode);
         var canReside = set.AllPixels is not null && !augmentation.ChangesPixels;
         if (resident == true && !canReside) throw new ArgumentException($"DataLoader of '{set.Name}': images that are read from files, of several sizes, or changed by the augmentation ({augmentation}) cannot stay on the device.", nameof(resident));
         if (canReside && (resident ?? (set.AllPixels!.Length <= device.Engine.ResidentBytes))) this.resident = ResidentImages.On(device.Engine, set);
@@ -53,7 +56,7 @@ sealed class ImageBatches : BatchSource
         var images = Gather(planned.Crops, count, sent ?? resident!);
         var labels = Tensor.From(planned.Labels, new(count), device);
         (labels.Name, images.Name) = ("labels", "images");
-        if (planned.Share == 1)
+        if (planned.Mixture is not { } mixture)
         {
             sent?.Release();
             return new(images, labels);
@@ -62,21 +65,36 @@ sealed class ImageBatches : BatchSource
         // Every image with the one that stands as far from the other end: the order is random, so are the pairs.
         using (var others = Gather(Reversed(planned.Crops, ImageGeometry.CropLength), count, sent ?? resident!))
         {
-            device.Kernels.Elementwise.Unary(UnaryOp.MultiplyScalar, planned.Share, images.Data, images.Data);
-            device.Kernels.Elementwise.AddScaled(1 - planned.Share, others.Data, images.Data);
+            if (mixture.Box is { Height: > 0 } box)
+            {
+                Paste(box, others, images);
+            }
+            else
+            {
+                device.Kernels.Elementwise.Unary(UnaryOp.MultiplyScalar, mixture.Share, images.Data, images.Data);
+                device.Kernels.Elementwise.AddScaled(1 - mixture.Share, others.Data, images.Data);
+            }
         }
 
         sent?.Release();
-        return new(images, labels) { OtherLabels = Tensor.From(Reversed(planned.Labels, 1), new(count), device), Share = planned.Share };
+        return new(images, labels) { OtherLabels = Tensor.From(Reversed(planned.Labels, 1), new(count), device), Share = mixture.Share };
     }
 
     Tensor Gather(int[] placing, int count, DeviceBuffer source)
     {
-        var geometry = new ImageGeometry(count, set.Height, set.Width, set.Channels, set.Height, set.Width, cutout);
+        var geometry = new ImageGeometry(count, set.Height, set.Width, set.Channels, set.Height, set.Width, cutout) { Padding = padding };
         var images = Tensor.Uninitialized(new(count, set.Height, set.Width, set.Channels), device);
         using var crops = Tensor.From(placing, new(count, ImageGeometry.CropLength), device);
         device.Kernels.Images.Gather(geometry, source, crops.Data, scaleOffset.Data, images.Data);
         return images;
+    }
+
+    /// <summary>Copies a rectangle of each image.</summary>
+    void Paste(Box box, Tensor source, Tensor target)
+    {
+        var (row, image) = ((long)set.Width * set.Channels, (long)set.ImageLength);
+        var first = (box.Top * row) + (box.Left * set.Channels);
+        device.Kernels.Memory.CopyRegion(new(source.Shape[0], box.Height, box.Width, set.Channels, first, image, row, set.Channels, 1, first, image, row, set.Channels, 1), source.Data, target.Data);
     }
 
     /// <summary>Rows of numbers, the last first.</summary>

@@ -55,7 +55,15 @@ sealed class SampleBatches : BatchSource
                 // What subsets and transforms said on the way is in the message.
                 var cause = e;
                 while (cause is InvalidDataException { InnerException: { } inner }) cause = inner;
-                throw new DataFormatException(set.Name, $"sample {index:N0} (epoch {epoch + 1}, batch {batch + 1}) could not be read: {e.Message.TrimEnd('.')}", inner: cause);
+                throw Bad($"could not be read: {e.Message.TrimEnd('.')}", cause);
+            }
+
+            if (TargetRange is var (least, most) && Outside(buffer, row, least, most) is { } stray) throw Bad($"has a target that the task does not know: expected numbers from {least} to {most}, {stray}");
+
+            DataFormatException Bad(string what, Exception? inner = null)
+            {
+                var where = Stage switch { null => $" (epoch {epoch + 1}, batch {batch + 1})", "" => $" (batch {batch + 1})", _ => $" of {Stage} (batch {batch + 1})" };
+                return new(set.Name, $"sample {index:N0}{where} {what}", inner: inner);
             }
         }
 
@@ -80,6 +88,21 @@ sealed class SampleBatches : BatchSource
         DataFormatException Changed(string what, string before, string now) => new(set.Name, $"it has changed since the loader was made: {what} no longer {before} but {now} (epoch {epoch + 1}, batch {batch + 1})");
 
         static string Text(IReadOnlyList<Field> fields) => fields.Count == 0 ? "none" : string.Join(", ", fields.Select(field => $"{field.Name} {field.Shape} {field.Type}"));
+    }
+
+    /// <summary>The first floating-point target of a sample that is not within bounds, in words; null: all are.</summary>
+    static string? Outside(SampleBuffer buffer, int row, float least, float most)
+    {
+        foreach (var column in buffer.Targets)
+        {
+            if (column.Values is not float[] values) continue;
+            for (var i = 0; i < column.Length; i++)
+            {
+                if (values[(row * column.Length) + i] is var value && !(value >= least && value <= most)) return $"the field '{column.Field.Name}' has {value} at place {i}";
+            }
+        }
+
+        return null;
     }
 
     SampleBuffer NewBuffer(int capacity) => new(set.Name, inputs, targets, capacity);

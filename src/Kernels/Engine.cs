@@ -56,6 +56,9 @@ public abstract class Engine : IDisposable
     /// <summary>Held by a backward pass: passes on one engine take turns.</summary>
     internal Lock BackwardGate { get; } = new();
 
+    /// <summary>Whether a backward pass computes again what it had computed, with weights that it is about to have changed: nothing is made of them to be kept.</summary>
+    internal bool IsRecomputing { get; set; }
+
     /// <summary>Bytes of a data set that may stay in this engine's memory beside a training; larger sets are sent batch by batch.</summary>
     public virtual long ResidentBytes => long.MaxValue;
 

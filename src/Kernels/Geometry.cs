@@ -393,6 +393,19 @@ public readonly record struct ImageGeometry(int N, int H, int W, int C, int OutH
 {
     /// <summary>Integers a crop has: image, top, left, flip, cutout top, cutout left.</summary>
     public const int CropLength = 6;
+
+    /// <summary>What lies outside an image; default zeros.</summary>
+    public ImagePadding Padding { get; init; }
+}
+
+/// <summary>What a crop reads outside an image.</summary>
+public enum ImagePadding
+{
+    /// <summary>Zeros: black.</summary>
+    Zero,
+
+    /// <summary>The image mirrored at its edge pixels, which are not repeated (PyTorch's <c>reflect</c>): row -1 is row 1. Zeros beyond that.</summary>
+    Reflect,
 }
 
 /// <summary>Words about shapes, for messages.</summary>

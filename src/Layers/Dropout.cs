@@ -32,6 +32,9 @@ public sealed class Dropout : Layer, IRandomized
     public void ManualSeed(ulong seed, ulong step, uint layer) => (this.seed, this.step, this.layer) = (seed, step, layer);
 
     /// <inheritdoc/>
+    public (ulong Seed, ulong Step, uint Layer) Drawing => (seed, step, layer);
+
+    /// <inheritdoc/>
     protected override string Describe() => FormattableString.Invariant($"{Probability}");
 
     /// <inheritdoc/>

@@ -40,6 +40,9 @@ public abstract partial class Layer
     /// <summary>Whether the layer trains (batch statistics, dropout) or infers. Set it through <see cref="Train"/> and <see cref="Eval"/>.</summary>
     public bool IsTraining => training;
 
+    /// <summary>Whether what lies between its input and its result is computed again in the backward pass: see <see cref="Checkpointing.Checkpoint"/>.</summary>
+    public bool IsCheckpointed { get; internal set; }
+
     /// <summary>What Backward computes gradients for, outermost fields first.</summary>
     public IReadOnlyList<Tensor> Parameters => [.. StateDict().Where(t => t.Tensor.RequiresGrad).Select(t => t.Tensor)];
 
@@ -62,7 +65,7 @@ public abstract partial class Layer
         Fusion.Enter();
         try
         {
-            y = compute(x);
+            y = IsCheckpointed && MayRecompute(x) ? RunCheckpointed(x, compute) : compute(x);
             Fusion.Locate(y, Path);
         }
         catch (ShapeException e) when (e.Layer is null && Path.Length > 0)
@@ -79,6 +82,30 @@ public abstract partial class Layer
         return y;
     }
 
+    /// <summary>The layer's function, or a part of it, as an operation that keeps its input and its result.</summary>
+    private protected Tensor RunCheckpointed(Tensor x, Func<Tensor, Tensor> compute)
+    {
+        var states = new LayerStates(this);
+        return Recomputation.Record(GetType().Name, x, compute, () => states.Within(this, Again));
+
+        Tensor Again()
+        {
+            Tensor? y = null;
+            Fusion.Enter();
+            try
+            {
+                return y = compute(x);
+            }
+            finally
+            {
+                Fusion.Leave(y);
+            }
+        }
+    }
+
+    /// <summary>Whether there will be a backward pass to compute anything again in.</summary>
+    private protected static bool MayRecompute(Tensor x) => Tape.IsRecording && x.Device.Engine.HasElements;
+
     /// <summary>The layer's function.</summary>
     protected abstract Tensor Compute(Tensor x);
 
@@ -94,8 +121,8 @@ public abstract partial class Layer
         return this;
     }
 
-    /// <summary>Switches this layer alone back to training.</summary>
-    internal void SetTraining() => training = true;
+    /// <summary>Switches this layer alone to training or inference.</summary>
+    internal void SetTraining(bool on = true) => training = on;
 
     /// <summary>Switches this layer and all below it to inference. Returns this layer.</summary>
     public Layer Eval() => Train(false);

@@ -45,8 +45,21 @@ public sealed class Sequential : Layer, IReadOnlyList<Layer>
         return Run(x, x => Compute(x, start, start + count));
     }
 
+    /// <summary>Into how many parts it is cut, each of which keeps in training its input and its result alone: <see cref="Checkpointing.CheckpointSegments"/>.</summary>
+    public int CheckpointedSegments { get; internal set; }
+
     /// <inheritdoc/>
-    protected override Tensor Compute(Tensor x) => Compute(x, 0, layers.Length);
+    protected override Tensor Compute(Tensor x)
+    {
+        if (CheckpointedSegments == 0 || !MayRecompute(x)) return Compute(x, 0, layers.Length);
+        for (var i = 0; i < CheckpointedSegments; i++)
+        {
+            var (start, end) = (layers.Length * i / CheckpointedSegments, layers.Length * (i + 1) / CheckpointedSegments);
+            x = RunCheckpointed(x, x => Compute(x, start, end));
+        }
+
+        return x;
+    }
 
     Tensor Compute(Tensor x, int start, int end)
     {

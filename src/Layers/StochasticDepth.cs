@@ -30,6 +30,9 @@ public sealed class StochasticDepth : Layer, IRandomized
     /// <inheritdoc/>
     public void ManualSeed(ulong seed, ulong step, uint layer) => (this.seed, this.step, this.layer) = (seed, step, layer);
 
+    /// <inheritdoc/>
+    public (ulong Seed, ulong Step, uint Layer) Drawing => (seed, step, layer);
+
     /// <summary>Draws, in training: whether this step goes without the branch. Never in inference.</summary>
     public bool Drops() => IsTraining && new Generator(seed, Philox.Stream(step++, layer)).Uniform() >= Survival;
 

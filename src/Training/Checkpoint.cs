@@ -82,6 +82,9 @@ public static class Checkpoint
     /// <summary>The name of a file that a training has left in a folder, which a new one would replace; null: there is none.</summary>
     public static string? LeftIn(string folder) => OutputFolder.FileIn(folder);
 
+    /// <summary>The snapshots in a folder (<see cref="TrainingOptions.Snapshots"/>), in their order.</summary>
+    public static IReadOnlyList<string> SnapshotsIn(string folder) => OutputFolder.SnapshotsIn(folder);
+
     /// <summary>Throws if a training is writing into a folder at this moment.</summary>
     /// <exception cref="RunLockedException">One is; the message says which process.</exception>
     public static void ThrowIfInUse(string folder) => RunLock.ThrowIfHeld(folder);

@@ -37,6 +37,9 @@ public sealed class History
     /// <summary>The best epoch by <see cref="TrainingOptions.Monitor"/>, the first of equals; null if none was finished.</summary>
     public EpochResult? Best => epochs.MaxBy(e => e.Score(monitor));
 
+    /// <summary>The numbers of the best epochs, the best first, the earlier of equals.</summary>
+    internal List<int> BestEpochs(int count) => [.. epochs.OrderByDescending(e => e.Score(monitor)).Take(count).Select(e => e.Epoch)];
+
     /// <summary>Why it ended.</summary>
     public TrainingEnd End { get; internal set; }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using CnnSharp.Formats;
 using CnnSharp.Formats.TensorBoard;
 using CnnSharp.Layers;
@@ -5,11 +6,15 @@ using CnnSharp.Layers;
 namespace CnnSharp.Training;
 
 /// <summary>
-/// What a training keeps in its output folder: the last checkpoint and the one before it, the best one, and the metrics.
+/// What a training keeps in its output folder: the last checkpoint and the one before it, the best ones, snapshots, and the metrics.
 /// Whenever the process ends, a whole checkpoint is there, and beside it the metrics of its epochs at least.
 /// </summary>
 sealed class OutputFolder : IDisposable
 {
+    const string BestPrefix = "best.epoch-";
+    const string SnapshotPrefix = "snapshot-";
+    const string Ending = ".safetensors";
+
     readonly RunLock taken;
     readonly bool isNew;
     readonly string path;
@@ -35,9 +40,27 @@ sealed class OutputFolder : IDisposable
     /// <summary>Takes the folder that the options name: from now on nobody else writes there.</summary>
     /// <exception cref="RunLockedException">Another training has it.</exception>
     /// <exception cref="ArgumentException">It holds a training, which is neither to be resumed nor to be replaced.</exception>
+    /// <exception cref="IOException">It cannot be made, or written to.</exception>
     public static OutputFolder Take(TrainingOptions options)
     {
         var path = options.OutputFolder!;
+        for (var part = Path.GetFullPath(path); part is not null; part = Path.GetDirectoryName(part))
+        {
+            if (File.Exists(part)) throw new IOException($"The output folder '{path}' cannot be made: {(part == Path.GetFullPath(path) ? "that" : $"'{part}'")} is a file. Name another folder ({nameof(TrainingOptions)}.{nameof(TrainingOptions.OutputFolder)}), or move the file away.");
+        }
+
+        try
+        {
+            return TakePlace(options, path);
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException || (e is IOException and not RunLockedException))
+        {
+            throw new IOException($"The output folder '{path}' cannot be {(Directory.Exists(path) ? "written to" : "made")}: {e.Message.TrimEnd('.')}. Name another folder ({nameof(TrainingOptions)}.{nameof(TrainingOptions.OutputFolder)}), or see to its permissions.", e);
+        }
+    }
+
+    static OutputFolder TakePlace(TrainingOptions options, string path)
+    {
         if (options.NumberedFolder)
         {
             var numbered = RunLock.TakeNew(path, out path);
@@ -104,11 +127,22 @@ sealed class OutputFolder : IDisposable
         }
     }
 
-    /// <summary>Makes the folder ready for a training that goes on after some epochs and steps: the metrics and events of later ones are dropped.</summary>
-    public void Begin(Device device, int epochs, long step)
+    /// <summary>Makes the folder ready for a training that goes on after some epochs and steps: the metrics, events and snapshots of later ones are dropped.</summary>
+    /// <param name="device">Where it is computed.</param>
+    /// <param name="epochs">The finished ones.</param>
+    /// <param name="step">The finished steps.</param>
+    /// <param name="best">The epochs whose checkpoints may be there, by their names; null: any.</param>
+    /// <param name="hasSnapshots">Whether the training makes snapshots.</param>
+    public void Begin(Device device, int epochs, long step, IReadOnlyList<int>? best, bool hasSnapshots)
     {
         AtomicFile.DeleteLeftovers(path);
         RunStart.Now(device, step).AppendTo(path);
+        if (best is not null) KeepOnly(best);
+        foreach (var (file, _) in hasSnapshots ? Numbered(path, SnapshotPrefix) : [])
+        {
+            if (InfoOf(file)?.Step > step) File.Delete(file);
+        }
+
         MetricsFile.KeepUpTo(metrics, epochs);
         if (events is not null) EventFile.KeepUpTo(events, step, Now);
     }
@@ -118,6 +152,8 @@ sealed class OutputFolder : IDisposable
     {
         File.Delete(previous);
         File.Delete(best);
+        foreach (var (file, _) in Numbered(path, SnapshotPrefix)) File.Delete(file);
+        KeepOnly([]);
     }
 
     /// <summary>Writes the state to go on from; the one before it stays beside it.</summary>
@@ -134,6 +170,71 @@ sealed class OutputFolder : IDisposable
         Write(best, info, () => Checkpoint.Save(best, model, info));
         return best;
     }
+
+    /// <summary>Before another epoch becomes the best: keeps the checkpoint of the one that was, under its epoch.</summary>
+    /// <remarks>
+    /// Where the process had ended between this and the next checkpoint, the best one is of the epoch that is made again now,
+    /// and that of the one before it is under its epoch already.
+    /// </remarks>
+    public void SetBestAside(int epoch)
+    {
+        var kept = BestOf(epoch);
+        if (File.Exists(kept) || !File.Exists(best) || InfoOf(best)?.Epoch != epoch) return;
+        using var source = File.OpenRead(best);
+        AtomicFile.Write(kept, source.CopyTo);
+    }
+
+    /// <summary>Writes the weights of an epoch that is one of the best and not the best.</summary>
+    public string SaveAmongBest(Layer model, CheckpointInfo info)
+    {
+        var file = BestOf(info.Epoch);
+        Write(file, info, () => Checkpoint.Save(file, model, info));
+        return file;
+    }
+
+    /// <summary>Removes the checkpoints called by their epochs that are of none of these.</summary>
+    public void KeepOnly(IReadOnlyList<int> epochs)
+    {
+        foreach (var (file, epoch) in Numbered(path, BestPrefix))
+        {
+            if (!epochs.Contains(epoch)) File.Delete(file);
+        }
+    }
+
+    /// <summary>Writes the weights at the end of a cycle.</summary>
+    /// <param name="model">What is trained.</param>
+    /// <param name="info">What else to remember.</param>
+    /// <param name="cycle">Which, from 1.</param>
+    public string SaveSnapshot(Layer model, CheckpointInfo info, long cycle)
+    {
+        var file = Path.Combine(path, $"{SnapshotPrefix}{cycle}{Ending}");
+        Write(file, info, () => Checkpoint.Save(file, model, info));
+        return file;
+    }
+
+    /// <summary>The snapshots in a folder, in their order.</summary>
+    public static IReadOnlyList<string> SnapshotsIn(string path) => [.. Numbered(path, SnapshotPrefix).Select(found => found.File)];
+
+    /// <summary>The files called by numbers after a prefix, in their order.</summary>
+    static IEnumerable<(string File, int Number)> Numbered(string path, string prefix)
+        => [.. Directory.GetFiles(path, $"{prefix}*{Ending}")
+            .Select(file => (File: file, IsNumber: int.TryParse(Path.GetFileName(file)[prefix.Length..^Ending.Length], NumberStyles.None, CultureInfo.InvariantCulture, out var number), Number: number))
+            .Where(found => found.IsNumber).OrderBy(found => found.Number).Select(found => (found.File, found.Number))];
+
+    /// <summary>What a checkpoint that is only looked at says; null where it is damaged.</summary>
+    static CheckpointInfo? InfoOf(string file)
+    {
+        try
+        {
+            return Checkpoint.ReadInfo(file);
+        }
+        catch (DataFormatException)
+        {
+            return null;
+        }
+    }
+
+    string BestOf(int epoch) => Path.Combine(path, $"{BestPrefix}{epoch}{Ending}");
 
     /// <summary>Brings the weights of the best epoch back.</summary>
     public void ReadBest(Layer model) => Checkpoint.Load(best, model);

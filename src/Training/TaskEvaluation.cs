@@ -19,12 +19,12 @@ sealed class TaskEvaluator : IDisposable
     readonly DataLoader loader;
     readonly Meter meter;
 
-    public TaskEvaluator(Layer model, IDataset set, TrainingTask task, Device device, int batchSize, Normalization? normalization = null)
+    public TaskEvaluator(Layer model, IDataset set, TrainingTask task, Device device, int batchSize, Normalization? normalization = null, string stage = "")
     {
         if (set.Count == 0) throw new ArgumentException($"Evaluate: '{set.Name}' has no samples.", nameof(set));
         if (task.Loss is null) throw new ArgumentException($"Task '{task.Name}' has no {nameof(TrainingTask.Loss)}, so it cannot be evaluated.", nameof(task));
         (this.model, this.task) = (model, task);
-        loader = Trainer.LoaderOf(set, batchSize, device, new() { Shuffle = false, Normalization = normalization });
+        loader = Trainer.LoaderOf(set, batchSize, device, new() { Shuffle = false, Normalization = normalization, Stage = stage, TargetRange = task.TargetRange });
         meter = new(device, loader.Batches, set.Count, task.Metrics);
     }
 

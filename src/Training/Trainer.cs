@@ -108,7 +108,7 @@ public static class Trainer
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(set);
         options ??= new();
-        using var evaluator = new Evaluator(model, set, DeviceOf(model), options);
+        using var evaluator = new Evaluator(model, set, DeviceOf(model, Device.Best), options);
         return evaluator.Run(options.Logits, cancellation);
     }
 
@@ -127,7 +127,7 @@ public static class Trainer
         ArgumentNullException.ThrowIfNull(set);
         ArgumentNullException.ThrowIfNull(task);
         task.Validate();
-        using var evaluator = new TaskEvaluator(model, set, task, DeviceOf(model), batchSize);
+        using var evaluator = new TaskEvaluator(model, set, task, DeviceOf(model, Device.Best), batchSize);
         return evaluator.Run(cancellation);
     }
 
@@ -145,7 +145,7 @@ public static class Trainer
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(set);
         if (set.Count == 0) throw new ArgumentException($"Predict: '{set.Name}' has no samples.", nameof(set));
-        var loader = LoaderOf(set, batchSize, DeviceOf(model), new() { Shuffle = false });
+        var loader = LoaderOf(set, batchSize, DeviceOf(model, Device.Best), new() { Shuffle = false, Stage = "" });
         float[]? values = null;
         Shape shape = default;
         var at = 0;
@@ -187,11 +187,13 @@ public static class Trainer
     {
         if (set is ImageDataset images) return new(images, batchSize, device, options.Augmentation, options.Seed, options.Shuffle, options.DropLast, options.Normalization, sampler: options.Sampler);
         if (options.Augmentation is { } augmentation && augmentation != Augment.None) throw new ArgumentException($"'{set.Name}': the augmentation ({augmentation}) is for sets of images; change samples of other sets by Map.");
-        return new(set, batchSize, device, options.Seed, options.Shuffle, options.DropLast, sampler: options.Sampler);
+        return new(set, batchSize, device, options.Seed, options.Shuffle, options.DropLast, sampler: options.Sampler) { Stage = options.Stage, TargetRange = options.TargetRange };
     }
 
     /// <summary>The one device of a model.</summary>
-    internal static Device DeviceOf(Layer model)
+    /// <param name="model">Any.</param>
+    /// <param name="otherwise">That of a model without parameters; null: it is an error.</param>
+    internal static Device DeviceOf(Layer model, Func<Device>? otherwise = null)
     {
         Device? device = null;
         var first = "";
@@ -201,7 +203,7 @@ public static class Trainer
             else if (tensor.Device.Engine != device.Engine) throw new ArgumentException($"{model.GetType().Name}: '{name}' is on {tensor.Device}, '{first}' on {device}. Bring all to one: model.To(Device.Parse(\"{device}\")).", nameof(model));
         }
 
-        return device ?? throw new ArgumentException($"{model.GetType().Name} has no parameters.", nameof(model));
+        return device ?? otherwise?.Invoke() ?? throw new ArgumentException($"{model.GetType().Name} has no parameters.", nameof(model));
     }
 
     /// <summary>The logits of a batch, one a class.</summary>
@@ -228,4 +230,8 @@ sealed record LoaderOptions
     public Normalization? Normalization { get; init; }
 
     public Sampler? Sampler { get; init; }
+
+    public string? Stage { get; init; }
+
+    public (float Least, float Most)? TargetRange { get; init; }
 }

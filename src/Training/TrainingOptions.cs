@@ -90,6 +90,20 @@ public sealed record TrainingOptions
     [JsonIgnore]
     public int? CheckpointEvery { get; init; }
 
+    /// <summary>
+    /// Checkpoints of how many of the best epochs are kept: that of the best is <see cref="Checkpoint.BestFile"/>, the others are called by their epochs,
+    /// <c>best.epoch-7.safetensors</c>. At least 1; default 1.
+    /// </summary>
+    [JsonIgnore]
+    public int KeepBest { get; init; } = 1;
+
+    /// <summary>
+    /// Whether a checkpoint is kept at the end of each cycle of the schedule (<see cref="Schedule.CosineRestarts"/>, <see cref="Schedule.Cyclic"/>), where the rate is lowest:
+    /// <c>snapshot-1.safetensors</c>, <c>snapshot-2.safetensors</c>, ... Together they are an ensemble for the price of one training (Huang et al. 2017, "Snapshot ensembles"). Default false.
+    /// </summary>
+    [JsonIgnore]
+    public bool Snapshots { get; init; }
+
     /// <summary>How the training is shown on the console. Default: on a terminal, if no observer is given, by a bar and a line an epoch; Ctrl-C then ends it after the step in progress, with a checkpoint if there is an output folder.</summary>
     [JsonIgnore]
     public Progress Progress { get; init; }
@@ -131,6 +145,10 @@ public sealed record TrainingOptions
         Check(LabelSmoothing is >= 0 and <= 1, nameof(LabelSmoothing), LabelSmoothing, "within [0, 1]");
         Check(ReportEvery >= 1, nameof(ReportEvery), ReportEvery, "at least 1");
         Check(CheckpointEvery is null or >= 1, nameof(CheckpointEvery), CheckpointEvery, "at least 1");
+        Check(KeepBest >= 1, nameof(KeepBest), KeepBest, "at least 1");
+        if (KeepBest > 1 && OutputFolder is null) throw new ArgumentException($"TrainingOptions: {nameof(KeepBest)} needs an {nameof(OutputFolder)} to keep them in.");
+        if (Snapshots && OutputFolder is null) throw new ArgumentException($"TrainingOptions: {nameof(Snapshots)} needs an {nameof(OutputFolder)} to keep them in.");
+        if (Snapshots && Schedule.EndedCycles(new(0, 1, 1, [])) is null) throw new ArgumentException($"TrainingOptions: {nameof(Snapshots)} needs a schedule with cycles, {nameof(Schedule.CosineRestarts)} or {nameof(Schedule.Cyclic)}; got {Schedule.GetType().Name}.");
         Check(Enum.IsDefined(Progress), nameof(Progress), Progress, "Auto, Bar, Lines or None");
         EarlyStopping?.Validate();
         Check(EvaluationBatchSize is null or >= 1, nameof(EvaluationBatchSize), EvaluationBatchSize, "at least 1");

@@ -65,7 +65,7 @@ sealed class TrainingRun : IDisposable
         if (monitor != Metric.Loss && !task.Metrics.Any(metric => metric.Name == monitor.Name)) throw new ArgumentException($"Fit: {nameof(TrainingOptions.Monitor)} is '{monitor}', which the task '{task.Name}' does not measure; it measures loss{string.Concat(task.Metrics.Select(metric => $", {metric}"))}.");
         var device = Trainer.DeviceOf(model);
         if (Images is { } images) labels = $"sha256:{Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes(images.Labels)))}";
-        loader = Trainer.LoaderOf(train, options.BatchSize, device, new() { Augmentation = options.Augmentation, Seed = options.Seed, DropLast = options.DropLast || DropsLastImage(), Sampler = options.Sampler });
+        loader = Trainer.LoaderOf(train, options.BatchSize, device, new() { Augmentation = options.Augmentation, Seed = options.Seed, DropLast = options.DropLast || DropsLastImage(), Sampler = options.Sampler, TargetRange = task.TargetRange });
         var named = TaskOptimizers.Create(model, task, options);
         optimizers = [.. named.Select(o => (o.Optimizer, o.Optimizer.LearningRate))];
         var microBatchSize = Math.Min(options.MicroBatchSize ?? options.BatchSize, options.BatchSize);
@@ -77,7 +77,7 @@ sealed class TrainingRun : IDisposable
         // Validation pixels are normalized like those that were trained on.
         var batchSize = options.EvaluationBatchSize ?? options.BatchSize;
         if (validation is ImageDataset held && task.IsImageClassification) evaluator = new(model, held, device, new() { BatchSize = batchSize, Normalization = Images!.Normalization });
-        else if (validation is not null) taskEvaluator = new(model, validation, task, device, batchSize, Images?.Normalization);
+        else if (validation is not null) taskEvaluator = new(model, validation, task, device, batchSize, Images?.Normalization, "validation");
         if (options is { OutputFolder: not null, TensorBoard: true } && validation is not null) samples = new(validation, task, device, Images?.Normalization);
         tensors = [.. model.StateDict().Select(t => t.Tensor).Where(t => t.DType == device.FloatType)];
         squares = new(device, tensors.Length);
@@ -170,6 +170,7 @@ sealed class TrainingRun : IDisposable
                 if (batch % options.ReportEvery == 0 || batch == loader.Batches) Report(start, before, firstStep);
                 if (batch == loader.Batches) continue;
                 var isOver = cancellation.IsCancellationRequested || control.IsStopped;
+                if (EndedCycle is { } cycle) SaveSnapshot(cycle, firstStep);
                 if (!isOver && step % (options.CheckpointEvery ?? long.MaxValue) != 0) continue;
                 meter.Read();
                 ThrowIfDiverged(firstStep);
@@ -242,6 +243,7 @@ sealed class TrainingRun : IDisposable
         var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         ThrowIfDiverged(firstStep);
         ThrowIfNotFinite();
+        training.ThrowIfNothingMinimized();
         averaged?.AddEpoch(epoch + 1);
         averaged?.Exchange();
         var validated = evaluator?.Run(null, CancellationToken.None);
@@ -276,11 +278,13 @@ sealed class TrainingRun : IDisposable
         List<EventSummary.Types.Value> predictions = folder is { HasEvents: true } && samples is not null ? [.. samples.Of(model, isFirst: epoch == 1)] : [];
 
         // The last checkpoint at the end: if the process ends before it is written, the resumed run makes the other files again.
-        if (ReferenceEquals(history.Best, result)) SaveBest();
+        SaveBest(result);
+        if (EndedCycle is { } cycle) Written(folder!.SaveSnapshot(model, Info(), cycle));
         averaged?.Exchange();
         folder?.Append(result, step);
         if (folder is { HasEvents: true }) folder.AppendEvent(step, [.. EventsOf(result), .. predictions]);
         SaveLast();
+        if (options.KeepBest > 1) folder!.KeepOnly([.. history.BestEpochs(options.KeepBest).Skip(1)]);
     }
 
     static long PeakMemory()
@@ -288,6 +292,24 @@ sealed class TrainingRun : IDisposable
         using var process = Process.GetCurrentProcess();
         return process.PeakWorkingSet64;
     }
+
+    /// <summary>The number of the cycle of the schedule that the last step was the end of, where it is to be kept.</summary>
+    long? EndedCycle => options.Snapshots && Cycles(step) is var cycles && cycles > Cycles(step - 1) ? cycles : null;
+
+    long? Cycles(long steps) => options.Schedule.EndedCycles(new(steps, TotalSteps, loader.Batches, losses));
+
+    /// <summary>Keeps the weights within an epoch.</summary>
+    void SaveSnapshot(long cycle, long firstStep)
+    {
+        meter.Read();
+        ThrowIfDiverged(firstStep);
+        ThrowIfNotFinite();
+        averaged?.Exchange();
+        Written(folder!.SaveSnapshot(model, Info(), cycle));
+        averaged?.Exchange();
+    }
+
+    void Written(string file) => observer?.OnCheckpoint(file);
 
     /// <summary>The share of hits; null where the task does not count them.</summary>
     double? TrainAccuracy => task.Metrics.Contains(Metric.Accuracy) && (meter.Sums.Measured > 0 || task.IsImageClassification) ? meter.Sums.Accuracy : null;
@@ -352,16 +374,21 @@ sealed class TrainingRun : IDisposable
         observer?.OnCheckpoint(history.Checkpoint);
     }
 
-    void SaveBest()
+    /// <summary>Keeps the weights of an epoch that is the best, or among the best that are kept.</summary>
+    void SaveBest(EpochResult result)
     {
+        var among = history.BestEpochs(Math.Max(2, options.KeepBest));
+        var place = among.IndexOf(result.Epoch);
+        if (place > 0 && place < options.KeepBest) Written(folder!.SaveAmongBest(model, Info()));
+        if (place != 0) return;
         if (folder is null)
         {
             if (options.EarlyStopping is { RestoreBest: true }) best = [.. model.StateDict().Select(t => (t.Tensor, ModelFile.ToSafeTensor(t.Name, t.Tensor)))];
             return;
         }
 
-        var path = folder.SaveBest(model, Info());
-        observer?.OnCheckpoint(path);
+        if (options.KeepBest > 1 && among.Count > 1) folder.SetBestAside(among[1]);
+        Written(folder.SaveBest(model, Info()));
     }
 
     void RestoreBest()
@@ -416,7 +443,7 @@ sealed class TrainingRun : IDisposable
             folder.DeleteOthers();
         }
 
-        folder.Begin(Trainer.DeviceOf(model), epoch, step);
+        folder.Begin(Trainer.DeviceOf(model), epoch, step, options.KeepBest > 1 ? history.BestEpochs(options.KeepBest) : null, options.Snapshots);
         return checkpoint?.Info.EpochSoFar ?? new();
     }
 
@@ -443,6 +470,8 @@ sealed class TrainingRun : IDisposable
         Same("the epochs in the history", info.Epoch, info.History.Count);
         Same("an average of the weights", averaged is null ? "none" : "one", info.Averaged is null ? "none" : "one");
         checkpoint.Read(model, control.Optimizers, averaged);
+        if (OptionsComparison.Differences(now.Options, info.Options) is { Count: > 0 } differences)
+            observer?.OnWarning($"'{path}' is resumed with other options than it was trained with ({string.Join("; ", differences)}): it ends at other weights than either would alone. Give it the earlier ones to go on as if it had not stopped.");
         averaged?.Count = info.Averaged!.Value;
 
         history = new(info.History, monitor) { Checkpoint = path };

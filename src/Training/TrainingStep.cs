@@ -16,6 +16,9 @@ public sealed class TrainingStep
     bool isMeasured;
     bool isMinimized;
 
+    // Steps made, and losses minimized in them.
+    long steps, minimized;
+
     // Of the micro-batch: its part of the batch, and whether the optimizer's step follows it.
     double share = 1;
     bool isLast = true;
@@ -68,7 +71,9 @@ public sealed class TrainingStep
         // The means of the parts add up to the mean of the batch.
         using var part = share == 1 ? null : loss * share;
         (part ?? loss).Backward();
+        minimized++;
         if (!isLast) return;
+        if (!chosen.HasGradients) throw new InvalidOperationException($"Task '{task.Name}': {(optimizer is null ? "the loss" : $"what '{optimizer}' is to minimize")} depends on none of the {(optimizer is null ? "" : "optimizer's ")}parameters, so its step would move nothing. {(optimizer is null ? "Compute it from the model's result" : $"Compute it from what '{task.Optimizers.First(o => o.Name == optimizer).Pattern}' has made, or name another optimizer")}.");
         BeforeOptimizer?.Invoke();
         chosen.Step();
         if (optimizers.Count == 1) return;
@@ -118,9 +123,16 @@ public sealed class TrainingStep
         }
     }
 
+    /// <summary>Throws where the task's own steps have trained nothing, which their figures would not show.</summary>
+    internal void ThrowIfNothingMinimized()
+    {
+        if (steps > 0 && minimized == 0) throw new InvalidOperationException($"Task '{task.Name}': its {nameof(TrainingTask.Train)} has minimized nothing in {steps:N0} steps, so nothing was trained: call step.{nameof(Minimize)}(loss) in it.");
+    }
+
     void RunPart(Batch samples)
     {
         (batch, isMeasured, isMinimized) = (samples, false, false);
+        steps++;
         try
         {
             if (task.Train is { } train)

@@ -72,10 +72,11 @@ public sealed class TrainingTask(string name)
         Metrics = [Metric.MeanAbsoluteError(), Metric.R2()],
     };
 
-    /// <summary>Any number of classes an input: binary cross-entropy of logits [N, classes] and targets of 0 and 1, measured by the share of right ones and F1.</summary>
+    /// <summary>Any number of classes an input: binary cross-entropy of logits [N, classes] and targets from 0 to 1 (others are refused), measured by the share of right ones and F1.</summary>
     public static TrainingTask MultiLabel() => new("multi-label")
     {
         Loss = (output, batch) => Functional.BinaryCrossEntropyWithLogits(output, batch.Labels),
+        TargetRange = (0, 1),
         Metrics = [Metric.BinaryAccuracy(), Metric.F1()],
     };
 
@@ -154,6 +155,9 @@ public sealed class TrainingTask(string name)
             return sum;
         };
     }
+
+    /// <summary>What floating-point targets must lie within; null: anything.</summary>
+    internal (float Least, float Most)? TargetRange { get; private init; }
 
     /// <summary>Whether it is the classification of images that a training without a task is, whose checkpoints say no task.</summary>
     internal bool IsImageClassification { get; init; }

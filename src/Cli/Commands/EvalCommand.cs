@@ -21,7 +21,7 @@ internal static class EvalCommand
 
     public static Command Create(Terminal terminal)
     {
-        var checkpoint = Options.Text("--checkpoint", "FILE", "what 'train' wrote");
+        var checkpoint = Options.Texts("--checkpoint", "FILE", "what 'train' wrote; repeated, the mean of their probabilities is measured (an ensemble)");
         var model = Options.Choice("--model", "model", "the network (default the checkpoint's), or the nearest of the training images by L1 or L2 distance", [.. Zoo.Entries.Select(entry => entry.Name), .. Neighbors.Select(n => n.Name)]);
         var neighbors = Options.Whole("--neighbors", "of --model knn-l1 and knn-l2, how many training images vote; default 1", minimum: 1);
         neighbors.Aliases.Add("--neighbours");
@@ -40,6 +40,7 @@ internal static class EvalCommand
         var std = Options.Reals("--std", "what they are then divided by");
         var logits = Options.Text("--dump-logits", "FILE", "write the logits: float32, little-endian, a row an image");
         var anyClasses = new Option<bool>("--any-classes") { Description = "compare labels by their numbers where the checkpoint's classes have other names than the data's" };
+        var views = Options.Choice("--tta", "views", "measure the mean of the logits for several views of each image (test-time augmentation): mirror, it and its mirror image; shifts, these and shifted by a pixel", ["mirror", "shifts"]);
         var batch = Options.Batch("256");
         var device = Options.Device();
         var precision = Options.Precision();
@@ -47,14 +48,14 @@ internal static class EvalCommand
         var json = Options.Json();
         var command = new Command("eval", "Measures a checkpoint, or weights that were trained elsewhere, on a data set.")
         {
-            checkpoint, model, neighbors, shortcut, weights, dataset, data, size, resize, split, valSplit, mean, std, logits, anyClasses, batch, device, precision, threads, json,
+            checkpoint, model, neighbors, shortcut, weights, dataset, data, size, resize, split, valSplit, mean, std, logits, anyClasses, views, batch, device, precision, threads, json,
         };
         imported.AddTo(command);
         mistakes.AddTo(command);
         labels.AddTo(command);
         command.SetAction(parsed =>
         {
-            var file = parsed.GetValue(checkpoint);
+            var (file, others) = Ensembles.Split(parsed.GetValue(checkpoint));
             var trained = file is null ? null : Checkpoint.ReadInfo(ModelWeights.Existing("--checkpoint", file));
             var distance = Neighbors.FirstOrDefault(n => n.Name == parsed.GetValue(model)).Distance;
             var isOnnx = ModelWeights.HoldNetwork(parsed.GetValue(weights), parsed.GetValue(model));
@@ -68,8 +69,8 @@ internal static class EvalCommand
             if (file is not null && parsed.GetValue(model) is { } other && other != trained!.Model.Name) throw new UsageException($"--model {other}: '{file}' is of the model '{trained.Model.Name}'.");
 
             var foreign = imported.Of(parsed, parsed.GetValue(weights), isOnnx);
-            var dump = Outputs.Check(terminal, "--dump-logits", parsed.GetValue(logits), file, parsed.GetValue(weights));
-            var report = mistakes.Of(terminal, parsed, file, parsed.GetValue(weights));
+            var dump = Outputs.Check(terminal, "--dump-logits", parsed.GetValue(logits), [file, .. others, parsed.GetValue(weights)]);
+            var report = mistakes.Of(terminal, parsed, [file, .. others, parsed.GetValue(weights)]);
 
             // What the training was measured on, where it said so, is what its checkpoint is measured on.
             var run = file is null ? null : TrainSettings.Read(Path.GetDirectoryName(Path.GetFullPath(file))!);
@@ -85,9 +86,10 @@ internal static class EvalCommand
             if (onnx is not null && (set.Channels != onnx.Channels || (onnx.Size is { } side && (set.Height != side || set.Width != side))))
                 throw new UsageException($"'{parsed.GetValue(weights)}' takes images of {(onnx.Size is { } s ? $"{s} x {s}" : "any size")} with {onnx.Channels} channels; those of {set.Name} are {set.Height} x {set.Width} with {set.Channels}.");
             var network = distance is not null ? Remember(images.Split(validation).Train, normalization, parsed.GetValue(neighbors) ?? 1, distance.Value)
-                : file is not null ? FromCheckpoint(file, trained!, set, where)
+                : file is not null ? Ensembles.Load(file, others, one => FromCheckpoint(one, Checkpoint.ReadInfo(one), set, where))
                 : onnx is not null ? onnx.Layer
                 : FromWeights(ModelWeights.Existing("--weights", parsed.GetValue(weights)!), parsed.GetValue(model) ?? saved.Name!, Options.ParseShortcut(parsed.GetValue(shortcut) ?? saved.Options.GetValueOrDefault("shortcut")), foreign, set, where);
+            network = parsed.GetValue(views) switch { "mirror" => TestTimeAugmentation.Mirror(network), "shifts" => TestTimeAugmentation.MirrorAndShift(network), _ => network };
             return Run(terminal, network, set, normalization, dump, onnx?.Batch ?? parsed.GetValue(batch) ?? 256, report, parsed.GetValue(json));
         });
         return command;

@@ -16,7 +16,7 @@ internal static class PredictCommand
     public static Command Create(Terminal terminal)
     {
         var images = new Argument<string[]>("IMAGES") { Description = "image files, and folders of them", Arity = ArgumentArity.OneOrMore };
-        var checkpoint = Options.Text("--checkpoint", "FILE", "what 'train' wrote, or model.Save; what the latter does not say of itself is asked for");
+        var checkpoint = Options.Texts("--checkpoint", "FILE", "what 'train' wrote, or model.Save; what the latter does not say of itself is asked for. Repeated, the mean of their probabilities is told (an ensemble)");
         var model = Options.Model("the checkpoint's");
         var shortcut = Options.Shortcut();
         var weights = Options.Text("--weights", "FILE", "weights for --model, or a whole network as .onnx: see 'eval'");
@@ -41,12 +41,13 @@ internal static class PredictCommand
             var files = Files(terminal, parsed.GetValue(images)!);
             var where = Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads));
             var names = parsed.GetValue(classes) is { } list ? File.ReadAllLines(ModelWeights.Existing("--classes", list)).Select(line => line.Trim()).Where(line => line.Length > 0).ToArray() : null;
-            var (file, foreign, name, asked) = (parsed.GetValue(checkpoint), parsed.GetValue(weights), parsed.GetValue(model), parsed.GetValue(size));
+            var (file, others) = Ensembles.Split(parsed.GetValue(checkpoint));
+            var (foreign, name, asked) = (parsed.GetValue(weights), parsed.GetValue(model), parsed.GetValue(size));
             if ((file is null) == (foreign is null)) throw new UsageException("expected either --checkpoint FILE, or --model NAME with --weights FILE, or --weights FILE.onnx.");
             var options = imported.Of(parsed, foreign, ModelWeights.HoldNetwork(foreign, name));
             var report = mistakes.Of(terminal, parsed, [.. files, file, foreign]);
             var source = ModelWeights.Existing(file is null ? "--weights" : "--checkpoint", file ?? foreign!);
-            var network = file is not null && Checkpoint.IsCheckpoint(file) ? FromCheckpoint(file, asked, names, where)
+            var network = file is not null && (others.Length > 0 || Checkpoint.IsCheckpoint(file)) ? FromCheckpoints(file, others, asked, names, where)
                 : FromWeights(terminal, source, name, parsed.GetValue(shortcut), asked, parsed.GetValue(channels), names, options, where);
             var normalization = Normalize(network.Normalization, parsed.GetValue(mean), parsed.GetValue(std));
             var reading = Folders.OptionsOf(terminal, new() { Size = network.Size, Resize = parsed.GetValue(resize) ?? network.Resize, Channels = normalization.Channels });
@@ -175,6 +176,19 @@ internal static class PredictCommand
             if (ignored.Count > 0) terminal.WriteLine($"ignored, as no images: {Folders.Listed(ignored)}");
             files.AddRange(inside);
         }
+    }
+
+    /// <summary>The network of the first checkpoint, or the mean of several, read as the first says.</summary>
+    static Network FromCheckpoints(string file, string[] others, int? size, string[]? names, Device device)
+    {
+        Network? first = null;
+        var layer = Ensembles.Load(file, others, one =>
+        {
+            var network = FromCheckpoint(one, size, names, device);
+            first ??= network;
+            return network.Layer;
+        });
+        return first! with { Layer = layer };
     }
 
     static Network FromCheckpoint(string file, int? size, string[]? names, Device device)

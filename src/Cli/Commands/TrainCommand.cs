@@ -125,6 +125,7 @@ internal static class TrainCommand
     static IEnumerable<string> Advice(TrainSettings said, TrainSettings settings, TrainSettings complete, string checkpoint, string machine)
     {
         var file = Terminal.Quote(checkpoint);
+        if (settings.Snapshots == true && Checkpoint.SnapshotsIn(Path.GetDirectoryName(checkpoint)!) is { Count: > 1 } snapshots) yield return $"cnnsharp eval{string.Concat(snapshots.Select(snapshot => $" --checkpoint {Terminal.Quote(snapshot)}"))}{machine}";
         yield return $"cnnsharp eval --checkpoint {file}{machine}";
         if (complete is { Dataset: ImageFolder.Name, Data: { } data }) yield return $"cnnsharp predict --checkpoint {file} {Terminal.Quote(data)}";
         yield return $"cnnsharp train{(said with { Dataset = settings.Dataset, Model = settings.Model, Epochs = 3 * settings.Epochs }).ToArguments()}{machine}";

@@ -55,6 +55,7 @@ internal static class Recipes
                 "adam" or "adamw" or "nadam" or "adamax" => 2e-3,
                 "adadelta" => 1,
                 "lion" => 3e-4,
+                "lars" => 3,
                 "rmsprop" => 1e-3,
                 "adagrad" => 2e-2,
                 _ when settings.Model!.StartsWith("resnet", StringComparison.Ordinal) => 0.2,
@@ -65,7 +66,7 @@ internal static class Recipes
                 _ => 0.01,
             },
             Momentum = settings.Optimizer == "sgd" ? 0.9 : 0,
-            WeightDecay = settings.Optimizer switch { "sgd" => 5e-4, "adamw" => 1e-2, _ => 0 },
+            WeightDecay = settings.Optimizer switch { "sgd" or "lars" => 5e-4, "adamw" => 1e-2, _ => 0 },
         });
     }
 }

@@ -20,12 +20,14 @@ internal sealed class TrainOptions
     readonly Option<int?> batch = Options.Batch("128 for residual networks, else 64");
     readonly Option<int?> microBatch = Options.Whole("--micro-batch", "images at once, where a batch takes more memory than there is: their gradients are added up; default: the whole batch", minimum: 1);
     readonly Option<string?> average = Options.Text("--average", "KIND", "average the weights, and validate and end with the average: ema or ema:DECAY (default 0.999), swa:EPOCH (the mean from the end of that epoch on), lookahead");
-    readonly Option<string?> optimizer = Options.Choice("--optimizer", "optimizer", "how weights are moved (default sgd, with Nesterov momentum)", ["sgd", "adagrad", "rmsprop", "adam", "adamw", "nadam", "adamax", "adadelta", "lion", "muon"]);
+    readonly Option<string?> optimizer = Options.Choice("--optimizer", "optimizer", "how weights are moved (default sgd, with Nesterov momentum)", ["sgd", "adagrad", "rmsprop", "adam", "adamw", "nadam", "adamax", "adadelta", "lion", "muon", "lars"]);
     readonly Option<double?> lr = Options.Real("--lr", "the learning rate: the schedule's highest; default by the optimizer and the model", minimum: 0, above: true);
     readonly Option<string?> schedule = Schedule();
     readonly Option<double?> warmup = Options.Real("--warmup", "epochs in which the rate rises to the schedule's first; default 0", minimum: 0, above: true);
     readonly Option<double?> momentum = Options.Real("--momentum", "of sgd and rmsprop; default 0.9 for sgd", minimum: 0, maximum: 0.9999);
     readonly Option<double?> weightDecay = Options.Real("--weight-decay", "L2, for adamw decoupled; default by the optimizer", minimum: 0, maximum: 10);
+    readonly Option<double?> l1 = Options.Real("--l1", "L1, a penalty on the weights' sizes, for adamw decoupled; with --weight-decay an elastic net; default 0", minimum: 0, maximum: 10);
+    readonly Option<double?> maxNorm = Options.Real("--max-norm", "scale a unit's incoming weights down where their norm exceeds this, after each step", minimum: 0, above: true);
     readonly Option<bool> noBiasDecay = new("--no-bias-decay") { Description = "weight decay leaves biases and the weights of norms alone" };
     readonly Option<double?> clipNorm = Options.Real("--clip-norm", "scale the gradients down where their norm, over all weights, exceeds this", minimum: 0, above: true);
     readonly Option<double?> clipValue = Options.Real("--clip-value", "bring each element of the gradients to within this of 0", minimum: 0, above: true);
@@ -39,12 +41,14 @@ internal sealed class TrainOptions
     readonly Option<double?> minDelta = Options.Real("--min-delta", "by how much an epoch must beat the best for --early-stopping; default 0", minimum: 0);
     readonly Option<string?> monitor = Options.Choice("--monitor", "figure", "that decides which epoch is the best (default accuracy)", ["accuracy", "loss"]);
     readonly Option<int?> checkpointEvery = Options.Whole("--checkpoint-every", "steps between two checkpoints within an epoch; default: one after each epoch", minimum: 1);
+    readonly Option<int?> keepBest = Options.Whole("--keep-best", "checkpoints of how many of the best epochs are kept: best.safetensors, and the others by their epochs; default 1", minimum: 1);
+    readonly Option<bool> snapshots = new("--snapshots") { Description = "keep a checkpoint at the end of each cycle of --schedule cosine-restarts or cyclic, for an ensemble: eval --checkpoint snapshot-1.safetensors --checkpoint ..." };
     readonly Option<int?> seed = Options.Seed();
 
     /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command)
     {
-        foreach (var option in (Option[])[model, shortcut, dataset, data, size, resize, channels, cache, skipCorrupt, valSplit, epochs, batch, microBatch, average, optimizer, lr, schedule, warmup, momentum, weightDecay, noBiasDecay, clipNorm, clipValue, smoothing, augment, weights, freeze, lrScale, earlyStopping, minDelta, monitor, checkpointEvery, seed]) command.Options.Add(option);
+        foreach (var option in (Option[])[model, shortcut, dataset, data, size, resize, channels, cache, skipCorrupt, valSplit, epochs, batch, microBatch, average, optimizer, lr, schedule, warmup, momentum, weightDecay, l1, maxNorm, noBiasDecay, clipNorm, clipValue, smoothing, augment, weights, freeze, lrScale, earlyStopping, minDelta, monitor, checkpointEvery, keepBest, snapshots, seed]) command.Options.Add(option);
         imported.AddTo(command);
         labels.AddTo(command);
     }
@@ -71,6 +75,8 @@ internal sealed class TrainOptions
         Schedule = parsed.GetValue(schedule),
         Momentum = parsed.GetValue(momentum),
         WeightDecay = parsed.GetValue(weightDecay),
+        L1 = parsed.GetValue(l1),
+        MaxNorm = parsed.GetValue(maxNorm),
         LabelSmoothing = parsed.GetValue(smoothing),
         ClipNorm = parsed.GetValue(clipNorm),
         ClipValue = parsed.GetValue(clipValue),
@@ -80,6 +86,8 @@ internal sealed class TrainOptions
         MinDelta = parsed.GetValue(minDelta),
         Monitor = parsed.GetValue(monitor),
         CheckpointEvery = parsed.GetValue(checkpointEvery),
+        KeepBest = parsed.GetValue(keepBest),
+        Snapshots = parsed.GetValue(snapshots) ? true : null,
         Weights = parsed.GetValue(weights),
         Freeze = Given(parsed.GetValue(freeze)),
         LrScale = Given(parsed.GetValue(lrScale)),

@@ -61,6 +61,10 @@ internal sealed record TrainSettings
 
     public double? WeightDecay { get; init; }
 
+    public double? L1 { get; init; }
+
+    public double? MaxNorm { get; init; }
+
     public double? LabelSmoothing { get; init; }
 
     public double? ClipNorm { get; init; }
@@ -78,6 +82,10 @@ internal sealed record TrainSettings
     public string? Monitor { get; init; }
 
     public int? CheckpointEvery { get; init; }
+
+    public int? KeepBest { get; init; }
+
+    public bool? Snapshots { get; init; }
 
     public string? Weights { get; init; }
 
@@ -119,6 +127,8 @@ internal sealed record TrainSettings
         Schedule = Schedule ?? other.Schedule,
         Momentum = Momentum ?? other.Momentum,
         WeightDecay = WeightDecay ?? other.WeightDecay,
+        L1 = L1 ?? other.L1,
+        MaxNorm = MaxNorm ?? other.MaxNorm,
         LabelSmoothing = LabelSmoothing ?? other.LabelSmoothing,
         ClipNorm = ClipNorm ?? other.ClipNorm,
         ClipValue = ClipValue ?? other.ClipValue,
@@ -128,6 +138,8 @@ internal sealed record TrainSettings
         MinDelta = MinDelta ?? other.MinDelta,
         Monitor = Monitor ?? other.Monitor,
         CheckpointEvery = CheckpointEvery ?? other.CheckpointEvery,
+        KeepBest = KeepBest ?? other.KeepBest,
+        Snapshots = Snapshots ?? other.Snapshots,
         Weights = Weights ?? other.Weights,
         Rename = Rename ?? other.Rename,
         WeightsKey = WeightsKey ?? other.WeightsKey,
@@ -185,6 +197,8 @@ internal sealed record TrainSettings
         EarlyStopping = EarlyStopping is { } patience ? new() { Patience = patience, MinDelta = MinDelta ?? 0 } : null,
         Monitor = Monitor == "loss" ? Metric.Loss : Metric.Accuracy,
         CheckpointEvery = CheckpointEvery,
+        KeepBest = KeepBest ?? 1,
+        Snapshots = Snapshots == true,
         LabelSmoothing = LabelSmoothing!.Value,
         Augmentation = Augmentations.Parse(Augment!, images.Height),
         Seed = (ulong)Seed!.Value,
@@ -245,9 +259,10 @@ internal sealed record TrainSettings
             "adadelta" => new AdadeltaOptions(),
             "lion" => new LionOptions(),
             "muon" => new MuonOptions(),
+            "lars" => new LarsOptions(),
             _ => new SgdOptions { Momentum = Momentum!.Value, Nesterov = Momentum > 0 },
         };
-        return options with { LearningRate = Lr!.Value, WeightDecay = WeightDecay!.Value, DecayVectors = NoBiasDecay != true, MaxGradientNorm = ClipNorm, MaxGradientValue = ClipValue };
+        return options with { LearningRate = Lr!.Value, WeightDecay = WeightDecay!.Value, L1 = L1 ?? 0, MaxNorm = MaxNorm, DecayVectors = NoBiasDecay != true, MaxGradientNorm = ClipNorm, MaxGradientValue = ClipValue };
     }
 }
 

@@ -126,7 +126,7 @@ sealed record BatchNormOperation(BatchNormGeometry Geometry, bool IsTraining) : 
 
     internal override bool Updates(int input) => IsTraining && input is 4 or 5;
 
-    internal override Operation WithoutEffects => IsTraining ? this with { MovesStatistics = false } : this;
+    internal override Operation WithoutEffects => IsTraining && MovesStatistics ? this with { MovesStatistics = false } : this;
 
     public override Shape Infer(ReadOnlySpan<Tensor?> inputs) => inputs[0]!.Shape;
 

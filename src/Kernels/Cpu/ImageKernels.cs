@@ -61,12 +61,15 @@ sealed unsafe class ImageKernels<V>(CpuKernels<V> kernels) : CpuKernelFamily<V>(
         void Assemble(byte* image, int h, int left, bool flip, byte* row)
         {
             new Span<byte>(row, g.OutW * g.C).Clear();
+            if (g.Padding == ImagePadding.Reflect) h = Reflected(h, g.H);
             if (h < 0 || h >= g.H) return;
 
             // The batch's columns [first, end) read columns of the image that exist, left + column, before any flip.
             var first = (int)Math.Clamp(-(long)left, 0, g.OutW);
             var end = (int)Math.Clamp((long)g.W - left, first, g.OutW);
-            var source = image + ((((long)h * g.W) + left + first) * g.C);
+            var line = image + ((long)h * g.W * g.C);
+            if (g.Padding == ImagePadding.Reflect) Mirror(line, left, first, end, flip, row);
+            var source = line + (((long)left + first) * g.C);
             if (!flip)
             {
                 new Span<byte>(source, (end - first) * g.C).CopyTo(new(row + (first * g.C), (end - first) * g.C));
@@ -78,6 +81,26 @@ sealed unsafe class ImageKernels<V>(CpuKernels<V> kernels) : CpuKernelFamily<V>(
                 var target = row + ((g.OutW - 1 - j) * g.C);
                 for (var c = 0; c < g.C; c++) target[c] = *source++;
             }
+        }
+
+        /// <summary>The batch's columns outside [first, end): the image mirrored at its edge.</summary>
+        void Mirror(byte* line, int left, int first, int end, bool flip, byte* row)
+        {
+            for (var j = 0; j < g.OutW; j++)
+            {
+                if (j == first && end > first) j = end;
+                if (j >= g.OutW) return;
+                var w = Reflected((int)Math.Clamp((long)left + j, -g.W, 2L * g.W), g.W);
+                if (w < 0 || w >= g.W) continue;
+                var target = row + ((flip ? g.OutW - 1 - j : j) * g.C);
+                for (var c = 0; c < g.C; c++) target[c] = line[(w * g.C) + c];
+            }
+        }
+
+        static int Reflected(int at, int extent)
+        {
+            if (at < 0) return -at;
+            return at < extent ? at : (2 * (extent - 1)) - at;
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]

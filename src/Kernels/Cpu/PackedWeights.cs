@@ -33,6 +33,8 @@ sealed unsafe class PackedWeights : IDisposable
             return null;
         }
 
+        // Computed again for its gradient: a step changes the weights next.
+        if (known.memory is null && weights.Engine.IsRecomputing) return null;
         ready = known.memory is not null;
         known.memory ??= weights.Engine.Rent(DType.Float32, length);
         return known.memory.ReadOnlyPointer<float>();

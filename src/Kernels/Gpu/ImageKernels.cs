@@ -21,6 +21,14 @@ sealed class ImageKernels(GpuKernels kernels) : GpuKernelFamily(kernels), IImage
 
         var h = crops[crop + 1] + i;
         var w = crops[crop + 2] + (crops[crop + 3] != 0 ? g.OutW - 1 - j : j);
+        if (g.Padding == ImagePadding.Reflect)
+        {
+            if (h < 0) h = -h;
+            else if (h >= g.H) h = (2 * (g.H - 1)) - h;
+            if (w < 0) w = -w;
+            else if (w >= g.W) w = (2 * (g.W - 1)) - w;
+        }
+
         float pixel = 0;
         if (h >= 0 && h < g.H && w >= 0 && w < g.W) pixel = images[(((((long)crops[crop] * g.H) + h) * g.W) + w) * g.C + c];
 

@@ -23,8 +23,8 @@ sealed class ImageKernels<T> : ReferenceKernelFamily<T>, IImageKernels
             {
                 for (var j = 0; j < g.OutW; j++)
                 {
-                    var h = top + i;
-                    var w = left + (flip ? g.OutW - 1 - j : j);
+                    var h = Reflected(top + i, g.H, g.Padding);
+                    var w = Reflected(left + (flip ? g.OutW - 1 - j : j), g.W, g.Padding);
                     var inside = h >= 0 && h < g.H && w >= 0 && w < g.W;
                     var blank = cutTop != int.MinValue && i >= cutTop && i < cutTop + g.Cutout && j >= cutLeft && j < cutLeft + g.Cutout;
                     for (var c = 0; c < g.C; c++)
@@ -35,5 +35,12 @@ sealed class ImageKernels<T> : ReferenceKernelFamily<T>, IImageKernels
                 }
             }
         }
+    }
+
+    static int Reflected(int at, int extent, ImagePadding padding)
+    {
+        if (padding == ImagePadding.Zero) return at;
+        if (at < 0) return -at;
+        return at < extent ? at : (2 * (extent - 1)) - at;
     }
 }

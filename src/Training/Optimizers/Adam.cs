@@ -96,4 +96,6 @@ public sealed class AdamW : Adam
     }
 
     private protected override bool Decoupled => true;
+
+    private protected override bool IsDecoupled(Tensor parameter) => true;
 }

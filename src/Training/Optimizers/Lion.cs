@@ -47,6 +47,8 @@ public sealed class Lion : Optimizer
     /// <inheritdoc/>
     protected override bool HasMomentum => true;
 
+    private protected override bool IsDecoupled(Tensor parameter) => true;
+
     /// <inheritdoc/>
     protected override void Update(Tensor parameter, DeviceBuffer gradient, ReadOnlySpan<Tensor> state, in StepValues step)
         => Device.Kernels.Optimizers.Lion(

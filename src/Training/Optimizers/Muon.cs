@@ -61,6 +61,8 @@ public sealed class Muon : Optimizer
     /// <inheritdoc/>
     protected override bool HasMomentum => options.Momentum > 0;
 
+    private protected override bool IsDecoupled(Tensor parameter) => parameter.Shape.Rank > 1;
+
     /// <inheritdoc/>
     protected override void Update(Tensor parameter, DeviceBuffer gradient, ReadOnlySpan<Tensor> state, in StepValues step)
     {
@@ -107,7 +109,4 @@ public sealed class Muon : Optimizer
 
         return x;
     }
-
-    /// <summary>The root of the sum of squares, one number.</summary>
-    static Tensor Norm(Tensor x) => Functional.Sqrt(Functional.Sum(Functional.Square(x)));
 }

@@ -31,7 +31,7 @@ public abstract class Optimizer
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         LearningRate = options.LearningRate;
-        (MaxGradientNorm, MaxGradientValue) = (options.MaxGradientNorm, options.MaxGradientValue);
+        (MaxGradientNorm, MaxGradientValue, MaxNorm) = (options.MaxGradientNorm, options.MaxGradientValue, options.MaxNorm);
         this.slots = slots.ToArray();
 
         var list = new List<Entry>();
@@ -44,7 +44,7 @@ public abstract class Optimizer
                 if (parameter.DType is not (DType.Float32 or DType.Float64)) throw new ArgumentException($"{GetType().Name}: {parameter.Label} holds {parameter.DType}; only floating-point tensors are trained.", nameof(groups));
                 if (!seen.Add(parameter)) throw new ArgumentException($"{GetType().Name}: parameter {parameter.Label} occurs twice.", nameof(groups));
                 var decays = options.DecayVectors || parameter.Shape.Rank > 1;
-                list.Add(new(parameter, group.LearningRateScale, group.WeightDecay ?? (decays ? options.WeightDecay : 0), new Tensor?[slots.Length]));
+                list.Add(new(parameter, group.LearningRateScale, group.WeightDecay ?? (decays ? options.WeightDecay : 0), decays ? options.L1 : 0, new Tensor?[slots.Length]));
             }
         }
 
@@ -77,6 +77,9 @@ public abstract class Optimizer
     /// <summary>What no element of a gradient may exceed in size; null: none is changed.</summary>
     public double? MaxGradientValue { get; }
 
+    /// <summary>What the norm of a unit's incoming weights may not exceed; null: none is changed.</summary>
+    public double? MaxNorm { get; }
+
     /// <summary>Where the parameters live; follows them where their model moves (<c>model.To</c>).</summary>
     public Device Device => entries[0].Parameter.Device;
 
@@ -92,10 +95,17 @@ public abstract class Optimizer
             entry.Steps++;
             if (MaxGradientValue is { } most) Device.Kernels.Elementwise.Clamp((float)-most, (float)most, gradient, gradient);
             for (var slot = 0; slot < slots.Length; slot++) (entry.State[slot] ??= NewState(entry, slot)).MoveTo(entry.Parameter.Device);
-            Update(entry.Parameter, gradient, entry.State!, new((float)(LearningRate * entry.LearningRateScale), (float)entry.WeightDecay, scale, entry.Steps, (float?)Momentum));
+            var rate = LearningRate * entry.LearningRateScale;
+            var isPenalized = entry.L1 != 0;
+            if (isPenalized) AddL1(entry, gradient, rate, scale);
+            Update(entry.Parameter, gradient, entry.State!, new((float)rate, (float)entry.WeightDecay, isPenalized ? 1 : scale, entry.Steps, (float?)Momentum));
+            if (MaxNorm is { } longest && entry.LearningRateScale > 0 && entry.Parameter.Shape.Rank > 1) LimitNorms(entry.Parameter, longest);
             entry.Parameter.ClearGradient();
         }
     }
+
+    /// <summary>Whether a step would move anything.</summary>
+    internal bool HasGradients => Array.Exists(entries, static entry => entry.Parameter.GradientData is not null);
 
     /// <summary>Clears the gradients without applying them.</summary>
     public void ClearGradients()
@@ -125,8 +135,14 @@ public abstract class Optimizer
     /// <param name="step">This step's numbers.</param>
     protected abstract void Update(Tensor parameter, DeviceBuffer gradient, ReadOnlySpan<Tensor> state, in StepValues step);
 
-    /// <summary>What weight decay adds to the loss: of each parameter half its decay times its squared elements, in double precision.</summary>
-    internal double Penalty() => entries.Where(entry => entry.WeightDecay != 0).Sum(entry => 0.5 * entry.WeightDecay * entry.Parameter.ToArray().Sum(weight => (double)weight * weight));
+    /// <summary>What weight decay and L1 add to the loss: of each parameter half its decay times its squared elements, and L1 times their sizes, in double precision.</summary>
+    internal double Penalty() => entries.Where(entry => entry.WeightDecay != 0 || entry.L1 != 0).Sum(entry => entry.Parameter.ToArray().Sum(weight => (0.5 * entry.WeightDecay * weight * weight) + (entry.L1 * Math.Abs((double)weight))));
+
+    /// <summary>Whether penalties are taken off a parameter and not added to its gradient.</summary>
+    private protected virtual bool IsDecoupled(Tensor parameter) => false;
+
+    /// <summary>The root of the sum of squares, one number.</summary>
+    private protected static Tensor Norm(Tensor x) => Functional.Sqrt(Functional.Sum(Functional.Square(x)));
 
     /// <summary>How many steps each parameter has made, in order.</summary>
     internal long[] StepCounts
@@ -170,6 +186,33 @@ public abstract class Optimizer
 
     string StateName(int slot, int index) => $"{slots[slot]}/{entries[index].Parameter.Name ?? index.ToString(System.Globalization.CultureInfo.InvariantCulture)}";
 
+    /// <summary>gradient = scale gradient + L1 sign(w); decoupled w -= rate L1 sign(w).</summary>
+    void AddL1(Entry entry, DeviceBuffer gradient, double rate, float scale)
+    {
+        var (k, w) = (Device.Kernels.Elementwise, entry.Parameter.Data);
+        var signs = Device.Engine.Rent(w.Type, w.Length);
+        k.Unary(UnaryOp.Sign, 0, w, signs);
+        if (scale != 1) k.Unary(UnaryOp.MultiplyScalar, scale, gradient, gradient);
+        if (IsDecoupled(entry.Parameter)) k.AddScaled((float)(-rate * entry.L1), signs, w);
+        else k.AddScaled((float)entry.L1, signs, gradient);
+        signs.Release();
+    }
+
+    /// <summary>Each column of a weight [..., units] times min(1, limit / its norm); one within the limit stays as it is, to the bit.</summary>
+    static void LimitNorms(Tensor parameter, double limit)
+    {
+        using var scope = Tape.NoGrad();
+        var units = parameter.Shape[^1];
+        var columns = Functional.Reshape(parameter, new(units == 0 ? 0 : checked((int)(parameter.Count / units)), units));
+        var norms = Functional.Sqrt(Functional.Sum(Functional.Square(columns), [0], keepAxes: true));
+
+        const double Smallest = 1e-30;
+
+        // Both are the norm where it is within the limit; a norm of 0 is no divisor.
+        var scaled = columns * (Functional.Clamp(norms, Smallest, limit) / Functional.Clamp(norms, Smallest));
+        parameter.Device.Kernels.Memory.CopyRegion(RegionGeometry.Run(checked((int)scaled.Count)), scaled.Data, parameter.Data);
+    }
+
     /// <summary>min(1, limit / norm): NaN where an element is, 0 where one is infinite.</summary>
     float ClipScale(double limit)
     {
@@ -188,13 +231,15 @@ public abstract class Optimizer
         return (float)Math.Min(1, limit / (Math.Sqrt(sum) + 1e-6));
     }
 
-    sealed class Entry(Tensor parameter, double learningRateScale, double weightDecay, Tensor?[] state)
+    sealed class Entry(Tensor parameter, double learningRateScale, double weightDecay, double l1, Tensor?[] state)
     {
         public Tensor Parameter { get; } = parameter;
 
         public double LearningRateScale { get; } = learningRateScale;
 
         public double WeightDecay { get; } = weightDecay;
+
+        public double L1 { get; } = l1;
 
         public Tensor?[] State { get; } = state;
 

@@ -31,6 +31,9 @@ public abstract record Schedule
     /// <param name="time">Which step, of how many.</param>
     public virtual double? MomentumAt(in ScheduleTime time) => null;
 
+    /// <summary>How many cycles have ended before a step, where the rate begins anew after each; null: it never does.</summary>
+    internal virtual long? EndedCycles(in ScheduleTime time) => null;
+
     /// <summary>The base rate throughout.</summary>
     public static Schedule Constant() => new ConstantSchedule();
 

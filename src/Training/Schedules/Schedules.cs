@@ -113,10 +113,20 @@ public sealed record CosineRestartsSchedule(double Epochs, double Factor, double
     /// <inheritdoc/>
     public override double RateAt(double baseRate, in ScheduleTime time)
     {
-        double step = time.Step, steps = Math.Max(1, time.StepsIn(Epochs));
-        if (Factor == 1) step %= steps;
-        for (; step >= steps; steps *= Factor) step -= steps;
+        var (_, step, steps) = RunOf(time);
         return Final + ((baseRate - Final) * (1 + Math.Cos(Math.PI * step / steps)) / 2);
+    }
+
+    internal override long? EndedCycles(in ScheduleTime time) => RunOf(time).Run;
+
+    /// <summary>Which run a step is of, from 0, which step of it, and how many it has.</summary>
+    (long Run, double Step, double Steps) RunOf(in ScheduleTime time)
+    {
+        double step = time.Step, steps = Math.Max(1, time.StepsIn(Epochs));
+        var run = 0L;
+        if (Factor == 1) (run, step) = ((long)(step / steps), step % steps);
+        for (; step >= steps; steps *= Factor, run++) step -= steps;
+        return (run, step, steps);
     }
 }
 
@@ -174,6 +184,8 @@ public sealed record CyclicSchedule(double Peak, double Up, double Down, CyclicM
 
     /// <inheritdoc/>
     public override double? MomentumAt(in ScheduleTime time) => MomentumAtStart is { } start && MomentumAtPeak is { } peak ? start + ((peak - start) * Height(time)) : null;
+
+    internal override long? EndedCycles(in ScheduleTime time) => (long)(time.Step / (Math.Max(1, time.StepsIn(Up)) + Math.Max(1, time.StepsIn(Down))));
 
     double Height(in ScheduleTime time)
     {
@@ -338,6 +350,8 @@ public sealed record WarmupSchedule(double Epochs, double Start) : Schedule
 
     /// <inheritdoc/>
     public override double? MomentumAt(in ScheduleTime time) => Next.MomentumAt(After(time));
+
+    internal override long? EndedCycles(in ScheduleTime time) => Next.EndedCycles(After(time));
 
     /// <summary>The time as the next schedule counts it.</summary>
     ScheduleTime After(in ScheduleTime time)

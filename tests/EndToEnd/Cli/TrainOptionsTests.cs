@@ -25,10 +25,17 @@ public class TrainOptionsTests : CliTest
     [InlineData("--warmup 3 --schedule cosine --epochs 3", "--warmup 3: the training has 3 epochs")]
     [InlineData("--clip-norm 1 --clip-value 1", "only one of them can be had")]
     [InlineData("--clip-norm 0", "--clip-norm 0: expected a number above 0")]
+    [InlineData("--max-norm 0", "--max-norm 0: expected a number above 0")]
+    [InlineData("--l1 -1", "--l1 -1: expected a number")]
     [InlineData("--min-delta 0.1", "--min-delta: it is for --early-stopping N")]
     [InlineData("--early-stopping 0", "--early-stopping 0: expected a whole number from 1")]
     [InlineData("--monitor los", "Unknown figure 'los'. Did you mean 'loss'?")]
     [InlineData("--momentum 0.9 --optimizer adam", "--momentum 0.9: it is for --optimizer sgd and rmsprop, not adam")]
+    [InlineData("--augment crop,reflect-crop", "an image is cropped once")]
+    [InlineData("--augment mixup,cutmix", "images are mixed once")]
+    [InlineData("--augment randaugment:2", "expected randaugment:OPERATIONS,MAGNITUDE, for instance randaugment:2,9")]
+    [InlineData("--augment randaugment:2,99", "expected a magnitude from 0 to 30")]
+    [InlineData("--augment flip:2,crop", "'flip' takes no numbers")]
     [InlineData("--average ema:1", "--average ema:1: expected lookahead, ema, ema:DECAY")]
     [InlineData("--average swa", "--average swa: expected lookahead, ema, ema:DECAY")]
     [InlineData("--micro-batch 0", "--micro-batch 0: expected a whole number of at least 1")]
@@ -67,6 +74,15 @@ public class TrainOptionsTests : CliTest
         // Rates matter nothing here: a checkpoint tells the options it was made with.
         Train($"--epochs 6 --batch 64 --val-split 51 --lr 0.5 --early-stopping 1 --min-delta 1 --schedule {schedule}").IsDone();
         Assert.Contains($"\"schedule\":{{{expected}", Checkpoint.ReadInfo(At("run", "checkpoint.safetensors")).Options, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void PenaltiesReachTheTrainer()
+    {
+        Train("--epochs 1 --optimizer lars --l1 1e-4 --max-norm 2").IsDone();
+        var options = Checkpoint.ReadInfo(At("run", "checkpoint.safetensors")).Options;
+        Assert.Contains("\"optimizer\":{\"name\":\"lars\",\"momentum\":0.9,\"trust_coefficient\":0.001,\"vector_rate_scale\":0.01,", options, StringComparison.Ordinal);
+        Assert.Contains("\"l1\":0.0001,\"max_norm\":2", options, StringComparison.Ordinal);
     }
 
     /// <summary>The settings of a run keep the schedule as it was written, in the words of its day.</summary>

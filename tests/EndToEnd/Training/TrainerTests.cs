@@ -1,4 +1,5 @@
 using CnnSharp.Data;
+using CnnSharp.Kernels;
 using CnnSharp.Kernels.Cpu;
 using CnnSharp.Kernels.Reference;
 using CnnSharp.Layers;
@@ -68,6 +69,7 @@ public class TrainerTests
         new AdadeltaOptions(),
         new LionOptions(),
         new MuonOptions(),
+        new LarsOptions { LearningRate = 5, L1 = 1e-3, WeightDecay = 1e-3, MaxNorm = 1 },
     ];
 
     /// <summary>One epoch and then, by another process as it were, the second: the same bytes as two at once.</summary>
@@ -96,18 +98,22 @@ public class TrainerTests
     [InlineData(12)]
     [InlineData(13)]
     [InlineData(17)]
-    public void Canceled_and_resumed_ends_at_the_same_bytes(int steps)
+    [InlineData(4, "others")]
+    [InlineData(15, "others")]
+    public void Canceled_and_resumed_ends_at_the_same_bytes(int steps, string? augmentation = null)
     {
         using var folder = new TemporaryFolder();
         var (straight, resumed) = (folder.File("straight"), folder.File("resumed"));
-        Fit(new Device(new CpuEngine(1)), Options() with { OutputFolder = straight });
+        var options = Options();
+        if (augmentation is not null) options = options with { Augmentation = Augment.PadAndCrop(2, ImagePadding.Reflect).Then(Augment.AlternatingFlip()).Then(Augment.RandAugment()).Then(Augment.Erase()).Then(Augment.CutMix()) };
+        Fit(new Device(new CpuEngine(1)), options with { OutputFolder = straight });
 
         using var cancellation = new CancellationTokenSource();
-        var history = Fit(new Device(new CpuEngine(1)), Options() with { OutputFolder = resumed, ReportEvery = 1 }, new Observer(steps, cancellation), cancellation.Token);
+        var history = Fit(new Device(new CpuEngine(2)), options with { OutputFolder = resumed, ReportEvery = 1 }, new Observer(steps, cancellation), cancellation.Token);
         Assert.True(history.IsCanceled);
         Assert.Equal(steps, Checkpoint.ReadInfo(Last(resumed)).Step);
 
-        Assert.False(Fit(new Device(new CpuEngine(1)), Options() with { OutputFolder = resumed, Resume = true }).IsCanceled);
+        Assert.False(Fit(new Device(new CpuEngine(1)), options with { OutputFolder = resumed, Resume = true }).IsCanceled);
         AssertSameFiles(straight, resumed);
     }
 

@@ -26,6 +26,10 @@ public class OptimizerTests
         new AdadeltaOptions { WeightDecay = 0.01f },
         new AdadeltaOptions { MaxGradientNorm = 1, Rho = 0.5 },
         new LionOptions { LearningRate = 0.01f, WeightDecay = 0.1f },
+        new RmsPropOptions { WeightDecay = 0.01f, L1 = 0.1 },
+        new AdamOptions { LearningRate = 0.05f, MaxGradientNorm = 1, L1 = 0.1 },
+        new AdamWOptions { LearningRate = 0.05f, L1 = 0.1 },
+        new LionOptions { LearningRate = 0.01f, WeightDecay = 0.1f, L1 = 0.1, MaxGradientNorm = 1 },
     ];
 
     [Theory]
@@ -245,8 +249,10 @@ public class OptimizerTests
         void Move(ref double w, ref double a, ref double b, double g, int t)
         {
             var rate = options.LearningRate;
-            if (options is not (AdamWOptions or LionOptions)) g += options.WeightDecay * w;
-            else w -= rate * options.WeightDecay * w;
+            var isDecoupled = options is AdamWOptions or LionOptions;
+            if (isDecoupled) w -= rate * options.L1 * Math.Sign(w);
+            else g += (options.WeightDecay * w) + (options.L1 * Math.Sign(w));
+            if (isDecoupled) w -= rate * options.WeightDecay * w;
             switch (options)
             {
                 case SgdOptions o:

@@ -219,7 +219,8 @@ public sealed class GpuElementwiseTests
         from size in Gen.Choose(1, 6).ArrayOf(4)
         from channels in Gen.Elements(1, 3)
         from cutout in Gen.Choose(0, 4)
-        select new ImageGeometry(3, size[0], size[1], channels, size[2], size[3], cutout),
+        from padding in Gen.Elements(ImagePadding.Zero, ImagePadding.Reflect)
+        select new ImageGeometry(3, size[0], size[1], channels, size[2], size[3], cutout) { Padding = padding },
         (g, random) =>
         {
             const int Images = 4;

@@ -93,7 +93,8 @@ public sealed class ImageFolderTests : IDisposable
         var root = WriteFolder(square: square);
         var everything = Augment.RandomResizedCrop(0.3).Then(Augment.Rotate(20)).Then(Augment.FlipUpDown()).Then(Augment.ColorJitter(hue: 0.1)).Then(Augment.Erase())
             .Then(Augment.PadAndCrop(2)).Then(Augment.Flip()).Then(Augment.Cutout(4)).Then(Augment.Mixup());
-        foreach (var augmentation in new[] { Augment.None, Augment.RandomCrop(), everything })
+        var others = Augment.RandAugment(8).Then(Augment.PadAndCrop(2, Kernels.ImagePadding.Reflect)).Then(Augment.AlternatingFlip()).Then(Augment.CutMix());
+        foreach (var augmentation in new[] { Augment.None, Augment.RandomCrop(), everything, others })
         {
             var (kept, read) = (ImageFolder.Load(root, Small).Train, ImageFolder.Load(root, Small with { MemoryBudget = 0 }).Train);
             var expected = Collect(new DataLoader(kept, 4, Device, augmentation, seed: 3, threads: 1).Epoch(2));
