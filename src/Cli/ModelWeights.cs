@@ -11,6 +11,9 @@ internal static class ModelWeights
     /// <summary>Whether a path is that of an ONNX file, which holds its network itself.</summary>
     public static bool IsOnnx(string? path) => string.Equals(Path.GetExtension(path), ".onnx", StringComparison.OrdinalIgnoreCase);
 
+    /// <summary>Whether what <c>--weights</c> names holds its network itself: an ONNX file, or one whose graph is kept beside its weights, unless <c>--model</c> names another.</summary>
+    public static bool HoldNetwork(string? path, string? model) => IsOnnx(path) || (path is not null && model is null && File.Exists(path) && TrainedModel.IsByGraph(InfoOf(path)));
+
     /// <summary>The path that an option names.</summary>
     /// <exception cref="UsageException">There is no such file.</exception>
     public static string Existing(string option, string path) => File.Exists(path) ? path : throw new UsageException($"{option}: there is no file '{path}'.");
@@ -68,11 +71,12 @@ internal sealed class ImportedWeights
     /// <summary>What was given.</summary>
     /// <param name="parsed">The command line.</param>
     /// <param name="weights">What <c>--weights</c> was given.</param>
+    /// <param name="holdNetwork">Whether that holds its network itself, by whose names it is read.</param>
     /// <exception cref="UsageException">An option is given without weights that it is for, or the rules are not there.</exception>
-    public WeightsOptions Of(ParseResult parsed, string? weights)
+    public WeightsOptions Of(ParseResult parsed, string? weights, bool holdNetwork)
     {
         var (rules, name, lies) = (parsed.GetValue(rename), parsed.GetValue(key), parsed.GetValue(layout));
-        if ((rules ?? name ?? lies) is not null && (weights is null || ModelWeights.IsOnnx(weights)))
+        if ((rules ?? name ?? lies) is not null && (weights is null || holdNetwork))
             throw new UsageException($"{(rules is not null ? "--rename" : name is not null ? "--weights-key" : "--layout")}: it is for --weights FILE of a --model.");
         return new() { Rules = rules is null ? null : NameRules.Read(ModelWeights.Existing("--rename", rules)), Key = name, Layout = lies is null ? null : Layouts[lies] };
     }

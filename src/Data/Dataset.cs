@@ -55,6 +55,48 @@ public static class Dataset
         static Array ValuesOf(Tensor tensor) => tensor.DType == DType.Int32 ? tensor.ToArray<int>() : tensor.ToArray();
     }
 
+    /// <summary>As <see cref="From(float[], Shape, float[], Shape?, string)"/>, of tensors [N, ...] of <c>System.Numerics.Tensors</c>, which are copied.</summary>
+    /// <param name="inputs">N samples.</param>
+    /// <param name="targets">N targets; default null: the input itself is the target.</param>
+    /// <param name="name">What it is called in messages; default <c>samples</c>.</param>
+    /// <exception cref="ShapeException">A tensor has no axis of samples, or they differ in their number.</exception>
+    public static IDataset From(System.Numerics.Tensors.Tensor<float> inputs, System.Numerics.Tensors.Tensor<float>? targets = null, string name = "samples")
+    {
+        ArgumentNullException.ThrowIfNull(inputs);
+        using var copied = Tensor.From(inputs, Device.Cpu);
+        using var compared = targets is null ? null : Tensor.From(targets, Device.Cpu);
+        return From(copied, compared, name);
+    }
+
+    /// <summary>As <see cref="From(float[], Shape, int[], Shape?, string)"/>, of tensors [N, ...] of <c>System.Numerics.Tensors</c>, which are copied.</summary>
+    /// <inheritdoc cref="From(System.Numerics.Tensors.Tensor{float}, System.Numerics.Tensors.Tensor{float}, string)" path="/param"/>
+    /// <exception cref="ShapeException">A tensor has no axis of samples, or they differ in their number.</exception>
+    public static IDataset From(System.Numerics.Tensors.Tensor<float> inputs, System.Numerics.Tensors.Tensor<int> targets, string name = "samples")
+    {
+        ArgumentNullException.ThrowIfNull(inputs);
+        ArgumentNullException.ThrowIfNull(targets);
+        using var copied = Tensor.From(inputs, Device.Cpu);
+        using var compared = Tensor.From(targets, Device.Cpu);
+        return From(copied, compared, name);
+    }
+
+    /// <summary>Images of a folder with numbers each that a CSV file says, for regression and for several labels: one input <c>image</c> [Size, Size, Channels], normalized, one target [columns]. For classes by name, as fast as folders, see <see cref="ImageFolder.FromCsv"/>.</summary>
+    /// <param name="csv">The file: a line an image, which names it and its numbers; in its order.</param>
+    /// <param name="folder">The folder that the images are in.</param>
+    /// <param name="targets">The columns of the numbers.</param>
+    /// <param name="image">The column of the images' files, below the folder; an ending such as <c>.jpg</c> may be left out. Default null: the first.</param>
+    /// <param name="options">How images are read; default: <see cref="ImageFolderOptions"/>'s own.</param>
+    /// <exception cref="DataFormatException">The file is no such table, a column is missing, an image is not there, is named twice or cannot be read, or a field is no number: line and column are named.</exception>
+    public static IDataset FromCsv(string csv, string folder, IReadOnlyList<string> targets, string? image = null, ImageFolderOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(csv);
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        ArgumentNullException.ThrowIfNull(targets);
+        options ??= new();
+        options.Validate();
+        return ImageCsv.LoadTargets(csv, folder, targets, image, options);
+    }
+
     /// <summary>A set of the items of a list, each read when it is asked for: files, rows of a table.</summary>
     /// <param name="items">What there is; enumerated once.</param>
     /// <param name="inputs">The inputs that <paramref name="read"/> writes.</param>

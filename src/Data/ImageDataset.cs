@@ -140,7 +140,9 @@ public sealed class ImageDataset : IDataset
     /// <summary>The pixels of an image, [Height, Width, Channels]; of a larger one its middle.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such image.</exception>
     /// <exception cref="DataFormatException">The image is read from its file now, and cannot be.</exception>
-    public ReadOnlySpan<byte> Pixels(int index)
+    public ReadOnlySpan<byte> Pixels(int index) => Pixels(ref index);
+
+    ReadOnlySpan<byte> Pixels(scoped ref int index)
     {
         var view = View(ref index);
         if ((view.Height, view.Width) == (Height, Width)) return view.Pixels;
@@ -152,15 +154,21 @@ public sealed class ImageDataset : IDataset
     /// <summary>An image, normalized, and its class.</summary>
     void IDataset.Read(int index, Sample sample)
     {
-        var numbers = sample.Input();
+        Read(ref index, sample.Input());
+        sample.IntegerTarget()[0] = Labels[index];
+    }
+
+    /// <summary>An image, normalized.</summary>
+    /// <param name="index">As in <see cref="View"/>.</param>
+    /// <param name="numbers">Where to: [Height, Width, Channels].</param>
+    internal void Read(scoped ref int index, Span<float> numbers)
+    {
         var scaleOffset = Normalization.ScaleOffset();
-        var pixels = Pixels(index);
+        var pixels = Pixels(ref index);
         for (var at = 0; at < pixels.Length; at += Channels)
         {
             for (var c = 0; c < Channels; c++) numbers[at + c] = MathF.FusedMultiplyAdd(pixels[at + c], scaleOffset[c], scaleOffset[Channels + c]);
         }
-
-        sample.IntegerTarget()[0] = Labels[index];
     }
 
     /// <summary>An image at the size at which it is kept: [Height, Width, Channels] or larger.</summary>

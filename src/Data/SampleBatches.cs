@@ -52,7 +52,10 @@ sealed class SampleBatches : BatchSource
             }
             catch (Exception e) when (e is not OutOfMemoryException)
             {
-                throw new DataFormatException(set.Name, $"sample {index:N0} (epoch {epoch + 1}, batch {batch + 1}) could not be read: {e.Message.TrimEnd('.')}", inner: e);
+                // What subsets and transforms said on the way is in the message.
+                var cause = e;
+                while (cause is InvalidDataException { InnerException: { } inner }) cause = inner;
+                throw new DataFormatException(set.Name, $"sample {index:N0} (epoch {epoch + 1}, batch {batch + 1}) could not be read: {e.Message.TrimEnd('.')}", inner: cause);
             }
         }
 

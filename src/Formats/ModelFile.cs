@@ -13,7 +13,11 @@ public static class ModelFile
     public static void Save(this Layer model, string path, IReadOnlyDictionary<string, string>? metadata = null)
         => SafeTensors.Save(path, model.ToSafeTensors(), new Dictionary<string, string>(metadata ?? new Dictionary<string, string>()) { [WeightMark.LayoutKey] = WeightMark.Own });
 
-    /// <summary>As <see cref="Save(Layer, string, IReadOnlyDictionary{string, string})"/>, with what <c>cnnsharp predict</c> and <see cref="ModelInfo.Read"/> tell the model by.</summary>
+    /// <summary>
+    /// As <see cref="Save(Layer, string, IReadOnlyDictionary{string, string})"/>, with what <c>cnnsharp predict</c> and <see cref="ModelInfo.Read"/> tell the model by. Where
+    /// <see cref="ModelInfo.Input"/> is said, the network's graph is kept too, if it can be followed (<see cref="Onnx.OnnxExport.ToOnnx"/>): the file is then a network by itself,
+    /// without the model's class, for the tool and for <see cref="Onnx.OnnxNetwork.Load"/>.
+    /// </summary>
     /// <param name="model">Whose.</param>
     /// <param name="path">The file; its folder is created if it is missing.</param>
     /// <param name="info">Which model, its classes, its normalization.</param>
@@ -21,7 +25,15 @@ public static class ModelFile
     public static void Save(this Layer model, string path, ModelInfo info)
     {
         ArgumentNullException.ThrowIfNull(info);
-        SafeTensors.Save(path, model.ToSafeTensors(), info.ToMetadata());
+        ArgumentNullException.ThrowIfNull(model);
+        var metadata = info.ToMetadata();
+        if (info.Input.Count > 0)
+        {
+            var (key, value) = Onnx.SavedGraph.Of(model, new([.. info.Input]));
+            metadata[key] = value;
+        }
+
+        SafeTensors.Save(path, model.ToSafeTensors(), metadata);
     }
 
     /// <summary>All parameters and buffers as entries of a file.</summary>

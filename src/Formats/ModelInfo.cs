@@ -16,6 +16,8 @@ namespace CnnSharp.Formats;
 /// </example>
 public sealed record ModelInfo
 {
+    static readonly string[] AllKeys = ["model", "class_names", "mean", "std", "task"];
+
     static readonly JsonSerializerOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>The name by which the zoo builds the model, such as <c>resnet20</c>; null: not said.</summary>
@@ -39,12 +41,34 @@ public sealed record ModelInfo
     /// <summary>What they are then divided by; empty: not said.</summary>
     public IReadOnlyList<float> Std { get; init; } = [];
 
+    /// <summary>What it was trained at: the name of a task; null: the classification of images, or not said.</summary>
+    public string? Task { get; init; }
+
+    /// <summary>Whether it takes images as blue, green, red, which a file of another exporter may say (ONNX's <c>Image.BitmapPixelFormat</c>). Default no.</summary>
+    public bool IsBgr { get; init; }
+
+    /// <summary>Of what was read: whether the file of weights holds their network's graph too, so that <see cref="Onnx.OnnxNetwork.Load"/> makes the network of it.</summary>
+    public bool HasGraph { get; init; }
+
+    /// <summary>Of what was read: the keys of the file's metadata that said it.</summary>
+    public IReadOnlyList<string> Keys { get; init; } = [];
+
+    /// <summary>Of what was read: what the metadata say and is not followed, and why, a sentence each.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
     /// <summary>What a .safetensors file says, whether <see cref="ModelFile"/> or a training wrote it; of another's file nothing.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="DataFormatException">The file is not sound, or says something that makes no sense.</exception>
     public static ModelInfo Read(string path)
     {
         using var file = SafeTensors.Open(path);
+        return From(file.Metadata, path);
+    }
+
+    /// <summary>What metadata say that <see cref="ToMetadata"/> or a training wrote.</summary>
+    /// <exception cref="DataFormatException">They say something that makes no sense.</exception>
+    internal static ModelInfo From(IReadOnlyDictionary<string, string> metadata, string path)
+    {
         try
         {
             var model = Json("model") as JsonObject;
@@ -57,6 +81,9 @@ public sealed record ModelInfo
                 ClassNames = Json("class_names") is JsonArray names ? [.. names.Select(name => name!.GetValue<string>())] : [],
                 Mean = Numbers<float>(Json("mean")),
                 Std = Numbers<float>(Json("std")),
+                Task = metadata.GetValueOrDefault("task"),
+                HasGraph = metadata.ContainsKey(Onnx.SavedGraph.Key),
+                Keys = [.. AllKeys.Where(metadata.ContainsKey)],
             };
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or OverflowException or NullReferenceException)
@@ -64,7 +91,7 @@ public sealed record ModelInfo
             throw new DataFormatException(path, $"what its metadata say of the model makes no sense: {e.Message.TrimEnd('.')}", inner: e);
         }
 
-        JsonNode? Json(string key) => file.Metadata.TryGetValue(key, out var text) ? JsonNode.Parse(text) : null;
+        JsonNode? Json(string key) => metadata.TryGetValue(key, out var text) ? JsonNode.Parse(text) : null;
 
         static T[] Numbers<T>(JsonNode? node) => node is JsonArray values ? [.. values.Select(value => value!.GetValue<T>())] : [];
     }
@@ -86,6 +113,7 @@ public sealed record ModelInfo
         if (ClassNames.Count > 0) metadata["class_names"] = new JsonArray([.. ClassNames.Select(name => (JsonNode?)name)]).ToJsonString(Plain);
         if (Mean.Count > 0) metadata["mean"] = Array(Mean).ToJsonString();
         if (Std.Count > 0) metadata["std"] = Array(Std).ToJsonString();
+        if (Task is not null) metadata["task"] = Task;
         return metadata;
 
         static string Text(IReadOnlyList<float> values) => string.Join(", ", values.Select(value => value.ToString(CultureInfo.InvariantCulture)));

@@ -145,6 +145,9 @@ public sealed class SafeTensor
         _ => throw Mismatch("integers"),
     };
 
+    /// <summary>The same tensor of a file that has been opened again.</summary>
+    internal SafeTensor Within(SafeFileHandle opened) => new(Name, Type, Shape, file, opened, Position, ByteLength);
+
     /// <summary>The same tensor under another name.</summary>
     internal SafeTensor Named(string name) => new(this, name);
 

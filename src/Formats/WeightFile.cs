@@ -49,11 +49,16 @@ static class WeightFile
         if (IsLegacy(start)) return WeightFileKind.TorchLegacy;
 
         // A header's length may begin like any of the signatures below; the brace after it does not.
-        if (start.Length > sizeof(ulong) && start[sizeof(ulong)] == (byte)'{' && BinaryPrimitives.ReadUInt64LittleEndian(start) <= SafeTensors.MaxHeaderLength) return WeightFileKind.SafeTensors;
+        if (IsSafeTensors(start)) return WeightFileKind.SafeTensors;
 
         // Whatever is not known by its signature: the reader says what is wrong with it.
         return Explain(start) is { } problem ? throw new DataFormatException(path, problem) : WeightFileKind.SafeTensors;
     }
+
+    /// <summary>Whether a file begins like a .safetensors file, which an ONNX model does not: its first field is a small number.</summary>
+    public static bool IsSafeTensors(string path) => IsSafeTensors(Start(path));
+
+    static bool IsSafeTensors(ReadOnlySpan<byte> start) => start.Length > sizeof(ulong) && start[sizeof(ulong)] == (byte)'{' && BinaryPrimitives.ReadUInt64LittleEndian(start) <= SafeTensors.MaxHeaderLength;
 
     /// <summary>As a clause what a file is that is no .safetensors file, and what to do; null where its first bytes do not tell.</summary>
     public static string? Explain(ReadOnlySpan<byte> start)

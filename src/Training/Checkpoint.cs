@@ -71,7 +71,8 @@ public static class Checkpoint
         if (info.Labels is { } labels) metadata["labels"] = labels;
         if (info.Task is { } task) metadata["task"] = task;
         if (info.Averaged is { } count) metadata["averaged"] = count.ToString(CultureInfo.InvariantCulture);
-        metadata[CheckpointFile.ChecksumKey] = CheckpointFile.ChecksumOf(metadata, tensors);
+        if (info.Graph is { } graph) metadata[graph.Key] = graph.Value;
+        metadata[ContentChecksum.Key] = ContentChecksum.Of(metadata, tensors);
         SafeTensors.Save(path, tensors, metadata, previous);
     }
 

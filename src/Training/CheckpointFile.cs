@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -13,7 +11,6 @@ namespace CnnSharp.Training;
 sealed class CheckpointFile : IDisposable
 {
     public const string StepCountsName = CheckpointNames.OptimizerPrefix + "steps";
-    public const string ChecksumKey = "checksum";
     public const string Format = "cnnsharp checkpoint";
     public const string Version = "2";
 
@@ -64,30 +61,13 @@ sealed class CheckpointFile : IDisposable
     /// <summary>A value as the metadata hold it.</summary>
     public static string ToJson<T>(T value) => JsonSerializer.Serialize(value, JsonType<T>());
 
-    /// <summary>Of everything that a checkpoint says, wherever it stands in the file.</summary>
-    public static string ChecksumOf(IEnumerable<KeyValuePair<string, string>> metadata, IEnumerable<SafeTensor> tensors)
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var (key, value) in metadata.Where(pair => pair.Key != ChecksumKey).OrderBy(pair => pair.Key, StringComparer.Ordinal)) Add($"{key}={value}\n");
-        foreach (var tensor in tensors.OrderBy(t => t.Name, StringComparer.Ordinal))
-        {
-            Add($"{tensor.Name} {tensor.Type.Tag()} {SafeTensor.Text(tensor.Shape)}\n");
-            hash.AppendData(tensor.ReadBytes());
-        }
-
-        return $"sha256:{Convert.ToHexStringLower(hash.GetHashAndReset())}";
-
-        void Add(string text) => hash.AppendData(Encoding.UTF8.GetBytes(text));
-    }
-
     /// <summary>Reads everything, and compares it with the checksum.</summary>
     /// <exception cref="DataFormatException">The contents are not those that were written.</exception>
     void Verify()
     {
         if (Text("version") == VersionWithoutChecksum) return;
-        var expected = Text(ChecksumKey);
-        var actual = ChecksumOf(file.Metadata, file.Tensors);
-        if (actual != expected) throw new DataFormatException(Path, "is damaged; the checksum of its contents", expected, actual);
+        _ = Text(ContentChecksum.Key);
+        ContentChecksum.Verify(Path, file);
     }
 
     /// <summary>Reads the tensors into a model and the optimizers of its parameters, if there are any: all or none.</summary>

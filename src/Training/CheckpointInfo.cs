@@ -53,6 +53,9 @@ public sealed record CheckpointInfo
     /// <summary>The training's options, as JSON.</summary>
     public string Options { get; init; } = "{}";
 
+    /// <summary>What is said of the model's graph, to be written; null: nothing. It is read by <see cref="Formats.Onnx.OnnxModel.Load"/>.</summary>
+    internal KeyValuePair<string, string>? Graph { get; init; }
+
     /// <summary>The sums of the epoch in progress.</summary>
     internal MeterSums EpochSoFar { get; init; } = new();
 }

@@ -8,7 +8,6 @@ public sealed class ConfusionMatrix
     readonly Dictionary<(int Actual, int Predicted), long> counts = [];
     readonly long[] actuals;
     readonly long[] predictions;
-    long hits;
 
     /// <summary>Creates an empty matrix.</summary>
     /// <param name="classes">How many; at least 1.</param>
@@ -28,8 +27,11 @@ public sealed class ConfusionMatrix
     /// <summary>Images counted.</summary>
     public long Count { get; private set; }
 
+    /// <summary>Images whose class was found.</summary>
+    public long Hits { get; private set; }
+
     /// <summary>The share of images whose class was found, 0 to 1; 0 if none was counted.</summary>
-    public double Accuracy => Share(hits, Count);
+    public double Accuracy => Share(Hits, Count);
 
     /// <summary>Counts an image.</summary>
     public void Add(int actual, int predicted)
@@ -39,7 +41,7 @@ public sealed class ConfusionMatrix
         Count++;
         actuals[actual]++;
         predictions[predicted]++;
-        if (actual == predicted) hits++;
+        if (actual == predicted) Hits++;
     }
 
     /// <summary>The share of a class's images that were found, 0 to 1; 0 if it has none.</summary>

@@ -13,6 +13,9 @@ public sealed record EvaluationOptions
 
     /// <summary>Takes the logits, float32, little-endian, [images, classes] row by row; default null.</summary>
     public Stream? Logits { get; init; }
+
+    /// <summary>How many of the wrongly classified images <see cref="Evaluation.Mistakes"/> names, those that the model is surest of; at least 0. Default 0.</summary>
+    public int Mistakes { get; init; }
 }
 
 /// <summary>How good a model is on a set.</summary>
@@ -24,6 +27,9 @@ public sealed record Evaluation(double Loss, ConfusionMatrix Confusion, double T
 {
     /// <summary>The share of images whose class was found, 0 to 1.</summary>
     public double Accuracy => Confusion.Accuracy;
+
+    /// <summary>The images that were taken for another class, as many as <see cref="EvaluationOptions.Mistakes"/> asks for: those that the model is surest of, first.</summary>
+    public IReadOnlyList<Mistake> Mistakes { get; init; } = [];
 
     /// <summary>The number of images.</summary>
     public long Count => Confusion.Count;
@@ -39,11 +45,13 @@ sealed class Evaluator : IDisposable
     readonly ImageDataset set;
     readonly DataLoader loader;
     readonly Device device;
+    readonly int mostMistakes;
 
     public Evaluator(Layers.Layer model, ImageDataset set, Device device, EvaluationOptions options)
     {
         if (set.Count == 0) throw new ArgumentException($"Evaluate: '{set.Name}' has no images.", nameof(set));
-        (this.model, this.set, this.device) = (model, set, device);
+        ArgumentOutOfRangeException.ThrowIfNegative(options.Mistakes);
+        (this.model, this.set, this.device, mostMistakes) = (model, set, device, options.Mistakes);
         loader = new(set, options.BatchSize, device, shuffle: false, normalization: options.Normalization);
         Meter = new(device, loader.Batches, set.Count, [Metric.Accuracy]);
     }
@@ -55,6 +63,7 @@ sealed class Evaluator : IDisposable
         var start = System.Diagnostics.Stopwatch.GetTimestamp();
         var confusion = new ConfusionMatrix(set.Classes);
         var (seen, top5) = (0, 0L);
+        var mistakes = new MistakeList(mostMistakes);
         var wasTraining = model.IsTraining;
         model.Eval();
         try
@@ -68,9 +77,11 @@ sealed class Evaluator : IDisposable
                 var logits = Trainer.Forward(model, batch, set);
                 Meter.Add(Functional.CrossEntropy(logits, batch.Labels), logits, batch);
                 var values = logits.ToArray();
-                for (var i = 0; i < batch.Count; i++)
+                for (var i = 0; i < batch.Count; i++, seen++)
                 {
-                    if (IsAmongTop(5, values.AsSpan(i * set.Classes, set.Classes), set.Labels[seen++])) top5++;
+                    var row = values.AsSpan(i * set.Classes, set.Classes);
+                    if (IsAmongTop(5, row, set.Labels[seen])) top5++;
+                    mistakes.Add(seen, set.Labels[seen], row);
                 }
 
                 if (logitsFile is not null) Write(values, logitsFile);
@@ -83,7 +94,7 @@ sealed class Evaluator : IDisposable
             model.Train(wasTraining);
         }
 
-        return new(Meter.Sums.MeanLoss, confusion, (double)top5 / set.Count, System.Diagnostics.Stopwatch.GetElapsedTime(start).TotalSeconds);
+        return new(Meter.Sums.MeanLoss, confusion, (double)top5 / set.Count, System.Diagnostics.Stopwatch.GetElapsedTime(start).TotalSeconds) { Mistakes = mistakes.Ordered() };
     }
 
     public void Dispose() => Meter.Dispose();

@@ -79,6 +79,13 @@ public sealed record TrainingOptions
     [JsonIgnore]
     public bool TensorBoard { get; init; } = true;
 
+    /// <summary>
+    /// Whether checkpoints hold the model's graph too, so that the tool, and <see cref="Formats.Onnx.OnnxNetwork.Load"/>, need nothing but the file: it is followed at the start and after each epoch,
+    /// by a forward pass that works out shapes alone. Where that cannot be done, the reason stands in its place. Default true.
+    /// </summary>
+    [JsonIgnore]
+    public bool KeepGraph { get; init; } = true;
+
     /// <summary>Steps between two checkpoints within an epoch, at least 1; default null: one an epoch.</summary>
     [JsonIgnore]
     public int? CheckpointEvery { get; init; }

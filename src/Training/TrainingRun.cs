@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using CnnSharp.Data;
 using CnnSharp.Formats;
+using CnnSharp.Formats.Onnx;
 using CnnSharp.Formats.TensorBoard;
 using CnnSharp.Kernels;
 using CnnSharp.Layers;
@@ -39,6 +40,9 @@ sealed class TrainingRun : IDisposable
     readonly List<string> warnings = [];
     readonly List<EventSummary.Types.Value> gradients = [];
     OutputFolder? folder;
+
+    /// <summary>The model's graph as checkpoints have it: that of the last end of an epoch, when a program may have changed the model.</summary>
+    KeyValuePair<string, string>? graph;
 
     History history;
     int epoch;
@@ -265,6 +269,9 @@ sealed class TrainingRun : IDisposable
         control.Epoch = epoch;
         observer?.OnEpoch(result);
 
+        // Not within an epoch: layers with a state of their own would notice one more forward pass.
+        FollowGraph();
+
         // By the weights that were measured.
         List<EventSummary.Types.Value> predictions = folder is { HasEvents: true } && samples is not null ? [.. samples.Of(model, isFirst: epoch == 1)] : [];
 
@@ -333,6 +340,11 @@ sealed class TrainingRun : IDisposable
 
     TrainingDivergedException Diverged(long at, string what) => new(epoch + 1, at, what, history.Checkpoint);
 
+    void FollowGraph()
+    {
+        if (folder is not null && options.KeepGraph) graph = train.Inputs[0].Type == Kernels.DType.Int32 ? SavedGraph.Missing($"the input '{train.Inputs[0].Name}' is of whole numbers") : SavedGraph.Of(model, train.Inputs[0].Shape);
+    }
+
     void SaveLast()
     {
         if (folder is null) return;
@@ -376,6 +388,7 @@ sealed class TrainingRun : IDisposable
         BestAccuracy = history.Epochs.Count == 0 ? null : history.Epochs.Max(e => e.Accuracy),
         History = history.Epochs,
         EpochSoFar = meter.Sums,
+        Graph = graph,
         Options = Checkpoint.Describe(options),
     };
 
@@ -396,6 +409,7 @@ sealed class TrainingRun : IDisposable
         ThrowIfNotFinite("before the first step: the weights that it starts from are not sound");
         observer?.OnBegin(folder?.Location);
         if (folder is null) return new();
+        FollowGraph();
         if (checkpoint is null)
         {
             SaveLast();

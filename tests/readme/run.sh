@@ -35,6 +35,7 @@ prepare() {
     case $1 in *' resnet20.safetensors'*) make_weights ;; esac
     case $1 in *'import resnet50.onnx'*) cnnsharp export --model resnet50 --out resnet50.onnx ;; esac
     case $1 in *' flowers'*) make_flowers ;; esac
+    case $1 in *photos.csv*) make_photos ;; esac
     case $1 in *rose.png*) make_flowers && mkdir -p holiday && cp flowers/bag/* holiday && cp "$(find flowers/coat -name '*.png' | sort | head -1)" rose.png ;; esac
 }
 
@@ -80,6 +81,20 @@ make_flowers() {
         mkdir -p "flowers/${class##*/}"
         while IFS= read -r image; do cp "$image" "flowers/${class##*/}"; done < <(find "$class" -name '*.png' | sort | head -60)
     done
+}
+
+# The same images in one folder, with a file that says what they are.
+make_photos() {
+    [ ! -d photos ] || return 0
+    local image class
+    make_flowers
+    mkdir photos
+    echo file,species >photos.csv
+    while IFS= read -r image; do
+        class=$(basename "$(dirname "$image")")
+        cp "$image" "photos/$class-${image##*/}"
+        echo "$class-${image##*/},$class" >>photos.csv
+    done < <(find flowers -name '*.png')
 }
 
 # Weights of a ResNet-20 for ten classes of 32 x 32 images, as they are drawn.

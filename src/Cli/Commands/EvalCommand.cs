@@ -28,8 +28,10 @@ internal static class EvalCommand
         var shortcut = Options.Shortcut();
         var weights = Options.Text("--weights", "FILE", "weights for --model: a .safetensors file with this tool's names or PyTorch's, or a .pt or .pth file of torch.save; or a whole network as .onnx");
         var imported = new ImportedWeights();
+        var mistakes = new MistakeReport.Asked();
         var dataset = Options.Dataset("the checkpoint's, else cifar10");
         var data = Options.Data();
+        var labels = new LabelFile();
         var size = Options.Size("the checkpoint's, else 64");
         var resize = Options.Resize();
         var split = Options.Choice("--split", "split", "which images (default: those that the training was measured on, else test)", Splits);
@@ -48,41 +50,45 @@ internal static class EvalCommand
             checkpoint, model, neighbors, shortcut, weights, dataset, data, size, resize, split, valSplit, mean, std, logits, anyClasses, batch, device, precision, threads, json,
         };
         imported.AddTo(command);
+        mistakes.AddTo(command);
+        labels.AddTo(command);
         command.SetAction(parsed =>
         {
             var file = parsed.GetValue(checkpoint);
             var trained = file is null ? null : Checkpoint.ReadInfo(ModelWeights.Existing("--checkpoint", file));
             var distance = Neighbors.FirstOrDefault(n => n.Name == parsed.GetValue(model)).Distance;
-            var isOnnx = ModelWeights.IsOnnx(parsed.GetValue(weights));
+            var isOnnx = ModelWeights.HoldNetwork(parsed.GetValue(weights), parsed.GetValue(model));
             if ((file is null ? 0 : 1) + (parsed.GetValue(weights) is null ? 0 : 1) + (distance is null ? 0 : 1) != 1) throw new UsageException("expected either --checkpoint FILE, or --model NAME with --weights FILE, or --weights FILE.onnx, or --model knn-l1 or knn-l2.");
             if (parsed.GetValue(neighbors) is not null && distance is null) throw new UsageException("--neighbors: it is for --model knn-l1 and knn-l2.");
-            if (isOnnx && parsed.GetValue(model) is not null) throw new UsageException("--model: an ONNX file says itself which network it is.");
+            if (isOnnx && parsed.GetValue(model) is not null) throw new UsageException("--model: the file says itself which network it is.");
 
             // What a file of weights says of itself, as model.Save writes it.
             var saved = parsed.GetValue(weights) is { } given && !isOnnx ? ModelWeights.InfoOf(ModelWeights.Existing("--weights", given)) : new();
             if (file is null && !isOnnx && (parsed.GetValue(model) ?? saved.Name) is null) throw new UsageException("--weights: say with --model which network they are of.");
             if (file is not null && parsed.GetValue(model) is { } other && other != trained!.Model.Name) throw new UsageException($"--model {other}: '{file}' is of the model '{trained.Model.Name}'.");
 
-            var foreign = imported.Of(parsed, parsed.GetValue(weights));
+            var foreign = imported.Of(parsed, parsed.GetValue(weights), isOnnx);
             var dump = Outputs.Check(terminal, "--dump-logits", parsed.GetValue(logits), file, parsed.GetValue(weights));
+            var report = mistakes.Of(terminal, parsed, file, parsed.GetValue(weights));
 
             // What the training was measured on, where it said so, is what its checkpoint is measured on.
             var run = file is null ? null : TrainSettings.Read(Path.GetDirectoryName(Path.GetFullPath(file))!);
             var where = Options.Open(parsed.GetValue(device)!, parsed.GetValue(threads), parsed.GetValue(precision));
-            var onnx = isOnnx ? OnnxClassifier.Load(ModelWeights.Existing("--weights", parsed.GetValue(weights)!), parsed.GetValue(size), where) : null;
-            var images = FindSet(terminal, parsed.GetValue(dataset) ?? trained?.Dataset ?? "cifar10", new() { Data = parsed.GetValue(data), Size = parsed.GetValue(size), Resize = parsed.GetValue(resize) }, run, trained, onnx, parsed.GetValue(anyClasses));
+            var onnx = isOnnx ? OnnxClassifier.Load(terminal, ModelWeights.Existing("--weights", parsed.GetValue(weights)!), parsed.GetValue(size), where) : null;
+            saved = onnx?.Info ?? saved;
+            var images = FindSet(terminal, parsed.GetValue(dataset) ?? trained?.Dataset ?? "cifar10", labels.Into(parsed, new() { Data = parsed.GetValue(data), Size = parsed.GetValue(size), Resize = parsed.GetValue(resize) }), run, trained, onnx, parsed.GetValue(anyClasses));
             var validation = parsed.GetValue(valSplit) ?? run?.ValSplit ?? 0;
             var set = WithTrainedClasses(Images(images, parsed.GetValue(split), validation), file ?? parsed.GetValue(weights), trained?.ClassNames ?? saved.ClassNames, parsed.GetValue(anyClasses));
             if (validation > 0 && (parsed.GetValue(split) ?? "val") == "val" && trained?.Images is { } count && trained.Dataset == set.Name && images.Train.Count - validation != count)
                 terminal.WriteLine($"warning: the training had {count:N0} images, and {images.Source} without those held out has {images.Train.Count - validation:N0}: the ones held out now may be some that were trained on. Say with --val-split how many there were, or measure on others.");
-            var normalization = Normalize(set, Given(parsed.GetValue(mean)), Given(parsed.GetValue(std)), trained?.Normalization ?? (saved.Mean.Count == set.Channels ? new([.. saved.Mean], [.. saved.Std]) : null));
+            var normalization = Normalize(set, Given(parsed.GetValue(mean)), Given(parsed.GetValue(std)), trained?.Normalization ?? onnx?.Normalization ?? (saved.Mean.Count == set.Channels ? new([.. saved.Mean], [.. saved.Std]) : null));
             if (onnx is not null && (set.Channels != onnx.Channels || (onnx.Size is { } side && (set.Height != side || set.Width != side))))
                 throw new UsageException($"'{parsed.GetValue(weights)}' takes images of {(onnx.Size is { } s ? $"{s} x {s}" : "any size")} with {onnx.Channels} channels; those of {set.Name} are {set.Height} x {set.Width} with {set.Channels}.");
             var network = distance is not null ? Remember(images.Split(validation).Train, normalization, parsed.GetValue(neighbors) ?? 1, distance.Value)
                 : file is not null ? FromCheckpoint(file, trained!, set, where)
                 : onnx is not null ? onnx.Layer
                 : FromWeights(ModelWeights.Existing("--weights", parsed.GetValue(weights)!), parsed.GetValue(model) ?? saved.Name!, Options.ParseShortcut(parsed.GetValue(shortcut) ?? saved.Options.GetValueOrDefault("shortcut")), foreign, set, where);
-            return Run(terminal, network, set, normalization, dump, onnx?.Batch ?? parsed.GetValue(batch) ?? 256, parsed.GetValue(json));
+            return Run(terminal, network, set, normalization, dump, onnx?.Batch ?? parsed.GetValue(batch) ?? 256, report, parsed.GetValue(json));
         });
         return command;
     }
@@ -91,15 +97,18 @@ internal static class EvalCommand
     internal static DatasetSplits FindSet(Terminal terminal, string name, TrainSettings said, TrainSettings? run, CheckpointInfo? trained, OnnxClassifier? onnx, bool anyClasses)
     {
         if (name != ImageFolder.Name) return Folders.Find(terminal, name, said.Or(new() { Data = run?.Data }));
+
+        // The labels of the training are those of its own folder.
+        if (said.Data is null) said = said.Or(new() { Labels = run?.Labels, LabelColumns = run?.LabelColumns });
         var settings = said.Or(new() { Data = run?.Data, Resize = run?.Resize, SkipCorrupt = run?.SkipCorrupt, Cache = run?.Cache, Size = trained?.Model.Input[0] ?? onnx?.Size, Channels = trained?.Model.Input[2] ?? onnx?.Channels });
 
         // In the folder's own order, which decides what is held out.
         return Folders.Find(terminal, name, settings, trained is { ClassNames.Count: > 0 } && !anyClasses ? [.. trained.ClassNames.Order(StringComparer.Ordinal)] : null, trained?.Normalization);
     }
 
-    static int Run(Terminal terminal, Layer model, ImageDataset set, Normalization normalization, string? logitsFile, int batch, bool json)
+    static int Run(Terminal terminal, Layer model, ImageDataset set, Normalization normalization, string? logitsFile, int batch, MistakeReport? report, bool json)
     {
-        var options = new EvaluationOptions { BatchSize = batch, Normalization = normalization };
+        var options = new EvaluationOptions { BatchSize = batch, Normalization = normalization, Mistakes = report is null ? 0 : MistakeReport.Most };
         Evaluation? result = null;
         if (logitsFile is null) Evaluate(null);
         else AtomicFile.Write(logitsFile, Evaluate);
@@ -110,6 +119,8 @@ internal static class EvalCommand
         var top5 = set.Classes > 5 ? $", among the first five {Terminal.Percent(evaluation.Top5Accuracy)}" : "";
         terminal.WriteLine($"accuracy {Terminal.Percent(evaluation.Accuracy)}{top5}, loss {evaluation.Loss:F4} on {evaluation.Count:N0} images of {set.Name} ({evaluation.ImagesPerSecond:N0} images/s)");
         if (logitsFile is not null) terminal.WriteLine($"logits [{evaluation.Count}, {set.Classes}]: {logitsFile}");
+        var wrong = evaluation.Count - evaluation.Confusion.Hits;
+        var misclassified = report?.Write($"{set.Name}: {evaluation.Count:N0} images", evaluation.Count, wrong, [.. evaluation.Mistakes.Select(mistake => Wrong(set, mistake))]);
         if (json)
         {
             terminal.WriteJson(new()
@@ -125,6 +136,7 @@ internal static class EvalCommand
                 ["confusion"] = set.Classes > MostListed ? null : new JsonArray([.. Enumerable.Range(0, set.Classes).Select(actual => new JsonArray([.. Enumerable.Range(0, set.Classes).Select(predicted => (JsonNode)evaluation.Confusion[actual, predicted])]))]),
                 ["recall"] = Each(evaluation.Confusion.Recall),
                 ["precision"] = Each(evaluation.Confusion.Precision),
+                ["misclassified"] = misclassified,
             });
         }
 
@@ -138,6 +150,13 @@ internal static class EvalCommand
 
         JsonArray? Each(Func<int, double> share) => set.Classes > MostListed ? null : new([.. Enumerable.Range(0, set.Classes).Select(c => Terminal.Number(share(c)))]);
     }
+
+    static WrongImage Wrong(ImageDataset set, Mistake mistake) => new(
+        set.FileOf(mistake.Index) ?? $"{mistake.Index}",
+        set.ClassNames[mistake.Label],
+        set.ClassNames[mistake.Predicted],
+        mistake.Probability,
+        () => new(set.Pixels(mistake.Index).ToArray(), set.Height, set.Width, set.Channels));
 
     /// <summary>Rows are what an image is, columns what it was taken for; beyond 20 classes only each class's recall and precision are shown, beyond <see cref="MostListed"/> nothing.</summary>
     static void WriteConfusion(Terminal terminal, ConfusionMatrix confusion, IReadOnlyList<string> names)
@@ -210,11 +229,10 @@ internal static class EvalCommand
 
     internal static Layer FromCheckpoint(string file, CheckpointInfo info, ImageDataset set, Device device)
     {
+        TrainedModel.RequireClassifier(file, info.Task);
         if (info.Model.Classes != set.Classes || !info.Model.Input.SequenceEqual([set.Height, set.Width, set.Channels]))
             throw new UsageException($"'{file}' was trained on images [{string.Join(", ", info.Model.Input)}] of {info.Model.Classes} classes; {set.Name} has [{set.Height}, {set.Width}, {set.Channels}] of {set.Classes}.");
-        var model = Build(info.Model.Name, Options.ParseShortcut(info.Model.Options.GetValueOrDefault("shortcut")), set, device);
-        Checkpoint.Load(file, model);
-        return model;
+        return TrainedModel.Load(file, info, device);
     }
 
     static Layer FromWeights(string path, string name, Shortcut shortcut, WeightsOptions foreign, ImageDataset set, Device device)

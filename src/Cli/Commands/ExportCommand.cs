@@ -35,14 +35,16 @@ internal static class ExportCommand
 
             // What a file of weights says of itself, as model.Save writes it.
             var saved = trained is null ? new() : ModelWeights.InfoOf(ModelWeights.Existing("--weights", trained));
-            if ((file is null) == ((name ?? saved.Name) is null)) throw new UsageException("expected either --checkpoint FILE or --model NAME.");
+            if ((file is null) == ((name ?? saved.Name) is null && !saved.HasGraph)) throw new UsageException("expected either --checkpoint FILE or --model NAME.");
             var path = Outputs.Check(terminal, "--out", parsed.GetValue(output), file, trained)!;
             var written = parsed.GetValue(format) ?? FormatOf(path);
             if (written != Onnx && parsed.GetValue(fold)) throw new UsageException("--fold-batch-norm: it is for --format onnx; PyTorch's network has its batch normalizations.");
             if (written != Onnx && parsed.GetValue(withCase)) throw new UsageException("--case: it is for --format onnx.");
-            var options = imported.Of(parsed, trained);
+            var isByGraph = name is null && TrainedModel.IsByGraph(saved);
+            var options = imported.Of(parsed, trained, isByGraph);
             var (network, input) = file is not null
                 ? FromCheckpoint(ModelWeights.Existing("--checkpoint", file))
+                : isByGraph ? (OnnxNetwork.Load(trained!, Device.Cpu), new([.. saved.Input]))
                 : FromZoo(name ?? saved.Name!, trained, options, new()
                 {
                     Input = saved.Input.Count == 3 ? new([.. saved.Input]) : null,
@@ -52,12 +54,19 @@ internal static class ExportCommand
                 });
             if (written != Onnx) return SaveForPyTorch(terminal, network, input, path, written, parsed.GetValue(json));
             if (parsed.GetValue(withCase) && file is null && trained is null) Randomize(network);
-            var graph = network.ToOnnx(input, new() { FoldBatchNorm = parsed.GetValue(fold) });
+            var graph = network.ToOnnx(input, new() { FoldBatchNorm = parsed.GetValue(fold), Info = InfoOf(file is null ? saved : ModelInfo.Read(file), input) });
             graph.Save(path);
             if (parsed.GetValue(withCase)) OnnxCases.Save(Path.GetDirectoryName(Path.GetFullPath(path))!, network, input);
             return Report(terminal, path, graph, parsed.GetValue(json));
         });
         return command;
+    }
+
+    /// <summary>What the file says of classes and images; a normalization of other channels than the input's is none of images.</summary>
+    static ModelInfo InfoOf(ModelInfo info, Shape input)
+    {
+        info = info with { Input = input.ToArray() };
+        return input.Rank == 3 && info.Mean.Count == input[2] ? info : info with { Mean = [], Std = [] };
     }
 
     static string FormatOf(string path) => Path.GetExtension(path).ToLowerInvariant() switch
@@ -91,10 +100,7 @@ internal static class ExportCommand
     static (Layer Network, Shape Input) FromCheckpoint(string file)
     {
         var info = Checkpoint.ReadInfo(file);
-        Shape input = new([.. info.Model.Input]);
-        var network = Zoo.Build(info.Model.Name, new() { Input = input, Classes = info.Model.Classes, Shortcut = Options.ParseShortcut(info.Model.Options.GetValueOrDefault("shortcut")), Device = Device.Cpu });
-        Checkpoint.Load(file, network);
-        return (network, input);
+        return (TrainedModel.Load(file, info, Device.Cpu), new([.. info.Model.Input]));
     }
 
     static (Layer Network, Shape Input) FromZoo(string name, string? weights, WeightsOptions options, ModelOptions model)

@@ -39,6 +39,7 @@ internal static class ImportCommand
         terminal.WriteLine($"{file}: opset {opset}, {nodes} nodes, {network.ParameterCount:N0} weights{(other.Count == 0 ? "" : $", {string.Join(" and ", other)} computed in float32")}");
         foreach (var input in network.Inputs) terminal.WriteLine($"input  {input}");
         foreach (var result in network.Outputs) terminal.WriteLine($"output {result}");
+        OnnxClassifier.Say(terminal, file, network.Info);
         terminal.WriteTable(["operator", ">nodes"], operators.Select(pair => (IReadOnlyList<string>)[pair.Operator, $"{pair.Count}"]));
 
         var seconds = RunOnZeros(terminal, network, batch, repeat);

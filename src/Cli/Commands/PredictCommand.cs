@@ -21,6 +21,7 @@ internal static class PredictCommand
         var shortcut = Options.Shortcut();
         var weights = Options.Text("--weights", "FILE", "weights for --model, or a whole network as .onnx: see 'eval'");
         var imported = new ImportedWeights();
+        var mistakes = new MistakeReport.Asked();
         var classes = Options.Text("--classes", "FILE", "names of the classes, one a line, in the order of their labels; default the checkpoint's, else numbers");
         var size = Options.Size("the checkpoint's or the model's own");
         var resize = Options.Resize();
@@ -34,6 +35,7 @@ internal static class PredictCommand
         var json = Options.Json();
         var command = new Command("predict", "Says what a trained network takes images for.") { images, checkpoint, model, shortcut, weights, classes, size, resize, channels, mean, std, top, batch, device, threads, json };
         imported.AddTo(command);
+        mistakes.AddTo(command);
         command.SetAction(parsed =>
         {
             var files = Files(terminal, parsed.GetValue(images)!);
@@ -41,20 +43,22 @@ internal static class PredictCommand
             var names = parsed.GetValue(classes) is { } list ? File.ReadAllLines(ModelWeights.Existing("--classes", list)).Select(line => line.Trim()).Where(line => line.Length > 0).ToArray() : null;
             var (file, foreign, name, asked) = (parsed.GetValue(checkpoint), parsed.GetValue(weights), parsed.GetValue(model), parsed.GetValue(size));
             if ((file is null) == (foreign is null)) throw new UsageException("expected either --checkpoint FILE, or --model NAME with --weights FILE, or --weights FILE.onnx.");
-            var options = imported.Of(parsed, foreign);
+            var options = imported.Of(parsed, foreign, ModelWeights.HoldNetwork(foreign, name));
+            var report = mistakes.Of(terminal, parsed, [.. files, file, foreign]);
             var source = ModelWeights.Existing(file is null ? "--weights" : "--checkpoint", file ?? foreign!);
             var network = file is not null && Checkpoint.IsCheckpoint(file) ? FromCheckpoint(file, asked, names, where)
-                : FromWeights(source, name, parsed.GetValue(shortcut), asked, parsed.GetValue(channels), names, options, where);
+                : FromWeights(terminal, source, name, parsed.GetValue(shortcut), asked, parsed.GetValue(channels), names, options, where);
             var normalization = Normalize(network.Normalization, parsed.GetValue(mean), parsed.GetValue(std));
             var reading = Folders.OptionsOf(terminal, new() { Size = network.Size, Resize = parsed.GetValue(resize) ?? network.Resize, Channels = normalization.Channels });
-            return Run(terminal, network with { Normalization = normalization }, files, reading, parsed.GetValue(top) ?? 5, network.Batch ?? parsed.GetValue(batch) ?? 64, parsed.GetValue(json));
+            return Run(terminal, network with { Normalization = normalization }, files, reading, parsed.GetValue(top) ?? 5, network.Batch ?? parsed.GetValue(batch) ?? 64, report, parsed.GetValue(json));
         });
         return command;
     }
 
     /// <summary>Images that cannot be read are named, the others go on; the exit code says that there were some.</summary>
-    static int Run(Terminal terminal, Network network, List<string> files, ImageFolderOptions reading, int top, int batch, bool json)
+    static int Run(Terminal terminal, Network network, List<string> files, ImageFolderOptions reading, int top, int batch, MistakeReport? report, bool json)
     {
+        var known = report is null ? null : new KnownClasses(network.Names);
         var clock = Stopwatch.StartNew();
         var results = new JsonArray();
         var failed = 0;
@@ -75,6 +79,7 @@ internal static class PredictCommand
                 }
 
                 var ranked = Top(answers[next++], top);
+                known?.Add(file, network.NameOf(ranked[0].Label), ranked[0].Probability, () => ImageFolder.ReadImage(file, reading));
                 if (!json) terminal.WriteLine($"{file}: {string.Join(", ", ranked.Select(r => $"{network.NameOf(r.Label)} {Terminal.Percent(r.Probability, 1)}"))}");
                 results.Add((JsonNode)new JsonObject
                 {
@@ -85,6 +90,7 @@ internal static class PredictCommand
         }
 
         var seconds = clock.Elapsed.TotalSeconds;
+        var misclassified = known is null ? null : report!.Write($"{known.Count:N0} images", known.Count, known.Wrong, known.Mistakes());
         if (json)
         {
             terminal.WriteJson(new()
@@ -94,6 +100,7 @@ internal static class PredictCommand
                 ["seconds"] = Terminal.Number(seconds, 3),
                 ["images_per_second"] = Terminal.Number((files.Count - failed) / Math.Max(seconds, 1e-9), 1),
                 ["predictions"] = results,
+                ["misclassified"] = misclassified,
             });
         }
 
@@ -176,19 +183,19 @@ internal static class PredictCommand
         if (info.Model.Input is not [var height, var width, var channels] || height != width || channels is not (1 or 3))
             throw new UsageException($"'{file}' was trained on images [{string.Join(", ", info.Model.Input)}]; square ones of 1 or 3 channels are read.");
         if (size is { } other && other != height) throw new UsageException($"--size {other}: '{file}' was trained on images of {height} x {height}.");
-        var model = Zoo.Build(info.Model.Name, new() { Input = new(height, width, channels), Classes = info.Model.Classes, Shortcut = Options.ParseShortcut(info.Model.Options.GetValueOrDefault("shortcut")), Device = device });
-        Checkpoint.Load(file, model);
+        TrainedModel.RequireClassifier(file, info.Task);
+        var model = TrainedModel.Load(file, info, device);
         var resize = info.Dataset == ImageFolder.Name ? TrainSettings.Read(Path.GetDirectoryName(Path.GetFullPath(file))!)?.Resize : null;
         return new(model, device, height, resize, info.Normalization, names ?? info.ClassNames);
     }
 
-    static Network FromWeights(string file, string? name, string? shortcut, int? size, int? channels, string[]? names, WeightsOptions options, Device device)
+    static Network FromWeights(Terminal terminal, string file, string? name, string? shortcut, int? size, int? channels, string[]? names, WeightsOptions options, Device device)
     {
-        if (ModelWeights.IsOnnx(file))
+        if (ModelWeights.HoldNetwork(file, name))
         {
-            if (name is not null) throw new UsageException("--model: an ONNX file says itself which network it is.");
-            var onnx = OnnxClassifier.Load(file, size, device);
-            return new(onnx.Layer, device, onnx.Size ?? throw new UsageException($"--size: '{file}' takes images of any size; say to how many rows and columns they are brought."), null, Normalization.None(onnx.Channels), names ?? [], onnx.Batch);
+            if (name is not null) throw new UsageException("--model: the file says itself which network it is.");
+            var onnx = OnnxClassifier.Load(terminal, file, size, device);
+            return new(onnx.Layer, device, onnx.Size ?? throw new UsageException($"--size: '{file}' takes images of any size; say to how many rows and columns they are brought."), null, onnx.Normalization ?? Normalization.None(onnx.Channels), names ?? onnx.Info.ClassNames, onnx.Batch);
         }
 
         // What the file does not say of itself must be said.

@@ -9,6 +9,9 @@ namespace CnnSharp.Cli.Report;
 /// <param name="title">Of the page.</param>
 internal sealed class HtmlPage(string title)
 {
+    /// <summary>Rows and columns of an image among others, at most: hundreds of large ones would make the page slow to open.</summary>
+    const int MostPixels = 128;
+
     const string Style = """
         :root { color-scheme: light dark; --soft: #f4f6f9; --muted: #5b6474; --accent: #0072b2; --bad: #b3261e; }
         @media (prefers-color-scheme: dark) { :root { --soft: #1b212d; --muted: #9aa4b5; --accent: #56b4e9; --bad: #ff8a80; } }
@@ -90,14 +93,17 @@ internal sealed class HtmlPage(string title)
         Html("</div>");
     }
 
-    /// <summary>Images with a line below each; small ones are shown pixel by pixel.</summary>
+    /// <summary>Images with a line below each; small ones are shown pixel by pixel, large ones made smaller.</summary>
     public void Images(IEnumerable<(DecodedImage Image, string Caption, bool IsWrong)> images)
     {
         Html("<div class=\"images\">");
         foreach (var (image, caption, isWrong) in images)
-            Html($"<figure><img src=\"{Address(image)}\" alt=\"{Escape(caption)}\"{(image.Width < 128 ? " class=\"pixels\"" : "")}><figcaption{(isWrong ? " class=\"wrong\"" : "")}>{Escape(caption)}</figcaption></figure>");
+            Html($"<figure><img src=\"{Address(Small(image))}\" alt=\"{Escape(caption)}\"{(image.Width < MostPixels ? " class=\"pixels\"" : "")}><figcaption{(isWrong ? " class=\"wrong\"" : "")}>{Escape(caption)}</figcaption></figure>");
         Html("</div>");
     }
+
+    static DecodedImage Small(DecodedImage image)
+        => Math.Max(image.Height, image.Width) <= MostPixels ? image : ImageFolder.Fit(image, new() { Size = MostPixels, Channels = image.Channels == 1 ? 1 : 3 });
 
     /// <summary>What is shown on demand.</summary>
     public void Details(string summary, Action content)

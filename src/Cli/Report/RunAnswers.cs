@@ -40,12 +40,6 @@ internal sealed record RunAnswers(ImageDataset Set, IReadOnlyList<Answer> All, C
             return null;
         }
 
-        if (info.Task is { } task)
-        {
-            reason = $"it is of the task '{task}'; predictions are shown of the classification of images.";
-            return null;
-        }
-
         try
         {
             return Ask(terminal, file, info, TrainSettings.Read(run.Folder), data, device);

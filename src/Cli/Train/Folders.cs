@@ -18,12 +18,13 @@ internal static class Folders
     {
         if (name != ImageFolder.Name)
         {
+            if ((said.Labels ?? said.LabelColumns) is not null) throw new UsageException($"--labels: it is for --dataset {ImageFolder.Name}; {name} has its own.");
             if ((said.Size ?? said.Resize ?? said.Channels) is not null) throw new UsageException($"--size, --resize and --channels are for --dataset {ImageFolder.Name}; the images of {name} have their own size.");
             return DataSets.Find(name, said.Data);
         }
 
-        var folder = said.Data ?? throw new UsageException($"--dataset {ImageFolder.Name}: say with --data which folder; it holds a folder of images a class, or 'train' and 'val' with such folders inside.");
-        var set = ImageFolder.Load(folder, OptionsOf(terminal, said) with { Classes = classes, Normalization = normalization });
+        var folder = said.Data ?? throw new UsageException($"--dataset {ImageFolder.Name}: say with --data which folder; it holds a folder of images a class, or 'train' and 'val' with such folders inside; or say with --labels FILE.csv what its images are.");
+        var set = LabelFile.Load(folder, said, OptionsOf(terminal, said) with { Classes = classes, Normalization = normalization });
         if (set.Ignored.Count > 0) terminal.WriteLine($"ignored, as no images: {Listed(set.Ignored)}");
         return set;
     }

@@ -32,6 +32,7 @@ internal sealed class TrainOptions
     readonly Option<string?> augment = Options.Text("--augment", "WORDS", $"what is done to training images, of {string.Join(", ", Augmentations.Names)}, with commas between; default crop,flip for color images");
     readonly Option<string?> weights = Options.Text("--weights", "FILE", "start from these weights instead of random ones: a checkpoint, a .safetensors file with this tool's names or PyTorch's, or a .pt or .pth file of torch.save. Where its classes are others in number, the head starts again");
     readonly ImportedWeights imported = new();
+    readonly LabelFile labels = new();
     readonly Option<string[]?> freeze = Options.Texts("--freeze", "PATTERN", "weights that stay as they are, * for any characters, for instance layer1.*; may be repeated");
     readonly Option<string[]?> lrScale = Options.Texts("--lr-scale", "PATTERN=FACTOR", "what the learning rate of some weights is multiplied by, for instance layer*=0.1; may be repeated, the first that fits decides");
     readonly Option<int?> earlyStopping = Options.Whole("--early-stopping", "end after so many epochs in a row without a better one", minimum: 1, maximum: 100_000);
@@ -45,10 +46,11 @@ internal sealed class TrainOptions
     {
         foreach (var option in (Option[])[model, shortcut, dataset, data, size, resize, channels, cache, skipCorrupt, valSplit, epochs, batch, microBatch, average, optimizer, lr, schedule, warmup, momentum, weightDecay, noBiasDecay, clipNorm, clipValue, smoothing, augment, weights, freeze, lrScale, earlyStopping, minDelta, monitor, checkpointEvery, seed]) command.Options.Add(option);
         imported.AddTo(command);
+        labels.AddTo(command);
     }
 
     /// <summary>What was said.</summary>
-    public TrainSettings Read(ParseResult parsed) => imported.Into(parsed, new()
+    public TrainSettings Read(ParseResult parsed) => imported.Into(parsed, labels.Into(parsed, new()
     {
         Model = parsed.GetValue(model),
         Shortcut = parsed.GetValue(shortcut),
@@ -83,7 +85,7 @@ internal sealed class TrainOptions
         LrScale = Given(parsed.GetValue(lrScale)),
         Augment = parsed.GetValue(augment),
         Seed = parsed.GetValue(seed),
-    });
+    }));
 
     /// <summary>Settings as a command line says them, for instance <c>lr</c> 0.1: with all that a command line is checked for.</summary>
     /// <param name="pairs">Names without their dashes, and values.</param>

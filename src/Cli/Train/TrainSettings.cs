@@ -27,6 +27,10 @@ internal sealed record TrainSettings
 
     public string? Data { get; init; }
 
+    public string? Labels { get; init; }
+
+    public string? LabelColumns { get; init; }
+
     public int? Size { get; init; }
 
     public int? Resize { get; init; }
@@ -98,6 +102,8 @@ internal sealed record TrainSettings
         Shortcut = Shortcut ?? other.Shortcut,
         Dataset = Dataset ?? other.Dataset,
         Data = Data ?? other.Data,
+        Labels = Labels ?? other.Labels,
+        LabelColumns = LabelColumns ?? other.LabelColumns,
         Size = Size ?? other.Size,
         Resize = Resize ?? other.Resize,
         Channels = Channels ?? other.Channels,

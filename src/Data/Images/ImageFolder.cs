@@ -21,9 +21,9 @@ public static class ImageFolder
 
     const int MeasuredImages = 2_000;
     const uint OrderStream = 0xFF_FFFB;
-    static readonly string[] TrainNames = ["train", "training"];
-    static readonly string[] ValidationNames = ["val", "valid", "validation", "dev", "eval", "evaluation"];
-    static readonly string[] TestNames = ["test", "testing"];
+    internal static readonly string[] TrainNames = ["train", "training"];
+    internal static readonly string[] ValidationNames = ["val", "valid", "validation", "dev", "eval", "evaluation"];
+    internal static readonly string[] TestNames = ["test", "testing"];
 
     /// <summary>Loads a folder: its images are decoded now and kept if they fit <see cref="ImageFolderOptions.MemoryBudget"/>, else only their headers are read.</summary>
     /// <param name="folder">The folder.</param>
@@ -52,6 +52,22 @@ public static class ImageFolder
             if (part is null || part == first) return part is null ? null : set;
             return LoadPart(part, Classes(part, classes), options, isTraining: false, ignored, ref budget).With(set.Normalization);
         }
+    }
+
+    /// <summary>As <see cref="Load"/>, where a CSV file says the classes and not the folders. Images that it does not name are left aside.</summary>
+    /// <param name="csv">The file: a line an image, which names it and its class.</param>
+    /// <param name="folder">The folder that the images are in.</param>
+    /// <param name="columns">Which columns say what; default: <see cref="CsvColumns"/>'s own.</param>
+    /// <param name="options">How; default: <see cref="ImageFolderOptions"/>'s own. With <see cref="ImageFolderOptions.OnCorrupt"/> images that are not there are left out too.</param>
+    /// <exception cref="DataFormatException">The file is no such table, a column is missing, an image is not there, is named twice or cannot be read: line and column are named.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
+    public static DatasetSplits FromCsv(string csv, string folder, CsvColumns? columns = null, ImageFolderOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(csv);
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        options ??= new();
+        options.Validate();
+        return ImageCsv.Load(csv, folder, columns ?? new(), options);
     }
 
     /// <summary>Reads one image as the images of a folder are read.</summary>
@@ -177,14 +193,21 @@ public static class ImageFolder
         }
 
         if (files.Count == 0) throw new DataFormatException(folder, "has no images");
-        var order = Enumerable.Range(0, files.Count).ToArray();
-        for (var i = isTraining ? order.Length - 1 : 0; i > 0; i--)
+        var order = isTraining ? Order(files.Count, options.SplitSeed) : [.. Enumerable.Range(0, files.Count)];
+        return new FolderImages([.. order.Select(i => files[i])], [.. order.Select(i => labels[i])], options).ToSet(classes, ref budget);
+    }
+
+    /// <summary>The order of training images, which decides which ones are held out.</summary>
+    internal static int[] Order(int count, ulong seed)
+    {
+        var order = Enumerable.Range(0, count).ToArray();
+        for (var i = order.Length - 1; i > 0; i--)
         {
-            var j = Augment.Below(Philox.At(options.SplitSeed, Philox.Stream(0, OrderStream), (ulong)i), i + 1);
+            var j = Augment.Below(Philox.At(seed, Philox.Stream(0, OrderStream), (ulong)i), i + 1);
             (order[i], order[j]) = (order[j], order[i]);
         }
 
-        return new FolderImages([.. order.Select(i => files[i])], [.. order.Select(i => labels[i])], options).ToSet(classes, ref budget);
+        return order;
     }
 
     /// <summary>Adds the images of a folder and of the folders inside.</summary>
@@ -300,7 +323,7 @@ public static class ImageFolder
         int Side(int length) => (int)Math.Min(longest * side, Math.Max(side, Math.Round(length * scale)));
     }
 
-    static Normalization Measure(ImageDataset set)
+    internal static Normalization Measure(ImageDataset set)
     {
         var measured = set.Take(Math.Min(MeasuredImages, set.Count));
 

@@ -47,6 +47,8 @@ internal static class BatchNormFolding
         return new()
         {
             Path = model.Path,
+            Metadata = model.Metadata,
+            Info = model.Info,
             Opset = model.Opset,
             Nodes = nodes,
             Initializers = constants.Where(constant => read.Contains(constant.Key)).ToDictionary(StringComparer.Ordinal),

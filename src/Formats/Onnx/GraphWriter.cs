@@ -23,16 +23,26 @@ internal sealed class GraphWriter
     readonly Dictionary<Tensor, List<string>> layouts = new(ReferenceEqualityComparer.Instance);
     readonly Dictionary<string, string> literals = new(StringComparer.Ordinal);
     readonly HashSet<string> taken = new(StringComparer.Ordinal);
+
+    /// <summary>Of a graph by reference, the names of the network's tensors; else null.</summary>
+    readonly Dictionary<Tensor, string>? references;
+
+    /// <summary>Of a graph by reference, what is computed from those tensors alone: its elements would be those of this moment.</summary>
+    readonly HashSet<Tensor> computedFromWeights = new(ReferenceEqualityComparer.Instance);
     OnnxValueInfo? input;
     OnnxValueInfo? output;
 
     /// <summary>Creates a writer that knows the names of a network's tensors.</summary>
-    public GraphWriter(IEnumerable<(string Name, Tensor Tensor)> parameters)
+    /// <param name="parameters">Those.</param>
+    /// <param name="isByReference">Whether the graph names them in place of their elements, which a file then has beside it.</param>
+    public GraphWriter(IEnumerable<(string Name, Tensor Tensor)> parameters, bool isByReference = false)
     {
+        if (isByReference) references = new(ReferenceEqualityComparer.Instance);
         foreach (var (name, tensor) in parameters)
         {
             constantNames.Add(tensor, name);
             taken.Add(name);
+            references?.Add(tensor, name);
         }
     }
 
@@ -63,13 +73,15 @@ internal sealed class GraphWriter
     }
 
     /// <summary>The graph.</summary>
-    public OnnxModel ToModel(int opset)
+    public OnnxModel ToModel(int opset, ModelInfo? info)
     {
         // What is only read here and there is written where it is read; the rest of what was named is left out.
         var read = nodes.SelectMany(node => node.Inputs).ToHashSet(StringComparer.Ordinal);
         return new()
         {
             Path = "the exported graph",
+            Metadata = info is null ? new Dictionary<string, string>() : OnnxMetadata.Write(info),
+            Info = info ?? new(),
             Opset = opset,
             Nodes = nodes,
             Initializers = constants.Where(constant => read.Contains(constant.Key)).ToDictionary(StringComparer.Ordinal),
@@ -85,7 +97,9 @@ internal sealed class GraphWriter
         if (!Array.Exists(operation.Inputs, x => x is not null && names.ContainsKey(x)))
         {
             // Made of constants alone, it is one: its elements are read when a node needs them.
-            y.Keep();
+            var isOfWeights = references is not null && Array.Exists(operation.Inputs, x => x is not null && (references.ContainsKey(x) || computedFromWeights.Contains(x)));
+            if (isOfWeights) computedFromWeights.Add(y);
+            else y.Keep();
             if (!constantNames.ContainsKey(y)) constantNames.Add(y, Unique($"constant_{constantNames.Count}"));
             return;
         }
@@ -157,7 +171,7 @@ internal sealed class GraphWriter
     string Convolution(TracedOperation operation, Conv2dOperation convolution)
     {
         var (g, activation) = convolution;
-        string[] inputs = [Name(operation, 0), Constant(operation, 1, "weights", Permuted(3, 2, 0, 1)), .. Bias(operation, 2)];
+        string[] inputs = [Name(operation, 0), Constant(operation, 1, "weights", shape => Arrangement.Permuted(shape, [3, 2, 0, 1])), .. Bias(operation, 2)];
         var y = Node(
             "Conv",
             inputs,
@@ -197,30 +211,16 @@ internal sealed class GraphWriter
         }
 
         // [kh, kw, C', groups M'] to [groups C', M', kh, kw].
-        OnnxTensor Ungrouped(string name, Tensor w)
+        Arrangement Ungrouped(Shape w)
         {
-            int kh = w.Shape[0], kw = w.Shape[1], c = w.Shape[2], m = w.Shape[3] / g.Groups;
-            var from = w.ToArray();
-            var to = new float[from.Length];
-            var at = 0;
-            for (var group = 0; group < g.Groups; group++)
-            {
-                for (var i = 0; i < c; i++)
-                {
-                    for (var o = 0; o < m; o++)
-                    {
-                        for (var tap = 0; tap < kh * kw; tap++) to[at++] = from[(((tap * c) + i) * g.Groups * m) + (group * m) + o];
-                    }
-                }
-            }
-
-            return OnnxTensor.Create(name, [g.Groups * c, m, kh, kw], to);
+            var (c, m) = (w[2], w[3] / g.Groups);
+            return new([w[0], w[1], c, g.Groups, m], [3, 2, 4, 0, 1], [g.Groups * c, m, w[0], w[1]]);
         }
     }
 
     string Linear(TracedOperation operation, Activation activation)
     {
-        var weights = Constant(operation, 1, "weights", Plain);
+        var weights = Constant(operation, 1, "weights", Arrangement.Plain);
         if (operation.Output.Shape.Rank == 2) return Activated(Node("Gemm", [Name(operation, 0), weights, .. Bias(operation, 2)]), activation);
         var images = operation.Output.Shape.Rank == 4;
         var x = images ? Transposed(Name(operation, 0), FromImages) : Name(operation, 0);
@@ -269,7 +269,7 @@ internal sealed class GraphWriter
         if (norm.IsTraining) throw Refuse(operation, "it uses the batch's own statistics: export in inference form");
         var y = Node(
             "BatchNormalization",
-            [Name(operation, 0), .. new[] { (1, "weight"), (2, "bias"), (4, "running mean"), (5, "running variance") }.Select(input => Constant(operation, input.Item1, input.Item2, Plain))],
+            [Name(operation, 0), .. new[] { (1, "weight"), (2, "bias"), (4, "running mean"), (5, "running variance") }.Select(input => Constant(operation, input.Item1, input.Item2, Arrangement.Plain))],
             OnnxAttribute.Of("epsilon", g.Epsilon),
             OnnxAttribute.Of("momentum", 1 - g.Momentum));
         if (operation.Inputs[3] is not null) y = Node("Add", [y, Name(operation, 3)]);
@@ -292,7 +292,7 @@ internal sealed class GraphWriter
     string Slopes(TracedOperation operation)
     {
         var extents = operation.Output.Shape.Rank == 4 ? new[] { -1, 1, 1 } : [-1];
-        return Constant(operation, 1, "slopes", (name, w) => OnnxTensor.Create(name, Array.ConvertAll(extents, extent => extent < 0 ? (int)w.Count : extent), w.ToArray()));
+        return Constant(operation, 1, "slopes", w => Arrangement.Plain(w) with { Shape = Array.ConvertAll(extents, extent => extent < 0 ? (int)w.Count : extent) });
     }
 
     /// <summary>The pieces of a group, which are neighbors among the channels, as an axis of their own.</summary>
@@ -394,16 +394,12 @@ internal sealed class GraphWriter
         string Operand(int input)
         {
             var x = operation.Inputs[input]!;
-            if (!names.TryGetValue(x, out var name)) return Constant(operation, input, "operand", rank == 4 ? OfImage : Plain);
+            if (!names.TryGetValue(x, out var name)) return Constant(operation, input, "operand", rank == 4 ? OfImage : Arrangement.Plain);
             if (x.Shape.Rank != rank && rank == 4) throw Refuse(operation, $"it repeats {Text(x.Shape)} to {Text(operation.Output.Shape)}");
             return name;
         }
 
-        static OnnxTensor OfImage(string name, Tensor t)
-        {
-            int[] extents = [.. Enumerable.Repeat(1, 4 - t.Shape.Rank), .. t.Shape.AsSpan()];
-            return OnnxTensor.Create(name, Array.ConvertAll(ToImages, axis => extents[axis]), Layout.Permute(Layout.Reshape(t, extents), ToImages).ToArray());
-        }
+        static Arrangement OfImage(Shape shape) => Arrangement.Permuted(new([.. Enumerable.Repeat(1, 4 - shape.Rank), .. shape.AsSpan()]), ToImages);
     }
 
     string Choice(TracedOperation operation)
@@ -427,34 +423,38 @@ internal sealed class GraphWriter
     {
         var x = operation.Inputs[input]!;
         if (names.TryGetValue(x, out var name)) return name;
-        return Constant(operation, input, "input", x.Shape.Rank == 4 ? Permuted(ToImages) : Plain);
+        return Constant(operation, input, "input", shape => shape.Rank == 4 ? Arrangement.Permuted(shape, ToImages) : Arrangement.Plain(shape));
     }
 
-    string[] Bias(TracedOperation operation, int input) => operation.Inputs[input] is null ? [] : [Constant(operation, input, "bias", Plain)];
+    string[] Bias(TracedOperation operation, int input) => operation.Inputs[input] is null ? [] : [Constant(operation, input, "bias", Arrangement.Plain)];
 
     /// <summary>The name of a constant that an operation reads, which is added to the graph when it is first asked for.</summary>
-    string Constant(TracedOperation operation, int input, string what, Func<string, Tensor, OnnxTensor> form)
+    string Constant(TracedOperation operation, int input, string what, Func<Shape, Arrangement> form)
     {
         var tensor = operation.Inputs[input]!;
         if (names.ContainsKey(tensor)) throw Refuse(operation, $"its {what} depend on the network's input");
         if (tensor.Shape.ToArray().Any(extent => DependsOnBatch(extent))) throw Refuse(operation, $"its {what} {Text(tensor.Shape)} are constants of the batch's size; of extent 1 along that axis they are repeated");
+        if (computedFromWeights.Contains(tensor)) throw Refuse(operation, $"its {what} are computed from weights, which a graph that has its weights elsewhere cannot say");
         if (!constantNames.TryGetValue(tensor, out var name)) constantNames.Add(tensor, name = Unique($"constant_{constantNames.Count}"));
+        var arrangement = form(tensor.Shape);
         using (Silence())
         {
             // A tensor is written once in each order of axes that it is read in.
             if (!layouts.TryGetValue(tensor, out var written)) layouts.Add(tensor, written = []);
-            var constant = form(name, tensor);
+            var constant = Create(name);
             foreach (var known in written)
             {
                 if (constants[known].HasSameElements(constant)) return known;
             }
 
-            if (written.Count > 0) constant = form(name = Unique($"{name}.{operation.Operation.Name}"), tensor);
+            if (written.Count > 0) constant = Create(name = Unique($"{name}.{operation.Operation.Name}"));
             written.Add(name);
             constants.Add(name, constant);
         }
 
         return name;
+
+        OnnxTensor Create(string name) => references?.GetValueOrDefault(tensor) is { } reference ? OnnxTensor.Refer(name, reference, arrangement) : OnnxTensor.Create(name, arrangement.Shape, arrangement.Apply(tensor));
     }
 
     /// <summary>A name that nothing else in the graph has.</summary>
@@ -471,11 +471,6 @@ internal sealed class GraphWriter
 
     /// <summary>A shape for messages, the batch's size as N.</summary>
     static string Text(Shape shape) => $"[{string.Join(", ", shape.ToArray().Select(extent => !DependsOnBatch(extent) ? extent.ToString(CultureInfo.InvariantCulture) : extent == Batch ? "N" : $"{extent / Batch} N"))}]";
-
-    static OnnxTensor Plain(string name, Tensor tensor) => OnnxTensor.Create(name, tensor.Shape.ToArray(), tensor.ToArray());
-
-    static Func<string, Tensor, OnnxTensor> Permuted(params int[] order)
-        => (name, tensor) => OnnxTensor.Create(name, Array.ConvertAll(order, axis => tensor.Shape[axis]), Layout.Permute(tensor, order).ToArray());
 
     string Integers(params long[] values)
         => Literal($"integers_{string.Join('_', values.Select(value => value.ToString(CultureInfo.InvariantCulture)))}", name => OnnxTensor.Create(name, [values.Length], values));

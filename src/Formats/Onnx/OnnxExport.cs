@@ -7,6 +7,13 @@ public sealed record OnnxExportOptions
 {
     /// <summary>Whether batch normalizations are folded into the convolutions before them: a smaller, faster graph whose outputs differ by rounding. Default no.</summary>
     public bool FoldBatchNorm { get; init; }
+
+    /// <summary>
+    /// What the file says of classes and images, so that <c>cnnsharp eval</c> and <c>predict</c>, or another program, need nothing but the file. It stands in
+    /// <c>metadata_props</c>, as JSON: <c>cnnsharp.class_names</c>, an array; <c>cnnsharp.mean</c> and <c>cnnsharp.std</c>, a number a channel, of pixels between 0 and 1;
+    /// <c>cnnsharp.model</c>, an object with <c>name</c>, <c>classes</c>, <c>input</c> ([H, W, C]) and <c>options</c>; <c>cnnsharp.task</c>, a text. Default null: nothing.
+    /// </summary>
+    public ModelInfo? Info { get; init; }
 }
 
 /// <summary>Writes networks as ONNX files.</summary>
@@ -27,8 +34,19 @@ public static class OnnxExport
     public static OnnxModel ToOnnx(this Layer model, Shape input, OnnxExportOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);
+        var exported = Trace(model, input, isByReference: false, options?.Info);
+        return options is { FoldBatchNorm: true } ? BatchNormFolding.Fold(exported) : exported;
+    }
+
+    /// <summary>Follows a forward pass.</summary>
+    /// <param name="model">Any network whose operations have a form in ONNX.</param>
+    /// <param name="input">The shape of one input without the batch axis.</param>
+    /// <param name="isByReference">Whether the graph names the network's tensors in place of their elements.</param>
+    /// <param name="info">What it says beside the graph; null: nothing.</param>
+    internal static OnnxModel Trace(Layer model, Shape input, bool isByReference, ModelInfo? info)
+    {
         var training = model.Modules().Where(layer => layer.IsTraining).ToArray();
-        var graph = new GraphWriter(model.StateDict());
+        var graph = new GraphWriter(model.StateDict(), isByReference);
         var outer = Tape.Observer;
         try
         {
@@ -49,8 +67,7 @@ public static class OnnxExport
             foreach (var layer in training) layer.SetTraining();
         }
 
-        var exported = graph.ToModel(Opset);
-        return options is { FoldBatchNorm: true } ? BatchNormFolding.Fold(exported) : exported;
+        return graph.ToModel(Opset, info);
     }
 
     static Tensor Forward(Layer model, Tensor x, Shape input)

@@ -20,6 +20,12 @@ public sealed class OnnxModel
     /// <summary>The version of the standard operators.</summary>
     public required int Opset { get; init; }
 
+    /// <summary>What the file says beside the graph (<c>metadata_props</c>), by its keys.</summary>
+    public IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>What <see cref="Metadata"/> say of classes and images, where this library or another known exporter wrote them: see <see cref="ModelInfo.Keys"/>. Of others nothing.</summary>
+    public ModelInfo Info { get; init; } = new();
+
     /// <summary>The nodes, each after those whose results it reads.</summary>
     internal IReadOnlyList<OnnxNode> Nodes { get; init; } = [];
 
@@ -54,11 +60,12 @@ public sealed class OnnxModel
     public IReadOnlyList<(string Operator, int Count)> OperatorCounts
         => [.. Nodes.CountBy(node => node.Operator).OrderByDescending(pair => pair.Value).ThenBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => (pair.Key, pair.Value))];
 
-    /// <summary>Reads a file.</summary>
-    /// <exception cref="DataFormatException">The file is not a sound model; the message says where and why.</exception>
+    /// <summary>Reads a file: an ONNX model, or a checkpoint or what <see cref="ModelFile.Save(Layers.Layer, string, ModelInfo)"/> wrote, whose graph is kept beside the weights.</summary>
+    /// <exception cref="DataFormatException">The file is not a sound model, or holds weights without a graph; the message says where and why.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static OnnxModel Load(string path)
     {
+        if (WeightFile.IsSafeTensors(path)) return SavedGraph.Load(path);
         using var stream = OnnxMessages.Open(path);
         return Read(stream, path);
     }
@@ -85,6 +92,11 @@ public sealed class OnnxModel
         }
     }
 
+    /// <summary>Reads a graph that is kept in a file of weights.</summary>
+    /// <param name="graph">A <c>ModelProto</c>.</param>
+    /// <param name="source">The file.</param>
+    internal static OnnxModel Read(byte[] graph, OnnxSource source) => From(OnnxMessages.Read(new MemoryStream(graph, writable: false), source.Path, ModelProto.Parser), source);
+
     static OnnxModel From(ModelProto message, OnnxSource source)
     {
         if (message.Graph is null) throw new DataFormatException(source.Path, "holds no graph: it is not an ONNX model");
@@ -105,8 +117,16 @@ public sealed class OnnxModel
 
         var (nodes, initializers, inputs, outputs) = OnnxGraph.From(message.Graph, new(source, "the graph"));
         inputs.RemoveAll(input => initializers.ContainsKey(input.Name));
+        var metadata = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var entry in message.MetadataProps)
+        {
+            if (!metadata.TryAdd(entry.Key, entry.Value)) throw new DataFormatException(source.Path, $"its metadata have '{Cut(entry.Key)}' twice");
+        }
+
         return new()
         {
+            Metadata = metadata,
+            Info = OnnxMetadata.Read(metadata, outputs, source.Path),
             Path = source.Path,
             Source = source,
             Functions = functions,
@@ -129,7 +149,11 @@ public sealed class OnnxModel
     /// <summary>Writes the model, atomically.</summary>
     /// <param name="path">The file; its folder is created if it is missing.</param>
     /// <exception cref="NotSupportedException">It has functions of its own, branches or lists of text, which are not written.</exception>
-    public void Save(string path) => AtomicFile.Write(path, stream =>
+    public void Save(string path) => AtomicFile.Write(path, stream => ToMessage(path).WriteTo(stream));
+
+    /// <summary>The message of it.</summary>
+    /// <param name="path">What messages call it.</param>
+    internal ModelProto ToMessage(string path)
     {
         if (Functions.Count > 0) throw new NotSupportedException($"'{path}': the model of '{Path}' has functions of its own, which are not written.");
         if (Nodes.FirstOrDefault(node => node.Attributes.Any(attribute => attribute.Type is not (OnnxAttributeType.Float or OnnxAttributeType.Int or OnnxAttributeType.String or OnnxAttributeType.Tensor or OnnxAttributeType.Floats or OnnxAttributeType.Ints))) is { } node)
@@ -147,6 +171,7 @@ public sealed class OnnxModel
                 Output = { Outputs.Select(output => output.ToMessage()) },
             },
             OpsetImport = { new OperatorSetIdProto { Domain = "", Version = Opset } },
+            MetadataProps = { Metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => new StringStringEntryProto { Key = pair.Key, Value = pair.Value }) },
         };
 
         // Lengths are int throughout, and nobody minds one that overflows: added up here, a tensor at a time.
@@ -158,9 +183,8 @@ public sealed class OnnxModel
             message.Graph.Initializer.Add(initializer);
         }
 
-        if (length > int.MaxValue) throw new NotSupportedException($"'{path}': the model takes {length:N0} bytes; an ONNX file holds at most {int.MaxValue:N0}.");
-        message.WriteTo(stream);
-    });
+        return length <= int.MaxValue ? message : throw new NotSupportedException($"'{path}': the model takes {length:N0} bytes; an ONNX file holds at most {int.MaxValue:N0}.");
+    }
 
     /// <summary>A name out of a file, for a message: a hostile one must not make the message as long as the file.</summary>
     internal static string Cut(string name) => name.Length <= 80 ? name : $"{name[..80]}...";

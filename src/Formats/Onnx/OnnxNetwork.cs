@@ -57,6 +57,7 @@ public sealed class OnnxNetwork : Layer
         Opset = model.Opset;
         Inputs = model.Inputs;
         Outputs = model.Outputs;
+        Info = model.Info;
         otherOpsets = model.OtherOpsets;
         foreach (var (name, tensor) in model.Initializers) constants.Add(name, tensor);
         initializers.UnionWith(constants.Keys);
@@ -97,6 +98,9 @@ public sealed class OnnxNetwork : Layer
     /// <summary>What comes out, in ONNX's order of axes.</summary>
     public IReadOnlyList<OnnxValueInfo> Outputs { get; }
 
+    /// <summary>What the file says of classes and images beside the graph.</summary>
+    public ModelInfo Info { get; }
+
     /// <summary>The images that go in; null where the graph has not one input of four axes.</summary>
     public OnnxImages? Images { get; }
 
@@ -110,7 +114,7 @@ public sealed class OnnxNetwork : Layer
     internal long MostElements { get; private set; } = LeastElements * MostGrowth;
 
     /// <summary>Reads a file and builds its network.</summary>
-    /// <param name="path">The file.</param>
+    /// <param name="path">An ONNX file, or a checkpoint or what <see cref="ModelFile.Save(Layer, string, ModelInfo)"/> wrote: see <see cref="OnnxModel.Load"/>.</param>
     /// <param name="device">Where; default <see cref="CnnSharp.Device.Best"/>.</param>
     /// <exception cref="DataFormatException">The file is not sound.</exception>
     /// <exception cref="UnsupportedOperatorException">It has an operator, or a form of one, that is not computed here.</exception>

@@ -20,6 +20,9 @@ public sealed class OnnxTensor
     readonly TensorProto? listed;
     readonly ExternalBytes? external;
 
+    /// <summary>Of a graph that is about to be written: the tensor of the file whose elements these are.</summary>
+    (string Tensor, Arrangement Arrangement)? reference;
+
     OnnxTensor(string path, string name, OnnxType type, int[] shape, ReadOnlyMemory<byte> raw, TensorProto? listed = null, ExternalBytes? external = null)
     {
         this.path = path;
@@ -63,8 +66,11 @@ public sealed class OnnxTensor
         return new("", name, OnnxType.Int64, shape, bytes);
     }
 
+    /// <summary>A tensor whose elements are another one's, to be found by its name in the file that the graph is kept in.</summary>
+    internal static OnnxTensor Refer(string name, string tensor, Arrangement arrangement) => new("", name, OnnxType.Float, arrangement.Shape, default) { reference = (tensor, arrangement) };
+
     /// <summary>Whether another tensor that was made in memory has the same type, shape and elements.</summary>
-    internal bool HasSameElements(OnnxTensor other) => Type == other.Type && Shape == other.Shape && raw.Span.SequenceEqual(other.raw.Span);
+    internal bool HasSameElements(OnnxTensor other) => reference == other.reference && Type == other.Type && Shape == other.Shape && raw.Span.SequenceEqual(other.raw.Span);
 
     /// <summary>Reads a message and checks that it has as many elements as its shape needs.</summary>
     internal static OnnxTensor From(TensorProto message, OnnxPlace place)
@@ -87,7 +93,7 @@ public sealed class OnnxTensor
         {
             if (count * size > long.MaxValue) throw Error($"of shape {Dims()} exceeds 2^63 bytes");
             var length = (long)(count * size);
-            var elsewhere = place.Source.Find(message.ExternalData, $"tensor '{OnnxModel.Cut(name)}'", length, place.Error);
+            var elsewhere = place.Source.Find(message.ExternalData, $"tensor '{OnnxModel.Cut(name)}'", type, shape, length, place.Error);
             if (length > int.MaxValue) throw Error($"takes {length:N0} bytes, more than are read of one, {int.MaxValue:N0}");
             return new(path, name, type, shape, default, external: elsewhere);
         }
@@ -101,9 +107,21 @@ public sealed class OnnxTensor
         string Dims() => $"[{string.Join(", ", message.Dims)}]";
     }
 
-    /// <summary>The message of it, with raw data.</summary>
+    /// <summary>The message of it, with raw data, or with the name of the tensor that it refers to.</summary>
     internal TensorProto ToMessage()
-        => new() { Dims = { Shape.ToArray().Select(extent => (long)extent) }, DataType = (int)Type, Name = Name, RawData = UnsafeByteOperations.UnsafeWrap(listed is null ? Raw() : Packed()) };
+    {
+        var message = new TensorProto { Dims = { Shape.ToArray().Select(extent => (long)extent) }, DataType = (int)Type, Name = Name };
+        if (reference is not var (tensor, arrangement))
+        {
+            message.RawData = UnsafeByteOperations.UnsafeWrap(listed is null ? Raw() : Packed());
+            return message;
+        }
+
+        message.DataLocation = 1;
+        message.ExternalData.Add(new StringStringEntryProto { Key = OnnxSource.TensorKey, Value = tensor });
+        message.ExternalData.Add(new StringStringEntryProto { Key = OnnxSource.ArrangementKey, Value = arrangement.ToText() });
+        return message;
+    }
 
     /// <summary>The elements of a tensor of floats on a device, in the file's order of axes.</summary>
     internal Tensor ToTensor(Device device)

@@ -68,7 +68,7 @@ public static class Initializers
     /// <param name="fanIn">The inputs that one output is summed from.</param>
     /// <param name="fanOut">The outputs that one input is summed into.</param>
     /// <param name="device">Where; default <see cref="Device.Best"/>.</param>
-    public static Tensor Parameter(this IInitializer initializer, Shape shape, long fanIn, long fanOut, Device? device)
+    public static Tensor Parameter(this IInitializer initializer, Shape shape, long fanIn, long fanOut, Device? device = null)
     {
         var parameter = Tensor.Uninitialized(shape, device ?? Device.Best());
         if (parameter.Device.Engine.HasElements) initializer.Fill(parameter, fanIn, fanOut, Generator.Default);

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text.Json;
 using CnnSharp.Cli;
+using CnnSharp.Data;
 using Xunit;
 
 namespace CnnSharp.Tests.Cli;
@@ -49,6 +50,9 @@ public class CliTests
 [Collection(CliTests.Name)]
 public class CliTest : IDisposable
 {
+    /// <summary>The classes of <see cref="WriteShapes"/>.</summary>
+    protected static readonly string[] Shapes = ["circle", "square", "triangle"];
+
     /// <summary>The folder: gone after the test.</summary>
     protected string Folder { get; } = Directory.CreateTempSubdirectory("cnnsharp-test-").FullName;
 
@@ -107,6 +111,38 @@ public class CliTest : IDisposable
         }
 
         return folder;
+    }
+
+    /// <summary>Filled shapes of any color on a dark ground, drawn from the number of images.</summary>
+    protected string WriteShapes(string name, int perClass, int side)
+    {
+        var random = new Random(perClass);
+        foreach (var shape in Shapes)
+        {
+            var folder = Directory.CreateDirectory(At(name, shape)).FullName;
+            for (var i = 0; i < perClass; i++)
+            {
+                var radius = random.Next(side / 4, side / 3);
+                var (row, column) = (random.Next(radius, side - radius), random.Next(radius, side - radius));
+                int[] ground = [random.Next(90), random.Next(90), random.Next(90)], paint = [random.Next(150, 245), random.Next(150, 245), random.Next(150, 245)];
+                var pixels = new byte[side * side * 3];
+                for (var p = 0; p < pixels.Length; p++)
+                {
+                    var (y, x) = ((p / 3 / side) - row, (p / 3 % side) - column);
+                    var isInside = shape switch
+                    {
+                        "circle" => (y * y) + (x * x) <= radius * radius,
+                        "square" => Math.Max(Math.Abs(y), Math.Abs(x)) <= 0.85 * radius,
+                        _ => y >= -radius && y <= 0.8 * radius && Math.Abs(x) <= 0.55 * (y + radius),
+                    };
+                    pixels[p] = (byte)((isInside ? paint : ground)[p % 3] + random.Next(10));
+                }
+
+                ImageFile.WritePng(Path.Combine(folder, $"{i}.png"), new(pixels, side, side, 3));
+            }
+        }
+
+        return At(name);
     }
 
     static byte[] Header(params int[] words)

@@ -11,8 +11,6 @@ namespace CnnSharp.Tests.Cli;
 /// <summary>Trainings one after another, beside each other, and on data that has changed between: nothing is lost and nothing means something else in silence.</summary>
 public sealed class RunsTests : CliTest
 {
-    static readonly string[] Shapes = ["circle", "square", "triangle"];
-
     [Fact]
     public void ARefusedResumeWritesNothing()
     {
@@ -275,38 +273,6 @@ public sealed class RunsTests : CliTest
     public void WordsAreQuotedForTheShell(string word, string quoted)
     {
         if (!OperatingSystem.IsWindows()) Assert.Equal(quoted, Terminal.Quote(word));
-    }
-
-    /// <summary>Filled shapes of any color on a dark ground, drawn from the number of images.</summary>
-    string WriteShapes(string name, int perClass, int side)
-    {
-        var random = new Random(perClass);
-        foreach (var shape in Shapes)
-        {
-            var folder = Directory.CreateDirectory(At(name, shape)).FullName;
-            for (var i = 0; i < perClass; i++)
-            {
-                var radius = random.Next(side / 4, side / 3);
-                var (row, column) = (random.Next(radius, side - radius), random.Next(radius, side - radius));
-                int[] ground = [random.Next(90), random.Next(90), random.Next(90)], paint = [random.Next(150, 245), random.Next(150, 245), random.Next(150, 245)];
-                var pixels = new byte[side * side * 3];
-                for (var p = 0; p < pixels.Length; p++)
-                {
-                    var (y, x) = ((p / 3 / side) - row, (p / 3 % side) - column);
-                    var isInside = shape switch
-                    {
-                        "circle" => (y * y) + (x * x) <= radius * radius,
-                        "square" => Math.Max(Math.Abs(y), Math.Abs(x)) <= 0.85 * radius,
-                        _ => y >= -radius && y <= 0.8 * radius && Math.Abs(x) <= 0.55 * (y + radius),
-                    };
-                    pixels[p] = (byte)((isInside ? paint : ground)[p % 3] + random.Next(10));
-                }
-
-                ImageFile.WritePng(Path.Combine(folder, $"{i}.png"), new(pixels, side, side, 3));
-            }
-        }
-
-        return At(name);
     }
 
     CliResult Train(params string[] more)

@@ -57,6 +57,58 @@ public sealed class DatasetTests
     }
 
     [Fact]
+    public void Tensors_of_System_Numerics_become_samples()
+    {
+        var inputs = System.Numerics.Tensors.Tensor.Create(new[] { 1f, 2, 3, 4, 5, 6 }, [3, 2]);
+        var numbers = Dataset.From(inputs, System.Numerics.Tensors.Tensor.Create(new[] { .5f, .25f, .125f }, [3, 1]));
+        Assert.Equal((3, new Shape(2), new Shape(1)), (numbers.Count, numbers.Inputs[0].Shape, numbers.Targets[0].Shape));
+        Assert.Equal([[1, 2, 3, 4, 5, 6]], Batches(numbers, 3).Select(b => b.Inputs[0]));
+        Assert.Equal([[.5f, .25f, .125f]], Batches(numbers, 3).Select(b => b.Targets[0]));
+        var classes = Dataset.From(inputs, System.Numerics.Tensors.Tensor.Create(new[] { 2, 0, 1 }, [3]));
+        Assert.Equal((DType.Int32, new Shape()), (classes.Targets[0].Type, classes.Targets[0].Shape));
+        Assert.Equal([[2, 0, 1]], Batches(classes, 3).Select(b => b.Targets[0]));
+        Assert.Throws<ShapeException>(() => Dataset.From(inputs, System.Numerics.Tensors.Tensor.Create(new[] { 2, 0 }, [2])));
+    }
+
+    /// <summary>What fails says which sample of which set, and at what.</summary>
+    [Fact]
+    public void Errors_name_the_sample_and_the_stage()
+    {
+        var broken = Dataset.From(Enumerable.Range(0, 10), [new("x", [1])], [], (i, sample) => sample.Input()[0] = i == 7 ? throw new InvalidOperationException("no seven") : i, "ten");
+        var error = Assert.Throws<DataFormatException>(() => Batches(broken.Subset([1, 3, 7]), 2));
+        Assert.Equal("ten: sample 2 (epoch 1, batch 2) could not be read: it is sample 7 of the set that this is a part of: no seven.", error.Message);
+        error = Assert.Throws<DataFormatException>(() => Batches(Numbers(3).Map(_ => throw new InvalidOperationException("too dark")), 2));
+        Assert.Equal("samples: sample 0 (epoch 1, batch 1) could not be read: a transform (Map) failed: too dark.", error.Message);
+    }
+
+    /// <summary>A set that says something else of itself than when the loader was made is refused before it gives a wrong batch.</summary>
+    [Theory]
+    [InlineData("count", "samples: it has changed since the loader was made: has no longer 4 samples but 3 (epoch 1, batch 2).")]
+    [InlineData("shape", "its inputs are no longer x [2] Float32 but x [3] Float32 (epoch 1, batch 2)")]
+    [InlineData("type", "its inputs are no longer x [2] Float32 but x [2] Int32 (epoch 1, batch 2)")]
+    [InlineData("target", "its targets are no longer none but y [1] Float32 (epoch 1, batch 2)")]
+    public void Sets_that_change_are_refused(string what, string problem)
+    {
+        var error = Assert.Throws<DataFormatException>(() => Batches(new Changing(what), 2));
+        Assert.Contains(problem, error.Message, StringComparison.Ordinal);
+    }
+
+    sealed class Changing(string what) : IDataset
+    {
+        bool hasChanged;
+
+        public string Name => "samples";
+
+        public int Count => hasChanged && what == "count" ? 3 : 4;
+
+        public IReadOnlyList<Field> Inputs => [new("x", new(hasChanged && what == "shape" ? 3 : 2), hasChanged && what == "type" ? DType.Int32 : DType.Float32)];
+
+        public IReadOnlyList<Field> Targets => hasChanged && what == "target" ? [new("y", new(1))] : [];
+
+        public void Read(int index, Sample sample) => hasChanged = index == 1;
+    }
+
+    [Fact]
     public void Tensors_lists_and_integers_become_samples()
     {
         var tensors = Dataset.From(Tensor.From(new float[] { 1, 2, 3, 4 }, new(2, 2), Device), Tensor.From(new[] { 5, 6 }, new(2), Device));
