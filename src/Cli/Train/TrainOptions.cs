@@ -9,6 +9,7 @@ internal sealed class TrainOptions
     readonly Option<string?> shortcut = Options.Shortcut();
     readonly Option<string?> dataset = Options.Dataset("the best that is present");
     readonly Option<string?> data = Options.Data();
+    readonly LabelFile labels = new();
     readonly Option<int?> size = Options.Size($"{Folders.DefaultSize}");
     readonly Option<int?> resize = Options.Resize();
     readonly Option<int?> channels = Options.Channels();
@@ -32,7 +33,6 @@ internal sealed class TrainOptions
     readonly Option<string?> augment = Options.Text("--augment", "WORDS", $"what is done to training images, of {string.Join(", ", Augmentations.Names)}, with commas between; default crop,flip for color images");
     readonly Option<string?> weights = Options.Text("--weights", "FILE", "start from these weights instead of random ones: a checkpoint, a .safetensors file with this tool's names or PyTorch's, or a .pt or .pth file of torch.save. Where its classes are others in number, the head starts again");
     readonly ImportedWeights imported = new();
-    readonly LabelFile labels = new();
     readonly Option<string[]?> freeze = Options.Texts("--freeze", "PATTERN", "weights that stay as they are, * for any characters, for instance layer1.*; may be repeated");
     readonly Option<string[]?> lrScale = Options.Texts("--lr-scale", "PATTERN=FACTOR", "what the learning rate of some weights is multiplied by, for instance layer*=0.1; may be repeated, the first that fits decides");
     readonly Option<int?> earlyStopping = Options.Whole("--early-stopping", "end after so many epochs in a row without a better one", minimum: 1, maximum: 100_000);
