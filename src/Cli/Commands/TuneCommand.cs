@@ -131,7 +131,7 @@ internal static class TuneCommand
 
     /// <summary>The complete settings of a trial.</summary>
     static TrainSettings SettingsOf(Trial trial, TrainSettings common, DatasetSplits data)
-        => Recipes.Complete(TrainingSetup.Start(Said(trial).Or(common), resume: false), data) with { Data = Directory.Exists(data.Source) ? Path.GetFullPath(data.Source) : null };
+        => Recipes.Complete(TrainingSetup.Start(Said(trial).Or(common), resume: false), data) with { Data = Directory.Exists(data.Source) ? Path.GetFullPath(data.Source) : null, Labels = common.Labels is { } file ? Path.GetFullPath(file) : null };
 
     static void CheckUnsaid(TrainSettings common, string name)
     {
