@@ -32,7 +32,7 @@ internal static class EvalCommand
         var dataset = Options.Dataset("the checkpoint's, else cifar10");
         var data = Options.Data();
         var labels = new LabelFile();
-        var size = Options.Size("the checkpoint's, else 64");
+        var size = Options.Size($"the checkpoint's, else {Folders.DefaultSize}");
         var resize = Options.Resize();
         var split = Options.Choice("--split", "split", "which images (default: those that the training was measured on, else test)", Splits);
         var valSplit = Options.Whole("--val-split", "how many training images, the last ones, are val", minimum: 0);

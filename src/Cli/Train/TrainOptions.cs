@@ -10,7 +10,7 @@ internal sealed class TrainOptions
     readonly Option<string?> dataset = Options.Dataset("the best that is present");
     readonly Option<string?> data = Options.Data();
     readonly LabelFile labels = new();
-    readonly Option<int?> size = Options.Size($"{Folders.DefaultSize}");
+    readonly Option<int?> size = Options.Size(Folders.DefaultSize);
     readonly Option<int?> resize = Options.Resize();
     readonly Option<int?> channels = Options.Channels();
     readonly Option<int?> cache = Options.Cache();

@@ -23,7 +23,7 @@ internal static class TrainingSetup
         if (!Checkpoint.IsCheckpoint(ModelWeights.Existing("--weights", weights))) return said;
         var trained = Checkpoint.ReadInfo(weights).Model;
         if (said.Model is { } model && model != trained.Name) throw new UsageException($"--model {model}: '{weights}' is of the model '{trained.Name}'.");
-        return said with { Model = trained.Name, Shortcut = said.Shortcut ?? trained.Options.GetValueOrDefault("shortcut") };
+        return said with { Model = trained.Name, Size = said.Size ?? (said.Dataset == ImageFolder.Name ? trained.Input[0] : null), Shortcut = said.Shortcut ?? trained.Options.GetValueOrDefault("shortcut") };
     }
 
     /// <summary>Reads the weights to start from into a model.</summary>
