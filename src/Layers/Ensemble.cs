@@ -21,7 +21,7 @@ public sealed class Ensemble : Layer
     /// <summary>Creates an ensemble of classifiers.</summary>
     /// <param name="models">At least one, all on one device.</param>
     /// <exception cref="ArgumentException">There is none, or one stands there twice.</exception>
-    public Ensemble(params IReadOnlyList<Layer> models)
+    public Ensemble(params Layer[] models)
         : this(EnsembleAverage.Probabilities, models)
     {
     }
@@ -30,11 +30,11 @@ public sealed class Ensemble : Layer
     /// <param name="average">What is averaged.</param>
     /// <param name="models">At least one, all on one device.</param>
     /// <exception cref="ArgumentException">There is none, one stands there twice, or there is no such average.</exception>
-    public Ensemble(EnsembleAverage average, params IReadOnlyList<Layer> models)
+    public Ensemble(EnsembleAverage average, params Layer[] models)
     {
         ArgumentNullException.ThrowIfNull(models);
-        if (models.Count == 0) throw new ArgumentException("Ensemble: expected at least one model.", nameof(models));
-        if (models.Distinct(ReferenceEqualityComparer.Instance).Count() < models.Count) throw new ArgumentException("Ensemble: a model occurs twice; expected each once.", nameof(models));
+        if (models.Length == 0) throw new ArgumentException("Ensemble: expected at least one model.", nameof(models));
+        if (models.Distinct(ReferenceEqualityComparer.Instance).Count() < models.Length) throw new ArgumentException("Ensemble: a model occurs twice; expected each once.", nameof(models));
         if (!Enum.IsDefined(average)) throw new ArgumentOutOfRangeException(nameof(average), average, $"Ensemble: expected {string.Join(" or ", Enum.GetNames<EnsembleAverage>())}.");
         (Average, this.models) = (average, [.. models]);
         SetTraining(models.Any(model => model.IsTraining));

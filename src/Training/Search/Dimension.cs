@@ -60,18 +60,18 @@ public sealed record Dimension
     /// <summary>One of several texts, each as likely.</summary>
     /// <param name="name">What it is called.</param>
     /// <param name="values">At least one, each once.</param>
-    public static Dimension Choice(string name, params IReadOnlyList<string> values)
+    public static Dimension Choice(string name, params string[] values)
     {
         ArgumentNullException.ThrowIfNull(values);
-        if (values.Count == 0) throw new ArgumentException($"Dimension '{name}': expected at least one value to choose from.", nameof(values));
+        if (values.Length == 0) throw new ArgumentException($"Dimension '{name}': expected at least one value to choose from.", nameof(values));
         if (values.GroupBy(value => value).FirstOrDefault(group => group.Count() > 1) is { } twice) throw new ArgumentException($"Dimension '{name}': the value '{twice.Key}' is specified more than once.", nameof(values));
-        return new(name, 0, values.Count - 1, isLogarithmic: false, isWhole: true, [.. values]);
+        return new(name, 0, values.Length - 1, isLogarithmic: false, isWhole: true, [.. values]);
     }
 
     /// <summary>One of several numbers, each as likely.</summary>
     /// <param name="name">What it is called.</param>
     /// <param name="values">At least one, each once.</param>
-    public static Dimension Choice(string name, params IReadOnlyList<double> values)
+    public static Dimension Choice(string name, params double[] values)
     {
         ArgumentNullException.ThrowIfNull(values);
         return Choice(name, [.. values.Select(Write)]);
