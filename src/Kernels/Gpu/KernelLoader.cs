@@ -55,7 +55,8 @@ sealed class KernelLoader(Accelerator accelerator, KernelCache? cache)
     TLauncher Launcher<TLauncher>(Kernel kernel)
         where TLauncher : Delegate
     {
-        var parameters = Array.ConvertAll(typeof(TLauncher).GetMethod("Invoke")!.GetParameters(), p => Expression.Parameter(p.ParameterType));
+        // An Action's parameters are its type's arguments: its Invoke a trimmed program may lack.
+        var parameters = Array.ConvertAll(typeof(TLauncher).GenericTypeArguments, Expression.Parameter);
         var call = Expression.Call(kernel.Launcher!, [Expression.Constant(kernel), Expression.Constant(accelerator.DefaultStream, typeof(AcceleratorStream)), .. parameters]);
         return Expression.Lambda<TLauncher>(call, parameters).Compile();
     }

@@ -59,9 +59,9 @@ public class StumbleTests
     public void A_sample_of_validation_that_cannot_be_read_is_said_to_be_one()
     {
         var task = TrainingTask.Regression();
-        Assert.Equal("samples: sample 7 of validation (batch 1) could not be read: no such line.", Assert.Throws<DataFormatException>(() => Trainer.Fit(Regressor(), Numbers(48), task, Broken(), Small)).Message);
-        Assert.Equal("samples: sample 7 (batch 1) could not be read: no such line.", Assert.Throws<DataFormatException>(() => Trainer.Evaluate(Regressor(), Broken(), task)).Message);
-        Assert.Equal("samples: sample 7 (batch 4) could not be read: no such line.", Assert.Throws<DataFormatException>(() => Trainer.Predict(Regressor(), Broken(), batchSize: 2)).Message);
+        Assert.Equal("samples: sample 7 of validation (batch 1) could not be read: a transform (Map) failed: no such line.", Assert.Throws<DataFormatException>(() => Trainer.Fit(Regressor(), Numbers(48), task, Broken(), Small)).Message);
+        Assert.Equal("samples: sample 7 (batch 1) could not be read: a transform (Map) failed: no such line.", Assert.Throws<DataFormatException>(() => Trainer.Evaluate(Regressor(), Broken(), task)).Message);
+        Assert.Equal("samples: sample 7 (batch 4) could not be read: a transform (Map) failed: no such line.", Assert.Throws<DataFormatException>(() => Trainer.Predict(Regressor(), Broken(), batchSize: 2)).Message);
 
         static IDataset Broken()
         {
