@@ -40,7 +40,7 @@ internal static class Ensembles
 
         void Same<T>(string file, string what, T wanted, T found)
         {
-            if (!Equals(wanted, found)) throw new UsageException($"--checkpoint {file}: it is for other {what} than '{first}': expected {wanted}, got {found}.");
+            if (!Equals(wanted, found)) throw new UsageException($"--checkpoint {file}: the {what} is not that of '{first}': expected {wanted}, got {found}.");
         }
     }
 }

@@ -167,13 +167,16 @@ public static class ModelCheck
             : new(Names[0], CheckOutcome.Passed, found, figures);
     }
 
+    /// <summary>Times the loss that the penalty may be: of weights before a normalization, whose size means nothing, it may well exceed it.</summary>
+    const int MostPenalty = 10;
+
     static CheckResult Regularization(FirstSteps first, TrainingOptions options)
     {
         var figures = new Dictionary<string, double> { ["loss"] = first.Loss, ["penalty"] = first.Penalty, ["objective"] = first.Loss + first.Penalty };
         if (options.Optimizer.WeightDecay == 0 && first.Penalty == 0) return new(Names[1], CheckOutcome.Skipped, "there is no weight decay", figures);
         var found = Text($"the loss {first.Loss:F4} becomes {first.Loss + first.Penalty:F4} with half the weight decay ({options.Optimizer.WeightDecay:G3}) of the squared weights");
         return !(first.Penalty > 0) ? new(Names[1], CheckOutcome.Failed, $"{found}: the weight decay falls on no weight", figures)
-            : first.Penalty > first.Loss ? new(Names[1], CheckOutcome.Failed, $"{found}: it outweighs the loss, so the model will learn to be small. Try a tenth of the weight decay", figures)
+            : first.Penalty > MostPenalty * first.Loss ? new(Names[1], CheckOutcome.Failed, $"{found}: it outweighs the loss by far, so the model will learn to be small. Try a tenth of the weight decay", figures)
             : new(Names[1], CheckOutcome.Passed, found, figures);
     }
 

@@ -59,7 +59,7 @@ public class EnsembleCommandTests : CliTest
         }
 
         Run("train", "--dataset", "folder", "--data", At("shades"), "--size", "28", "--channels", "1", "--model", "lenet5", "--epochs", "1", "--threads", "1", "--out", At("shaded")).IsDone();
-        Eval("--checkpoint", file, "--checkpoint", At("shaded", "checkpoint.safetensors")).IsRefused("it is for other number of classes than", "expected 10, got 2");
+        Eval("--checkpoint", file, "--checkpoint", At("shaded", "checkpoint.safetensors")).IsRefused("the number of classes is not that of", "expected 10, got 2");
     }
 
     CliResult Train(string options, string folder = "run", bool isDone = true)
