@@ -101,6 +101,7 @@ static class ImageCsv
     static IEnumerable<string> Files(CsvReader table, string csv, string folder, int image, ImageFolderOptions options)
     {
         if (!Directory.Exists(folder)) throw new DataFormatException(folder, "there is no such folder");
+        if (Find(folder, table.Columns[image]) is not null) throw new DataFormatException(csv, $"its first line is no header: '{CsvReader.Cut(table.Columns[image])}' is an image in '{folder}'. Put a line of the columns' names before it, for instance file,class");
         var lines = new Dictionary<string, int>(StringComparer.Ordinal);
         while (table.Read())
         {

@@ -32,6 +32,14 @@ public sealed class ImageCsvTests : IDisposable
         return folder.File("labels.csv");
     }
 
+    /// <summary>Without a header the first image would be lost in silence.</summary>
+    [Fact]
+    public void A_first_line_that_names_an_image_is_no_header()
+    {
+        var csv = WriteCsv("0.png,dark\n1.png,dark\n5.png,bright\n");
+        Assert.Contains("its first line is no header: '0.png' is an image in ", Assert.Throws<DataFormatException>(() => ImageFolder.FromCsv(csv, WriteImages(), null, Small)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void ClassesAreThoseOfTheFile()
     {
