@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Text;
 using Microsoft.Win32.SafeHandles;
 
 namespace CnnSharp.Formats;
@@ -64,6 +65,11 @@ public static class AtomicFile
 
         FlushFolder(folder);
     }
+
+    /// <summary>Replaces a file with a text, in UTF-8 without a mark.</summary>
+    /// <param name="path">The file; its folder is created if it is missing.</param>
+    /// <param name="text">All of it.</param>
+    public static void WriteText(string path, string text) => Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
 
     /// <summary>Whether what is written to a path goes to this process's standard output.</summary>
     public static bool IsStandardOutput(string path) => DescriptorOf(FinalTarget(path)) == 1;

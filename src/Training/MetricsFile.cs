@@ -71,7 +71,7 @@ static class MetricsFile
         var columns = rows.SelectMany(row => row.Keys).Distinct(StringComparer.Ordinal).ToList();
         var table = new StringBuilder().AppendJoin(',', columns).Append('\n');
         foreach (var row in rows) table.AppendJoin(',', columns.Select(column => row.GetValueOrDefault(column, ""))).Append('\n');
-        Formats.AtomicFile.Write(Path.ChangeExtension(path, TableSuffix), stream => stream.Write(Encoding.UTF8.GetBytes(table.ToString())));
+        Formats.AtomicFile.WriteText(Path.ChangeExtension(path, TableSuffix), table.ToString());
     }
 
     /// <summary>The figures of an epoch that there are, by name.</summary>

@@ -109,17 +109,11 @@ internal static class CheckCommand
             new("smoothed", [.. test.Points.Select(p => (p.LearningRate, p.SmoothedLoss))]),
         };
         if (test.Suggestion is { } rate) curves.Add(new("suggested", [(rate, low), (rate, high)], Color: 1, IsDashed: true));
-        Save(path, new Chart($"Learning-rate range test: {settings.Model} on {settings.Dataset}, {settings.Optimizer}, batch {settings.Batch}{(test.Suggestion is { } best ? $": {Rate(best)}" : "")}", "learning rate", "loss", curves) { IsLogX = true }.ToDocument());
+        AtomicFile.WriteText(path, new Chart($"Learning-rate range test: {settings.Model} on {settings.Dataset}, {settings.Optimizer}, batch {settings.Batch}{(test.Suggestion is { } best ? $": {Rate(best)}" : "")}", "learning rate", "loss", curves) { IsLogX = true }.ToDocument());
         var table = new StringBuilder("learning_rate,loss,smoothed_loss\n");
         foreach (var point in test.Points) table.Append(CultureInfo.InvariantCulture, $"{point.LearningRate:R},{point.Loss:R},{point.SmoothedLoss:R}\n");
-        Save(Path.ChangeExtension(path, ".csv"), table.ToString());
+        AtomicFile.WriteText(Path.ChangeExtension(path, ".csv"), table.ToString());
         return path;
-    }
-
-    static void Save(string path, string text)
-    {
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        AtomicFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
     }
 
     static JsonObject Json(List<CheckResult> results, RangeTestResult? test, TrainSettings settings, string output) => new()

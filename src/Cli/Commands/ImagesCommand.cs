@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text;
 using System.Text.Json.Nodes;
 using CnnSharp.Data;
 using CnnSharp.Formats;
@@ -53,7 +52,7 @@ internal static class ImagesCommand
             if (Directory.Exists(test)) batches.Add(("test_batch.bin", List(test, names, batches: 1).Single()));
             if (batches.Select(batch => batch.File).Append(NamesFile).FirstOrDefault(file => File.Exists(Path.Combine(target, file))) is { } there) throw new UsageException($"--out: '{target}' holds {there} already; expected a folder without one.");
             foreach (var (file, batch) in batches) Pack(Path.Combine(target, file), batch);
-            AtomicFile.Write(Path.Combine(target, NamesFile), stream => stream.Write(Encoding.UTF8.GetBytes(string.Concat(names.Select(name => $"{name}\n")))));
+            AtomicFile.WriteText(Path.Combine(target, NamesFile), string.Concat(names.Select(name => $"{name}\n")));
             var count = batches.Sum(batch => batch.Images.Count);
             return Report(terminal, target, count, parsed.GetValue(json));
         });

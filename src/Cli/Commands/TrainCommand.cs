@@ -53,7 +53,7 @@ internal static class TrainCommand
         else WarnOfFewSteps(terminal, settings, train.Count);
 
         // With the place where the images were found, so that eval and --resume find the same ones. Not before everything has been checked.
-        var complete = settings with { Size = settings.Dataset == ImageFolder.Name ? train.Height : null, Data = Directory.Exists(data.Source) ? Path.GetFullPath(data.Source) : null, Labels = settings.Labels is { } file ? Path.GetFullPath(file) : null };
+        var complete = TrainingSetup.Located(settings, data);
         var view = new TrainingView(terminal, measured, options.Epochs, train.Classes, complete.Write);
         using var interruption = new Interruption();
         var history = Trainer.Fit(model, train, held, options, view, interruption.Token);

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text;
 using System.Text.Json.Nodes;
 using CnnSharp.Cli.Report;
 using CnnSharp.Cli.Train;
@@ -131,7 +130,7 @@ internal static class TuneCommand
 
     /// <summary>The complete settings of a trial.</summary>
     static TrainSettings SettingsOf(Trial trial, TrainSettings common, DatasetSplits data)
-        => Recipes.Complete(TrainingSetup.Start(Said(trial).Or(common), resume: false), data) with { Data = Directory.Exists(data.Source) ? Path.GetFullPath(data.Source) : null, Labels = common.Labels is { } file ? Path.GetFullPath(file) : null };
+        => TrainingSetup.Located(Recipes.Complete(TrainingSetup.Start(Said(trial).Or(common), resume: false), data), data);
 
     static void CheckUnsaid(TrainSettings common, string name)
     {
@@ -148,7 +147,7 @@ internal static class TuneCommand
             return common with { ValSplit = 0 };
         }
 
-        if (common.ValSplit is null) return data.Validation is not null ? common with { ValSplit = 0 } : common with { ValSplit = Math.Max(1, Math.Min(5_000, data.Train.Count / (data.Train.Count < 1_000 ? 5 : 10))) };
+        if (common.ValSplit is null) return data.Validation is not null ? common with { ValSplit = 0 } : common with { ValSplit = Math.Max(1, Recipes.HeldOut(data.Train.Count)) };
         if (common.ValSplit == 0 && data.Validation is null) throw new UsageException($"--val-split 0: {data.Name} has no validation images of its own, and test images must not decide; hold some out (--val-split N), or cross-validate (--folds 5).");
         return common;
     }
@@ -183,7 +182,7 @@ internal static class TuneCommand
             if (curves.Length == 0) return [];
             var file = Path.Combine(found.Folder, $"{dimension.Name}.svg");
             var svg = new Chart($"{found.Objective} by {dimension.Name}", $"{dimension.Name}{places}", found.Objective.Name, curves) { IsLogX = dimension.IsLogarithmic, IsShareY = found.Objective == Metric.Accuracy }.ToDocument();
-            AtomicFile.Write(file, stream => stream.Write(Encoding.UTF8.GetBytes(svg)));
+            AtomicFile.WriteText(file, svg);
             files.Add(file);
 
             double Place(TrialResult result) => isNumber ? result.Trial.Real(dimension.Name) : dimension.Choices.Index().First(choice => choice.Item == result.Trial.Text(dimension.Name)).Index + 1;

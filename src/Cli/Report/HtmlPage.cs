@@ -138,5 +138,5 @@ internal sealed class HtmlPage(string title)
         """;
 
     /// <summary>Writes the file.</summary>
-    public void Save(string path) => AtomicFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(ToString())));
+    public void Save(string path) => AtomicFile.WriteText(path, ToString());
 }

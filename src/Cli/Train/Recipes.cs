@@ -25,6 +25,9 @@ internal static class Recipes
     /// </summary>
     const int ImagesSeen = 150_000;
 
+    /// <summary>Of so many training images, how many are held out to measure by: a tenth, of few a fifth, at most 5,000.</summary>
+    public static int HeldOut(int images) => Math.Min(5_000, images / (images < 1_000 ? 5 : 10));
+
     /// <summary>Fills a user's settings for a data set.</summary>
     public static TrainSettings Complete(TrainSettings said, DatasetSplits data)
     {
@@ -34,10 +37,10 @@ internal static class Recipes
         var isNormalized = Zoo.Build(settings.Model!, new() { Device = Device.Shapes }).Modules().Any(layer => layer is BatchNorm2d);
 
         // Without images to measure by, some training images are held out, so that the accuracy means something; likewise
-        // where what is measured decides how the training goes on, which is nothing for test images. Of few, a fifth.
+        // where what is measured decides how the training goes on, which is nothing for test images.
         var decides = said.EarlyStopping is not null || (said.Schedule is { } schedule && ScheduleText.NameOf(schedule) == ScheduleText.Plateau);
         var holdsOut = data.Validation is null && (data.Test is null || decides);
-        settings = settings.Or(new() { ValSplit = holdsOut ? Math.Min(5_000, train.Count / (train.Count < 1_000 ? 5 : 10)) : 0 });
+        settings = settings.Or(new() { ValSplit = holdsOut ? HeldOut(train.Count) : 0 });
         var images = Math.Max(1, train.Count - settings.ValSplit!.Value);
 
         // A small set in large batches has a handful of steps an epoch, of which nothing is learnt.

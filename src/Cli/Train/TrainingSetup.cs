@@ -43,6 +43,14 @@ internal static class TrainingSetup
         return data;
     }
 
+    /// <summary>Settings with where the images were found and the size to which they were brought, so that whoever reads them finds the same ones.</summary>
+    public static TrainSettings Located(TrainSettings settings, DatasetSplits data) => settings with
+    {
+        Size = settings.Dataset == ImageFolder.Name ? data.Train.Height : null,
+        Data = Directory.Exists(data.Source) ? Path.GetFullPath(data.Source) : null,
+        Labels = settings.Labels is { } file ? Path.GetFullPath(file) : null,
+    };
+
     /// <summary>What is trained on, what is measured on after each epoch, and what that is called.</summary>
     public static (ImageDataset Train, ImageDataset? Held, string Measured) Split(DatasetSplits data, int validation)
     {

@@ -223,5 +223,5 @@ sealed class SearchFolder : IDisposable
         return $"{Encoding.UTF8.GetString(stream.ToArray())}\n";
     }
 
-    void Write(string name, string text) => AtomicFile.Write(Path.Combine(path, name), stream => stream.Write(Encoding.UTF8.GetBytes(text)));
+    void Write(string name, string text) => AtomicFile.WriteText(Path.Combine(path, name), text);
 }
